@@ -1,0 +1,95 @@
+# `make` alone lists the targets. Needs GNU make and a Python >= 3.11; everything else is installed into .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+PORT ?= 8000
+# A candidate has to run: a version manager's shim may exist for a version that it then refuses.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+LOCKS := $(addprefix requirements/,dev.txt embedded.txt http.txt ws.txt)
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url
+SOURCES = hunarmitra services tests manage.py
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ── environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# install(name of the lock): makes .venv if there is none, then installs what the lock pins, hashes checked.
+define install
+	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 with ensurepip found; install one (Debian: apt-get install" \
+		"python3 python3-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is not a Python >= 3.11" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || { echo "creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
+	@echo "installing requirements/$(1).txt into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/$(1).txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+.PHONY: setup
+setup: $(VENV)/.dev ## create .venv with everything needed to develop and test
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml
+	$(call install,dev)
+	@touch $(VENV)/.embedded
+
+$(VENV)/.embedded: requirements/embedded.txt pyproject.toml
+	$(call install,embedded)
+
+.PHONY: lock
+lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 takes the newest releases)
+	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
+	cd requirements && for lock in embedded http ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
+
+.PHONY: clean
+clean: ## remove .venv and everything generated
+	rm -rf $(VENV) .cache build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+.PHONY: run
+run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo data (PORT=8001 for another port)
+	@exec $(BIN)/python manage.py serve --port $(PORT)
+
+# ── test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: test
+test: $(VENV)/.dev ## run every test, with line and branch coverage (starts its own Redis and PostgreSQL)
+	@rm -f .coverage .coverage.*
+	@status=0; $(BIN)/coverage run -m pytest $(ARGS) || status=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+
+.PHONY: test-unit
+test-unit: $(VENV)/.dev ## run the tests that need no other process
+	$(PYTEST) tests/unit $(ARGS)
+
+.PHONY: test-integration
+test-integration: $(VENV)/.dev ## run the tests against real servers
+	$(PYTEST) tests/integration $(ARGS)
+
+# ── check ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+.PHONY: check
+check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files are up to date
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory drift
+
+.PHONY: drift
+drift: $(VENV)/.dev ## check that migrations match the models
+	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: fix
+fix: $(VENV)/.dev ## format, and repair what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
