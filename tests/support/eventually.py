@@ -1,0 +1,54 @@
+"""Waiting for a condition instead of sleeping: poll until it holds, fail with the last thing seen when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+INTERVAL = 0.02
+T = TypeVar("T")
+
+
+def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL) -> T:
+    """Call `predicate` until its value is truthy and return that value; AssertionErrors in it count as "not yet"."""
+    deadline = time.monotonic() + timeout
+    while True:
+        problem: object
+        try:
+            value = predicate()
+            if value:
+                return value
+            problem = value
+        except AssertionError as error:
+            problem = error
+        if time.monotonic() >= deadline:
+            raise AssertionError(_failure(message, timeout, problem))
+        time.sleep(interval)
+
+
+async def eventually_async(
+    predicate: Callable[[], T | Awaitable[T]], timeout: float = 10, message: str = "", interval: float = INTERVAL
+) -> T:
+    """As `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
+    deadline = time.monotonic() + timeout
+    while True:
+        problem: object
+        try:
+            value = predicate()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            problem = value
+        except AssertionError as error:
+            problem = error
+        if time.monotonic() >= deadline:
+            raise AssertionError(_failure(message, timeout, problem))
+        await asyncio.sleep(interval)
+
+
+def _failure(message: str, timeout: float, problem: object) -> str:
+    return f"{message or 'the condition'}: not within {timeout:g} s; last seen: {problem!r}"

@@ -1,0 +1,136 @@
+"""A real PostgreSQL cluster for the session, with fresh databases copied from a migrated template."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg import sql
+
+from tests.support import tools
+from tests.support.ports import free_port
+from tests.support.processes import Process
+
+USER = "hunarmitra"
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "max_wal_size": "256MB",
+    "shared_buffers": "64MB",
+    "autovacuum": "on",
+}
+
+
+class PostgresServer:
+    """One cluster in a folder of its own under /tmp: short enough for a socket's path, readable for the server's user.
+
+    PostgreSQL refuses to run as root, so root runs it as `postgres`, or `nobody` where there is no such user.
+    """
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.directory = Path(tempfile.mkdtemp(prefix="hm-pg-", dir="/tmp"))
+        self._numbers = itertools.count(1)
+        self._templates: dict[str, str] = {}
+        account = _unprivileged_account()
+        if account:
+            os.chown(self.directory, account.pw_uid, account.pw_gid)
+        self._account = account
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        self.process = Process(
+            [tools.postgres().postgres, "-D", self._data, "-k", self.directory, "-h", "127.0.0.1", "-p", str(self.port), *settings],
+            log_path=self.directory / "postgres.log",
+            cwd=self.directory,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            ready=self._accepts,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            self._initialize()
+            self.process.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.process.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, template: str | None = None) -> str:
+        """A new database, empty or a copy of `template` (a name from `template_database`); its URL."""
+        name = f"test_{next(self._numbers)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(template or "template0")
+        )
+        self._administer(statement)
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Also while connections are open."""
+        name = url.rpartition("/")[2]
+        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def template_database(self, key: str, fill: Callable[[str], None]) -> str:
+        """The name of a template that `fill(url)` has filled, once for each `key`."""
+        if key not in self._templates:
+            url = self.create_database()
+            fill(url)
+            self._templates[key] = url.rpartition("/")[2]
+        return self._templates[key]
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    def _initialize(self) -> None:
+        command = [
+            tools.postgres().initdb, "-D", self._data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8",
+            "--locale=C", "--no-instructions",
+        ]
+        account = self._account
+        result = subprocess.run(
+            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=120,
+            user=account.pw_uid if account else None, group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
+        assert result.returncode == 0, f"initdb failed:\n{result.stdout}{result.stderr}"
+
+    def _accepts(self) -> bool:
+        try:
+            with psycopg.connect(self.url(), connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _unprivileged_account() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")

@@ -1,0 +1,178 @@
+"""A server as a child process that a test may kill, stop and start again."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
+_running: set[Process] = set()
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that a child gets: no settings of the developer's shell, but coverage's own, which follow children."""
+    names = [*_INHERITED, *(name for name in os.environ if name.startswith("COVERAGE_"))]
+    return {name: os.environ[name] for name in names if name in os.environ} | dict(extra or {})
+
+
+class ProcessDied(AssertionError):
+    """A server ended when it should have been running; the message has the end of its log."""
+
+
+class Process:
+    """A command in a process group of its own, with its output in `log_path`.
+
+    As a context manager it is running inside the block, and the whole group is gone after it. `ready` is polled after
+    each start until it returns True; it is the server's own question ("do you accept connections?").
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log_path: Path,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = REPOSITORY,
+        user: int | None = None,
+        group: int | None = None,
+        ready: Callable[[], bool] = lambda: True,
+        ready_timeout: float = 30,
+    ) -> None:
+        self.command = [str(part) for part in command]
+        self.log_path = log_path
+        self.environment = clean_environment(environment)
+        self.cwd = cwd
+        self.ready = ready
+        self.ready_timeout = ready_timeout
+        self._user, self._group = user, group
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def name(self) -> str:
+        return self.log_path.stem
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None, f"{self.name} was never started"
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def start(self) -> Self:
+        """Start and wait until it is ready. Raises ProcessDied with the end of the log when it ends before that."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start without waiting."""
+        assert not self.alive, f"{self.name} is running already"
+        with self.log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                self.command, cwd=self.cwd, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True, user=self._user, group=self._group,
+                extra_groups=None if self._user is None else [],
+            )
+        _running.add(self)
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + self.ready_timeout
+        while True:
+            if not self.alive:
+                raise ProcessDied(self._report(f"ended with code {self.returncode} before it was ready"))
+            if self.ready():
+                return
+            if time.monotonic() > deadline:
+                raise ProcessDied(self._report(f"was not ready within {self.ready_timeout:g} s"))
+            time.sleep(0.03)
+
+    @property
+    def returncode(self) -> int | None:
+        return None if self._child is None else self._child.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send to the first process of the group only, as an orchestrator does."""
+        if self.alive:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL the whole group: nothing of it gets to clean up."""
+        if self._child is None:
+            return
+        try:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._child.wait(timeout=10)
+        _running.discard(self)
+
+    def pause(self) -> None:
+        """Freeze the group (SIGSTOP): it keeps its sockets and answers nothing."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.pid, signal.SIGCONT)
+
+    def wait(self, timeout: float = 10) -> int:
+        """Wait for its own end and return its code."""
+        assert self._child is not None, f"{self.name} was never started"
+        return self._child.wait(timeout=timeout)
+
+    def terminate(self, timeout: float = 10) -> int:
+        """SIGTERM, wait, return the code. Raises ProcessDied when it does not end in time."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise ProcessDied(self._report(f"did not end within {timeout:g} s of SIGTERM")) from None
+
+    def stop(self) -> None:
+        """The end of a test: politely first (coverage is written at exit), then by force; never raises for slowness."""
+        if self.alive:
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+            try:
+                self.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+    def restart(self) -> Self:
+        """Kill and start anew on the same ports."""
+        self.kill()
+        return self.start()
+
+    def log_text(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def _report(self, what: str) -> str:
+        tail = "\n".join(self.log_text().splitlines()[-40:]) or "(its log is empty)"
+        return f"{self.name} {what}: {' '.join(self.command)}\n{tail}"
+
+
+def kill_all() -> None:
+    """Kill whatever is still running; also at this process's exit."""
+    for process in list(_running):
+        process.kill()
+
+
+atexit.register(kill_all)

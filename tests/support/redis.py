@@ -1,0 +1,147 @@
+"""Real Redis servers: one alone, and a primary with a replica under three Sentinels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError, Sentinel
+
+from tests.support import tools
+from tests.support.eventually import eventually
+from tests.support.ports import free_port
+from tests.support.processes import Process
+
+HOST = "127.0.0.1"
+
+
+class RedisServer(Process):
+    """A Redis that keeps nothing on disk, so it restarts empty (a replica fills again from its primary)."""
+
+    def __init__(self, directory: Path, *, port: int | None = None, options: Sequence[str] = (), name: str = "redis") -> None:
+        self.port = port or free_port()
+        self.url = f"redis://{HOST}:{self.port}/0"
+        # No snapshot, no diskless-load file: nothing survives a restart.
+        command: list[str | Path] = [
+            tools.redis_server(), "--port", str(self.port), "--bind", HOST, "--save", "", "--appendonly", "no",
+            "--dir", directory, "--repl-diskless-sync-delay", "0", *options,
+        ]
+        super().__init__(command, log_path=directory / f"{name}-{self.port}.log", ready=self._answers)
+
+    def client(self) -> Redis:
+        """Close it, or use it as a context manager."""
+        return _client(self.port)
+
+    def _answers(self) -> bool:
+        return _ping(self.port)
+
+
+class SentinelCluster:
+    """A primary, a replica and three Sentinels that promote the replica 2 s after the primary's death."""
+
+    MASTER = "hunarmitra"
+
+    def __init__(self, directory: Path, *, down_after_ms: int = 2000, failover_timeout_ms: int = 5000) -> None:
+        self.primary = RedisServer(directory, name="redis-primary")
+        self.replica = RedisServer(
+            directory, name="redis-replica", options=["--replicaof", HOST, str(self.primary.port)]
+        )
+        self.sentinels = [
+            self._sentinel(directory, number, down_after_ms, failover_timeout_ms) for number in (1, 2, 3)
+        ]
+        addresses = ",".join(f"{HOST}:{port}" for port in self.sentinel_ports)
+        self.url = f"redis+sentinel://{addresses}/{self.MASTER}/0"
+
+    def __enter__(self) -> Self:
+        """Running and able to fail over: the replica is in sync and each Sentinel knows it and the other two."""
+        try:
+            self.primary.start()
+            self.replica.start()
+            eventually(self._replica_in_sync, 20, "the replica is in sync with the primary")
+            for sentinel in self.sentinels:
+                sentinel.start()
+            eventually(self._sentinels_agree, 30, "every Sentinel knows the replica and the other Sentinels")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        for process in [*self.sentinels, self.replica, self.primary]:
+            process.stop()
+
+    @property
+    def sentinel_ports(self) -> list[int]:
+        return [int(sentinel.environment["SENTINEL_PORT"]) for sentinel in self.sentinels]
+
+    def kill_primary(self) -> None:
+        """SIGKILL the primary that the cluster started with."""
+        self.primary.kill()
+
+    def primary_port(self) -> int | None:
+        """What the Sentinels say now; None while there is no primary that they believe alive."""
+        sentinel = Sentinel([(HOST, port) for port in self.sentinel_ports], socket_timeout=1)
+        try:
+            return int(sentinel.discover_master(self.MASTER)[1])
+        except MasterNotFoundError:
+            return None
+
+    def wait_for_failover(self, timeout: float = 15) -> int:
+        """Until the Sentinels name another primary; its port."""
+
+        def new_port() -> int | None:
+            port = self.primary_port()
+            return port if port != self.primary.port else None
+
+        port = eventually(new_port, timeout, "the Sentinels elected a new primary")
+        assert port is not None
+        return port
+
+    def _sentinel(self, directory: Path, number: int, down_after_ms: int, failover_timeout_ms: int) -> Process:
+        port = free_port()
+        config = directory / f"sentinel-{number}.conf"  # Sentinels rewrite their own
+        config.write_text(
+            f"port {port}\nbind {HOST}\ndir {directory}\n"
+            f"sentinel monitor {self.MASTER} {HOST} {self.primary.port} 2\n"
+            f"sentinel down-after-milliseconds {self.MASTER} {down_after_ms}\n"
+            f"sentinel failover-timeout {self.MASTER} {failover_timeout_ms}\n"
+        )
+        return Process(
+            [tools.redis_server(), config, "--sentinel"],
+            log_path=directory / f"sentinel-{number}.log",
+            environment={"SENTINEL_PORT": str(port)},
+            ready=lambda: _ping(port),
+        )
+
+    def _replica_in_sync(self) -> bool:
+        with self.replica.client() as client:
+            return client.info("replication")["master_link_status"] == "up"
+
+    def _sentinels_agree(self) -> bool:
+        for port in self.sentinel_ports:
+            with _client(port) as client:
+                state = client.sentinel_master(self.MASTER)
+            if state["num-slaves"] != 1 or state["num-other-sentinels"] != 2:
+                return False
+        return True
+
+
+def _client(port: int) -> Redis:
+    """Without redis-py's own retries: what the server does now is the question."""
+    return Redis(host=HOST, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+
+
+def _ping(port: int) -> bool:
+    with _client(port) as client:
+        try:
+            return bool(client.ping())
+        except RedisError:
+            return False

@@ -1,0 +1,167 @@
+"""Programs that the tests need beside Python: found on this machine, or installed with apt when root, or asked for.
+
+Every function returns paths, or fails the test with a sentence that names what to install.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.support.processes import REPOSITORY
+
+REDIS_MAJOR, POSTGRES_MAJOR, NODE_MAJOR = 7, 15, 18
+CACHE = REPOSITORY / ".cache"
+WSCAT_PROJECT = Path(__file__).parent / "wscat"
+
+
+Found = TypeVar("Found")
+
+
+class ToolMissing(Exception):
+    """A program is not there, or too old."""
+
+
+@dataclass(frozen=True)
+class PostgresPrograms:
+    initdb: Path
+    postgres: Path
+
+
+@cache
+def redis_server() -> Path:
+    """redis-server, which is also the Sentinel (`--sentinel`)."""
+    return _found_or_installed(_find_redis, "redis-server", f"Redis >= {REDIS_MAJOR} (redis-server)")
+
+
+@cache
+def postgres() -> PostgresPrograms:
+    return _found_or_installed(_find_postgres, "postgresql", f"PostgreSQL >= {POSTGRES_MAJOR} (initdb and postgres)")
+
+
+@cache
+def wscat() -> Path:
+    """wscat at the version of `wscat/package-lock.json`, installed under .cache by npm."""
+    npm = _found_or_installed(_find_npm, "npm", f"Node.js >= {NODE_MAJOR} with npm")
+    target = CACHE / "wscat"
+    program = target / "node_modules" / ".bin" / "wscat"
+    lock = (WSCAT_PROJECT / "package-lock.json").read_bytes()
+    with _exclusive("wscat"):
+        installed = target / "package-lock.json"
+        if not (program.exists() and installed.exists() and installed.read_bytes() == lock):
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(WSCAT_PROJECT, target)
+            _run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target)
+    return program
+
+
+def _find_redis() -> Path:
+    path = _on_path("redis-server")
+    _require_version(path, r"v=(\d+)", REDIS_MAJOR)
+    return path
+
+
+def _find_postgres() -> PostgresPrograms:
+    """From the PATH, else the newest of Debian's, which keeps servers off the PATH."""
+    folders = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of_folder, reverse=True)
+    problem = ToolMissing("initdb is not on the PATH")
+    for folder in folders:
+        programs = PostgresPrograms(initdb=folder / "initdb", postgres=folder / "postgres")
+        if not (programs.initdb.exists() and programs.postgres.exists()):
+            continue
+        try:
+            _require_version(programs.postgres, r"PostgreSQL\) (\d+)", POSTGRES_MAJOR)
+        except ToolMissing as error:
+            problem = error
+        else:
+            return programs
+    raise problem
+
+
+def _find_npm() -> Path:
+    _require_version(_on_path("node"), r"v(\d+)", NODE_MAJOR)
+    return _on_path("npm")
+
+
+def _version_of_folder(folder: Path) -> int:
+    return int(folder.parent.name) if folder.parent.name.isdigit() else 0
+
+
+def _on_path(name: str) -> Path:
+    found = shutil.which(name)
+    if not found:
+        raise ToolMissing(f"{name} is not on the PATH")
+    return Path(found)
+
+
+def _require_version(path: Path, pattern: str, minimum: int) -> None:
+    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    match = re.search(pattern, text)
+    if not match:
+        raise ToolMissing(f"{path} does not run")
+    if int(match.group(1)) < minimum:
+        raise ToolMissing(f"{path} is version {match.group(1)}")
+
+
+def _found_or_installed(find: Callable[[], Found], package: str, wanted: str) -> Found:
+    try:
+        return find()
+    except ToolMissing as error:
+        reason = str(error)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        with _exclusive("apt"):
+            try:
+                return find()
+            except ToolMissing:
+                _apt_install(package)
+        try:
+            return find()
+        except ToolMissing as error:
+            reason = f"{error}, even after apt-get install {package}"
+    pytest.fail(f"These tests need {wanted}: {reason}. Install it (Debian: apt-get install {package}).", pytrace=False)
+
+
+def _apt_install(package: str) -> None:
+    """Install without letting the package start its service: a policy-rc.d of our own, unless there is one."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        _run(["apt-get", "update", "-q"], env=environment)
+        _run(["apt-get", "install", "-q", "-y", "--no-install-recommends", package], env=environment)
+    finally:
+        if ours:
+            policy.unlink()
+
+
+def _run(command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    result = subprocess.run(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600
+    )
+    if result.returncode:
+        shown = " ".join(str(part) for part in command)
+        pytest.fail(f"`{shown}` failed:\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}", pytrace=False)
+
+
+@contextmanager
+def _exclusive(name: str) -> Iterator[None]:
+    """One test process of this machine at a time."""
+    with (Path(tempfile.gettempdir()) / f"hunarmitra-tests-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
