@@ -1,0 +1,68 @@
+"""People, their signed-in sessions, and the single-use tickets that open sockets."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Role(models.TextChoices):
+    EMPLOYER = "employer", "Employer"
+    WORKER = "worker", "Worker"
+    ADMIN = "admin", "Admin"
+
+
+class User(AbstractUser):
+    """A customer (``employer``), a worker or a member of staff.
+
+    ``notification_seq`` is the number of the user's newest notification; it changes only under this row's lock.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    name = models.CharField(max_length=120, help_text="Shown to the other side of a booking; never a phone number.")
+    phone = models.CharField(max_length=20, blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.EMPLOYER)
+    notification_seq = models.BigIntegerField(default=0, editable=False)
+
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta(AbstractUser.Meta):
+        indexes = [models.Index(fields=["role"], name="accounts_user_role")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+    @property
+    def effective_role(self) -> str:
+        """The role that decides what a user may do: ``is_staff`` counts as admin."""
+        return Role.ADMIN.value if self.is_staff else self.role
+
+
+class Session(models.Model):
+    """One sign-in, from its first token to its last rotation. Its id is the ``sid`` of every token of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_sessions")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True, help_text="When its newest refresh token expires.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class Ticket(models.Model):
+    """Lets one socket in, once, within seconds; only the hash of it is kept."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE)
+    token_expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)

@@ -1,0 +1,169 @@
+"""Writes of accounts: users, sessions, tickets, and the revocations that close sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from rest_framework_simplejwt.exceptions import TokenError
+
+from hunarmitra.accounts.models import Role, Session, Ticket, User
+from hunarmitra.accounts.tokens import SESSION_CLAIM, Identity, RefreshToken, identity_of
+from hunarmitra.common.clock import utc_now
+from hunarmitra.realtime import revocations
+
+TICKET_PREFIX = "hmt_"
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access: str
+    refresh: str
+
+
+@dataclass(frozen=True)
+class IssuedTicket:
+    ticket: str
+    expires_in: int
+
+
+def user_create(
+    *, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = ""
+) -> User:
+    """An ``admin`` may also sign in to Django's admin. ``password=None`` makes an account nobody can sign in to."""
+    user = User(username=username, name=name, role=role, phone=phone)
+    user.is_staff = user.is_superuser = role == Role.ADMIN
+    user.set_password(password)
+    user.full_clean(exclude=["password"])
+    user.save()
+    return user
+
+
+def session_start(*, user: User) -> TokenPair:
+    """Sign a user in: a session and its first pair of tokens."""
+    refresh = cast(RefreshToken, RefreshToken())
+    now = utc_now()
+    with transaction.atomic():
+        session = Session.objects.create(
+            user=user, created_at=now, expires_at=now + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+        )
+        refresh["user_id"] = str(user.pk)
+        refresh[SESSION_CLAIM] = str(session.pk)
+        refresh.outstand()
+    return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
+
+
+def session_rotate(*, encoded_refresh: str) -> TokenPair:
+    """Exchange a refresh token, which is spent by it; the session, and sockets of it, live on.
+
+    Raises TokenError. The session's row lock makes one of two simultaneous exchanges fail:
+    simplejwt's blacklist alone is looked up and then written.
+    """
+    identity = identity_of(RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+    with transaction.atomic():
+        session = Session.objects.select_for_update(of=("self",)).filter(pk=identity.session_id).select_related("user").first()
+        if session is None or session.revoked_at is not None or not session.user.is_active:
+            raise TokenError("Token is revoked")
+        refresh = cast(RefreshToken, RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+        access = str(refresh.access_token)
+        refresh.blacklist()
+        refresh.set_jti()
+        refresh.set_exp()
+        refresh.set_iat()
+        refresh.outstand()
+        session.expires_at = utc_now() + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+        session.save(update_fields=["expires_at"])
+    return TokenPair(access=access, refresh=str(refresh))
+
+
+def session_revoke(*, session_id: UUID) -> bool:
+    """Sign out: no token of the session is accepted any more and its sockets are closed. False if it already was."""
+    with transaction.atomic():
+        changed = Session.objects.filter(pk=session_id, revoked_at=None).update(revoked_at=utc_now())
+        if changed:
+            revocations.record(revocations.Kind.SESSION, subject=session_id)
+    return bool(changed)
+
+
+def session_end(*, encoded_refresh: str) -> None:
+    """Sign out by refresh token. Raises TokenError for one that is not valid."""
+    token = cast(RefreshToken, RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+    identity = identity_of(token)
+    with transaction.atomic():
+        token.blacklist()
+        session_revoke(session_id=identity.session_id)
+
+
+def user_set_active(*, user_id: UUID, active: bool) -> None:
+    """Deactivating closes the user's sockets everywhere."""
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user_id, is_active=not active).update(is_active=active)
+        if changed and not active:
+            revocations.record(revocations.Kind.USER, subject=user_id)
+
+
+def user_set_staff(*, user_id: UUID, staff: bool) -> None:
+    """Taking the staff right away closes the sockets that only it allowed."""
+    with transaction.atomic():
+        changed = User.objects.filter(pk=user_id, is_staff=not staff).update(is_staff=staff)
+        if changed and not staff:
+            revocations.record(revocations.Kind.STAFF, subject=user_id)
+
+
+def user_delete(*, user_id: UUID) -> None:
+    """Closes the user's sockets. Raises ProtectedError while bookings name the user."""
+    with transaction.atomic():
+        revocations.record(revocations.Kind.USER, subject=user_id)
+        User.objects.filter(pk=user_id).delete()
+
+
+def ticket_issue(*, identity: Identity) -> IssuedTicket:
+    """A single-use secret for a socket's URL, valid for ``TICKET_LIFETIME`` seconds."""
+    secret = TICKET_PREFIX + secrets.token_urlsafe(32)
+    lifetime = settings.ENVIRONMENT.ticket_lifetime
+    Ticket.objects.create(
+        digest=_digest(secret),
+        session_id=identity.session_id,
+        token_expires_at=identity.expires_at,
+        expires_at=utc_now() + timedelta(seconds=lifetime),
+    )
+    return IssuedTicket(ticket=secret, expires_in=int(lifetime))
+
+
+def ticket_claim(*, secret: str) -> Identity | None:
+    """Spend a ticket: one conditional UPDATE, so that of two simultaneous claims one gets None."""
+    now = utc_now()
+    digest = _digest(secret)
+    if not Ticket.objects.filter(digest=digest, used_at=None, expires_at__gt=now).update(used_at=now):
+        return None
+    row: tuple[UUID, UUID, datetime] = Ticket.objects.values_list(
+        "session__user_id", "session_id", "token_expires_at"
+    ).get(digest=digest)
+    return Identity(user_id=row[0], session_id=row[1], expires_at=row[2])
+
+
+def notification_seq_advance(*, counts: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Reserve ``counts`` numbers for each user; returns the first of each.
+
+    The users' rows are locked in id order, so that no two calls deadlock.
+    """
+    users = list(
+        User.objects.select_for_update(no_key=True).filter(pk__in=counts).order_by("pk").only("notification_seq")
+    )
+    first = {}
+    for user in users:
+        first[user.pk] = user.notification_seq + 1
+        user.notification_seq += counts[user.pk]
+        user.save(update_fields=["notification_seq"])
+    return first
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

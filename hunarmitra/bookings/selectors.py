@@ -1,0 +1,40 @@
+"""Reads of bookings."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from hunarmitra.accounts.models import Role, User
+from hunarmitra.bookings.models import Booking, BookingEvent
+from hunarmitra.bookings.transitions import Part
+
+
+def parts_of(booking: Booking, user: User) -> frozenset[Part]:
+    """What gives the user a right to see the booking; empty for a stranger."""
+    parts = set()
+    if booking.owner_id == user.pk:
+        parts.add(Part.OWNER)
+    if booking.worker_id == user.pk:
+        parts.add(Part.WORKER)
+    if user.effective_role == Role.ADMIN:
+        parts.add(Part.STAFF)
+    return frozenset(parts)
+
+
+def bookings_visible_to(user: User) -> QuerySet[Booking]:
+    """Newest first: all of them for staff, else those that the user owns or works on."""
+    bookings = Booking.objects.select_related("owner", "worker").order_by("-created_at", "pk")
+    if user.effective_role == Role.ADMIN:
+        return bookings
+    return bookings.filter(Q(owner=user) | Q(worker=user))
+
+
+def booking_visible_to(user: User, booking_id: UUID) -> Booking | None:
+    return bookings_visible_to(user).filter(pk=booking_id).first()
+
+
+def events_after(booking_id: UUID, since: int) -> QuerySet[BookingEvent]:
+    """The log after ``since``, in order."""
+    return BookingEvent.objects.filter(booking_id=booking_id, seq__gt=since).order_by("seq")

@@ -1,0 +1,241 @@
+"""Writes of bookings. Each changes the booking under its row lock and gives every event its number in the same
+transaction, together with the notifications of those concerned; after the commit, all of it is published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from hunarmitra.accounts.models import Role, User
+from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
+from hunarmitra.bookings.models import Booking, BookingEvent
+from hunarmitra.bookings.selectors import parts_of
+from hunarmitra.bookings.transitions import FINAL, TRACKED, Status, Verdict, judge
+from hunarmitra.common.clock import utc_now
+from hunarmitra.notifications.services import Draft, notifications_write
+from hunarmitra.realtime import outbox, revocations
+from hunarmitra.realtime.models import OutboxRow
+
+SYSTEM = "System"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookingOrder:
+    """What a customer asks for."""
+
+    service: str
+    address: str = ""
+    lat: Decimal | None = None
+    lng: Decimal | None = None
+    preferred_time: datetime | None = None
+    notes: str = ""
+    estimated_price: Decimal | None = None
+
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.__dict__, default=str, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class _Change:
+    """Events and notifications gathered while a booking is changed, numbered and published as one."""
+
+    booking: Booking
+    actor: User | None
+    moment: datetime
+
+    def __post_init__(self) -> None:
+        self.events: list[BookingEvent] = []
+        self.drafts: list[Draft] = []
+
+    def emit(
+        self, event_type: str, *, clears_location: bool = False, eta_minutes: int | None = None,
+        also_notify: User | None = None,
+    ) -> None:
+        booking = self.booking
+        booking.seq += 1
+        event = BookingEvent(
+            booking=booking,
+            seq=booking.seq,
+            event_type=event_type,
+            status=booking.status,
+            actor=self.actor.name if self.actor else SYSTEM,
+            eta_minutes=eta_minutes,
+            clears_location=clears_location,
+            created_at=self.moment,
+        )
+        self.events.append(event)
+        if clears_location:
+            _clear_location(booking)
+        concerned = {user.pk: user for user in (booking.owner, booking.worker, also_notify) if user is not None}
+        for user_id in sorted(concerned):
+            if self.actor is None or user_id != self.actor.pk:
+                self.drafts.append(_notification(event, user_id))
+
+    def commit(self) -> None:
+        self.booking.updated_at = self.moment
+        self.booking.save()
+        BookingEvent.objects.bulk_create(self.events)
+        rows: list[OutboxRow] = [*self.events, *notifications_write(drafts=self.drafts, moment=self.moment)]
+        outbox.publish_on_commit(rows)
+
+
+_TITLES: Mapping[str, tuple[str, str]] = {
+    "booking_assigned": ("Worker assigned", "{worker} is assigned to {service}."),
+    "booking_confirmed": ("Booking confirmed", "{service} is confirmed."),
+    "booking_on_the_way": ("On the way", "{worker} is on the way for {service}."),
+    "booking_arrived": ("Arrived", "{worker} has arrived for {service}."),
+    "booking_completed": ("Completed", "{service} is completed."),
+    "booking_cancelled": ("Cancelled", "{service} is cancelled."),
+}
+
+
+def _notification(event: BookingEvent, user_id: UUID) -> Draft:
+    title, text = _TITLES.get(event.event_type, ("Booking", "{service}: " + event.status))
+    worker = event.booking.worker.name if event.booking.worker else "The worker"
+    return Draft(
+        user_id=user_id,
+        title=title,
+        message=text.format(worker=worker, service=event.booking.service),
+        data={
+            "booking_id": str(event.booking_id),
+            "event_type": event.event_type,
+            "status": event.status,
+            "seq": event.seq,
+        },
+    )
+
+
+def _clear_location(booking: Booking) -> None:
+    booking.location_lat = booking.location_lng = booking.location_at = booking.location_speed = None
+    booking.location_actor = ""
+    booking.location_floor_seq = booking.seq
+    booking.eta_minutes = None
+
+
+def _locked(booking_id: UUID, user: User) -> Booking:
+    booking = (
+        Booking.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("owner", "worker")
+        .filter(pk=booking_id)
+        .first()
+    )
+    if booking is None or not parts_of(booking, user):
+        raise NotVisibleError("No such booking.")
+    return booking
+
+
+def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | None = None) -> tuple[Booking, bool]:
+    """Returns the booking and whether it is new.
+
+    A repeated ``idempotency_key`` of the same owner returns the first booking, or raises
+    :class:`ConflictError` when the order differs.
+    """
+    if owner.effective_role == Role.WORKER:
+        raise NotAllowedError("Only employers create bookings.")
+    now = utc_now()
+    try:
+        with transaction.atomic():
+            booking = Booking(
+                owner=owner,
+                created_at=now,
+                updated_at=now,
+                idempotency_key=idempotency_key,
+                idempotency_digest=order.digest(),
+                **order.__dict__,
+            )
+            booking.save(force_insert=True)
+            change = _Change(booking, owner, now)
+            change.emit("booking_requested")
+            change.commit()
+    except IntegrityError:
+        if idempotency_key is None:
+            raise
+        return _replayed(owner, order, idempotency_key), False
+    return booking, True
+
+
+def _replayed(owner: User, order: BookingOrder, idempotency_key: str) -> Booking:
+    booking = Booking.objects.select_related("owner", "worker").get(owner=owner, idempotency_key=idempotency_key)
+    if booking.idempotency_digest != order.digest():
+        raise ConflictError("idempotency_key_reused", "This Idempotency-Key was used for a different booking.")
+    return booking
+
+
+def booking_status_change(
+    *, booking_id: UUID, user: User, status: Status, eta_minutes: int | None = None, expected_seq: int | None = None
+) -> Booking:
+    """Judged under the row lock against the status that the booking then has; the same status changes nothing.
+
+    Raises NotVisibleError, NotAllowedError, or ConflictError (``illegal_transition``, ``seq_mismatch``).
+    """
+    with transaction.atomic():
+        booking = _locked(booking_id, user)
+        if expected_seq is not None and expected_seq != booking.seq:
+            raise ConflictError("seq_mismatch", f"The booking is at seq {booking.seq}, not {expected_seq}.")
+        verdict = judge(Status(booking.status), status, parts_of(booking, user))
+        if verdict is Verdict.UNCHANGED:
+            return booking
+        if verdict is Verdict.ILLEGAL:
+            raise ConflictError("illegal_transition", f"A booking that is {booking.status} cannot become {status}.")
+        if verdict is Verdict.FORBIDDEN:
+            raise NotAllowedError(f"You may not make this booking {status}.")
+        _enter_status(booking, status, user, eta_minutes)
+    return booking
+
+
+def _enter_status(booking: Booking, status: Status, user: User, eta_minutes: int | None) -> None:
+    now = utc_now()
+    booking.status = status.value
+    if status in FINAL:
+        booking.finished_at = now
+        eta_minutes = None
+    elif status is Status.ARRIVED:
+        booking.eta_minutes = eta_minutes = None
+    elif eta_minutes is not None:
+        booking.eta_minutes = eta_minutes
+    change = _Change(booking, user, now)
+    change.emit(f"booking_{status}", clears_location=status in FINAL, eta_minutes=eta_minutes)
+    change.commit()
+
+
+def booking_assign(*, booking_id: UUID, staff: User, worker_id: UUID) -> Booking:
+    """Give the booking to a worker; a requested one is confirmed by it. The worker before loses access at once.
+
+    Raises NotVisibleError, NotAllowedError, InvalidWorkerError, or ConflictError (``booking_finished``).
+    """
+    with transaction.atomic():
+        booking = _locked(booking_id, staff)
+        if staff.effective_role != Role.ADMIN:
+            raise NotAllowedError("Only staff assign workers.")
+        if Status(booking.status) in FINAL:
+            raise ConflictError("booking_finished", f"The booking is {booking.status}.")
+        worker = User.objects.filter(pk=worker_id, role=Role.WORKER, is_active=True).first()
+        if worker is None:
+            raise InvalidWorkerError("No active worker has this id.")
+        before = booking.worker
+        change = _Change(booking, staff, utc_now())
+        if before is None or before.pk != worker.pk:
+            booking.worker = worker
+            change.emit("booking_assigned", clears_location=before is not None, also_notify=before)
+        if booking.status == Status.REQUESTED:
+            booking.status = Status.CONFIRMED.value
+            change.emit("booking_confirmed")
+        if not change.events:
+            return booking
+        change.commit()
+        if before is not None and before.pk != worker.pk:
+            revocations.record(revocations.Kind.ASSIGNMENT, subject=before.pk, booking=booking.pk)
+    return booking
+
+
+def is_tracked(booking: Booking) -> bool:
+    """Whether the worker's position may be posted and seen."""
+    return Status(booking.status) in TRACKED

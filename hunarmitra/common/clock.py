@@ -1,0 +1,42 @@
+"""Time on the wire: UTC, RFC 3339, ending in ``Z``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from django.utils.dateparse import parse_datetime
+
+_MICROSECOND: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class NaiveTimestampError(ValueError):
+    """A timestamp without an offset, which could mean any of forty hours."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def to_wire(moment: datetime) -> str:
+    """``2026-01-03T11:05:00Z``, with microseconds only where there are any."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def from_wire(text: str) -> datetime:
+    """Raises ValueError for what is no RFC 3339 timestamp, :class:`NaiveTimestampError` for one without offset."""
+    if "T" not in text.upper():
+        raise ValueError("not an RFC 3339 timestamp")
+    moment = parse_datetime(text)
+    if moment is None:
+        raise ValueError("not an RFC 3339 timestamp")
+    if moment.tzinfo is None:
+        raise NaiveTimestampError("the timestamp has no offset; end it in Z for UTC")
+    return moment.astimezone(UTC)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exact: ``datetime.timestamp()`` is a float and rounds."""
+    delta = moment - _EPOCH
+    return (delta.days * 86400 + delta.seconds) * _MICROSECOND + delta.microseconds

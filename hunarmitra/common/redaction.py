@@ -1,0 +1,65 @@
+"""Keeps tokens and tickets out of every log line, whoever writes it.
+
+The documented way to authenticate a socket puts the token in the URL, and servers log URLs: uvicorn writes
+the full WebSocket path on its ``uvicorn.error`` logger, which no access-log switch silences, and at DEBUG
+``websockets`` writes headers and frames. A filter on chosen loggers would miss the next library, so the
+log record factory itself is wrapped: every record of the process, its arguments and its traceback, passes
+through :func:`redact` before any handler sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+_SECRETS = (
+    re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]+)*"),
+    re.compile(r"hmt_[A-Za-z0-9_-]+"),
+    re.compile(r"(?<=\bjwt, )[^\s'\",\]]+"),
+)
+_NAMED = re.compile(
+    r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\])}]+""", re.IGNORECASE
+)
+_PLAIN = (int, float, bool, type(None))
+_installed = False
+
+
+def redact(text: str) -> str:
+    """``text`` with every JWT, ticket and named credential replaced by ``[redacted]``."""
+    for pattern in _SECRETS:
+        text = pattern.sub("[redacted]", text)
+    return _NAMED.sub(r"\1[redacted]", text)
+
+
+def _redact_argument(value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    redacted = redact(text)
+    return value if redacted == text else redacted
+
+
+def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
+    if isinstance(record.msg, str):
+        record.msg = redact(record.msg) if not record.args else record.msg
+    else:
+        record.msg = _redact_argument(record.msg)
+    if isinstance(record.args, tuple):
+        record.args = tuple(_redact_argument(value) for value in record.args)
+    elif isinstance(record.args, dict):
+        record.args = {name: _redact_argument(value) for name, value in record.args.items()}
+    if record.exc_info and record.exc_info[0] is not None:
+        record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+    return record
+
+
+def install() -> None:
+    """Wrap the log record factory, once per process."""
+    global _installed  # noqa: PLW0603 - the factory is global to the process too
+    if _installed:
+        return
+    _installed = True
+    make_record: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(lambda *args, **kwargs: _redact_record(make_record(*args, **kwargs)))

@@ -1,0 +1,311 @@
+"""The one reader of the process environment.
+
+Every setting that an operator may change is a field of :class:`Environment`, with its default, its
+unit and one line of help. ``docs/configuration.md`` is generated from these fields, and nothing else in
+the code base reads ``os.environ``. A wrong value raises :class:`ConfigurationError`, whose message names
+the variable and says what it must look like; it never repeats a secret's value.
+
+Variables marked as secret may also be given as a file (``SECRET_KEY_FILE=/run/secrets/key``), the form in
+which Kubernetes and Docker mount secrets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
+from hunarmitra.common.database_url import DatabaseTarget, parse_database_url
+from hunarmitra.common.redis_url import RedisTarget, parse_redis_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # noqa: S105 - see secret_key
+
+
+class ConfigurationError(Exception):
+    """The environment holds a value that the service cannot run with; the message says which and why."""
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _boolean(value: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[value.strip().lower()]
+    except KeyError:
+        raise ValueError("must be 1 or 0 (true/false, yes/no and on/off are understood too)") from None
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _services(value: str) -> tuple[str, ...]:
+    names = _list(value)
+    if not names or set(names) - {"http", "ws"}:
+        raise ValueError("must be http, ws or http,ws")
+    return names
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(_list(value))
+    except InvalidNetworkError as error:
+        raise ValueError(str(error)) from None
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = _list(value)
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+            raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
+    return tuple(origin.lower() for origin in origins)
+
+
+def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"must be from {minimum} to {maximum}")
+        return number
+
+    return parse
+
+
+def _seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("must be a number of seconds") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"must be from {minimum:g} to {maximum:g} seconds")
+        return number
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError("must be one of " + ", ".join(choices))
+        return value
+
+    return parse
+
+
+def variable(
+    parse: Callable[[str], Any],
+    default: Any,
+    text: str,
+    *,
+    secret: bool = False,
+    shown: str | None = None,
+    section: str | None = None,
+) -> Any:
+    """A field of :class:`Environment`: how it is read, its default, one line of help, the heading it opens."""
+    metadata = {"parse": parse, "help": text, "secret": secret, "shown": shown, "section": section}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Every setting, typed. Field ``access_lifetime`` is read from the variable ``ACCESS_LIFETIME``."""
+
+    secret_key: str = variable(
+        _text, "", "Signs sessions, and tokens unless JWT_KEYS is set. Required when DEBUG is off.",
+        secret=True, shown="none (a fixed development key while DEBUG is on)", section="Django",
+    )
+    debug: bool = variable(_boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
+    demo: bool = variable(_boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
+    allowed_hosts: tuple[str, ...] = variable(
+        _list, (), "Comma-separated host names that HTTP requests may name in `Host`.",
+        shown="none (localhost while DEBUG is on)",
+    )
+    allowed_origins: tuple[str, ...] = variable(
+        _origins, (),
+        "Comma-separated origins of web pages that may call the REST API (CORS) and open sockets. "
+        "A page of the same host and port may always.",
+        shown="none",
+    )
+    trusted_proxies: tuple[Network, ...] = variable(
+        _networks, (),
+        "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed.",
+        shown="none",
+    )
+    services: tuple[str, ...] = variable(
+        _services, (), "Which services this process serves: http, ws or http,ws.", shown="every one installed"
+    )
+    log_level: str = variable(
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
+    )
+
+    database_url: DatabaseTarget = variable(
+        parse_database_url, DatabaseTarget.sqlite(BASE_DIR / "var" / "hunarmitra.sqlite3"),
+        "`sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:5432/name?sslmode=require`.",
+        secret=True, shown="`sqlite:///var/hunarmitra.sqlite3`", section="Storage",
+    )
+    database_pool_max: int = variable(
+        _integer(1, 1000), 10, "Most PostgreSQL connections of one process (psycopg's pool)."
+    )
+    redis_url: RedisTarget | None = variable(
+        parse_redis_url, None,
+        "`redis://host:6379/0`, `rediss://…` for TLS, or `redis+sentinel://:password@s1:26379,s2:26379/mymaster/0`. "
+        "Without it everything runs in one process, in memory.",
+        secret=True, shown="none",
+    )
+    redis_publish_timeout: float = variable(
+        _seconds(0.01, 5), 0.25, "Seconds that a REST request waits for Redis before it goes on without."
+    )
+    relay_in_process: bool | None = variable(
+        _boolean, None, "Runs the outbox relay inside the ws process instead of `manage.py relay`.",
+        shown="1 without REDIS_URL, else 0",
+    )
+
+    jwt_access_lifetime: float = variable(
+        _seconds(5, 86400), 900, "Seconds that an access token is valid.", section="Tokens"
+    )
+    jwt_refresh_lifetime: float = variable(
+        _seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
+    )
+    jwt_leeway: float = variable(_seconds(0, 300), 10, "Seconds of clock difference that a token's expiry forgives.")
+    jwt_keys: str = variable(
+        _text, "",
+        'The signing-key ring, JSON: `[{"kid": "2026-11", "alg": "EdDSA", "private_key": "<PEM>"}, '
+        '{"kid": "2026-05", "alg": "RS256", "public_key": "<PEM>"}]`; HS256 keys have `secret`. '
+        "The first signs unless JWT_SIGNING_KID names another; all verify.",
+        secret=True, shown="one HS256 key derived from SECRET_KEY",
+    )
+    jwt_signing_kid: str = variable(_text, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS")
+    ticket_lifetime: float = variable(_seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
+
+    tracking_min_interval: float = variable(
+        _seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"
+    )
+    tracking_max_future: float = variable(_seconds(0, 3600), 60, "Seconds that a position's timestamp may be ahead.")
+    eta_estimator: str = variable(
+        _text, "hunarmitra.tracking.eta.great_circle_estimate", "Dotted path of the function that estimates arrival times."
+    )
+    request_max_bytes: int = variable(_integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
+    throttle_user_per_hour: int = variable(
+        _integer(1, 1000000), 3600, "REST requests of one user per hour; posting positions does not count."
+    )
+    throttle_auth_per_minute: int = variable(
+        _integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
+    )
+    throttle_login_per_minute: int = variable(
+        _integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address."
+    )
+
+    ws_sockets_per_user: int = variable(
+        _integer(1, 100000), 20, "Sockets of one user in one process; the oldest is closed 4029.", section="WebSocket limits"
+    )
+    ws_failed_handshakes_per_minute: int = variable(
+        _integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
+    )
+    ws_message_max_bytes: int = variable(_integer(128, 1048576), 16384, "Largest client message, in bytes.")
+    ws_messages_per_second: float = variable(_seconds(0.1, 1000), 10, "Client messages per second and socket.")
+    ws_message_burst: int = variable(_integer(1, 10000), 20, "Client messages that may come at once.")
+    ws_send_buffer_bytes: int = variable(
+        _integer(4096, 67108864), 1048576, "Status frames waiting for one slow socket, in bytes, before it is closed 4008."
+    )
+    ws_heartbeat: float = variable(_seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
+    ws_replay_max_events: int = variable(
+        _integer(1, 100000), 1000, "Most events replayed to one socket; a longer absence gets resync_required."
+    )
+    ws_database_threads: int = variable(_integer(1, 64), 4, "Threads of one process that read the database for sockets.")
+
+    hub_comparison_interval: float | None = variable(
+        _seconds(0.1, 60), None, "Seconds between comparisons of the watched bookings with the database.",
+        shown="5 with Redis, 1 without", section="Event delivery",
+    )
+    hub_revocation_interval: float = variable(
+        _seconds(0.1, 60), 1, "Seconds between looks for revocations that no message announced."
+    )
+    hub_heartbeat_interval: float = variable(_seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself.")
+    hub_heartbeat_timeout: float = variable(
+        _seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
+    )
+    relay_after: float = variable(_seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event.")
+    relay_interval: float = variable(_seconds(0.05, 60), 1, "Seconds between two looks of the relay.")
+
+    prune_events_after_days: int = variable(
+        _integer(1, 3650), 90, "Days after a booking's end at which `manage.py prune` deletes its events.",
+        section="Retention",
+    )
+    prune_notifications_after_days: int = variable(
+        _integer(1, 3650), 90, "Days after which `manage.py prune` deletes read notifications."
+    )
+
+    @property
+    def effective_secret_key(self) -> str:
+        return self.secret_key or DEVELOPMENT_SECRET
+
+    @property
+    def comparison_interval(self) -> float:
+        """Seconds; short where reading is cheap and no Redis carries events (the embedded default)."""
+        if self.hub_comparison_interval is not None:
+            return self.hub_comparison_interval
+        return 5.0 if self.redis_url else 1.0
+
+    @property
+    def relays_in_process(self) -> bool:
+        return self.redis_url is None if self.relay_in_process is None else self.relay_in_process
+
+
+def _raw_value(name: str, source: Mapping[str, str], secret: bool) -> str | None:
+    value = source.get(name)
+    path = source.get(f"{name}_FILE") if secret else None
+    if value is not None and path is not None:
+        raise ConfigurationError(f"{name} and {name}_FILE are both set; set one of them.")
+    if path is None:
+        return value
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
+
+
+def read_environment(source: Mapping[str, str]) -> Environment:
+    """Read and check every variable. Raises :class:`ConfigurationError` naming the first wrong one."""
+    values: dict[str, Any] = {}
+    for item in fields(Environment):
+        name = item.name.upper()
+        raw = _raw_value(name, source, item.metadata["secret"])
+        if raw is None or (raw == "" and item.metadata["parse"] is not _list):
+            continue
+        try:
+            values[item.name] = item.metadata["parse"](raw)
+        except ValueError as error:
+            shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
+            raise ConfigurationError(f"{name} {error}{shown}.") from None
+    environment = Environment(**values)
+    if not environment.secret_key and not environment.debug:
+        raise ConfigurationError(
+            "SECRET_KEY is not set. Give a random one "
+            "(python -c 'import secrets; print(secrets.token_urlsafe(50))'), or DEBUG=1 for development."
+        )
+    if not environment.debug and environment.secret_key == DEVELOPMENT_SECRET:
+        raise ConfigurationError("SECRET_KEY is the development key; give a random one of your own.")
+    return environment
+
+
+def process_environment() -> Environment:
+    """What this process was started with: ``.env`` at the project's top, overridden by real variables."""
+    dotenv = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
+    return read_environment({**dotenv, **os.environ})

@@ -1,0 +1,59 @@
+"""Writes of notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from hunarmitra.accounts.services import notification_seq_advance
+from hunarmitra.common.clock import utc_now
+from hunarmitra.notifications.models import Notification
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A notification that has no number yet."""
+
+    user_id: UUID
+    title: str
+    message: str
+    data: Mapping[str, Any]
+
+
+def notifications_write(*, drafts: Sequence[Draft], moment: datetime) -> list[Notification]:
+    """Number and store them, inside the caller's transaction; a user's drafts keep their order. Not yet published."""
+    assert transaction.get_connection().in_atomic_block
+    counts: dict[UUID, int] = {}
+    for draft in drafts:
+        counts[draft.user_id] = counts.get(draft.user_id, 0) + 1
+    next_seq = notification_seq_advance(counts=counts)
+    notifications = []
+    for draft in drafts:
+        notifications.append(
+            Notification(
+                user_id=draft.user_id,
+                seq=next_seq[draft.user_id],
+                title=draft.title,
+                message=draft.message,
+                data=dict(draft.data),
+                created_at=moment,
+            )
+        )
+        next_seq[draft.user_id] += 1
+    return Notification.objects.bulk_create(notifications)
+
+
+def notification_mark_read(*, user_id: UUID, notification_id: UUID) -> Notification | None:
+    """None when the user has no such notification. Marking it again keeps the first time."""
+    Notification.objects.filter(pk=notification_id, user_id=user_id, read_at=None).update(read_at=utc_now())
+    return Notification.objects.filter(pk=notification_id, user_id=user_id).first()
+
+
+def notifications_mark_all_read(*, user_id: UUID) -> int:
+    """Returns how many were unread."""
+    return Notification.objects.filter(user_id=user_id, read_at=None).update(read_at=utc_now())

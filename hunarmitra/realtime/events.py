@@ -1,0 +1,175 @@
+"""The catalogue of every frame that a server sends: the wire, typed.
+
+Each frame is a frozen dataclass whose fields are the frame's keys in their order; :func:`encode` makes the text
+that goes out. Nothing else in the code base writes a frame. No framework is imported here, so that the
+catalogue can be read, tested and exported (schemas, client types) alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Final
+
+OMIT: Final = object()
+"""Value of an optional key that is left out of the frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A server frame. ``type`` is the value of its ``type`` key."""
+
+    type: ClassVar[str]
+
+    def to_wire(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"type": self.type}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is not OMIT:
+                body[item.name] = value
+        return body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingStatusChanged(Frame):
+    """A numbered event of a booking. ``seq`` counts 1, 2, 3 … per booking without a gap."""
+
+    type: ClassVar[str] = "booking_status"
+
+    booking_id: str
+    status: str
+    event_type: str
+    actor: str
+    timestamp: str
+    seq: int
+    eta_minutes: Any = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationUpdated(Frame):
+    """Where the worker is; ``lat`` and ``lng`` in degrees (WGS 84), ``eta_minutes`` when one can be estimated."""
+
+    type: ClassVar[str] = "location_update"
+
+    booking_id: str
+    lat: float
+    lng: float
+    timestamp: str
+    actor: str
+    eta_minutes: Any = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationCreated(Frame):
+    """A notification. ``seq`` counts 1, 2, 3 … per user without a gap."""
+
+    type: ClassVar[str] = "notification"
+
+    seq: int
+    id: str
+    title: str
+    message: str
+    data: Mapping[str, Any]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingConnected(Frame):
+    """First frame of a booking's socket: the state of the booking, and how many events follow from ``since``."""
+
+    type: ClassVar[str] = "connection_established"
+
+    booking_id: str
+    message: str = "Connected to booking updates"
+    seq: int
+    status: str
+    location: Mapping[str, Any] | None
+    replay: int
+    heartbeat_seconds: float
+    expires_at: str
+    server_time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsConnected(Frame):
+    """First frame of a notification socket; ``title`` is there because clients show every frame of it."""
+
+    type: ClassVar[str] = "connection_established"
+
+    title: str = "Notifications"
+    message: str = "Connected to notifications"
+    seq: int
+    unread: int
+    replay: int
+    heartbeat_seconds: float
+    expires_at: str
+    server_time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncRequired(Frame):
+    """The log cannot be replayed from ``since``: fetch the state over REST and go on from ``seq``."""
+
+    type: ClassVar[str] = "resync_required"
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong(Frame):
+    type: ClassVar[str] = "pong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated(Frame):
+    type: ClassVar[str] = "authenticated"
+
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedRead(Frame):
+    type: ClassVar[str] = "marked_read"
+
+    id: str
+    unread: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect(Frame):
+    """Sent before close code 4012: come back after ``after_ms`` milliseconds, with ``since``."""
+
+    type: ClassVar[str] = "reconnect"
+
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error(Frame):
+    """What was wrong, as a code for programs and a sentence for people."""
+
+    type: ClassVar[str] = "error"
+
+    code: str
+    message: str
+
+
+CATALOGUE: Final[tuple[type[Frame], ...]] = (
+    BookingStatusChanged,
+    LocationUpdated,
+    NotificationCreated,
+    BookingConnected,
+    NotificationsConnected,
+    ResyncRequired,
+    Pong,
+    Authenticated,
+    MarkedRead,
+    Reconnect,
+    Error,
+)
+
+
+def encode(frame: Frame) -> str:
+    """The frame's text, compact. Raises ValueError for NaN and infinity, which JSON does not have."""
+    return json.dumps(frame.to_wire(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)

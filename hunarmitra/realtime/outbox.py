@@ -1,0 +1,86 @@
+"""From the committed transaction to the channel layer, once.
+
+A service writes its numbered rows and calls :func:`publish_on_commit`. After the commit the rows are
+published in one go and marked. Whatever keeps that from happening (a crash, Redis away) leaves
+``published_at`` empty, and the relay publishes the row later. Publishing twice is harmless: hubs drop a
+``seq`` that they have seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import groupby
+
+from django.apps import apps
+from django.db import connection, transaction
+
+from hunarmitra.common import checkpoints
+from hunarmitra.common.clock import utc_now
+from hunarmitra.realtime.messages import Message
+from hunarmitra.realtime.models import OutboxRow
+from hunarmitra.realtime.publishing import publish_events
+
+logger = logging.getLogger(__name__)
+
+RELAY_BATCH = 500
+
+
+def publish_on_commit(rows: Sequence[OutboxRow]) -> None:
+    """Publish these rows, in this order, when the transaction commits; a failure never reaches the caller."""
+    transaction.on_commit(partial(_publish_committed, rows), robust=True)
+
+
+def announce_on_commit(message: Message) -> None:
+    """Publish a message that is no outbox row (its readers have another way to learn of it)."""
+    transaction.on_commit(partial(publish_events, [message]), robust=True)
+
+
+def _publish_committed(rows: Sequence[OutboxRow]) -> None:
+    checkpoints.reach("committed, not published")
+    if publish_events([row.to_message() for row in rows]):
+        checkpoints.reach("published, not marked")
+        _mark_published(rows)
+
+
+def _mark_published(rows: Iterable[OutboxRow]) -> None:
+    now = utc_now()
+    ordered = sorted(rows, key=lambda row: type(row).__name__)
+    for model, group in groupby(ordered, key=type):
+        model._default_manager.filter(pk__in=[row.pk for row in group]).update(published_at=now)
+
+
+def outbox_models() -> list[type[OutboxRow]]:
+    return [model for model in apps.get_models() if issubclass(model, OutboxRow)]
+
+
+def relay_once(*, older_than_seconds: float) -> int:
+    """Publish rows that were committed but not published. Returns how many.
+
+    Safe to run in several processes at once: rows are taken with SKIP LOCKED, or, on SQLite, under its one
+    write lock. Rows younger than ``older_than_seconds`` are left to the process that wrote them.
+    """
+    relayed = 0
+    for model in outbox_models():
+        relayed += _relay_model(model, older_than_seconds)
+    return relayed
+
+
+def _relay_model(model: type[OutboxRow], older_than_seconds: float) -> int:
+    unpublished = model._default_manager.filter(
+        published_at=None, created_at__lt=utc_now() - timedelta(seconds=older_than_seconds)
+    )
+    if not unpublished.exists():
+        return 0
+    with transaction.atomic():
+        locked = unpublished
+        if connection.features.has_select_for_update_skip_locked:
+            locked = unpublished.select_for_update(skip_locked=True, of=("self",))
+        rows = list(locked.select_related(model.stream_field).order_by(model.stream_field, "seq")[:RELAY_BATCH])
+        if not rows or not publish_events([row.to_message() for row in rows]):
+            return 0
+        _mark_published(rows)
+    logger.warning("the relay published %d %s that their process had not", len(rows), model._meta.verbose_name_plural)
+    return len(rows)

@@ -1,0 +1,204 @@
+"""Django's settings, derived from :mod:`hunarmitra.environment`; which services a process serves decides its apps."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from datetime import timedelta
+from typing import Any
+
+from hunarmitra.common import redaction
+from hunarmitra.common.database_url import DatabaseTarget
+from hunarmitra.environment import BASE_DIR, ConfigurationError, process_environment
+
+try:
+    ENVIRONMENT = process_environment()
+except ConfigurationError as error:
+    sys.exit(f"hunarmitra cannot start: {error}")
+
+_INSTALLED = tuple(
+    name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None
+)
+SERVICES = ENVIRONMENT.services or _INSTALLED
+if missing := set(SERVICES) - set(_INSTALLED):
+    sys.exit(f"hunarmitra cannot start: SERVICES names {', '.join(sorted(missing))}, which is not installed here.")
+
+SERVES_HTTP = "http" in SERVICES
+SERVES_WS = "ws" in SERVICES
+
+SECRET_KEY = ENVIRONMENT.effective_secret_key
+DEBUG = ENVIRONMENT.debug
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework_simplejwt.token_blacklist",
+    "hunarmitra.accounts",
+    "hunarmitra.realtime",
+    "hunarmitra.bookings",
+    "hunarmitra.notifications",
+    "hunarmitra.tracking",
+]
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+ROOT_URLCONF = "hunarmitra.urls"
+WSGI_APPLICATION = "hunarmitra.wsgi.application"
+
+if SERVES_HTTP:
+    INSTALLED_APPS += [
+        "django.contrib.admin",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+        "django.contrib.staticfiles",
+        "corsheaders",
+        "rest_framework",
+        "drf_spectacular",
+        "hunarmitra_http",
+    ]
+    MIDDLEWARE = [
+        "corsheaders.middleware.CorsMiddleware",
+        "django.middleware.security.SecurityMiddleware",
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    ]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database(target: DatabaseTarget) -> dict[str, Any]:
+    if target.engine == "sqlite":
+        path = BASE_DIR / target.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(path),
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": target.name,
+        "USER": target.user,
+        "PASSWORD": target.password,
+        "HOST": target.host,
+        "PORT": target.port or "",
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": ENVIRONMENT.database_pool_max, "timeout": 5},
+            "connect_timeout": 5,
+            **target.options,
+        },
+    }
+
+
+DATABASES = {"default": _database(ENVIRONMENT.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "hunarmitra_ws.hub.layer.HubChannelLayer"
+        if SERVES_WS
+        else "hunarmitra.realtime.channel_layer.PublishingChannelLayer"
+    }
+}
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ENVIRONMENT.jwt_access_lifetime),
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=ENVIRONMENT.jwt_refresh_lifetime),
+    "LEEWAY": ENVIRONMENT.jwt_leeway,
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": False,
+    "SIGNING_KEY": SECRET_KEY,
+    "AUTH_TOKEN_CLASSES": ("hunarmitra.accounts.tokens.AccessToken",),
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["hunarmitra_http.authentication.SessionJWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["hunarmitra_http.parsers.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["hunarmitra_http.throttles.UserThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "hunarmitra_http.schema.ApiSchema",
+    "DEFAULT_PAGINATION_CLASS": "hunarmitra_http.pagination.PageNumberPages",
+    "EXCEPTION_HANDLER": "hunarmitra_http.errors.error_response",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "PAGE_SIZE": 20,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "HunarMitra realtime",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "BookingStatus": "hunarmitra.bookings.models.STATUS_CHOICES",
+        "Role": "hunarmitra.accounts.models.Role.choices",
+    },
+}
+
+CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.allowed_origins)
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["Retry-After"]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.request_max_bytes
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+redaction.install()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
+        "hunarmitra": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
+        "hunarmitra_http": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
+        "hunarmitra_ws": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
+    },
+}
