@@ -20,7 +20,7 @@ SOURCES = hunarmitra services tests manage.py
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# ── environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── environment ─────────────────────────────────────────────────────────────────────────────────────────────
 # install(name of the lock): makes .venv if there is none, then installs what the lock pins, hashes checked.
 define install
 	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 with ensurepip found; install one (Debian: apt-get install" \
@@ -54,12 +54,12 @@ clean: ## remove .venv and everything generated
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# ── run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── run ─────────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: run
 run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo data (PORT=8001 for another port)
 	@exec $(BIN)/python manage.py serve --port $(PORT)
 
-# ── test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: test
@@ -76,7 +76,7 @@ test-unit: $(VENV)/.dev ## run the tests that need no other process
 test-integration: $(VENV)/.dev ## run the tests against real servers
 	$(PYTEST) tests/integration $(ARGS)
 
-# ── check ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── check ───────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: check
 check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files are up to date
 	$(BIN)/ruff format --check .

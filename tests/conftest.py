@@ -9,8 +9,10 @@ from types import FrameType
 
 import pytest
 
+from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
+from tests.support.stack import Stack, distributed_stack, embedded_stack
 
 
 def pytest_configure() -> None:
@@ -24,7 +26,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The session's PostgreSQL; `create_database()` gives each module its own database."""
+    """The session's PostgreSQL; `fresh_postgres(postgres_server)` is the URL of a migrated database in it."""
     with PostgresServer() as server:
         yield server
 
@@ -34,3 +36,27 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of this test's own, which it may kill and restart."""
     with RedisServer(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(scope="session", params=["embedded", "distributed"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The running system, once in each shape, shared by the session: make users and bookings, break nothing.
+
+    A test that kills processes or changes settings starts its own: `embedded_stack` or `distributed_stack`.
+    """
+    directory = tmp_path_factory.mktemp(request.param)
+    if request.param == "embedded":
+        with embedded_stack(directory) as running:
+            yield running
+    else:
+        postgres = request.getfixturevalue("postgres_server")
+        with distributed_stack(directory, postgres) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def actors(stack: Stack) -> Iterator[Actors]:
+    """The people of the shared stack, signed in."""
+    people = Actors.of(stack)
+    yield people
+    people.close()

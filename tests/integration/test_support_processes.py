@@ -13,7 +13,7 @@ from tests.support import tools
 from tests.support.eventually import eventually, eventually_async
 from tests.support.ports import accepts_connections, free_port
 from tests.support.postgres import PostgresServer
-from tests.support.processes import Process, ProcessDied
+from tests.support.processes import Process, ProcessFailedError
 from tests.support.redis import RedisServer, SentinelCluster
 
 
@@ -52,6 +52,7 @@ def test_postgres_gives_fresh_databases_from_a_template_filled_once(postgres_ser
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE thing (name text)")
 
+    url = ""
     for _ in range(2):
         url = postgres_server.create_database(postgres_server.template_database("support-test", fill))
         with psycopg.connect(url) as connection:
@@ -69,16 +70,21 @@ def test_a_process_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) ->
         log_path=tmp_path / "broken.log",
         ready=lambda: False,
     )
-    with pytest.raises(ProcessDied, match=r"(?s)broken ended with code 3.*cannot serve"):
+    with pytest.raises(ProcessFailedError, match=r"(?s)broken ended with code 3.*cannot serve"):
         process.start()
 
 
 def test_stopping_ends_the_whole_group_even_what_ignores_sigterm(tmp_path: Path) -> None:
     port = free_port()
-    child = f"import signal, socket; signal.signal(15, signal.SIG_IGN); s = socket.create_server(('127.0.0.1', {port})); signal.pause()"
+    child = (
+        "import signal, socket; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"server = socket.create_server(('127.0.0.1', {port})); signal.pause()"
+    )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with Process(
-        [sys.executable, "-c", parent], log_path=tmp_path / "parent.log", ready=lambda: accepts_connections(port)
+        [sys.executable, "-c", parent],
+        log_path=tmp_path / "parent.log",
+        ready=lambda: accepts_connections(port),
     ) as process:
         process.signal(signal.SIGTERM)
         eventually(lambda: not process.alive, 5, "the parent ended")
@@ -98,4 +104,4 @@ async def test_eventually_returns_the_value_or_says_what_it_last_saw() -> None:
     values = iter([0, 0, 7])
     assert eventually(lambda: next(values), 1, interval=0) == 7
     with pytest.raises(AssertionError, match=r"the answer: not within 0.05 s; last seen: \[\]"):
-        await eventually_async(lambda: [], 0.05, "the answer")
+        await eventually_async(list, 0.05, "the answer")

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of sleeping: poll until it holds, fail with the last thing seen when it does not."""
+"""Waiting for a condition instead of sleeping: poll until it holds, or fail with the last thing seen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ INTERVAL = 0.02
 T = TypeVar("T")
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL) -> T:
-    """Call `predicate` until its value is truthy and return that value; AssertionErrors in it count as "not yet"."""
+def eventually(
+    predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL
+) -> T:
+    """Call `predicate` until its value is truthy; that value. AssertionErrors in it count as "not yet"."""
     deadline = time.monotonic() + timeout
     while True:
         problem: object
@@ -30,7 +32,10 @@ def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "
 
 
 async def eventually_async(
-    predicate: Callable[[], T | Awaitable[T]], timeout: float = 10, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], T | Awaitable[T]],
+    timeout: float = 10,
+    message: str = "",
+    interval: float = INTERVAL,
 ) -> T:
     """As `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = time.monotonic() + timeout

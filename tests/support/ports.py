@@ -1,8 +1,8 @@
 """TCP ports for the servers under test.
 
-A port found by binding to 0 and closing again may be taken by any outgoing connection before the server binds it, or
-between a server's death and its restart. So ports come from below the kernel's ephemeral range, and a lock file held
-until this process ends keeps other test processes on the machine away from them.
+A port found by binding to 0 and closing again may be taken by any outgoing connection before the server binds
+it, or between a server's death and its restart. So ports come from below the kernel's ephemeral range, and a
+lock file held until this process ends keeps other test processes on the machine away from them.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -33,7 +35,7 @@ _SETTINGS = {
 
 
 class PostgresServer:
-    """One cluster in a folder of its own under /tmp: short enough for a socket's path, readable for the server's user.
+    """One cluster in a folder under /tmp: short enough for a socket's path, readable for the server's user.
 
     PostgreSQL refuses to run as root, so root runs it as `postgres`, or `nobody` where there is no such user.
     """
@@ -49,7 +51,18 @@ class PostgresServer:
         self._account = account
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         self.process = Process(
-            [tools.postgres().postgres, "-D", self._data, "-k", self.directory, "-h", "127.0.0.1", "-p", str(self.port), *settings],
+            [
+                tools.postgres().postgres,
+                "-D",
+                self._data,
+                "-k",
+                self.directory,
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                *settings,
+            ],
             log_path=self.directory / "postgres.log",
             cwd=self.directory,
             user=account.pw_uid if account else None,
@@ -66,10 +79,16 @@ class PostgresServer:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
+        """At once, by PostgreSQL's own signal for it: SIGKILL would leave its shared memory behind."""
+        self.process.signal(signal.SIGQUIT)
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+            self.process.wait(5)
         self.process.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -103,14 +122,29 @@ class PostgresServer:
         return self.directory / "data"
 
     def _initialize(self) -> None:
-        command = [
-            tools.postgres().initdb, "-D", self._data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8",
-            "--locale=C", "--no-instructions",
+        command: list[str | Path] = [
+            tools.postgres().initdb,
+            "-D",
+            self._data,
+            "-U",
+            USER,
+            "--auth=trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-instructions",
         ]
         account = self._account
         result = subprocess.run(
-            command, cwd=self.directory, capture_output=True, text=True, check=False, timeout=120,
-            user=account.pw_uid if account else None, group=account.pw_gid if account else None,
+            command,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
         )
         assert result.returncode == 0, f"initdb failed:\n{result.stdout}{result.stderr}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,20 +20,20 @@ _running: set[Process] = set()
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that a child gets: no settings of the developer's shell, but coverage's own, which follow children."""
+    """What a child gets: no settings of the developer's shell, but coverage's own, which follow children."""
     names = [*_INHERITED, *(name for name in os.environ if name.startswith("COVERAGE_"))]
     return {name: os.environ[name] for name in names if name in os.environ} | dict(extra or {})
 
 
-class ProcessDied(AssertionError):
+class ProcessFailedError(AssertionError):
     """A server ended when it should have been running; the message has the end of its log."""
 
 
 class Process:
     """A command in a process group of its own, with its output in `log_path`.
 
-    As a context manager it is running inside the block, and the whole group is gone after it. `ready` is polled after
-    each start until it returns True; it is the server's own question ("do you accept connections?").
+    As a context manager it is running inside the block, and the whole group is gone after it. `ready` is
+    polled after each start until it returns True: the server's own "do you accept connections?".
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Process:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -77,7 +80,7 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def start(self) -> Self:
-        """Start and wait until it is ready. Raises ProcessDied with the end of the log when it ends before that."""
+        """Start and wait until it is ready. Raises ProcessFailedError, with the end of the log."""
         self.launch()
         self.wait_ready()
         return self
@@ -87,8 +90,15 @@ class Process:
         assert not self.alive, f"{self.name} is running already"
         with self.log_path.open("ab") as log:
             self._child = subprocess.Popen(
-                self.command, cwd=self.cwd, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, user=self._user, group=self._group,
+                self.command,
+                cwd=self.cwd,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=self._user,
+                group=self._group,
                 extra_groups=None if self._user is None else [],
             )
         _running.add(self)
@@ -97,11 +107,11 @@ class Process:
         deadline = time.monotonic() + self.ready_timeout
         while True:
             if not self.alive:
-                raise ProcessDied(self._report(f"ended with code {self.returncode} before it was ready"))
+                raise ProcessFailedError(self._report(f"ended with code {self.returncode}, never ready"))
             if self.ready():
                 return
             if time.monotonic() > deadline:
-                raise ProcessDied(self._report(f"was not ready within {self.ready_timeout:g} s"))
+                raise ProcessFailedError(self._report(f"was not ready within {self.ready_timeout:g} s"))
             time.sleep(0.03)
 
     @property
@@ -117,10 +127,8 @@ class Process:
         """SIGKILL the whole group: nothing of it gets to clean up."""
         if self._child is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._child.wait(timeout=10)
         _running.discard(self)
 
@@ -137,23 +145,21 @@ class Process:
         return self._child.wait(timeout=timeout)
 
     def terminate(self, timeout: float = 10) -> int:
-        """SIGTERM, wait, return the code. Raises ProcessDied when it does not end in time."""
+        """SIGTERM, wait, return the code. Raises ProcessFailedError when it does not end in time."""
         self.signal(signal.SIGTERM)
         try:
             return self.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise ProcessDied(self._report(f"did not end within {timeout:g} s of SIGTERM")) from None
+            raise ProcessFailedError(self._report(f"did not end within {timeout:g} s of SIGTERM")) from None
 
     def stop(self) -> None:
-        """The end of a test: politely first (coverage is written at exit), then by force; never raises for slowness."""
+        """At a test's end: politely first (coverage is written at exit), then by force. Never raises."""
         if self.alive:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.wait(5)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
 
     def restart(self) -> Self:

@@ -10,7 +10,6 @@ from typing import Self
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
 
 from tests.support import tools
 from tests.support.eventually import eventually
@@ -23,13 +22,27 @@ HOST = "127.0.0.1"
 class RedisServer(Process):
     """A Redis that keeps nothing on disk, so it restarts empty (a replica fills again from its primary)."""
 
-    def __init__(self, directory: Path, *, port: int | None = None, options: Sequence[str] = (), name: str = "redis") -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, options: Sequence[str] = (), name: str = "redis"
+    ) -> None:
         self.port = port or free_port()
         self.url = f"redis://{HOST}:{self.port}/0"
         # No snapshot, no diskless-load file: nothing survives a restart.
         command: list[str | Path] = [
-            tools.redis_server(), "--port", str(self.port), "--bind", HOST, "--save", "", "--appendonly", "no",
-            "--dir", directory, "--repl-diskless-sync-delay", "0", *options,
+            tools.redis_server(),
+            "--port",
+            str(self.port),
+            "--bind",
+            HOST,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            directory,
+            "--repl-diskless-sync-delay",
+            "0",
+            *options,
         ]
         super().__init__(command, log_path=directory / f"{name}-{self.port}.log", ready=self._answers)
 
@@ -46,19 +59,23 @@ class SentinelCluster:
 
     MASTER = "hunarmitra"
 
-    def __init__(self, directory: Path, *, down_after_ms: int = 2000, failover_timeout_ms: int = 5000) -> None:
+    def __init__(
+        self, directory: Path, *, down_after_ms: int = 2000, failover_timeout_ms: int = 5000
+    ) -> None:
         self.primary = RedisServer(directory, name="redis-primary")
         self.replica = RedisServer(
             directory, name="redis-replica", options=["--replicaof", HOST, str(self.primary.port)]
         )
+        self.sentinel_ports = [free_port() for _ in range(3)]
         self.sentinels = [
-            self._sentinel(directory, number, down_after_ms, failover_timeout_ms) for number in (1, 2, 3)
+            self._sentinel(directory, port, down_after_ms, failover_timeout_ms)
+            for port in self.sentinel_ports
         ]
         addresses = ",".join(f"{HOST}:{port}" for port in self.sentinel_ports)
         self.url = f"redis+sentinel://{addresses}/{self.MASTER}/0"
 
     def __enter__(self) -> Self:
-        """Running and able to fail over: the replica is in sync and each Sentinel knows it and the other two."""
+        """Able to fail over: the replica is in sync, and each Sentinel knows it and the other Sentinels."""
         try:
             self.primary.start()
             self.replica.start()
@@ -71,28 +88,26 @@ class SentinelCluster:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
         for process in [*self.sentinels, self.replica, self.primary]:
             process.stop()
 
-    @property
-    def sentinel_ports(self) -> list[int]:
-        return [int(sentinel.environment["SENTINEL_PORT"]) for sentinel in self.sentinels]
-
     def kill_primary(self) -> None:
         """SIGKILL the primary that the cluster started with."""
         self.primary.kill()
 
     def primary_port(self) -> int | None:
-        """What the Sentinels say now; None while there is no primary that they believe alive."""
-        sentinel = Sentinel([(HOST, port) for port in self.sentinel_ports], socket_timeout=1)
-        try:
-            return int(sentinel.discover_master(self.MASTER)[1])
-        except MasterNotFoundError:
-            return None
+        """What the Sentinels say now; None while they disagree."""
+        said = set()
+        for port in self.sentinel_ports:
+            with _client(port) as client:
+                said.add(int(client.sentinel_get_master_addr_by_name(self.MASTER)[1]))
+        return said.pop() if len(said) == 1 else None
 
     def wait_for_failover(self, timeout: float = 15) -> int:
         """Until the Sentinels name another primary; its port."""
@@ -105,9 +120,8 @@ class SentinelCluster:
         assert port is not None
         return port
 
-    def _sentinel(self, directory: Path, number: int, down_after_ms: int, failover_timeout_ms: int) -> Process:
-        port = free_port()
-        config = directory / f"sentinel-{number}.conf"  # Sentinels rewrite their own
+    def _sentinel(self, directory: Path, port: int, down_after_ms: int, failover_timeout_ms: int) -> Process:
+        config = directory / f"sentinel-{port}.conf"  # Sentinels rewrite their own
         config.write_text(
             f"port {port}\nbind {HOST}\ndir {directory}\n"
             f"sentinel monitor {self.MASTER} {HOST} {self.primary.port} 2\n"
@@ -116,14 +130,13 @@ class SentinelCluster:
         )
         return Process(
             [tools.redis_server(), config, "--sentinel"],
-            log_path=directory / f"sentinel-{number}.log",
-            environment={"SENTINEL_PORT": str(port)},
+            log_path=directory / f"sentinel-{port}.log",
             ready=lambda: _ping(port),
         )
 
     def _replica_in_sync(self) -> bool:
         with self.replica.client() as client:
-            return client.info("replication")["master_link_status"] == "up"
+            return bool(client.info("replication")["master_link_status"] == "up")
 
     def _sentinels_agree(self) -> bool:
         for port in self.sentinel_ports:

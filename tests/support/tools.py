@@ -1,4 +1,4 @@
-"""Programs that the tests need beside Python: found on this machine, or installed with apt when root, or asked for.
+"""Programs that the tests need beside Python: found, or installed with apt when root, or asked for.
 
 Every function returns paths, or fails the test with a sentence that names what to install.
 """
@@ -30,7 +30,7 @@ WSCAT_PROJECT = Path(__file__).parent / "wscat"
 Found = TypeVar("Found")
 
 
-class ToolMissing(Exception):
+class ToolMissingError(Exception):
     """A program is not there, or too old."""
 
 
@@ -48,7 +48,9 @@ def redis_server() -> Path:
 
 @cache
 def postgres() -> PostgresPrograms:
-    return _found_or_installed(_find_postgres, "postgresql", f"PostgreSQL >= {POSTGRES_MAJOR} (initdb and postgres)")
+    return _found_or_installed(
+        _find_postgres, "postgresql", f"PostgreSQL >= {POSTGRES_MAJOR} (initdb and postgres)"
+    )
 
 
 @cache
@@ -77,14 +79,14 @@ def _find_postgres() -> PostgresPrograms:
     """From the PATH, else the newest of Debian's, which keeps servers off the PATH."""
     folders = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of_folder, reverse=True)
-    problem = ToolMissing("initdb is not on the PATH")
+    problem = ToolMissingError("initdb is not on the PATH")
     for folder in folders:
         programs = PostgresPrograms(initdb=folder / "initdb", postgres=folder / "postgres")
         if not (programs.initdb.exists() and programs.postgres.exists()):
             continue
         try:
             _require_version(programs.postgres, r"PostgreSQL\) (\d+)", POSTGRES_MAJOR)
-        except ToolMissing as error:
+        except ToolMissingError as error:
             problem = error
         else:
             return programs
@@ -103,7 +105,7 @@ def _version_of_folder(folder: Path) -> int:
 def _on_path(name: str) -> Path:
     found = shutil.which(name)
     if not found:
-        raise ToolMissing(f"{name} is not on the PATH")
+        raise ToolMissingError(f"{name} is not on the PATH")
     return Path(found)
 
 
@@ -111,31 +113,33 @@ def _require_version(path: Path, pattern: str, minimum: int) -> None:
     text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
     match = re.search(pattern, text)
     if not match:
-        raise ToolMissing(f"{path} does not run")
+        raise ToolMissingError(f"{path} does not run")
     if int(match.group(1)) < minimum:
-        raise ToolMissing(f"{path} is version {match.group(1)}")
+        raise ToolMissingError(f"{path} is version {match.group(1)}")
 
 
 def _found_or_installed(find: Callable[[], Found], package: str, wanted: str) -> Found:
     try:
         return find()
-    except ToolMissing as error:
+    except ToolMissingError as error:
         reason = str(error)
     if os.geteuid() == 0 and shutil.which("apt-get"):
         with _exclusive("apt"):
             try:
                 return find()
-            except ToolMissing:
+            except ToolMissingError:
                 _apt_install(package)
         try:
             return find()
-        except ToolMissing as error:
+        except ToolMissingError as error:
             reason = f"{error}, even after apt-get install {package}"
-    pytest.fail(f"These tests need {wanted}: {reason}. Install it (Debian: apt-get install {package}).", pytrace=False)
+    pytest.fail(
+        f"These tests need {wanted}: {reason}. Install it (Debian: apt-get install {package}).", pytrace=False
+    )
 
 
 def _apt_install(package: str) -> None:
-    """Install without letting the package start its service: a policy-rc.d of our own, unless there is one."""
+    """Install without letting the package start its service: by a policy-rc.d, unless there is one."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
@@ -150,9 +154,18 @@ def _apt_install(package: str) -> None:
             policy.unlink()
 
 
-def _run(command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def _run(
+    command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> None:
     result = subprocess.run(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     if result.returncode:
         shown = " ".join(str(part) for part in command)

@@ -1,0 +1,92 @@
+"""The people of a test: users seeded into a stack and signed in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.api import Api
+from tests.support.stack import Stack
+
+PATH_OF_A_BOOKING = ("confirmed", "on_the_way", "arrived", "completed")
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    username: str
+    password: str
+    name: str
+    role: str
+
+
+def seed(stack: Stack, roles: list[str]) -> list[User]:
+    """One new user for each of `roles` (employer, worker, admin), with random names and passwords."""
+    wanted = [
+        {
+            "username": f"{role}-{secrets.token_hex(4)}",
+            "password": secrets.token_urlsafe(12),
+            "name": f"{role.title()} {number} {secrets.token_hex(2)}",
+            "role": role,
+        }
+        for number, role in enumerate(roles, 1)
+    ]
+    made = json.loads(stack.python("-m", "tests.support.seed_users", stdin=json.dumps(wanted)))
+    return [User(**user) for user in made]
+
+
+class Actor(Api):
+    """A REST client that knows whose it is."""
+
+    def __init__(self, base_url: str, user: User) -> None:
+        super().__init__(base_url)
+        self.user = user
+        self.id = user.id
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Begin a new session."""
+        tokens = Api(self.base_url).call(
+            "POST", "auth/token/", {"username": self.user.username, "password": self.user.password}
+        )
+        self.token, self.refresh_token = tokens["access"], tokens["refresh"]
+
+    def at(self, base_url: str) -> Api:
+        """The same session against another http process."""
+        return Api(base_url, token=self.token, refresh_token=self.refresh_token)
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Those who take part in a booking, and two who do not."""
+
+    employer: Actor
+    worker: Actor
+    admin: Actor
+    stranger: Actor
+    other_worker: Actor
+
+    @classmethod
+    def of(cls, stack: Stack) -> Actors:
+        """Five new users, signed in."""
+        users = seed(stack, ["employer", "worker", "admin", "employer", "worker"])
+        return cls(*(Actor(stack.base_url, user) for user in users))
+
+    def new_booking(self, status: str = "confirmed", **fields: Any) -> str:
+        """The id of a new booking of the employer, assigned to the worker unless it is only `requested`."""
+        booking_id = str(self.employer.create_booking(**fields)["id"])
+        if status == "requested":
+            return booking_id
+        self.admin.assign(booking_id, self.worker.id)
+        if status == "cancelled":
+            self.employer.status(booking_id, "cancelled")
+            return booking_id
+        for step in PATH_OF_A_BOOKING[1 : PATH_OF_A_BOOKING.index(status) + 1]:
+            self.worker.status(booking_id, step)
+        return booking_id
+
+    def close(self) -> None:
+        for actor in (self.employer, self.worker, self.admin, self.stranger, self.other_worker):
+            actor.close()

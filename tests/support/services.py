@@ -1,0 +1,101 @@
+"""The project's servers under test: each the command that the documents give, on a port of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from tests.support.ports import accepts_connections, free_port
+from tests.support.processes import Process
+
+HOST = "127.0.0.1"
+APPLICATION = "hunarmitra.asgi:application"
+
+
+class ServiceProcess(Process):
+    """A server of HTTP, WebSocket or both on `port`; ready when it answers a request, whatever the status."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        port: int,
+        name: str,
+        directory: Path,
+        environment: Mapping[str, str],
+        ready_timeout: float = 40,
+    ) -> None:
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self.ws_url = f"ws://{HOST}:{port}"
+        super().__init__(
+            [sys.executable, *arguments],
+            log_path=directory / f"{name}-{port}.log",
+            environment=environment,
+            ready=self._answers,
+            ready_timeout=ready_timeout,
+        )
+
+    def _answers(self) -> bool:
+        if not accepts_connections(self.port):
+            return False
+        try:
+            httpx.get(f"{self.url}/", timeout=5, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return True
+
+
+def daphne(
+    directory: Path, environment: Mapping[str, str], *options: str, name: str = "daphne"
+) -> ServiceProcess:
+    """Stock daphne, as the API document starts it."""
+    port = free_port()
+    arguments = ["-m", "daphne", "-b", HOST, "-p", str(port), *options, APPLICATION]
+    return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
+
+
+def uvicorn(
+    directory: Path, environment: Mapping[str, str], *options: str, name: str = "uvicorn"
+) -> ServiceProcess:
+    """Stock uvicorn, as the API document starts it."""
+    port = free_port()
+    arguments = ["-m", "uvicorn", APPLICATION, "--host", HOST, "--port", str(port), *options]
+    return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
+
+
+def gunicorn(
+    directory: Path, environment: Mapping[str, str], *options: str, name: str = "http"
+) -> ServiceProcess:
+    """The http service with its own configuration file."""
+    port = free_port()
+    arguments = [
+        "-m",
+        "gunicorn",
+        "--config",
+        "services/http/gunicorn.conf.py",
+        "--bind",
+        f"{HOST}:{port}",
+        *options,
+        "hunarmitra.wsgi:application",
+    ]
+    return ServiceProcess(
+        arguments, port=port, name=name, directory=directory, environment={**environment, "SERVICES": "http"}
+    )
+
+
+def ws_server(
+    directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws"
+) -> ServiceProcess:
+    """A process of the ws service alone."""
+    return daphne(directory, {**environment, "SERVICES": "ws"}, *options, name=name)
+
+
+def relay(directory: Path, environment: Mapping[str, str], name: str = "relay") -> Process:
+    """`manage.py relay`, which has no port: running is ready."""
+    return Process(
+        [sys.executable, "manage.py", "relay"], log_path=directory / f"{name}.log", environment=environment
+    )
