@@ -64,6 +64,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .PHONY: test
 test: $(VENV)/.dev ## run every test, with line and branch coverage (starts its own Redis and PostgreSQL)
+	@$(BIN)/python -m tests.support.tools
 	@rm -f .coverage .coverage.*
 	@status=0; $(BIN)/coverage run -m pytest $(ARGS) || status=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -178,3 +179,16 @@ def _exclusive(name: str) -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / f"hunarmitra-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main() -> None:
+    """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
+    try:
+        for path in (redis_server(), postgres().postgres, wscat()):
+            print(f"using {path}")  # noqa: T201 - a command
+    except pytest.fail.Exception as problem:
+        sys.exit(f"error: {problem}")
+
+
+if __name__ == "__main__":
+    main()
