@@ -1,0 +1,2 @@
+export { BookingStream } from './booking.js';
+export { NotificationStream } from './notifications.js';

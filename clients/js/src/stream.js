@@ -1,0 +1,354 @@
+/**
+ * The connection that both streams share: joining, resuming, liveness, tokens, close codes and the order of numbered events.
+ *
+ * Invariant: `#seq` is the number of the last event handed to the application. Only the first snapshot and a
+ * `resync_required` move it otherwise; an event is handed over only if it is the next one.
+ *
+ * A stream overrides `_established(snapshot)`, `_event(event, fresh)` (fresh: newer than the snapshot, which does not know
+ * of it), `_frame(frame)` and `_ended(reason)`.
+ */
+import { Credentials } from './credentials.js';
+import { Emitter } from './emitter.js';
+import { platform, Timers } from './platform.js';
+
+/** Milliseconds, as all times here. No pong within this time: the peer is dead. */
+const PONG_MS = 10_000;
+/** From asking for a token to the first frame. */
+const CONNECT_MS = 20_000;
+/** A connection that lived this long was a success: the backoff starts over. */
+const STABLE_MS = 10_000;
+/** A token is renewed this long before it expires, or at half of what is left. */
+const RENEW_MS = 60_000;
+
+const UNAUTHENTICATED = 4001;
+const TOO_SLOW = 4008;
+const DRAINING = 4012;
+const BUSY = [4013, 4029];
+const TERMINAL = { 4003: 'forbidden', 4004: 'not_found' };
+
+export class RealtimeStream extends Emitter {
+  #env;
+  #options;
+  #credentials;
+  #url;
+  #eventType;
+  #state = { name: 'idle' };
+  #seq;
+  #snapshotSeq;
+  #timers;
+  #socket;
+  #attempt = 0; // what was begun under an older number is void
+  #running = false;
+  #paused; // 'app', 'hidden' or undefined
+  #failures = 0;
+  #hurried = false; // the last reconnect was made at once
+  #refused = false; // the server refused our token
+  #notBefore = -Infinity; // the server asked us to stay away until then
+  #afterMs; // from a `reconnect` frame
+  #liveSince;
+  #heartbeat;
+  #serverAhead = 0;
+  #rejection; // the message of an error frame, if that was the last one
+
+  constructor(path, eventType, options) {
+    super();
+    const { url = globalThis.location?.origin, since, WebSocket, fetch, environment } = options;
+    if (!url) throw new TypeError('url is needed');
+    if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0)) throw new TypeError('since is no event number');
+    this.#env = platform({ ...environment, ...(WebSocket && { WebSocket }), ...(fetch && { fetch }) });
+    if (!this.#env.WebSocket) throw new TypeError('WebSocket is needed');
+    this.#timers = new Timers(this.#env);
+    const base = url.replace(/\/+$/, '');
+    this.#options = { ...options, backoff: { minMs: 1000, maxMs: 30_000, ...options.backoff } };
+    this.#credentials = new Credentials(options, base.replace(/^ws/, 'http'), this.#env.fetch);
+    this.#url = base.replace(/^http/, 'ws') + path;
+    this.#eventType = eventType;
+    this.#seq = since;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** The number of the last event handed over: give it as `since` to a later stream to go on from there. */
+  get seq() {
+    return this.#seq;
+  }
+
+  start() {
+    if (this.#running) return this;
+    this.#running = true;
+    this.#paused = undefined;
+    this.#failures = 0;
+    this.#hurried = this.#refused = false;
+    this.#observeHost('addEventListener');
+    this.#connect();
+    if (this.#env.document?.visibilityState === 'hidden') this.#onVisibility();
+    return this;
+  }
+
+  stop() {
+    this.#finish('stopped');
+  }
+
+  /** Disconnects until `resume()`, for an application in the background. */
+  pause() {
+    this.#pause('app');
+  }
+
+  resume() {
+    this.#paused = undefined;
+    this.#wake();
+  }
+
+  /** The server's clock, in milliseconds since 1970. */
+  _serverNow() {
+    return this.#env.clock() + this.#serverAhead;
+  }
+
+  /** Whether the message went out: nothing is kept for later. */
+  _send(message) {
+    const open = this.#liveSince !== undefined && this.#socket.readyState === 1;
+    if (open) this.#socket.send(JSON.stringify(message));
+    return open;
+  }
+
+  /** A timer that ends with the connection. */
+  _after(name, ms, run) {
+    this.#timers.set(name, ms, run);
+  }
+
+  async #connect() {
+    this.#drop();
+    const attempt = this.#attempt;
+    this.#timers.set('connect', CONNECT_MS, () => this.#lost());
+    this.#become({ name: 'connecting', attempt: this.#failures + 1 });
+    if (attempt !== this.#attempt) return;
+    try {
+      const access = await this.#credentials.access(this.#refused);
+      if (attempt === this.#attempt) this.#open(access, attempt);
+    } catch (error) {
+      if (attempt === this.#attempt) this.#lost(error?.closeCode);
+      this.#complain(error);
+    }
+  }
+
+  #open(access, attempt) {
+    if (!access) return this.#finish('unauthenticated');
+    const { query = {}, protocols = [] } = access;
+    this.#refused = false;
+    if (this.#seq !== undefined) query.since = this.#seq;
+    const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+    try {
+      this.#socket = new this.#env.WebSocket(this.#url + (search && `?${search}`), protocols);
+    } catch (error) {
+      // A malformed address, or ws:// from an https page: it always fails.
+      return this.#finish('invalid_url', { message: String(error?.message ?? error) });
+    }
+    const socket = this.#socket;
+    socket.onmessage = ({ data }) => attempt === this.#attempt && this.#receive(data);
+    socket.onclose = ({ code }) => attempt === this.#attempt && this.#lost(code);
+    socket.onerror = () => {}; // a close follows, and tells more
+  }
+
+  #drop() {
+    this.#attempt++;
+    this.#timers.cancelAllBut('hidden');
+    this.#liveSince = this.#afterMs = this.#rejection = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /** The connection is gone, or has to go: decides whether and when there is another. */
+  #lost(code, atOnce = code === UNAUTHENTICATED || code === TOO_SLOW) {
+    if (!this.#running || this.#paused) return;
+    const now = this.#env.clock();
+    const wasLive = this.#liveSince !== undefined;
+    const afterMs = this.#afterMs;
+    const message = this.#rejection;
+    const busy = BUSY.includes(code);
+    if (wasLive && !busy && now - this.#liveSince >= STABLE_MS) {
+      this.#failures = 0;
+      this.#hurried = false;
+    }
+    this.#drop();
+    if (TERMINAL[code]) return this.#finish(TERMINAL[code], { code, message });
+    if (code === UNAUTHENTICATED) {
+      if (!this.#credentials.replaceable) return this.#finish('unauthenticated', { code, message });
+      this.#refused = true;
+    }
+    let delay = 0;
+    if (afterMs !== undefined && (wasLive || !this.#failures)) {
+      delay = afterMs;
+      if (!wasLive) this.#failures++;
+    } else if (afterMs !== undefined || !atOnce || this.#hurried) {
+      // Turned away by draining servers twice in a row: more patience than they ask for.
+      delay = Math.max(afterMs ?? 0, this.#backoff());
+      this.#failures++;
+    } else {
+      this.#hurried = true;
+    }
+    if (busy || code === DRAINING || afterMs !== undefined) this.#notBefore = now + delay;
+    this.#wait(delay, code);
+  }
+
+  /** Full jitter: anywhere below a ceiling that doubles, so that a fleet does not come back at once. */
+  #backoff() {
+    const { minMs, maxMs } = this.#options.backoff;
+    return this.#env.random() * Math.min(maxMs, minMs * 2 ** this.#failures);
+  }
+
+  #wait(delay, code) {
+    if (delay <= 0) return void this.#connect();
+    this.#timers.set('retry', delay, () => this.#connect());
+    const name = this.#env.navigator?.onLine === false ? 'offline' : 'reconnecting';
+    this.#become({ name, retryAt: this.#env.date() + delay, attempt: this.#failures, code });
+  }
+
+  #finish(reason, more) {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#timers.cancel('hidden');
+    this.#observeHost('removeEventListener');
+    this.#drop();
+    this._ended(reason);
+    this.#become({ name: 'closed', reason, ...more });
+  }
+
+  #receive(data) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return;
+    }
+    this.#rejection = frame?.type === 'error' ? frame.message : undefined;
+    switch (frame?.type) {
+      case 'connection_established':
+        return this.#established(frame);
+      case this.#eventType:
+        return this.#next(frame);
+      case 'pong':
+        this.#timers.cancel('pong');
+        if (this.#state.name === 'offline') this.#become({ name: 'live' });
+        return;
+      case 'authenticated':
+        return this.#renewBefore(frame.expires_at);
+      case 'reconnect':
+        if (frame.after_ms >= 0) this.#afterMs = frame.after_ms;
+        return;
+      case 'resync_required':
+        this.#seq = this.#snapshotSeq = frame.seq;
+        return this._emit('resync', frame);
+      case 'error':
+        this._frame(frame);
+        return this._emit('error', frame);
+      default:
+        if (frame) this._frame(frame);
+    }
+  }
+
+  #established(frame) {
+    const { clock, date } = this.#env;
+    this.#timers.cancel('connect');
+    this.#liveSince = clock();
+    this.#serverAhead = (Date.parse(frame.server_time) || date()) - clock();
+    this.#snapshotSeq = frame.seq;
+    this.#seq ??= frame.seq;
+    this.#heartbeat = frame.heartbeat_seconds > 0 ? frame.heartbeat_seconds * 1000 : 30_000;
+    this.#timers.set('ping', this.#heartbeat, this.#ping);
+    this.#renewBefore(frame.expires_at);
+    this.#become({ name: 'live' });
+    this._established(frame);
+  }
+
+  #next(frame) {
+    const { seq } = frame;
+    if (this.#seq === undefined || !(seq > this.#seq)) return;
+    if (seq !== this.#seq + 1) return this.#lost(undefined, true);
+    this.#seq = seq;
+    this._event(frame, seq > this.#snapshotSeq);
+  }
+
+  #ping = () => {
+    this.#timers.set('ping', this.#heartbeat, this.#ping);
+    if (this.#timers.has('pong')) return;
+    this.#timers.set('pong', PONG_MS, () => this.#lost());
+    this._send({ type: 'ping' });
+  };
+
+  #renewBefore(expiresAt) {
+    const left = Date.parse(expiresAt) - this._serverNow();
+    if (this.#credentials.renewable && left > 1000) {
+      this.#timers.set('renew', Math.max(left - RENEW_MS, left / 2), () => this.#renew(expiresAt));
+    }
+  }
+
+  async #renew(expiresAt) {
+    const attempt = this.#attempt;
+    this.#renewBefore(expiresAt); // once more in half the time that is left, unless `authenticated` comes first
+    try {
+      const token = await this.#credentials.token(true);
+      if (attempt !== this.#attempt) return;
+      if (token) this._send({ type: 'authenticate', token });
+      else this.#finish('unauthenticated');
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #observeHost(method) {
+    const { document, window } = this.#env;
+    document?.[method]?.('visibilitychange', this.#onVisibility);
+    window?.[method]?.('online', this.#wake);
+    window?.[method]?.('offline', this.#onOffline);
+  }
+
+  #onVisibility = () => {
+    const { pauseWhenHidden } = this.#options;
+    if (this.#env.document.visibilityState === 'hidden') {
+      if (pauseWhenHidden) this.#timers.set('hidden', pauseWhenHidden === true ? 0 : pauseWhenHidden, () => this.#pause('hidden'));
+      return;
+    }
+    this.#timers.cancel('hidden');
+    if (this.#paused === 'hidden') this.#paused = undefined;
+    this.#wake();
+  };
+
+  // Only a hint (a server on this machine still answers): the socket stays, and has to prove itself.
+  #onOffline = () => {
+    if (this.#paused) return;
+    if (this.#liveSince !== undefined) {
+      this.#become({ name: 'offline' });
+      this.#wake();
+    } else if (this.#state.name === 'reconnecting') {
+      this.#become({ ...this.#state, name: 'offline' });
+    }
+  };
+
+  #pause(by) {
+    if (!this.#running || this.#paused === 'app') return;
+    this.#paused = by;
+    this.#drop();
+    this.#become({ name: 'paused' });
+  }
+
+  /** Probes the socket we have, or tries for a new one now, unless the server asked for patience. */
+  #wake = () => {
+    if (!this.#running || this.#paused) return;
+    if (this.#liveSince !== undefined) this.#ping();
+    else if (!this.#timers.has('connect')) this.#wait(this.#notBefore - this.#env.clock(), this.#state.code);
+  };
+
+  #become(state) {
+    this.#state = state;
+    this._emit('state', state);
+  }
+
+  #complain(error) {
+    this._emit('error', { type: 'error', code: 'credentials', message: String(error?.message ?? error) });
+  }
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Emitter } from '../src/emitter.js';
+
+test('listeners come and go', () => {
+  const emitter = new Emitter();
+  const heard = [];
+  const listener = (value) => heard.push(value);
+  const off = emitter.on('x', listener);
+  emitter.on('x', listener); // the same one twice is one
+  emitter._emit('x', 1);
+  off();
+  emitter._emit('x', 2);
+  emitter.on('x', listener);
+  emitter.off('x', listener);
+  emitter.off('y', listener);
+  emitter._emit('x', 3);
+  assert.deepEqual(heard, [1]);
+});
+
+test('a listener that throws is reported, and the others hear all the same', async () => {
+  const emitter = new Emitter();
+  const heard = [];
+  const reported = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+  emitter.on('x', () => {
+    throw new Error('mine');
+  });
+  emitter.on('x', (value) => heard.push(value));
+  emitter._emit('x', 1);
+  assert.deepEqual(heard, [1]);
+  assert.equal((await reported).message, 'mine');
+  process.setUncaughtExceptionCaptureCallback(null);
+});
+
+test('a listener added while an event is told hears the next one', () => {
+  const emitter = new Emitter();
+  const heard = [];
+  emitter.on('x', (value) => emitter.on('x', () => heard.push(value)));
+  emitter._emit('x', 1);
+  assert.deepEqual(heard, []);
+});

@@ -1,0 +1,13 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+export const LIMIT_BYTES = 8192;
+
+const source = new URL('../../src/', import.meta.url);
+
+/** The modules as shipped, each compressed by itself, as a browser without a bundler gets them. */
+export function shippedSize() {
+  const names = readdirSync(source).filter((name) => name.endsWith('.js')).sort();
+  const files = names.map((name) => ({ name, bytes: gzipSync(readFileSync(new URL(name, source)), { level: 9 }).length }));
+  return { files, total: files.reduce((sum, { bytes }) => sum + bytes, 0) };
+}

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { accept, booking, bookingSnapshot, liveBooking, liveNotifications, notifications } from './support/streams.js';
+import { settle } from './support/world.js';
+
+const HOUR = 3_600_000;
+
+test('a new token goes to the open socket a minute before the old one expires', async () => {
+  const { world, stream, asked, socket } = await liveBooking();
+  await keepAlive(world, HOUR - 60_001);
+  assert.deepEqual(socket.sentOf('authenticate'), []);
+  await world.advance(1);
+  assert.deepEqual(asked.at(-1), { refresh: true });
+  assert.deepEqual(socket.sentOf('authenticate'), [{ type: 'authenticate', token: 'token-2' }]);
+  socket.frame({ type: 'authenticated', expires_at: world.timestamp(HOUR) });
+  await keepAlive(world, HOUR - 60_001);
+  assert.equal(socket.sentOf('authenticate').length, 1);
+  await world.advance(1);
+  assert.equal(socket.sentOf('authenticate').length, 2);
+  assert.equal(world.sockets.length, 1);
+  assert.equal(stream.state.name, 'live');
+});
+
+/** Answers every ping on the way. */
+async function keepAlive(world, ms) {
+  const end = world.elapsed + ms;
+  while (world.elapsed < end) {
+    await world.advance(Math.min(5000, end - world.elapsed));
+    world.socket.frame({ type: 'pong' });
+  }
+}
+
+test('a short-lived token is renewed at half of its time', async () => {
+  const { world, socket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:40Z' });
+  await world.advance(19_999);
+  assert.equal(socket.sentOf('authenticate').length, 0);
+  await world.advance(1);
+  assert.equal(socket.sentOf('authenticate').length, 1);
+});
+
+test('the time left is measured by the server\'s clock, however wrong ours is', async () => {
+  const { world, socket } = await liveBooking({}, { server_time: '2031-05-05T00:00:00Z', expires_at: '2031-05-05T00:00:20Z' });
+  await world.advance(9_999);
+  assert.equal(socket.sentOf('authenticate').length, 0);
+  await world.advance(1);
+  assert.equal(socket.sentOf('authenticate').length, 1);
+});
+
+test('a refused token is tried again in half of what is left, then the connection made anew', async () => {
+  const { world, stream, told, socket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:16Z' });
+  for (const [wait, count] of [[8000, 1], [4000, 2], [2000, 3], [1000, 4]]) {
+    await world.advance(wait);
+    assert.equal(socket.sentOf('authenticate').length, count);
+    socket.frame({ type: 'error', code: 'invalid_token', message: 'Token is invalid' });
+  }
+  await world.advance(1000);
+  assert.equal(socket.sentOf('authenticate').length, 4);
+  assert.equal(told.of('error').length, 4);
+  assert.equal(stream.state.name, 'live');
+  socket.end(4001);
+  await settle();
+  assert.equal(world.sockets.length, 2);
+});
+
+test('a callback that throws while the socket is open is asked again, and the application told', async () => {
+  let works = true;
+  const token = async () => {
+    if (!works) throw new Error('no network');
+    return 'good';
+  };
+  const { world, stream, told, socket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
+  works = false;
+  await world.advance(20_000);
+  assert.deepEqual(told.of('error'), [{ type: 'error', code: 'credentials', message: 'no network' }]);
+  assert.equal(socket.sentOf('authenticate').length, 0);
+  works = true;
+  await world.advance(10_000);
+  assert.deepEqual(socket.sentOf('authenticate'), [{ type: 'authenticate', token: 'good' }]);
+  assert.equal(stream.state.name, 'live');
+});
+
+test('signed out while the socket is open: the stream closes', async () => {
+  let token = 'good';
+  const { world, stream, socket } = await liveBooking({ token: () => token });
+  token = null;
+  await keepAlive(world, HOUR - 60_001);
+  await world.advance(1);
+  assert.deepEqual(stream.state, { name: 'closed', reason: 'unauthenticated' });
+  assert.ok(socket.closedByClient);
+});
+
+test('signed out before connecting: no connection is tried', async () => {
+  for (const nothing of [null, undefined, '']) {
+    const { world, stream } = booking({ token: () => nothing });
+    stream.start();
+    await settle();
+    assert.deepEqual(stream.state, { name: 'closed', reason: 'unauthenticated' });
+    assert.equal(world.sockets.length, 0);
+  }
+});
+
+test('a callback that throws before connecting backs off and is asked again', async () => {
+  let calls = 0;
+  const { world, stream, told } = booking({
+    token: () => {
+      if (++calls === 1) throw new Error('no network');
+      return 'good';
+    },
+  });
+  stream.start();
+  await settle();
+  assert.equal(stream.state.name, 'reconnecting');
+  assert.equal(told.of('error')[0].message, 'no network');
+  await world.advance(500);
+  assert.equal(world.sockets.length, 1);
+});
+
+test('a callback that never answers is given up after 20 s, but not asked a second time meanwhile', async () => {
+  let calls = 0;
+  let answer;
+  const { world, stream } = booking({ token: () => new Promise((resolve) => { calls++; answer = resolve; }) });
+  stream.start();
+  await world.advance(20_000);
+  assert.equal(stream.state.name, 'reconnecting');
+  await world.advance(5000);
+  assert.equal(calls, 1);
+  answer('late');
+  await settle();
+  assert.equal(world.sockets.length, 1);
+});
+
+test('two streams with one callback refresh once', async () => {
+  const asked = [];
+  const token = async (need) => {
+    asked.push(need.refresh);
+    await settle();
+    return `token-${asked.length}`;
+  };
+  const first = booking({ token });
+  const second = notifications({ token });
+  first.stream.start();
+  second.stream.start();
+  await settle();
+  await settle();
+  assert.deepEqual(asked, [false]);
+  for (const { world } of [first, second]) {
+    world.socket.open();
+    world.socket.end(4001);
+  }
+  await settle();
+  await settle();
+  assert.deepEqual(asked, [false, true]);
+  assert.deepEqual([first, second].map(({ world }) => world.socket.protocols[1]), ['token-2', 'token-2']);
+});
+
+test('a refresh does not make do with an answer to a plain question', async () => {
+  const answers = [];
+  const token = ({ refresh }) => new Promise((resolve) => answers.push({ refresh, resolve }));
+  const first = booking({ token });
+  const second = booking({ token });
+  first.stream.start();
+  await settle();
+  answers[0].resolve('old');
+  await settle();
+  second.stream.start(); // its plain question is still open when the first stream is refused
+  first.world.socket.end(4001);
+  await settle();
+  assert.deepEqual(answers.map(({ refresh }) => refresh), [false, false, true]);
+});
+
+test('tickets: one is bought with the token for every connection', async () => {
+  const { world, stream } = notifications({ ticket: true, url: 'wss://api.example.org/hm' });
+  stream.start();
+  await settle();
+  assert.deepEqual(world.requests, [{
+    url: 'https://api.example.org/hm/api/v1/realtime/tickets/',
+    method: 'POST',
+    headers: { Authorization: 'Bearer token-1' },
+  }]);
+  assert.equal(world.socket.url, 'wss://api.example.org/hm/ws/notifications/?ticket=ticket-1');
+  assert.deepEqual(world.socket.protocols, []);
+  world.socket.end(1006);
+  await world.advance(500);
+  assert.equal(world.requests.length, 2);
+  assert.equal(world.socket.query.get('ticket'), 'ticket-2');
+});
+
+test('tickets: HTTP 401 means a new token, at once, and then patience', async () => {
+  const { world, stream, asked } = notifications({ ticket: true });
+  world.answer = () => ({ ok: false, status: 401 });
+  stream.start();
+  await settle();
+  assert.deepEqual(asked, [{ refresh: false }, { refresh: true }]);
+  assert.equal(stream.state.name, 'reconnecting');
+  assert.equal(world.sockets.length, 0);
+});
+
+test('tickets: another failure backs off with the same token', async () => {
+  const { world, stream, asked, told } = notifications({ ticket: true });
+  world.answer = () => ({ ok: false, status: 503 });
+  stream.start();
+  await settle();
+  assert.equal(stream.state.name, 'reconnecting');
+  await world.advance(500);
+  assert.deepEqual(asked, [{ refresh: false }, { refresh: false }]);
+  assert.match(told.of('error')[0].message, /503/);
+});
+
+test('tickets from a callback, without any token: a new one per connection, none while it is open', async () => {
+  const asked = [];
+  const ticket = async (need) => {
+    asked.push(need);
+    return `own-${asked.length}`;
+  };
+  const { world, stream, socket } = await liveNotifications({ token: undefined, ticket }, { expires_at: '2026-01-03T11:00:20Z' });
+  assert.equal(socket.query.get('ticket'), 'own-1');
+  await world.advance(25_000);
+  assert.equal(socket.sent.length, 0);
+  socket.end(4001);
+  await settle();
+  assert.deepEqual(asked, [{ refresh: false }, { refresh: true }]);
+  assert.equal(world.socket.query.get('ticket'), 'own-2');
+  stream.stop();
+});
+
+test('tickets from a callback that has none: closed', async () => {
+  const { stream } = notifications({ token: undefined, ticket: () => null });
+  stream.start();
+  await settle();
+  assert.equal(stream.state.reason, 'unauthenticated');
+});
+
+test('a snapshot without a usable expires_at leaves the token alone', async () => {
+  const { world, asked } = await liveBooking({}, { expires_at: undefined });
+  await keepAlive(world, 2 * HOUR);
+  assert.equal(asked.length, 1);
+});
+
+test('an expiry further away than a timer can reach does not fire at once', async () => {
+  const { world, socket } = await liveBooking({}, { expires_at: '2030-01-01T00:00:00Z' });
+  await world.advance(1000);
+  assert.equal(socket.sent.length, 0);
+  assert.ok([...world.delays].every((ms) => ms < 2 ** 31), 'no timer overflows');
+});
+
+test('a connection that is replaced while a token is fetched does not get it twice', async () => {
+  let answer;
+  let calls = 0;
+  const token = () => (++calls === 1 ? 'first' : new Promise((resolve) => { answer = resolve; }));
+  const { world, socket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
+  await world.advance(20_000);
+  socket.end(1006);
+  answer('second');
+  await world.advance(500);
+  await settle();
+  assert.equal(socket.sent.length, 0);
+  answer('third');
+  await accept(world, bookingSnapshot(world));
+  assert.equal(world.socket.sentOf('authenticate').length, 0);
+});
