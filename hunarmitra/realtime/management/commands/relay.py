@@ -1,0 +1,38 @@
+"""`manage.py relay`: publishes events whose process could not, for as long as it runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from hunarmitra.realtime import relay
+
+
+class Command(BaseCommand):
+    help = "Publish what was committed but not published (a crash, Redis away). Several may run at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="publish what is there now, then end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.ENVIRONMENT.redis_url is None:
+            raise CommandError(
+                "REDIS_URL is not set, so no other process can be reached. "
+                "Without Redis the ws process relays for itself."
+            )
+        if options["once"]:
+            self.stdout.write(f"{relay.drain()} published")
+            return
+        stop = threading.Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        relay.run(stop)

@@ -1,0 +1,59 @@
+"""The loop that publishes what the process that wrote it did not: after a crash, or while Redis was away.
+
+It runs as `manage.py relay`, or in a thread of a ws process (``RELAY_IN_PROCESS``). Any number may run
+at once: :func:`~hunarmitra.realtime.outbox.relay_once` takes rows that no other has.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections
+
+from hunarmitra.realtime.outbox import relay_once
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 30.0
+"""Seconds between two attempts while the database is away, at most."""
+
+
+def run(stop: threading.Event) -> None:
+    """Relay until ``stop`` is set. A lost database is waited for, never a reason to end."""
+    environment = settings.ENVIRONMENT
+    failures = 0
+    try:
+        while not stop.is_set():
+            try:
+                relayed = relay_once(older_than_seconds=environment.relay_after)
+            except (DatabaseError, InterfaceError) as error:
+                failures += 1
+                pause = min(LONGEST_PAUSE, environment.relay_interval * 2 ** min(failures, 10))
+                logger.warning(
+                    "the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause
+                )
+                connections.close_all()
+                stop.wait(pause)
+                continue
+            if failures:
+                logger.info("the relay reads the outbox again after %d failed tries", failures)
+                failures = 0
+            if not relayed:
+                stop.wait(environment.relay_interval)
+    finally:
+        connections.close_all()
+
+
+def drain() -> int:
+    """Relay until nothing is left that can be published now. Returns how many rows that were."""
+    total = 0
+    while relayed := relay_once(older_than_seconds=settings.ENVIRONMENT.relay_after):
+        total += relayed
+    return total
+
+
+def _reason(error: Exception) -> str:
+    """The first line of a driver's message: the rest is hints."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
