@@ -57,7 +57,7 @@ clean: ## remove .venv and everything generated
 # ── run ─────────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: run
 run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo data (PORT=8001 for another port)
-	@exec $(BIN)/python manage.py serve --port $(PORT)
+	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT)
 
 # ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest

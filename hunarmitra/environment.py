@@ -132,6 +132,9 @@ class Environment:
     )
     debug: bool = variable(_boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
     demo: bool = variable(_boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
+    port: int = variable(
+        _integer(1, 65535), 8000, "Port that `manage.py serve` listens on; `demo` and `drive` expect it there."
+    )
     allowed_hosts: tuple[str, ...] = variable(
         _list, (), "Comma-separated host names that HTTP requests may name in `Host`.",
         shown="none (localhost while DEBUG is on)",

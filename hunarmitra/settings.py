@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "hunarmitra.bookings",
     "hunarmitra.notifications",
     "hunarmitra.tracking",
+    "hunarmitra.demo",
 ]
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 ROOT_URLCONF = "hunarmitra.urls"

@@ -1,0 +1,112 @@
+"""Demo data: three people and one booking in Delhi, made once and kept."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hunarmitra.accounts.models import Role, User
+from hunarmitra.accounts.services import session_start, user_create
+from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create
+from hunarmitra.common.clock import utc_now
+from hunarmitra.demo.credentials import keep_passwords, read_passwords
+
+SITE: Final = (Decimal("28.631500"), Decimal("77.216700"))
+"""Connaught Place, New Delhi: where the booking's work is, in degrees (WGS 84)."""
+
+WORKER_USERNAME: Final = "demo-worker"
+
+_PEOPLE: Final = (
+    (Role.EMPLOYER, "demo-employer", "Asha Verma"),
+    (Role.WORKER, WORKER_USERNAME, "Ravi Kumar"),
+    (Role.ADMIN, "demo-admin", "Meera Iyer"),
+)
+
+
+@dataclass(frozen=True)
+class DemoUser:
+    """A demo user, signed in. The repr hides what may not be logged."""
+
+    user: User
+    username: str
+    password: str
+    access: str
+
+    def __repr__(self) -> str:
+        return f"DemoUser({self.username!r})"
+
+    def to_json(self) -> dict[str, str]:
+        return {"username": self.username, "password": self.password, "access": self.access}
+
+
+@dataclass(frozen=True)
+class DemoData:
+    """What `manage.py demo` prints."""
+
+    employer: DemoUser
+    worker: DemoUser
+    admin: DemoUser
+    booking: Booking
+
+    @property
+    def users(self) -> tuple[DemoUser, DemoUser, DemoUser]:
+        return self.employer, self.worker, self.admin
+
+    def to_json(self, base_url: str) -> dict[str, Any]:
+        return {
+            "base_url": base_url,
+            "booking_id": str(self.booking.pk),
+            "employer": self.employer.to_json(),
+            "worker": self.worker.to_json(),
+            "admin": self.admin.to_json(),
+        }
+
+
+def demo_data() -> DemoData:
+    """Make what is missing, keep what is there, and sign the users in.
+
+    A demo user whose kept password is unknown or no longer right (somebody lost the file) gets a new one.
+    """
+    kept = read_passwords()
+    passwords = {username: kept.get(username) or secrets.token_urlsafe(12) for _, username, _ in _PEOPLE}
+    if passwords != kept:
+        keep_passwords(passwords)
+    users = [_user(role, username, name, passwords[username]) for role, username, name in _PEOPLE]
+    employer, worker, admin = (
+        DemoUser(user, user.username, passwords[user.username], session_start(user=user).access)
+        for user in users
+    )
+    return DemoData(employer, worker, admin, _booking(employer.user, worker.user, admin.user))
+
+
+def _user(role: Role, username: str, name: str, password: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        return user_create(username=username, password=password, name=name, role=role)
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+    return user
+
+
+def _booking(employer: User, worker: User, admin: User) -> Booking:
+    """The newest demo booking that is not over, else a new one; confirmed and assigned to the demo worker."""
+    booking = Booking.objects.filter(owner=employer, finished_at=None).order_by("-created_at", "pk").first()
+    if booking is None:
+        order = BookingOrder(
+            service="Kitchen tap repair",
+            address="Block E, Connaught Place, New Delhi",
+            lat=SITE[0],
+            lng=SITE[1],
+            preferred_time=utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1),
+            notes="The tap in the kitchen drips.",
+            estimated_price=Decimal("499.00"),
+        )
+        booking, _ = booking_create(owner=employer, order=order)
+    if booking.worker_id != worker.pk:
+        booking = booking_assign(booking_id=booking.pk, staff=admin, worker_id=worker.pk)
+    return booking

@@ -1,0 +1,45 @@
+"""What a person is shown after the demo data was made: who can sign in, and the lines to paste."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from hunarmitra.demo.data import DemoData
+from hunarmitra.environment import Environment
+
+
+def summary(data: DemoData, base_url: str) -> str:
+    ws_url = base_url.replace("http", "ws", 1)
+    environment = settings.ENVIRONMENT
+    booking, minutes = data.booking, environment.jwt_access_lifetime / 60
+    lines = ["", f"HunarMitra realtime  {base_url}", ""]
+    lines += [
+        f"  {role:<9} {user.username:<14} {user.password:<17} {user.user.name}"
+        for role, user in zip(("employer", "worker", "admin"), data.users, strict=True)
+    ]
+    lines += [
+        "",
+        f"  booking   {booking.pk}  ({booking.status}: {booking.service}, {booking.address})",
+        "",
+        f"Watch it as the employer (the token is valid for {minutes:g} minutes):",
+        f'  wscat -c "{ws_url}/ws/bookings/{booking.pk}/?token={data.employer.access}"',
+        "and in another terminal send the worker on the way:",
+        f"  {_drive(environment, data, base_url)}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _drive(environment: Environment, data: DemoData, base_url: str) -> str:
+    """A line for a fresh terminal at the project's top: with the interpreter and DEBUG of this process."""
+    interpreter = Path(sys.executable)
+    if interpreter.is_relative_to(Path.cwd()):
+        interpreter = interpreter.relative_to(Path.cwd())
+    words = ["DEBUG=1"] if environment.debug else []
+    words += [str(interpreter), "manage.py", "drive", str(data.booking.pk)]
+    if base_url != f"http://127.0.0.1:{Environment.port}":
+        words += ["--base-url", base_url]
+    return " ".join(words)
