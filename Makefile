@@ -87,8 +87,14 @@ check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files
 	@$(MAKE) --no-print-directory drift
 
 .PHONY: drift
-drift: $(VENV)/.dev ## check that migrations match the models
+drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m hunarmitra.environment_docs | diff -u docs/configuration.md - || { \
+		echo "error: docs/configuration.md is out of date: run make docs-configuration" >&2; exit 1; }
+
+.PHONY: docs-configuration
+docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/environment.py
+	$(BIN)/python -m hunarmitra.environment_docs > docs/configuration.md
 
 .PHONY: fix
 fix: $(VENV)/.dev ## format, and repair what the linter can

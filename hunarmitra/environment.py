@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
 from hunarmitra.common.database_url import DatabaseTarget, parse_database_url
 from hunarmitra.common.redis_url import RedisTarget, parse_redis_url
+from hunarmitra.common.urls import split_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # noqa: S105 - see secret_key
@@ -67,7 +67,7 @@ def _networks(value: str) -> tuple[Network, ...]:
 def _origins(value: str) -> tuple[str, ...]:
     origins = _list(value)
     for origin in origins:
-        parts = urlsplit(origin)
+        parts = split_url(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
             raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
     return tuple(origin.lower() for origin in origins)
@@ -281,7 +281,10 @@ def _raw_value(name: str, source: Mapping[str, str], secret: bool) -> str | None
     try:
         return Path(path).read_text().strip()
     except OSError as error:
-        raise ConfigurationError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from None
+        reason = f"cannot be read: {error.strerror}"
+    except ValueError:
+        reason = "is no UTF-8 text"
+    raise ConfigurationError(f"{name}_FILE names {path}, which {reason}.")
 
 
 def read_environment(source: Mapping[str, str]) -> Environment:

@@ -68,6 +68,8 @@ class KeyRing:
     def from_settings(cls, text: str, signing_kid: str, secret_key: str) -> KeyRing:
         """Raises :class:`ConfigurationError` naming what is wrong, never the key."""
         if not text:
+            if signing_kid:
+                raise ConfigurationError("JWT_SIGNING_KID is set without JWT_KEYS, the keys that it chooses from.")
             secret = hmac.new(secret_key.encode(), b"hunarmitra.jwt", hashlib.sha256).hexdigest().encode()
             return cls({DEFAULT_KID: Key(DEFAULT_KID, "HS256", secret, secret)}, DEFAULT_KID)
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
+
+from hunarmitra.common.urls import split_url
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class DatabaseTarget:
 
 def parse_database_url(url: str) -> DatabaseTarget:
     """Raises ValueError with the rest of a sentence that begins with the variable's name."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.scheme == "sqlite":
         name = unquote(parts.path.removeprefix("/"))
         if parts.netloc or not name:

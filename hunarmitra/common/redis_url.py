@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from hunarmitra.common.urls import split_url
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 
 def parse_redis_url(url: str) -> RedisTarget:
     """Raises ValueError with the rest of a sentence that begins with the variable's name."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     path = parts.path.strip("/")
     if parts.scheme in {"redis", "rediss"}:
         try:
