@@ -127,8 +127,12 @@ class Environment:
     """Every setting, typed. Field ``access_lifetime`` is read from the variable ``ACCESS_LIFETIME``."""
 
     secret_key: str = variable(
-        _text, "", "Signs sessions, and tokens unless JWT_KEYS is set. Required when DEBUG is off.",
-        secret=True, shown="none (a fixed development key while DEBUG is on)", section="Django",
+        _text,
+        "",
+        "Signs sessions, and tokens unless JWT_KEYS is set. Required when DEBUG is off.",
+        secret=True,
+        shown="none (a fixed development key while DEBUG is on)",
+        section="Django",
     )
     debug: bool = variable(_boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
     demo: bool = variable(_boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
@@ -136,17 +140,21 @@ class Environment:
         _integer(1, 65535), 8000, "Port that `manage.py serve` listens on; `demo` and `drive` expect it there."
     )
     allowed_hosts: tuple[str, ...] = variable(
-        _list, (), "Comma-separated host names that HTTP requests may name in `Host`.",
+        _list,
+        (),
+        "Comma-separated host names that HTTP requests may name in `Host`.",
         shown="none (localhost while DEBUG is on)",
     )
     allowed_origins: tuple[str, ...] = variable(
-        _origins, (),
+        _origins,
+        (),
         "Comma-separated origins of web pages that may call the REST API (CORS) and open sockets. "
         "A page of the same host and port may always.",
         shown="none",
     )
     trusted_proxies: tuple[Network, ...] = variable(
-        _networks, (),
+        _networks,
+        (),
         "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed.",
         shown="none",
@@ -159,24 +167,31 @@ class Environment:
     )
 
     database_url: DatabaseTarget = variable(
-        parse_database_url, DatabaseTarget.sqlite(BASE_DIR / "var" / "hunarmitra.sqlite3"),
+        parse_database_url,
+        DatabaseTarget.sqlite(BASE_DIR / "var" / "hunarmitra.sqlite3"),
         "`sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:5432/name?sslmode=require`.",
-        secret=True, shown="`sqlite:///var/hunarmitra.sqlite3`", section="Storage",
+        secret=True,
+        shown="`sqlite:///var/hunarmitra.sqlite3`",
+        section="Storage",
     )
     database_pool_max: int = variable(
         _integer(1, 1000), 10, "Most PostgreSQL connections of one process (psycopg's pool)."
     )
     redis_url: RedisTarget | None = variable(
-        parse_redis_url, None,
+        parse_redis_url,
+        None,
         "`redis://host:6379/0`, `rediss://…` for TLS, or `redis+sentinel://:password@s1:26379,s2:26379/mymaster/0`. "
         "Without it everything runs in one process, in memory.",
-        secret=True, shown="none",
+        secret=True,
+        shown="none",
     )
     redis_publish_timeout: float = variable(
         _seconds(0.01, 5), 0.25, "Seconds that a REST request waits for Redis before it goes on without."
     )
     relay_in_process: bool | None = variable(
-        _boolean, None, "Runs the outbox relay inside the ws process instead of `manage.py relay`.",
+        _boolean,
+        None,
+        "Runs the outbox relay inside the ws process instead of `manage.py relay`.",
         shown="1 without REDIS_URL, else 0",
     )
 
@@ -188,13 +203,17 @@ class Environment:
     )
     jwt_leeway: float = variable(_seconds(0, 300), 10, "Seconds of clock difference that a token's expiry forgives.")
     jwt_keys: str = variable(
-        _text, "",
+        _text,
+        "",
         'The signing-key ring, JSON: `[{"kid": "2026-11", "alg": "EdDSA", "private_key": "<PEM>"}, '
         '{"kid": "2026-05", "alg": "RS256", "public_key": "<PEM>"}]`; HS256 keys have `secret`. '
         "The first signs unless JWT_SIGNING_KID names another; all verify.",
-        secret=True, shown="one HS256 key derived from SECRET_KEY",
+        secret=True,
+        shown="one HS256 key derived from SECRET_KEY",
     )
-    jwt_signing_kid: str = variable(_text, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS")
+    jwt_signing_kid: str = variable(
+        _text, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
+    )
     ticket_lifetime: float = variable(_seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
 
     tracking_min_interval: float = variable(
@@ -202,7 +221,9 @@ class Environment:
     )
     tracking_max_future: float = variable(_seconds(0, 3600), 60, "Seconds that a position's timestamp may be ahead.")
     eta_estimator: str = variable(
-        _text, "hunarmitra.tracking.eta.great_circle_estimate", "Dotted path of the function that estimates arrival times."
+        _text,
+        "hunarmitra.tracking.eta.great_circle_estimate",
+        "Dotted path of the function that estimates arrival times.",
     )
     request_max_bytes: int = variable(_integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
     throttle_user_per_hour: int = variable(
@@ -216,7 +237,10 @@ class Environment:
     )
 
     ws_sockets_per_user: int = variable(
-        _integer(1, 100000), 20, "Sockets of one user in one process; the oldest is closed 4029.", section="WebSocket limits"
+        _integer(1, 100000),
+        20,
+        "Sockets of one user in one process; the oldest is closed 4029.",
+        section="WebSocket limits",
     )
     ws_failed_handshakes_per_minute: int = variable(
         _integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
@@ -225,30 +249,43 @@ class Environment:
     ws_messages_per_second: float = variable(_seconds(0.1, 1000), 10, "Client messages per second and socket.")
     ws_message_burst: int = variable(_integer(1, 10000), 20, "Client messages that may come at once.")
     ws_send_buffer_bytes: int = variable(
-        _integer(4096, 67108864), 1048576, "Status frames waiting for one slow socket, in bytes, before it is closed 4008."
+        _integer(4096, 67108864),
+        1048576,
+        "Status frames waiting for one slow socket, in bytes, before it is closed 4008.",
     )
     ws_heartbeat: float = variable(_seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
     ws_replay_max_events: int = variable(
         _integer(1, 100000), 1000, "Most events replayed to one socket; a longer absence gets resync_required."
     )
-    ws_database_threads: int = variable(_integer(1, 64), 4, "Threads of one process that read the database for sockets.")
+    ws_database_threads: int = variable(
+        _integer(1, 64), 4, "Threads of one process that read the database for sockets."
+    )
 
     hub_comparison_interval: float | None = variable(
-        _seconds(0.1, 60), None, "Seconds between comparisons of the watched bookings with the database.",
-        shown="5 with Redis, 1 without", section="Event delivery",
+        _seconds(0.1, 60),
+        None,
+        "Seconds between comparisons of the watched bookings with the database.",
+        shown="5 with Redis, 1 without",
+        section="Event delivery",
     )
     hub_revocation_interval: float = variable(
         _seconds(0.1, 60), 1, "Seconds between looks for revocations that no message announced."
     )
-    hub_heartbeat_interval: float = variable(_seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself.")
+    hub_heartbeat_interval: float = variable(
+        _seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself."
+    )
     hub_heartbeat_timeout: float = variable(
         _seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
     )
-    relay_after: float = variable(_seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event.")
+    relay_after: float = variable(
+        _seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event."
+    )
     relay_interval: float = variable(_seconds(0.05, 60), 1, "Seconds between two looks of the relay.")
 
     prune_events_after_days: int = variable(
-        _integer(1, 3650), 90, "Days after a booking's end at which `manage.py prune` deletes its events.",
+        _integer(1, 3650),
+        90,
+        "Days after a booking's end at which `manage.py prune` deletes its events.",
         section="Retention",
     )
     prune_notifications_after_days: int = variable(

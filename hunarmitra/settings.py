@@ -16,9 +16,7 @@ try:
 except ConfigurationError as error:
     sys.exit(f"hunarmitra cannot start: {error}")
 
-_INSTALLED = tuple(
-    name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None
-)
+_INSTALLED = tuple(name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None)
 SERVICES = ENVIRONMENT.services or _INSTALLED
 if missing := set(SERVICES) - set(_INSTALLED):
     sys.exit(f"hunarmitra cannot start: SERVICES names {', '.join(sorted(missing))}, which is not installed here.")

@@ -12,11 +12,11 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import jwt
 from django.conf import settings
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
 from hunarmitra.environment import ConfigurationError
@@ -47,11 +47,11 @@ def _parse_key(entry: Mapping[str, Any]) -> Key:
         if not isinstance(secret, str) or len(secret.encode()) < MINIMUM_SECRET_BYTES:
             raise ConfigurationError(f"JWT_KEYS: {kid!r} needs a secret of at least {MINIMUM_SECRET_BYTES} bytes.")
         return Key(kid, algorithm, secret.encode(), secret.encode())
-    method = jwt.get_algorithm_by_name(algorithm)
+    method: Any = jwt.get_algorithm_by_name(algorithm)
     try:
-        private = method.prepare_key(entry["private_key"]) if "private_key" in entry else None
-        public = method.prepare_key(entry["public_key"]) if "public_key" in entry else private.public_key()
-    except Exception:
+        private: Any = method.prepare_key(entry["private_key"]) if "private_key" in entry else None
+        public: Any = method.prepare_key(entry["public_key"]) if "public_key" in entry else private.public_key()
+    except Exception:  # noqa: BLE001 - PyJWT and cryptography raise many kinds
         # The cause is dropped on purpose: its message may quote the key.
         raise ConfigurationError(
             f"JWT_KEYS: {kid!r} needs private_key (to sign) or public_key (to verify only), as PEM for {algorithm}."
@@ -106,20 +106,18 @@ class KeyRing:
             raise TokenBackendError("Token is invalid") from None
 
 
-class KeyRingBackend:
-    """The part of simplejwt's TokenBackend that its tokens use, over a :class:`KeyRing`."""
+class KeyRingBackend(TokenBackend):
+    """simplejwt's token backend over a :class:`KeyRing` instead of one key. ``leeway`` in seconds."""
 
     def __init__(self, ring: KeyRing, leeway: float) -> None:
+        super().__init__(algorithm=ring.keys[ring.signing_kid].algorithm, leeway=leeway)
         self._ring = ring
         self._leeway = leeway
-
-    def get_leeway(self) -> timedelta:
-        return timedelta(seconds=self._leeway)
 
     def encode(self, payload: dict[str, Any]) -> str:
         return self._ring.encode(payload)
 
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         return self._ring.decode(token, verify=verify, leeway=self._leeway)
 
 

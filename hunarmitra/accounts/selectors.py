@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Count, Q, QuerySet
 
 from hunarmitra.accounts.models import Role, Session, User
-from hunarmitra.accounts.tokens import Identity
+from hunarmitra.accounts.tokens import AnyToken, Identity, RefreshToken, identity_of
 from hunarmitra.common.clock import utc_now
 
 BUSY_STATUSES = ("on_the_way", "arrived")
@@ -15,13 +15,24 @@ def user_of_session(identity: Identity) -> User | None:
     """The active user whose unrevoked session a token names, or None: one query, for REST and sockets alike."""
     session = (
         Session.objects.filter(
-            pk=identity.session_id, user_id=identity.user_id, revoked_at=None, user__is_active=True,
+            pk=identity.session_id,
+            user_id=identity.user_id,
+            revoked_at=None,
+            user__is_active=True,
             expires_at__gt=utc_now(),
         )
         .select_related("user")
         .first()
     )
     return session.user if session else None
+
+
+def user_of_token(encoded: str) -> User | None:
+    """As :func:`user_of_session`, for an access or a refresh token. Raises TokenError for one that is not valid."""
+    token = AnyToken(encoded)  # type: ignore[arg-type]
+    if token.get("token_type") == RefreshToken.token_type:
+        token = RefreshToken(encoded)  # type: ignore[arg-type]
+    return user_of_session(identity_of(token))
 
 
 def worker_list() -> QuerySet[User]:

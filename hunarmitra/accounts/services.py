@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from rest_framework_simplejwt.exceptions import TokenError
 
@@ -34,9 +34,7 @@ class IssuedTicket:
     expires_in: int
 
 
-def user_create(
-    *, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = ""
-) -> User:
+def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
     """An ``admin`` may also sign in to Django's admin. ``password=None`` makes an account nobody can sign in to."""
     user = User(username=username, name=name, role=role, phone=phone)
     user.is_staff = user.is_superuser = role == Role.ADMIN
@@ -48,11 +46,11 @@ def user_create(
 
 def session_start(*, user: User) -> TokenPair:
     """Sign a user in: a session and its first pair of tokens."""
-    refresh = cast(RefreshToken, RefreshToken())
+    refresh = RefreshToken()
     now = utc_now()
     with transaction.atomic():
         session = Session.objects.create(
-            user=user, created_at=now, expires_at=now + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+            user=user, created_at=now, expires_at=now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
         )
         refresh["user_id"] = str(user.pk)
         refresh[SESSION_CLAIM] = str(session.pk)
@@ -68,17 +66,22 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
     """
     identity = identity_of(RefreshToken(encoded_refresh))  # type: ignore[arg-type]
     with transaction.atomic():
-        session = Session.objects.select_for_update(of=("self",)).filter(pk=identity.session_id).select_related("user").first()
+        session = (
+            Session.objects.select_for_update(of=("self",))
+            .filter(pk=identity.session_id)
+            .select_related("user")
+            .first()
+        )
         if session is None or session.revoked_at is not None or not session.user.is_active:
             raise TokenError("Token is revoked")
-        refresh = cast(RefreshToken, RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+        refresh = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
         access = str(refresh.access_token)
         refresh.blacklist()
         refresh.set_jti()
         refresh.set_exp()
         refresh.set_iat()
         refresh.outstand()
-        session.expires_at = utc_now() + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+        session.expires_at = utc_now() + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
         session.save(update_fields=["expires_at"])
     return TokenPair(access=access, refresh=str(refresh))
 
@@ -94,7 +97,7 @@ def session_revoke(*, session_id: UUID) -> bool:
 
 def session_end(*, encoded_refresh: str) -> None:
     """Sign out by refresh token. Raises TokenError for one that is not valid."""
-    token = cast(RefreshToken, RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+    token = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
     identity = identity_of(token)
     with transaction.atomic():
         token.blacklist()
@@ -115,6 +118,31 @@ def user_set_staff(*, user_id: UUID, staff: bool) -> None:
         changed = User.objects.filter(pk=user_id, is_staff=not staff).update(is_staff=staff)
         if changed and not staff:
             revocations.record(revocations.Kind.STAFF, subject=user_id)
+
+
+def user_set_role(*, user_id: UUID, role: str) -> None:
+    """Taking the admin role away closes the sockets that only it allowed."""
+    with transaction.atomic():
+        user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+        before = user.effective_role
+        user.role = role
+        user.save(update_fields=["role"])
+        if before == Role.ADMIN and user.effective_role != Role.ADMIN:
+            revocations.record(revocations.Kind.STAFF, subject=user_id)
+
+
+def user_set_password(*, user_id: UUID, password: str | None) -> None:
+    """Signs the user out everywhere. ``None`` makes an account nobody can sign in to."""
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(password=make_password(password))
+        user_sign_out(user_id=user_id)
+
+
+def user_sign_out(*, user_id: UUID) -> int:
+    """Revoke every session of the user, and so close every socket. Returns how many sessions there were."""
+    with transaction.atomic():
+        sessions = Session.objects.filter(user_id=user_id, revoked_at=None, expires_at__gt=utc_now())
+        return sum(session_revoke(session_id=pk) for pk in list(sessions.values_list("pk", flat=True)))
 
 
 def user_delete(*, user_id: UUID) -> None:

@@ -20,27 +20,23 @@ def token_backend() -> KeyRingBackend:
     return backend_from_settings()
 
 
-class _SessionToken:
-    """Takes the key ring for a backend and insists on the claims that name a user and a session."""
-
-    @property
-    def token_backend(self) -> KeyRingBackend:
+class AccessToken(simplejwt.AccessToken):
+    def get_token_backend(self) -> KeyRingBackend:
         return token_backend()
+
+
+class RefreshToken(simplejwt.RefreshToken):
+    access_token_class = AccessToken
 
     def get_token_backend(self) -> KeyRingBackend:
         return token_backend()
 
 
-class AccessToken(_SessionToken, simplejwt.AccessToken):
-    pass
-
-
-class RefreshToken(_SessionToken, simplejwt.RefreshToken):
-    access_token_class = AccessToken
-
-
-class AnyToken(_SessionToken, simplejwt.UntypedToken):
+class AnyToken(simplejwt.UntypedToken):
     """For ``auth/verify/``, which accepts tokens of both kinds."""
+
+    def get_token_backend(self) -> KeyRingBackend:
+        return token_backend()
 
 
 @dataclass(frozen=True, slots=True)

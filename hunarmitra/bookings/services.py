@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -56,7 +55,11 @@ class _Change:
         self.drafts: list[Draft] = []
 
     def emit(
-        self, event_type: str, *, clears_location: bool = False, eta_minutes: int | None = None,
+        self,
+        event_type: str,
+        *,
+        clears_location: bool = False,
+        eta_minutes: int | None = None,
         also_notify: User | None = None,
     ) -> None:
         booking = self.booking

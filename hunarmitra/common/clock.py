@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +10,8 @@ from django.utils.dateparse import parse_datetime
 
 _MICROSECOND: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+"""ISO 8601, which the standard library reads, has many more spellings; the offset is judged by itself."""
 
 
 class NaiveTimestampError(ValueError):
@@ -26,14 +29,18 @@ def to_wire(moment: datetime) -> str:
 
 def from_wire(text: str) -> datetime:
     """Raises ValueError for what is no RFC 3339 timestamp, :class:`NaiveTimestampError` for one without offset."""
-    if "T" not in text.upper():
+    spelled = text.upper()
+    if not _RFC_3339.fullmatch(spelled):
         raise ValueError("not an RFC 3339 timestamp")
-    moment = parse_datetime(text)
+    moment = parse_datetime(spelled)
     if moment is None:
         raise ValueError("not an RFC 3339 timestamp")
     if moment.tzinfo is None:
         raise NaiveTimestampError("the timestamp has no offset; end it in Z for UTC")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the timestamp is outside the years 1 to 9999 in UTC") from None
 
 
 def to_microseconds(moment: datetime) -> int:

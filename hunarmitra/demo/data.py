@@ -77,8 +77,7 @@ def demo_data() -> DemoData:
         keep_passwords(passwords)
     users = [_user(role, username, name, passwords[username]) for role, username, name in _PEOPLE]
     employer, worker, admin = (
-        DemoUser(user, user.username, passwords[user.username], session_start(user=user).access)
-        for user in users
+        DemoUser(user, user.username, passwords[user.username], session_start(user=user).access) for user in users
     )
     return DemoData(employer, worker, admin, _booking(employer.user, worker.user, admin.user))
 

@@ -12,9 +12,7 @@ from django.core.management.base import CommandError
 def require_demo_mode() -> None:
     """Raises CommandError unless DEBUG or DEMO is on."""
     if not (settings.ENVIRONMENT.debug or settings.ENVIRONMENT.demo):
-        raise CommandError(
-            "This makes demo users, so it needs DEBUG=1 (development) or DEMO=1 in the environment."
-        )
+        raise CommandError("This makes demo users, so it needs DEBUG=1 (development) or DEMO=1 in the environment.")
 
 
 def require_loopback(host: str) -> None:

@@ -47,9 +47,7 @@ class Phone:
         self._http.close()
 
     def sign_in(self) -> None:
-        response = self._attempt(
-            "POST", "auth/token/", {"username": self._username, "password": self._password}
-        )
+        response = self._attempt("POST", "auth/token/", {"username": self._username, "password": self._password})
         if response.status_code == 401:
             raise PhoneError(f"The server does not know {self._username!r} with this password.")
         self._keep(_answer(response))

@@ -21,9 +21,7 @@ def bearing(start: Point, end: Point) -> float:
     """Initial direction in radians, clockwise from north."""
     (lat, lng), (other_lat, other_lng) = map(_in_radians, (start, end))
     east = other_lng - lng
-    return atan2(
-        sin(east) * cos(other_lat), cos(lat) * sin(other_lat) - sin(lat) * cos(other_lat) * cos(east)
-    )
+    return atan2(sin(east) * cos(other_lat), cos(lat) * sin(other_lat) - sin(lat) * cos(other_lat) * cos(east))
 
 
 def moved(start: Point, direction: float, metres: float) -> Point:

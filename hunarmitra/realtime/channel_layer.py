@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from channels.layers import BaseChannelLayer
@@ -15,7 +15,7 @@ from hunarmitra.realtime.redis_publisher import PublisherUnavailableError, redis
 class PublishingChannelLayer(BaseChannelLayer):
     """``group_send`` only. Receiving is the hub's, in ws processes; asking for it here is a mistake."""
 
-    extensions = ["groups"]
+    extensions: ClassVar[list[str]] = ["groups"]
 
     def publish(self, messages: Sequence[Message]) -> bool:
         """Raises :class:`PublisherUnavailableError`, also when no ``REDIS_URL`` is set."""

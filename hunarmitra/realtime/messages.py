@@ -37,6 +37,4 @@ def location_message(group: str, *, seq: int, order: int, frame: str) -> Message
 
 
 def revocation_message(group: str, *, number: int, kind: str, subject: str, booking: str | None) -> Message:
-    return Message(
-        group, {"type": REVOCATION, "number": number, "kind": kind, "subject": subject, "booking": booking}
-    )
+    return Message(group, {"type": REVOCATION, "number": number, "kind": kind, "subject": subject, "booking": booking})

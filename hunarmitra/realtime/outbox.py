@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import groupby
 
 from django.apps import apps
 from django.db import connection, transaction
@@ -47,9 +46,11 @@ def _publish_committed(rows: Sequence[OutboxRow]) -> None:
 
 def _mark_published(rows: Iterable[OutboxRow]) -> None:
     now = utc_now()
-    ordered = sorted(rows, key=lambda row: type(row).__name__)
-    for model, group in groupby(ordered, key=type):
-        model._default_manager.filter(pk__in=[row.pk for row in group]).update(published_at=now)
+    by_model: dict[type[OutboxRow], list[object]] = {}
+    for row in rows:
+        by_model.setdefault(type(row), []).append(row.pk)
+    for model, keys in by_model.items():
+        model._default_manager.filter(pk__in=keys).update(published_at=now)
 
 
 def outbox_models() -> list[type[OutboxRow]]:

@@ -38,7 +38,11 @@ def asyncio_client(target: RedisTarget, *, connect_timeout: float) -> redis.asyn
     options = {**_options(None, connect_timeout), "retry": AsyncRetry(NoBackoff(), 0), "protocol": 2}
     if target.url:
         return redis.asyncio.Redis.from_url(target.url, **options)
-    sentinel_options = {**_options(connect_timeout, connect_timeout), "retry": AsyncRetry(NoBackoff(), 0), "protocol": 2}
+    sentinel_options = {
+        **_options(connect_timeout, connect_timeout),
+        "retry": AsyncRetry(NoBackoff(), 0),
+        "protocol": 2,
+    }
     sentinel = AsyncSentinel(list(target.sentinels), sentinel_kwargs=sentinel_options)
     client: redis.asyncio.Redis = sentinel.master_for(target.primary_name, **_sentinel_options(target), **options)
     return client

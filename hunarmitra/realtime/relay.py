@@ -31,9 +31,7 @@ def run(stop: threading.Event) -> None:
             except (DatabaseError, InterfaceError) as error:
                 failures += 1
                 pause = min(LONGEST_PAUSE, environment.relay_interval * 2 ** min(failures, 10))
-                logger.warning(
-                    "the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause
-                )
+                logger.warning("the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause)
                 connections.close_all()
                 stop.wait(pause)
                 continue

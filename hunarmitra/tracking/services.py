@@ -117,9 +117,7 @@ RETURNING seq
 """
 
 
-def _update(
-    booking: Booking, user: User, current: Position, received: datetime, estimate: Estimate
-) -> int | None:
+def _update(booking: Booking, user: User, current: Position, received: datetime, estimate: Estimate) -> int | None:
     """The booking's seq at acceptance, or None when the row no longer allows it. Raw SQL: the ORM has no RETURNING."""
     operations = connection.ops
     field = Booking._meta.get_field("id")
@@ -144,7 +142,11 @@ def _update(
 
 def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minutes: int | None) -> None:
     frame = wire.location_frame(
-        booking_id=booking_id, lat=current.lat, lng=current.lng, moment=current.moment, actor=actor,
+        booking_id=booking_id,
+        lat=current.lat,
+        lng=current.lng,
+        moment=current.moment,
+        actor=actor,
         eta_minutes=eta_minutes,
     )
     message = messages.location_message(

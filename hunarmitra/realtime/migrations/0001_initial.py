@@ -4,28 +4,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Counter',
+            name="Counter",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('value', models.BigIntegerField(default=0)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("value", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Revocation',
+            name="Revocation",
             fields=[
-                ('number', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=12)),
-                ('subject', models.UUIDField(help_text='The session or the user.')),
-                ('booking', models.UUIDField(help_text='For an assignment: the booking it was for.', null=True)),
-                ('created_at', models.DateTimeField(db_index=True)),
+                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=12)),
+                ("subject", models.UUIDField(help_text="The session or the user.")),
+                ("booking", models.UUIDField(help_text="For an assignment: the booking it was for.", null=True)),
+                ("created_at", models.DateTimeField(db_index=True)),
             ],
         ),
     ]

@@ -33,6 +33,4 @@ class Command(BaseCommand):
     def _require_migrated_database(self) -> None:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            raise CommandError(
-                "The database is not migrated yet: run `manage.py migrate` first (`make run` does)."
-            )
+            raise CommandError("The database is not migrated yet: run `manage.py migrate` first (`make run` does).")

@@ -20,9 +20,7 @@ try:
     from hunarmitra.demo.journey import Journey
     from hunarmitra.demo.phone import Phone, PhoneError
 except ModuleNotFoundError as error:
-    raise CommandError(
-        f"drive needs {error.name}, which this installation lacks: `make run` installs it."
-    ) from None
+    raise CommandError(f"drive needs {error.name}, which this installation lacks: `make run` installs it.") from None
 
 INTERRUPTED = 130
 
@@ -53,17 +51,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--interval", type=seconds, default=2.2, help="seconds between positions (default: %(default)s)"
         )
-        parser.add_argument(
-            "--steps", type=count, default=30, help="how many positions (default: %(default)s)"
-        )
+        parser.add_argument("--steps", type=count, default=30, help="how many positions (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             booking_id = UUID(options["booking"])
         except ValueError:
-            raise CommandError(
-                f"{options['booking']!r} is no booking id; `manage.py demo` prints one."
-            ) from None
+            raise CommandError(f"{options['booking']!r} is no booking id; `manage.py demo` prints one.") from None
         username, password = self._credentials(options["username"], options["password"])
         try:
             with Phone(options["base_url"], username, password) as phone:

@@ -1,0 +1,39 @@
+"""Deleting what can no longer sign anybody in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.conf import settings
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from hunarmitra.accounts.models import Session, Ticket
+from hunarmitra.common.batches import delete_in_batches
+
+
+def sessions_prune(*, now: datetime, dry_run: bool) -> int:
+    """Sign-ins whose newest refresh token has expired; they no longer let anybody in, and their tickets go along."""
+    return delete_in_batches(Session.objects.filter(expires_at__lt=now), dry_run=dry_run)
+
+
+def tickets_prune(*, now: datetime, dry_run: bool) -> int:
+    """Tickets whose seconds are over, used or not."""
+    return delete_in_batches(Ticket.objects.filter(expires_at__lt=now), dry_run=dry_run)
+
+
+def refresh_tokens_prune(*, now: datetime, dry_run: bool) -> int:
+    """simplejwt's outstanding tokens with their blacklist entries, once the leeway after their expiry is over too.
+
+    Within the leeway an expired token is still accepted, so a spent one would come alive without its entry.
+    """
+    expired = now - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
+    return delete_in_batches(OutstandingToken.objects.filter(expires_at__lt=expired), dry_run=dry_run)
+
+
+def browser_sessions_prune(*, now: datetime, dry_run: bool) -> int:
+    """Sign-ins to Django's admin, where this process has it."""
+    if not apps.is_installed("django.contrib.sessions"):
+        return 0
+    sessions = apps.get_model("sessions", "Session")
+    return delete_in_batches(sessions._default_manager.filter(expire_date__lt=now), dry_run=dry_run)

@@ -1,0 +1,56 @@
+"""The ASGI application: REST and WebSocket, whichever this process serves. Works under daphne and uvicorn alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
+
+_http = get_asgi_application()
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    """Dispatches by scope type: ``http``, ``websocket``, and uvicorn's ``lifespan`` (daphne has none)."""
+    if scope["type"] == "http":
+        await _http(dict(scope), receive, send)
+    elif scope["type"] == "websocket":
+        await _websocket(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        raise ValueError(f"no application for ASGI scope {scope['type']!r}")
+
+
+async def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    from django.conf import settings
+
+    if not settings.SERVES_WS:
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    from hunarmitra_ws.application import websocket_application
+
+    await websocket_application(scope, receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    from django.conf import settings
+
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif event["type"] == "lifespan.shutdown":
+            if settings.SERVES_WS:
+                from hunarmitra_ws.hub.hub import stop_hub
+
+                await stop_hub()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,100 @@
+"""Rate limits that hold when many requests arrive at once, in one process or across all of them.
+
+The generic cell rate algorithm (ITU-T I.371): for each subject one moment is kept, the theoretical arrival time,
+before which the allowance is spent. Reading, judging and storing it is one step: under a lock in this
+process, or in a script that Redis runs alone. (Get, compare and set, as REST framework's throttles do it, lets
+simultaneous requests all pass.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import redis
+
+KEY_PREFIX: Final = "hunarmitra:limit:"
+_ROUNDING: Final = 1e-6
+"""Seconds; ``count`` intervals may add up to a little more than the period they divide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``count`` at once; what was used comes back evenly, all of it within ``seconds``."""
+
+    name: str
+    count: int
+    seconds: float
+
+    @property
+    def interval(self) -> float:
+        """Seconds in which one comes back."""
+        return self.seconds / self.count
+
+    def key(self, subject: str) -> str:
+        """Hashed: subjects may be names that people typed, of any length."""
+        return f"{KEY_PREFIX}{self.name}:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+
+
+class Limiter(Protocol):
+    def take(self, limit: Limit, subject: str) -> float:
+        """Use one. Returns 0, or, when nothing is left, how many seconds to wait; then nothing is used."""
+        ...
+
+
+class LocalLimiter:
+    """The subjects of one process, at most ``capacity`` of them; beyond that the longest unused is forgotten."""
+
+    def __init__(self, capacity: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._arrivals: OrderedDict[str, float] = OrderedDict()
+        self._capacity = capacity
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def take(self, limit: Limit, subject: str) -> float:
+        key = limit.key(subject)
+        with self._lock:
+            now = self._clock()
+            arrival = max(self._arrivals.get(key, now), now) + limit.interval
+            wait = arrival - limit.seconds - now
+            if wait > _ROUNDING:
+                return wait
+            self._arrivals[key] = arrival
+            self._arrivals.move_to_end(key)
+            if len(self._arrivals) > self._capacity:
+                self._arrivals.popitem(last=False)
+        return 0.0
+
+
+_TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval, seconds = tonumber(ARGV[1]), tonumber(ARGV[2])
+local arrival = math.max(tonumber(redis.call('GET', KEYS[1])) or now, now) + interval
+local wait = arrival - seconds - now
+if wait > 0 then
+    return math.ceil(wait)
+end
+redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000))
+return 0
+"""
+"""In microseconds of Redis' clock, so that the clocks of pods do not matter."""
+
+
+class RedisLimiter:
+    """The subjects of every process on one Redis. Raises redis.RedisError when it cannot be asked."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._take = client.register_script(_TAKE)
+
+    def take(self, limit: Limit, subject: str) -> float:
+        microseconds = 1_000_000
+        # Rounded down, so that `count` intervals fit into the period.
+        arguments = [int(limit.interval * microseconds), int(limit.seconds * microseconds)]
+        wait = self._take(keys=[limit.key(subject)], args=arguments)
+        return int(wait) / microseconds

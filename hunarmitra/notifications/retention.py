@@ -1,0 +1,32 @@
+"""Deleting notifications that were read long ago."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Max, Min, Q
+
+from hunarmitra.notifications.models import Notification
+
+
+def notifications_prune(*, created_before: datetime, dry_run: bool) -> int:
+    """Returns how many. Only a user's oldest go, up to the first that is unread or younger, and never the newest.
+
+    So what is left is gap-free, and ``seq`` of the oldest one left tells whoever resumes what was pruned.
+    """
+    old = Notification.objects.filter(created_at__lt=created_before, read_at__isnull=False)
+    users = old.order_by("user_id").values_list("user_id", flat=True).distinct()
+    return sum(_prune(user_id, created_before, dry_run) for user_id in list(users))
+
+
+def _prune(user_id: UUID, created_before: datetime, dry_run: bool) -> int:
+    own = Notification.objects.filter(user_id=user_id)
+    kept = Q(read_at=None) | Q(created_at__gte=created_before)
+    bounds = own.aggregate(first_kept=Min("seq", filter=kept), newest=Max("seq"))
+    first_left = bounds["newest"] if bounds["first_kept"] is None else bounds["first_kept"]
+    rows = own.filter(seq__lt=first_left)
+    if dry_run:
+        return rows.count()
+    deleted, _ = rows.delete()
+    return deleted

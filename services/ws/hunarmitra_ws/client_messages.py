@@ -1,0 +1,83 @@
+"""What a client may say on an open socket: parsing, and how often. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ClientMessageError(Exception):
+    """``code`` and the message go to the client in an ``error`` frame; the socket stays open."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRead:
+    id: str
+
+
+ClientMessage = Ping | Authenticate | MarkRead
+
+
+def parse_client_message(text: str | None) -> ClientMessage:
+    """``text`` is None for a binary frame. Raises :class:`ClientMessageError`."""
+    if text is None:
+        raise ClientMessageError("invalid_message", "Send text frames; binary ones are not understood.")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ClientMessageError("invalid_json", "The message is not JSON.") from None
+    if not isinstance(body, dict):
+        raise ClientMessageError("invalid_message", "The message must be a JSON object.")
+    kind = body.get("type")
+    if not isinstance(kind, str):
+        raise ClientMessageError("invalid_message", "The message needs a type, a string.")
+    if kind == "ping":
+        return Ping()
+    if kind == "authenticate":
+        return Authenticate(_string(body, "token"))
+    if kind == "mark_read":
+        return MarkRead(_string(body, "id"))
+    raise ClientMessageError("unknown_type", "This type of message is not known.")
+
+
+def _string(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise ClientMessageError("invalid_message", f"The message needs {name}, a string.")
+    return value
+
+
+class TokenBucket:
+    """Allows ``rate`` events a second, and ``burst`` at once. Times are monotonic seconds, given by the caller."""
+
+    __slots__ = ("_burst", "_level", "_rate", "_updated")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = float(burst)
+        self._updated = now
+
+    def take(self, now: float) -> bool:
+        self._level = min(self._burst, self._level + (now - self._updated) * self._rate)
+        self._updated = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True

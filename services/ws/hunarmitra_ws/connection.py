@@ -1,0 +1,218 @@
+"""One WebSocket connection, from the handshake to the close: a plain ASGI application.
+
+It is no ``AsyncWebsocketConsumer``: those wait for asgiref's one shared thread before every event
+(``aclose_old_connections``), run a task for each message, and have nowhere to put two lanes. What a socket sends
+goes through its :class:`Lanes` and nowhere else, so that its order is the order of the calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import Error as DatabaseError
+from rest_framework_simplejwt.exceptions import TokenError
+
+from hunarmitra.accounts.services import ticket_claim
+from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.common import checkpoints
+from hunarmitra.common.addresses import Network
+from hunarmitra.common.clock import to_wire
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
+from hunarmitra_ws.client_messages import Authenticate, ClientMessageError, Ping, TokenBucket, parse_client_message
+from hunarmitra_ws.failed_handshakes import FailedHandshakes
+from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, read_handshake
+from hunarmitra_ws.hub.hub import Hub, running_hub
+from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.hub.reading import UNAUTHENTICATED, Joined, RejectedError, session_is_valid
+from hunarmitra_ws.hub.sockets import Socket
+from hunarmitra_ws.streams import Stream
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """Sizes in bytes, times in seconds."""
+
+    allowed_origins: frozenset[str]
+    trusted_proxies: tuple[Network, ...]
+    message_max_bytes: int
+    messages_per_second: float
+    message_burst: int
+    send_buffer_bytes: int
+    heartbeat: float
+    replay_max_events: int
+
+
+class Connection:
+    """Serves one socket: ``await Connection(...).run()``."""
+
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        receive: Receive,
+        send: Send,
+        *,
+        stream: Stream,
+        limits: ConnectionLimits,
+        failed: FailedHandshakes,
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._stream = stream
+        self._limits = limits
+        self._failed = failed
+        self._lanes = Lanes(send, limits.send_buffer_bytes)
+
+    async def run(self) -> None:
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        limits = self._limits
+        if not origin_is_allowed(self._scope, limits.allowed_origins, limits.trusted_proxies):
+            await self._send({"type": "websocket.close", "code": 1000})
+            return
+        handshake = read_handshake(self._scope)
+        await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
+        address = address_of(self._scope, limits.trusted_proxies)
+        socket: Socket | None = None
+        hub = await running_hub()
+        try:
+            if self._failed.exceeded(address, time.monotonic()):
+                raise RejectedError(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
+            identity = await self._identify(hub, handshake)
+            socket = Socket(
+                identity=identity,
+                booking_id=self._stream.booking_id,
+                group_name=self._stream.group(identity),
+                lanes=self._lanes,
+            )
+            await self._join(hub, socket, identity, handshake)
+        except RejectedError as rejection:
+            self._failed.record(address, time.monotonic())
+            self._refuse(rejection)
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
+            self._refuse(
+                RejectedError(CloseCode.INTERNAL_ERROR, "unavailable", "The service is unavailable; try again.")
+            )
+        try:
+            await self._listen(hub, socket)
+        finally:
+            self._lanes.abandon()
+            if socket is not None:
+                hub.leave(socket)
+
+    def _refuse(self, rejection: RejectedError) -> None:
+        self._lanes.push(encode(Error(code=rejection.code, message=rejection.message)))
+        self._lanes.close(rejection.close)
+
+    async def _identify(self, hub: Hub, handshake: Handshake) -> Identity:
+        """Who connects. A token costs no query here; a ticket is spent. Raises :class:`RejectedError`."""
+        if handshake.token is not None:
+            try:
+                return read_access_token(handshake.token)
+            except TokenError:
+                raise UNAUTHENTICATED from None
+        if handshake.ticket is not None:
+            identity = await hub.threads.run(ticket_claim, secret=handshake.ticket)
+            if identity is not None:
+                return identity
+        raise UNAUTHENTICATED
+
+    async def _join(self, hub: Hub, socket: Socket, identity: Identity, handshake: Handshake) -> None:
+        """Register, subscribe, then authorize and read: whatever changes in between is held back or closes the socket.
+
+        Raises :class:`RejectedError`, a database error, or TimeoutError.
+        """
+        await hub.enter(socket)
+        await checkpoints.reach_async("subscribed, not read")
+        since = handshake.since.seq
+        joined = await self._read(hub, identity, since)
+        await checkpoints.reach_async("read, not live")
+        group = hub.group_of(socket)
+        group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
+        while socket.lacks_after(joined.standing.seq, group.last_seq):
+            joined = await self._read(hub, identity, since)
+        if self._stream.booking_id is not None and not socket.allow(joined.parts):
+            raise RejectedError(CloseCode.FORBIDDEN, "forbidden", "You may no longer watch this booking.")
+        events = joined.events if not handshake.since.malformed else None
+        replay = events or ()
+        socket.send(self._stream.first_frame(joined, socket, len(replay), self._limits.heartbeat))
+        if events is None:
+            socket.send(ResyncRequired(seq=joined.standing.seq))
+        for _, frame, _ in replay:
+            self._lanes.push(frame)
+        socket.go_live(
+            seq=joined.standing.seq, location_order=joined.standing.location_order, floor=joined.standing.floor
+        )
+        if group.last_seq is not None and group.last_seq < joined.standing.seq:
+            # The database is ahead of what the group's other sockets have seen.
+            hub.catch_up.request(group.name)
+
+    async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
+        return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)
+
+    async def _listen(self, hub: Hub, socket: Socket | None) -> None:
+        """What the client says, until it is gone."""
+        bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, time.monotonic())
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            if socket is None or self._lanes.closing or event["type"] != "websocket.receive":
+                continue
+            text = event.get("text")
+            data = text.encode() if text is not None else event.get("bytes") or b""
+            if len(data) > self._limits.message_max_bytes:
+                self._lanes.close(CloseCode.MESSAGE_TOO_BIG)
+            elif not bucket.take(time.monotonic()):
+                socket.refuse(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
+            else:
+                await self._handle(hub, socket, text)
+
+    async def _handle(self, hub: Hub, socket: Socket, text: str | None) -> None:
+        try:
+            message = parse_client_message(text)
+            if isinstance(message, Ping):
+                socket.send(Pong())
+            elif isinstance(message, Authenticate):
+                await self._authenticate(hub, socket, message)
+            else:
+                await self._stream.handle(message, socket, hub.threads)
+        except ClientMessageError as error:
+            socket.send(Error(code=error.code, message=str(error)))
+        except DatabaseError as error:
+            logger.warning("a client message was not handled, the database is away: %s", type(error).__name__)
+            socket.send(Error(code="unavailable", message="The service is unavailable; try again."))
+
+    async def _authenticate(self, hub: Hub, socket: Socket, message: Authenticate) -> None:
+        """A fresh token for the open socket. A bad one changes nothing. Raises ClientMessageError."""
+        invalid = ClientMessageError("invalid_token", "The token is invalid; the socket keeps its old expiry.")
+        try:
+            identity = read_access_token(message.token)
+        except TokenError:
+            raise invalid from None
+        if identity.user_id != socket.user_id:
+            socket.refuse(CloseCode.FORBIDDEN, "forbidden", "The token is another user's.")
+            return
+        previous = Identity(socket.user_id, socket.session_id, socket.expires_at)
+        # Registered before it is looked up, like at the join: a revocation in between is seen.
+        hub.index.reidentify(socket, identity)
+        try:
+            valid = await hub.threads.run(session_is_valid, identity)
+        except BaseException:
+            hub.index.reidentify(socket, previous)
+            raise
+        if not valid:
+            hub.index.reidentify(socket, previous)
+            raise invalid
+        socket.send(Authenticated(expires_at=to_wire(identity.expires_at)))

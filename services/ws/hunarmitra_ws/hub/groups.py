@@ -1,0 +1,90 @@
+"""One watched booking or user in this process: its sockets, and how far its events have come."""
+
+from __future__ import annotations
+
+from hunarmitra.realtime.events import ResyncRequired, encode
+from hunarmitra_ws.hub.sockets import Socket
+
+MOST_PENDING = 1000
+"""Events kept while one before them is missing; beyond it they are read from the database again."""
+
+
+class Group:
+    """Hands events to its sockets in the order of their ``seq``, each once, without a gap.
+
+    ``last_seq`` is the newest event handed out, or None until a joining socket has read where the log stands.
+    ``floor`` is the event with which older positions became void, ``location_order`` the newest position's time
+    (microseconds since 1970).
+    """
+
+    __slots__ = ("_pending", "floor", "last_seq", "location_order", "name", "sockets")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sockets: dict[Socket, None] = {}
+        self.last_seq: int | None = None
+        self.floor = 0
+        self.location_order = 0
+        self._pending: dict[int, tuple[str, bool]] = {}
+
+    def start(self, *, seq: int, floor: int, location_order: int) -> None:
+        """A socket has read the log up to ``seq``. Only the first one decides where handing out begins."""
+        self.floor = max(self.floor, floor)
+        if self.last_seq is None:
+            self.last_seq = seq
+            self.location_order = max(self.location_order, location_order)
+            self._hand_out_pending()
+
+    def receive(self, seq: int, frame: str, clears_location: bool) -> bool:
+        """An event, in whatever order. False when one before it is missing and must be read from the database."""
+        if self.last_seq is None:
+            self._keep(seq, frame, clears_location)
+            return True
+        if seq <= self.last_seq:
+            return True
+        if seq > self.last_seq + 1:
+            self._keep(seq, frame, clears_location)
+            return False
+        self._hand_out(seq, frame, clears_location)
+        self._hand_out_pending()
+        return not self._pending
+
+    def receive_location(self, seq: int, order: int, frame: str) -> None:
+        """A position, unless it is void or older than the newest."""
+        if seq < self.floor or order <= self.location_order:
+            return
+        self.location_order = order
+        for socket in self.sockets:
+            socket.deliver_location(seq, order, frame)
+
+    def restart(self, seq: int) -> None:
+        """The database went back (it was restored from a backup): clients must fetch their state anew."""
+        self.last_seq = seq
+        self.floor = 0
+        self.location_order = 0
+        self._pending.clear()
+        frame = encode(ResyncRequired(seq=seq))
+        for socket in self.sockets:
+            if socket.live:
+                socket.last_seq = seq
+                socket.location_order = 0
+                socket.lanes.push(frame)
+
+    def _keep(self, seq: int, frame: str, clears_location: bool) -> None:
+        if len(self._pending) < MOST_PENDING:
+            self._pending[seq] = (frame, clears_location)
+
+    def _hand_out(self, seq: int, frame: str, clears_location: bool) -> None:
+        self.last_seq = seq
+        if clears_location:
+            self.floor = max(self.floor, seq)
+            self.location_order = 0
+        for socket in self.sockets:
+            socket.deliver(seq, frame, clears_location)
+
+    def _hand_out_pending(self) -> None:
+        assert self.last_seq is not None
+        while event := self._pending.pop(self.last_seq + 1, None):
+            self._hand_out(self.last_seq + 1, *event)
+        if self._pending and min(self._pending) <= self.last_seq:
+            self._pending = {seq: event for seq, event in self._pending.items() if seq > self.last_seq}

@@ -1,0 +1,191 @@
+"""The hub: everything that one process receives, handed out to its sockets.
+
+Redis (or the memory bus) wakes it; the database is the truth. Three things make it read what it may have
+missed, all through :class:`CatchUp`: a gap in a group's ``seq``, a subscription that was interrupted, and the
+clock, because a publish that a dying primary accepted leaves no other trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from hunarmitra.common.clock import utc_now
+from hunarmitra.realtime import groups, messages
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra_ws.hub.catch_up import CatchUp
+from hunarmitra_ws.hub.channels import LocalChannels
+from hunarmitra_ws.hub.database_threads import DatabaseThreads
+from hunarmitra_ws.hub.groups import Group
+from hunarmitra_ws.hub.revoking import Revoking
+from hunarmitra_ws.hub.sockets import Socket, SocketIndex
+from hunarmitra_ws.hub.transport import Transport, make_transport
+
+logger = logging.getLogger(__name__)
+
+EXPIRY_INTERVAL: Final = 1.0
+READY_TIMEOUT: Final = 5.0
+
+
+@dataclass(frozen=True)
+class HubLimits:
+    """Intervals in seconds; ``expiry_leeway`` is how long a socket outlives its token."""
+
+    sockets_per_user: int
+    comparison_interval: float
+    revocation_interval: float
+    expiry_leeway: float
+    database_threads: int
+
+
+class Hub:
+    """One for each event loop. All methods are called on that loop."""
+
+    def __init__(self, limits: HubLimits) -> None:
+        self._limits = limits
+        self._groups: dict[str, Group] = {}
+        self._subscriptions: dict[str, asyncio.Task[bool]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._background = DatabaseThreads("hub", 1)
+        self.threads = DatabaseThreads("sockets", limits.database_threads)
+        self.index = SocketIndex()
+        self.channels = LocalChannels()
+        self.catch_up = CatchUp(
+            self._groups, self._background, interval=limits.comparison_interval, on_gone=self._on_gone
+        )
+        self.revoking = Revoking(self.index, self._background, interval=limits.revocation_interval)
+        self.transport: Transport = make_transport(self.receive, self._on_recovered)
+
+    async def start(self) -> None:
+        await self.transport.start()
+        self._spawn(self.catch_up.run())
+        self._spawn(self.revoking.run())
+        self._spawn(self._close_expired())
+        self._subscriptions[groups.CONTROL] = asyncio.create_task(self.transport.subscribe(groups.CONTROL))
+
+    async def stop(self) -> None:
+        for task in [*self._tasks, *self._subscriptions.values()]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._subscriptions.values(), return_exceptions=True)
+        await self.transport.stop()
+        self.threads.stop()
+        self._background.stop()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(coroutine))
+
+    # What arrives
+
+    def receive(self, group_name: str, body: Mapping[str, Any]) -> None:
+        """A message for a group, in whatever order and however often."""
+        self.channels.deliver_to_group(group_name, body)
+        kind = body.get("type")
+        group = self._groups.get(group_name)
+        try:
+            if kind == messages.STATUS and group is not None:
+                if not group.receive(body["seq"], body["frame"], body.get("clears_location", False)):
+                    self.catch_up.request(group_name)
+            elif kind == messages.LOCATION and group is not None:
+                group.receive_location(body["seq"], body["order"], body["frame"])
+            elif kind == messages.REVOCATION and group_name == groups.CONTROL:
+                self.revoking.announced(body)
+        except (KeyError, TypeError, ValueError):
+            logger.exception("a message to %s is malformed and was dropped", group_name)
+
+    def _on_recovered(self) -> None:
+        self.catch_up.request_all()
+        self.revoking.check()
+
+    # Sockets that come and go
+
+    async def enter(self, socket: Socket) -> None:
+        """Register the socket and wait until its group's messages arrive, before anything is read for it.
+
+        Raises TimeoutError when the database could not be asked for revocations since the process started.
+        """
+        await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
+        open_sockets = [other for other in self.index.of_user(socket.user_id) if not other.lanes.closing]
+        for oldest in open_sockets[: len(open_sockets) + 1 - self._limits.sockets_per_user]:
+            oldest.refuse(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
+        self.index.add(socket)
+        name = socket.group_name
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group(name)
+            self._subscriptions[name] = asyncio.create_task(self.transport.subscribe(name))
+        group.sockets[socket] = None
+        await asyncio.shield(self._subscriptions[name])
+
+    def leave(self, socket: Socket) -> None:
+        self.index.remove(socket)
+        group = self._groups.get(socket.group_name)
+        if group is None:
+            return
+        group.sockets.pop(socket, None)
+        if not group.sockets:
+            del self._groups[socket.group_name]
+            self._subscriptions.pop(socket.group_name).cancel()
+            if not self.listens_to(socket.group_name):
+                self.transport.unsubscribe(socket.group_name)
+
+    def listens_to(self, group_name: str) -> bool:
+        return group_name in self._groups or self.channels.listens_to(group_name)
+
+    def group_of(self, socket: Socket) -> Group:
+        return self._groups[socket.group_name]
+
+    def _on_gone(self, name: str) -> None:
+        """The booking or the user was deleted."""
+        group = self._groups.get(name)
+        for socket in list(group.sockets) if group else ():
+            if socket.booking_id is None:
+                socket.refuse(CloseCode.UNAUTHENTICATED, "unauthenticated", "The account no longer exists.")
+            else:
+                socket.refuse(CloseCode.FORBIDDEN, "forbidden", "The booking no longer exists.")
+
+    async def _close_expired(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_INTERVAL)
+            moment = utc_now().timestamp() - self._limits.expiry_leeway
+            for socket in self.index.pop_expired(moment):
+                socket.refuse(CloseCode.UNAUTHENTICATED, "token_expired", "The token expired.")
+
+
+_hubs: dict[asyncio.AbstractEventLoop, asyncio.Task[Hub]] = {}
+
+
+async def running_hub() -> Hub:
+    """This event loop's hub, started by whoever needs it first."""
+    loop = asyncio.get_running_loop()
+    starting = _hubs.get(loop)
+    if starting is None or (starting.done() and starting.exception() is not None):
+        starting = _hubs[loop] = loop.create_task(_start())
+    return await asyncio.shield(starting)
+
+
+async def stop_hub() -> None:
+    """Stop this event loop's hub, if it has one."""
+    starting = _hubs.pop(asyncio.get_running_loop(), None)
+    if starting is not None:
+        hub = await starting
+        await hub.stop()
+
+
+async def _start() -> Hub:
+    environment = settings.ENVIRONMENT
+    hub = Hub(
+        HubLimits(
+            sockets_per_user=environment.ws_sockets_per_user,
+            comparison_interval=environment.comparison_interval,
+            revocation_interval=environment.hub_revocation_interval,
+            expiry_leeway=environment.jwt_leeway,
+            database_threads=environment.ws_database_threads,
+        )
+    )
+    await hub.start()
+    return hub

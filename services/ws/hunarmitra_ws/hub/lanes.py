@@ -1,0 +1,110 @@
+"""What waits to be written to one client: a lossless lane for status, one slot for the location.
+
+The status lane keeps order and loses nothing, so it is bounded in bytes; a client that lets it overflow is
+closed 4008 and resumes with ``since``. The location lane is one slot: a newer position replaces one that was
+not written yet, and is written only when no status frame waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from hunarmitra.realtime.close_codes import CloseCode
+
+logger = logging.getLogger(__name__)
+
+AsgiSend = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+LONGEST_REASON_BYTES = 123
+"""A close frame's payload is at most 125 bytes, two of them the code (RFC 6455, section 5.5)."""
+
+
+class Lanes:
+    """Both lanes of one socket over an ASGI ``send``.
+
+    A task exists only while there is something to write: an idle socket has none. On uvicorn ``send`` waits for
+    a slow client and so the lanes fill; on stock daphne it never waits.
+    """
+
+    __slots__ = ("_bytes", "_close", "_ended", "_flusher", "_frames", "_limit", "_location", "_send")
+
+    def __init__(self, send: AsgiSend, limit_bytes: int) -> None:
+        self._send = send
+        self._limit = limit_bytes
+        self._frames: deque[str] = deque()
+        self._bytes = 0
+        self._location: str | None = None
+        self._close: Mapping[str, Any] | None = None
+        self._ended = False
+        self._flusher: asyncio.Task[None] | None = None
+
+    @property
+    def closing(self) -> bool:
+        """Whether the socket is closed or will be, so that nothing more can be pushed."""
+        return self._ended or self._close is not None
+
+    def push(self, frame: str) -> None:
+        """Add to the status lane. On overflow both lanes are dropped and the socket is closed 4008."""
+        if self.closing:
+            return
+        self._bytes += len(frame)
+        if self._bytes > self._limit:
+            self._frames.clear()
+            self._bytes = 0
+            self.close(CloseCode.TOO_SLOW)
+            return
+        self._frames.append(frame)
+        self._wake()
+
+    def set_location(self, frame: str) -> None:
+        if not self.closing:
+            self._location = frame
+            self._wake()
+
+    def clear_location(self) -> None:
+        """Forget a position that was not written yet."""
+        self._location = None
+
+    def close(self, code: CloseCode) -> None:
+        """Close after what the status lane holds has been written; a waiting position is dropped."""
+        if self.closing:
+            return
+        self._location = None
+        self._close = {"type": "websocket.close", "code": int(code), "reason": code.reason}
+        self._wake()
+
+    def abandon(self) -> None:
+        """The client is gone: nothing more can be written."""
+        self._ended = True
+        self._frames.clear()
+        self._bytes = 0
+        self._location = None
+
+    def _wake(self) -> None:
+        if self._flusher is None:
+            self._flusher = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while not self._ended:
+                if self._frames:
+                    frame = self._frames.popleft()
+                    self._bytes -= len(frame)
+                elif self._close is not None:
+                    self._ended = True
+                    await self._send(self._close)
+                    return
+                elif self._location is not None:
+                    frame, self._location = self._location, None
+                else:
+                    return
+                await self._send({"type": "websocket.send", "text": frame})
+        except Exception as error:  # noqa: BLE001 - servers raise what they like for a client that is gone
+            logger.debug("a client went away while it was written to: %s", type(error).__name__)
+            self.abandon()
+        finally:
+            self._flusher = None

@@ -1,0 +1,177 @@
+"""One connected client as the hub sees it, and the indexes by which sockets are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.bookings.transitions import Part
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import Error, Frame, encode
+from hunarmitra_ws.hub.lanes import Lanes
+
+_Key = TypeVar("_Key", int, UUID)
+
+
+class Socket:
+    """``parts`` are the grounds on which it may watch its booking (none on a notification socket).
+
+    While it is joining, what its group receives is held back; :meth:`go_live` hands over without a gap.
+    """
+
+    __slots__ = (
+        "_held",
+        "_held_location",
+        "_lost",
+        "booking_id",
+        "expires_at",
+        "group_name",
+        "lanes",
+        "last_seq",
+        "live",
+        "location_order",
+        "parts",
+        "session_id",
+        "user_id",
+    )
+
+    def __init__(self, *, identity: Identity, booking_id: UUID | None, group_name: str, lanes: Lanes) -> None:
+        self.user_id = identity.user_id
+        self.session_id = identity.session_id
+        self.expires_at: datetime = identity.expires_at
+        self.booking_id = booking_id
+        self.group_name = group_name
+        self.lanes = lanes
+        self.parts: frozenset[Part] = frozenset()
+        self._lost: frozenset[Part] = frozenset()
+        self.live = False
+        self.last_seq = 0
+        self.location_order = 0
+        self._held: list[tuple[int, str, bool]] | None = []
+        self._held_location: tuple[int, int, str] | None = None
+
+    def allow(self, parts: frozenset[Part]) -> bool:
+        """The grounds that the database gave. False when those ended while they were being read."""
+        self.parts = parts - self._lost
+        return bool(self.parts)
+
+    def lose(self, part: Part) -> bool:
+        """A ground ended. True when none is left; while joining, :meth:`allow` decides that."""
+        self._lost |= {part}
+        had = part in self.parts
+        self.parts -= {part}
+        return had and not self.parts
+
+    def deliver(self, seq: int, frame: str, clears_location: bool) -> None:
+        """A numbered event; one that the client already has is dropped."""
+        if not self.live:
+            if self._held is not None:
+                self._held.append((seq, frame, clears_location))
+            return
+        if seq <= self.last_seq:
+            return
+        self.last_seq = seq
+        if clears_location:
+            self.lanes.clear_location()
+            self.location_order = 0
+        self.lanes.push(frame)
+
+    def deliver_location(self, seq: int, order: int, frame: str) -> None:
+        """A position, unless the client has a newer one. ``order`` is in microseconds since 1970."""
+        if not self.live:
+            self._held_location = (seq, order, frame)
+        elif order > self.location_order:
+            self.location_order = order
+            self.lanes.set_location(frame)
+
+    def lacks_after(self, seq: int, group_seq: int | None) -> bool:
+        """Whether events between ``seq``, up to which the log was read, and the group's newest were not held back.
+
+        They were handed out before this socket was registered, yet committed after the read: it must read again.
+        """
+        if group_seq is None or group_seq <= seq:
+            return False
+        return not any(held[0] == seq + 1 for held in self._held or ())
+
+    def go_live(self, *, seq: int, location_order: int, floor: int) -> None:
+        """The client has everything up to ``seq``: hand over what was held back above it."""
+        self.last_seq = seq
+        self.location_order = location_order
+        self.live = True
+        held, self._held = self._held or [], None
+        for event in held:
+            self.deliver(*event)
+            if event[2] and event[0] > seq:
+                floor = event[0]
+        if self._held_location is not None and self._held_location[0] >= floor:
+            self.deliver_location(*self._held_location)
+        self._held_location = None
+
+    def send(self, frame: Frame) -> None:
+        self.lanes.push(encode(frame))
+
+    def refuse(self, close: CloseCode, code: str, message: str) -> None:
+        """An ``error`` frame, so that the client sees why even where servers drop the reason; then the close."""
+        self.send(Error(code=code, message=message))
+        self.lanes.close(close)
+
+
+class SocketIndex:
+    """Finds sockets by user, by session and by the second in which their token expires."""
+
+    def __init__(self) -> None:
+        self._by_user: dict[UUID, dict[Socket, None]] = {}
+        self._by_session: dict[UUID, set[Socket]] = {}
+        self._by_expiry: dict[int, set[Socket]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(sockets) for sockets in self._by_user.values())
+
+    def add(self, socket: Socket) -> None:
+        self._by_user.setdefault(socket.user_id, {})[socket] = None
+        self._by_session.setdefault(socket.session_id, set()).add(socket)
+        self._by_expiry.setdefault(_second(socket.expires_at), set()).add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        _discard(self._by_session, socket.session_id, socket)
+        _discard(self._by_expiry, _second(socket.expires_at), socket)
+        sockets = self._by_user.get(socket.user_id)
+        if sockets is not None:
+            sockets.pop(socket, None)
+            if not sockets:
+                del self._by_user[socket.user_id]
+
+    def reidentify(self, socket: Socket, identity: Identity) -> None:
+        """The client authenticated anew: another session perhaps, another expiry."""
+        _discard(self._by_session, socket.session_id, socket)
+        _discard(self._by_expiry, _second(socket.expires_at), socket)
+        socket.session_id, socket.expires_at = identity.session_id, identity.expires_at
+        self._by_session.setdefault(socket.session_id, set()).add(socket)
+        self._by_expiry.setdefault(_second(socket.expires_at), set()).add(socket)
+
+    def of_user(self, user_id: UUID) -> list[Socket]:
+        """Oldest first."""
+        return list(self._by_user.get(user_id, ()))
+
+    def of_session(self, session_id: UUID) -> list[Socket]:
+        return list(self._by_session.get(session_id, ()))
+
+    def pop_expired(self, timestamp: float) -> Iterator[Socket]:
+        """Each socket whose token expired before ``timestamp`` (seconds since 1970), once."""
+        for second in [second for second in self._by_expiry if second < int(timestamp)]:
+            yield from self._by_expiry.pop(second)
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _discard(index: dict[_Key, set[Socket]], key: _Key, socket: Socket) -> None:
+    sockets = index.get(key)
+    if sockets is not None:
+        sockets.discard(socket)
+        if not sockets:
+            del index[key]
