@@ -50,12 +50,17 @@ def _parse_key(entry: Mapping[str, Any]) -> Key:
     method: Any = jwt.get_algorithm_by_name(algorithm)
     try:
         private: Any = method.prepare_key(entry["private_key"]) if "private_key" in entry else None
-        public: Any = method.prepare_key(entry["public_key"]) if "public_key" in entry else private.public_key()
+        own_public: Any = private.public_key() if private is not None else None
+        public: Any = method.prepare_key(entry["public_key"]) if "public_key" in entry else own_public
+        if public is None or hasattr(public, "private_bytes"):
+            raise ValueError("nothing to verify with")
     except Exception:  # noqa: BLE001 - PyJWT and cryptography raise many kinds
         # The cause is dropped on purpose: its message may quote the key.
         raise ConfigurationError(
             f"JWT_KEYS: {kid!r} needs private_key (to sign) or public_key (to verify only), as PEM for {algorithm}."
         ) from None
+    if own_public is not None and own_public != public:
+        raise ConfigurationError(f"JWT_KEYS: private_key and public_key of {kid!r} are no pair.")
     return Key(kid, algorithm, public, private)
 
 
