@@ -38,7 +38,7 @@ class Limit:
 
     def key(self, subject: str) -> str:
         """Hashed: subjects may be names that people typed, of any length."""
-        return f"{KEY_PREFIX}{self.name}:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+        return f"{KEY_PREFIX}{self.name}:{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 class Limiter(Protocol):

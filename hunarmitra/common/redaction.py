@@ -17,10 +17,10 @@ from typing import Any
 _SECRETS = (
     re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]+)*"),
     re.compile(r"hmt_[A-Za-z0-9_-]+"),
-    re.compile(r"(?<=\bjwt, )[^\s'\",\]]+"),
+    re.compile(r"(?<=\bjwt, )[^\s'\",\[\]]+"),
 )
 _NAMED = re.compile(
-    r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\])}]+""", re.IGNORECASE
+    r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\[\])}]+""", re.IGNORECASE
 )
 _PLAIN = (int, float, bool, type(None))
 _installed = False
@@ -28,9 +28,10 @@ _installed = False
 
 def redact(text: str) -> str:
     """``text`` with every JWT, ticket and named credential replaced by ``[redacted]``."""
+    text = _NAMED.sub(r"\1[redacted]", text)
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
-    return _NAMED.sub(r"\1[redacted]", text)
+    return text
 
 
 def _redact_argument(value: Any) -> Any:

@@ -133,7 +133,7 @@ class Connection:
 
         Raises :class:`RejectedError`, a database error, or TimeoutError.
         """
-        await hub.enter(socket)
+        subscribed = await hub.enter(socket)
         await checkpoints.reach_async("subscribed, not read")
         since = handshake.since.seq
         joined = await self._read(hub, identity, since)
@@ -154,9 +154,10 @@ class Connection:
         socket.go_live(
             seq=joined.standing.seq, location_order=joined.standing.location_order, floor=joined.standing.floor
         )
-        if group.last_seq is not None and group.last_seq < joined.standing.seq:
-            # The database is ahead of what the group's other sockets have seen.
+        if not subscribed or (group.last_seq is not None and group.last_seq < joined.standing.seq):
+            # Something may have passed before the subscription, or the group's other sockets are behind.
             hub.catch_up.request(group.name)
+        hub.catch_up.started(group.name)
 
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
         return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)

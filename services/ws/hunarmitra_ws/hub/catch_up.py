@@ -51,6 +51,11 @@ class CatchUp:
         self._requested.update(self._groups)
         self._wake.set()
 
+    def started(self, name: str) -> None:
+        """The group's first socket has read: what was requested before can be checked now."""
+        if name in self._requested:
+            self._wake.set()
+
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._interval
@@ -62,9 +67,11 @@ class CatchUp:
             if loop.time() >= due:
                 self._requested.update(self._groups)
                 due = loop.time() + self._interval
-            requested, self._requested = self._requested, set()
+            # A group whose first socket is still reading keeps its request until it has started.
+            requested = {name for name in self._requested if self._is_started(name)}
+            self._requested = {name for name in self._requested - requested if name in self._groups}
             try:
-                await self._check([name for name in requested if self._is_started(name)])
+                await self._check(list(requested))
                 available = True
             except DatabaseError as error:
                 if available:

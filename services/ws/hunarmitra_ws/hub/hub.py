@@ -103,9 +103,10 @@ class Hub:
 
     # Sockets that come and go
 
-    async def enter(self, socket: Socket) -> None:
+    async def enter(self, socket: Socket) -> bool:
         """Register the socket and wait until its group's messages arrive, before anything is read for it.
 
+        False when they do not arrive yet, because Redis is away.
         Raises TimeoutError when the database could not be asked for revocations since the process started.
         """
         await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
@@ -119,7 +120,7 @@ class Hub:
             group = self._groups[name] = Group(name)
             self._subscriptions[name] = asyncio.create_task(self.transport.subscribe(name))
         group.sockets[socket] = None
-        await asyncio.shield(self._subscriptions[name])
+        return await asyncio.shield(self._subscriptions[name])
 
     def leave(self, socket: Socket) -> None:
         self.index.remove(socket)

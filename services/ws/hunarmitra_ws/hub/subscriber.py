@@ -71,11 +71,14 @@ class RedisSubscriber:
         self._outstanding: dict[str, int] = {}
         self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._connection: Any = None
+        self._attempted = asyncio.Event()
         self._heard_at = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        """Returns when the first attempt to connect has succeeded or failed."""
         self._tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat())]
+        await self._attempted.wait()
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -113,6 +116,7 @@ class RedisSubscriber:
                 await asyncio.wait_for(connection.connect(), 2 * CONNECT_TIMEOUT)
             except (RedisError, OSError, TimeoutError) as error:
                 logger.warning("cannot subscribe at Redis: %s; trying again", type(error).__name__)
+                self._attempted.set()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
@@ -133,6 +137,7 @@ class RedisSubscriber:
         self._commands = asyncio.Queue()
         await connection.send_command("SUBSCRIBE", *wanted)
         self._connection = connection
+        self._attempted.set()
         sender = asyncio.create_task(self._send_commands(connection, self._commands))
         try:
             while True:
