@@ -1,0 +1,67 @@
+"""The API contract, `docs/contract/*.md`, taken apart for the tests: fenced blocks and tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.support.processes import REPOSITORY
+
+FOLDER = REPOSITORY / "docs" / "contract"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block and the nearest heading above it. `line` is where it starts."""
+
+    language: str
+    heading: str
+    text: str
+    line: int
+
+
+@cache
+def text_of(name: str) -> str:
+    """`realtime-api.md` or `wire.md`."""
+    return (FOLDER / name).read_text()
+
+
+@cache
+def blocks(name: str) -> tuple[Block, ...]:
+    found: list[Block] = []
+    heading, language, start = "", None, 0
+    lines: list[str] = []
+    for number, line in enumerate(text_of(name).splitlines(), 1):
+        if line.startswith("```"):
+            if language is None:
+                language, start, lines = line.removeprefix("```").strip(), number, []
+            else:
+                found.append(Block(language, heading, "\n".join(lines), start))
+                language = None
+        elif language is not None:
+            lines.append(line)
+        elif line.startswith("#"):
+            heading = line.lstrip("#").strip()
+    assert language is None, f"{name}: the block of line {start} is not closed"
+    return tuple(found)
+
+
+def json_examples() -> list[tuple[str, Any]]:
+    """Heading and value of every JSON example of the API document; its `// optional` comments are not sent."""
+    examples = [block for block in blocks("realtime-api.md") if block.language == "json"]
+    return [(block.heading, json.loads(re.sub(r"\s//.*$", "", block.text, flags=re.MULTILINE))) for block in examples]
+
+
+def rows(name: str, first_header: str) -> list[list[str]]:
+    """The cells of the table whose header row begins with `first_header`."""
+    lines = text_of(name).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first_header} |"))
+    table = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        table.append([cell.strip() for cell in line.strip("|").split("|")])
+    return table
