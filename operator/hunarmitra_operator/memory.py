@@ -1,0 +1,63 @@
+"""What is remembered between decisions, kept as small as exactness allows.
+
+It lives in the resource's status, so that a restart neither forgets a stabilization window nor takes its own
+scaling for somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hunarmitra_operator.model import Change, Fleet, History, Recommendation, Spec
+
+FOREIGN_SECONDS = 600
+"""Two changes of the number of replicas by somebody else within this time are a conflict."""
+
+MAX_CHANGES = 200
+
+
+def add_recommendation(
+    recommendations: tuple[Recommendation, ...], replicas: int, now: float, window: int
+) -> tuple[Recommendation, ...]:
+    """Append a recommendation and drop those that can no longer be the lowest or the highest of any window.
+
+    One with a later recommendation at least as high and a later one at least as low never decides again,
+    however long the windows are. What is left grows with the number of distinct values, not with time."""
+    kept: list[Recommendation] = [Recommendation(replicas, now)]
+    lowest = highest = replicas
+    for item in reversed(recommendations):
+        if item.at <= now - window or item.at > now:
+            continue
+        if item.replicas < lowest or item.replicas > highest:
+            kept.append(item)
+            lowest, highest = min(lowest, item.replicas), max(highest, item.replicas)
+    return tuple(reversed(kept))
+
+
+def add_change(changes: tuple[Change, ...], by: int, now: float, spec: Spec) -> tuple[Change, ...]:
+    """Append a change of replicas and drop those that no policy looks back at."""
+    period = max((policy.period for policy in (*spec.up.policies, *spec.down.policies)), default=0)
+    kept = tuple(change for change in changes if now - period < change.at <= now)
+    return (*kept, Change(by, now))[-MAX_CHANGES:] if by else kept[-MAX_CHANGES:]
+
+
+def intend(history: History, replicas: int, now: float) -> History:
+    """Note the number that is about to be written; `reconcile` finds out whether it was."""
+    return replace(history, pending=replicas, pending_since=now)
+
+
+def reconcile(history: History, fleet: Fleet, now: float) -> tuple[History, bool]:
+    """Compare the Deployment's replicas with what was last seen or written; True if somebody else changed
+    them.
+
+    The intention is stored before the number is written, so a crash in between leaves both answers
+    recognizable. One that was not carried out is forgotten together with the change it had entered."""
+    foreign = tuple(at for at in history.foreign if now - FOREIGN_SECONDS < at <= now)
+    seen = replace(history, replicas=fleet.replicas, pending=None, pending_since=None, foreign=foreign)
+    if history.replicas is None or fleet.replicas == history.pending:
+        return seen, False
+    if fleet.replicas == history.replicas:
+        if history.pending is not None and history.pending > history.replicas:
+            kept = tuple(c for c in history.changes if c.at != history.pending_since)
+            seen = replace(seen, changes=kept)
+        return seen, False
+    return replace(seen, foreign=(*foreign, now), adopted=now), True

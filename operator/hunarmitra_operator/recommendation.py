@@ -1,0 +1,48 @@
+"""What the load alone asks for, before windows, rates, bounds and freezes.
+
+With everything equal but the load it never falls while load rises.
+"""
+
+from __future__ import annotations
+
+from hunarmitra_operator.hpa import ceil_div
+from hunarmitra_operator.model import History, Spec, Survey
+
+SETTLE_SECONDS = 120
+"""How long new pods are given to take their share before the fullest pod may ask for another one."""
+
+
+def by_average(spec: Spec, total: int, current: int) -> int:
+    """Enough pods for `total` at the target each; `current` while the average is within the tolerance.
+
+    This is HPA's formula with every pod counted, those still starting with no load: they are about to take
+    some."""
+    scaled = 100 * total
+    target = spec.target_per_pod * current
+    if (100 - spec.down.tolerance_percent) * target <= scaled <= (100 + spec.up.tolerance_percent) * target:
+        return current
+    return ceil_div(total, spec.target_per_pod)
+
+
+def by_fullest(spec: Spec, survey: Survey, current: int, history: History, now: float) -> int:
+    """One pod more if the fullest is close to its cap; 0 if it is not.
+
+    Placement may be uneven, so the average can look fine while one pod turns clients away. More than one at a
+    time would overshoot, because a full pod stays full until its clients move; and if pods were added and the
+    fullest is full nevertheless, twice what the average asks for is where adding more stops being the cure.
+    """
+    if not survey.capacity or not spec.consider_fullest:
+        return 0
+    if 100 * survey.capacity[-1][0] < (100 - spec.up.tolerance_percent) * spec.cap_per_pod:
+        return 0
+    settling = bool(survey.pending or survey.starting or survey.unready) or (
+        history.grown is not None and now - history.grown < SETTLE_SECONDS
+    )
+    return min(current if settling else current + 1, 2 * ceil_div(survey.total, spec.target_per_pod))
+
+
+def recommend(spec: Spec, survey: Survey, current: int, history: History, now: float) -> int | None:
+    """Replicas that the load asks for; None while no pod can be read at all."""
+    if not survey.readable:
+        return None
+    return max(by_average(spec, survey.total, current), by_fullest(spec, survey, current, history, now))

@@ -1,0 +1,66 @@
+"""Sorts pods and samples into what a decision needs to know.
+
+All connections are load, those on draining and terminating pods too: their clients are about to come back
+elsewhere. Only ready, undrained, readable pods are capacity."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from hunarmitra_operator.model import Drain, Fleet, Pod, Samples, Survey
+
+
+def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max_age: float) -> Survey:
+    """Survey the fleet. A sample older than `max_age` is no longer believed, but still serves for an
+    estimate.
+
+    An unreadable pod is estimated at what it last had or at the average of the readable ones, whichever is
+    more: pods are unreadable when they suffer, and too many pods is the cheaper mistake."""
+    victims = {victim.uid for victim in drain.victims} if drain else set()
+    loads: list[tuple[int, str, Pod]] = []
+    unreadable: list[tuple[int, Pod]] = []
+    starting: list[Pod] = []
+    unready: list[Pod] = []
+    pending: list[Pod] = []
+    draining: dict[str, tuple[int | None, Pod]] = {}
+    total = readable = 0
+    oldest = now - max_age
+    for pod in fleet.pods:
+        sample = samples.get(pod.uid)
+        fresh = sample is not None and sample.at >= oldest
+        if sample is not None and fresh:
+            readable += 1
+            total += sample.connections
+        if pod.uid in victims:
+            # A pending victim has no container that could hold a connection.
+            known = sample.connections if sample is not None and fresh else (0 if pod.pending else None)
+            draining[pod.uid] = (known, pod)
+            if known is None and not pod.terminating:
+                unreadable.append((sample.connections if sample else 0, pod))
+        elif pod.terminating:
+            continue
+        elif pod.pending:
+            pending.append(pod)
+        elif sample is not None and fresh:
+            if pod.ready:
+                loads.append((sample.connections, pod.uid, pod))
+            else:
+                unready.append(pod)
+        elif pod.ready or (sample is not None and sample.connections > 0):
+            unreadable.append((sample.connections if sample else 0, pod))
+        else:
+            starting.append(pod)
+    loads.sort(key=itemgetter(0, 1))
+    average = -(-sum(load for load, _, _ in loads) // len(loads)) if loads else 0
+    estimated = sum(max(last, average) for last, _ in unreadable)
+    return Survey(
+        total=total + estimated,
+        capacity=tuple([(load, pod) for load, _, pod in loads]),
+        unreadable=tuple([pod for _, pod in unreadable]),
+        starting=tuple(starting),
+        unready=tuple(unready),
+        pending=tuple(pending),
+        draining=draining,
+        readable=readable,
+        unread_total=estimated,
+    )
