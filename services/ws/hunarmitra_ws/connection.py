@@ -72,6 +72,7 @@ class Connection:
         self._limits = limits
         self._failed = failed
         self._lanes = Lanes(send, limits.send_buffer_bytes)
+        self._socket: Socket | None = None
 
     async def run(self) -> None:
         if (await self._receive())["type"] != "websocket.connect":
@@ -82,38 +83,29 @@ class Connection:
             return
         handshake = read_handshake(self._scope)
         await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
-        address = address_of(self._scope, limits.trusted_proxies)
-        socket: Socket | None = None
         hub = await running_hub()
+        try:
+            await self._serve(hub, handshake)
+        finally:
+            self._lanes.abandon()
+            if self._socket is not None:
+                hub.leave(self._socket)
+
+    async def _serve(self, hub: Hub, handshake: Handshake) -> None:
+        address = address_of(self._scope, self._limits.trusted_proxies)
         try:
             if self._failed.exceeded(address, time.monotonic()):
                 raise RejectedError(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
-            identity = await self._identify(hub, handshake)
-            socket = Socket(
-                identity=identity,
-                booking_id=self._stream.booking_id,
-                group_name=self._stream.group(identity),
-                lanes=self._lanes,
-            )
-            await self._join(hub, socket, identity, handshake)
+            await self._join(hub, await self._identify(hub, handshake), handshake)
         except RejectedError as rejection:
             self._failed.record(address, time.monotonic())
-            self._refuse(rejection)
+            self._lanes.push(encode(Error(code=rejection.code, message=rejection.message)))
+            self._lanes.close(rejection.close)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
-            self._refuse(
-                RejectedError(CloseCode.INTERNAL_ERROR, "unavailable", "The service is unavailable; try again.")
-            )
-        try:
-            await self._listen(hub, socket)
-        finally:
-            self._lanes.abandon()
-            if socket is not None:
-                hub.leave(socket)
-
-    def _refuse(self, rejection: RejectedError) -> None:
-        self._lanes.push(encode(Error(code=rejection.code, message=rejection.message)))
-        self._lanes.close(rejection.close)
+            self._lanes.push(encode(Error(code="unavailable", message="The service is unavailable; try again.")))
+            await self._lanes.finish(CloseCode.INTERNAL_ERROR)
+        await self._listen(hub)
 
     async def _identify(self, hub: Hub, handshake: Handshake) -> Identity:
         """Who connects. A token costs no query here; a ticket is spent. Raises :class:`RejectedError`."""
@@ -128,11 +120,17 @@ class Connection:
                 return identity
         raise UNAUTHENTICATED
 
-    async def _join(self, hub: Hub, socket: Socket, identity: Identity, handshake: Handshake) -> None:
+    async def _join(self, hub: Hub, identity: Identity, handshake: Handshake) -> None:
         """Register, subscribe, then authorize and read: whatever changes in between is held back or closes the socket.
 
         Raises :class:`RejectedError`, a database error, or TimeoutError.
         """
+        socket = self._socket = Socket(
+            identity=identity,
+            booking_id=self._stream.booking_id,
+            group_name=self._stream.group(identity),
+            lanes=self._lanes,
+        )
         subscribed = await hub.enter(socket)
         await checkpoints.reach_async("subscribed, not read")
         since = handshake.since.seq
@@ -162,19 +160,20 @@ class Connection:
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
         return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)
 
-    async def _listen(self, hub: Hub, socket: Socket | None) -> None:
+    async def _listen(self, hub: Hub) -> None:
         """What the client says, until it is gone."""
         bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, time.monotonic())
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return
+            socket = self._socket
             if socket is None or self._lanes.closing or event["type"] != "websocket.receive":
                 continue
             text = event.get("text")
             data = text.encode() if text is not None else event.get("bytes") or b""
             if len(data) > self._limits.message_max_bytes:
-                self._lanes.close(CloseCode.MESSAGE_TOO_BIG)
+                await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):
                 socket.refuse(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from hunarmitra.common.clock import utc_now
-from hunarmitra.realtime import groups, messages
+from hunarmitra.realtime import groups, messages, relay
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.catch_up import CatchUp
 from hunarmitra_ws.hub.channels import LocalChannels
@@ -41,6 +42,7 @@ class HubLimits:
     revocation_interval: float
     expiry_leeway: float
     database_threads: int
+    relays: bool
 
 
 class Hub:
@@ -59,10 +61,13 @@ class Hub:
             self._groups, self._background, interval=limits.comparison_interval, on_gone=self._on_gone
         )
         self.revoking = Revoking(self.index, self._background, interval=limits.revocation_interval)
+        self._relay = _RelayThread() if limits.relays else None
         self.transport: Transport = make_transport(self.receive, self._on_recovered)
 
     async def start(self) -> None:
         await self.transport.start()
+        if self._relay is not None:
+            self._relay.start()
         self._spawn(self.catch_up.run())
         self._spawn(self.revoking.run())
         self._spawn(self._close_expired())
@@ -73,6 +78,8 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._subscriptions.values(), return_exceptions=True)
         await self.transport.stop()
+        if self._relay is not None:
+            await self._relay.stop()
         self.threads.stop()
         self._background.stop()
 
@@ -186,7 +193,23 @@ async def _start() -> Hub:
             revocation_interval=environment.hub_revocation_interval,
             expiry_leeway=environment.jwt_leeway,
             database_threads=environment.ws_database_threads,
+            relays=environment.relays_in_process,
         )
     )
     await hub.start()
     return hub
+
+
+class _RelayThread:
+    """The outbox relay inside this process, for the embedded default, which has no other process to run it."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=relay.run, args=[self._stop], name="relay", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)

@@ -30,7 +30,7 @@ class Lanes:
     a slow client and so the lanes fill; on stock daphne it never waits.
     """
 
-    __slots__ = ("_bytes", "_close", "_ended", "_flusher", "_frames", "_limit", "_location", "_send")
+    __slots__ = ("_bytes", "_close", "_ended", "_finishing", "_flusher", "_frames", "_limit", "_location", "_send")
 
     def __init__(self, send: AsgiSend, limit_bytes: int) -> None:
         self._send = send
@@ -40,12 +40,13 @@ class Lanes:
         self._location: str | None = None
         self._close: Mapping[str, Any] | None = None
         self._ended = False
+        self._finishing = False
         self._flusher: asyncio.Task[None] | None = None
 
     @property
     def closing(self) -> bool:
         """Whether the socket is closed or will be, so that nothing more can be pushed."""
-        return self._ended or self._close is not None
+        return self._ended or self._finishing or self._close is not None
 
     def push(self, frame: str) -> None:
         """Add to the status lane. On overflow both lanes are dropped and the socket is closed 4008."""
@@ -74,8 +75,23 @@ class Lanes:
         if self.closing:
             return
         self._location = None
-        self._close = {"type": "websocket.close", "code": int(code), "reason": code.reason}
+        self._close = _close_message(code)
         self._wake()
+
+    async def finish(self, code: CloseCode) -> None:
+        """As :meth:`close`, for the codes that the RFC reserves: stock daphne refuses to send them.
+
+        Raises what ``send`` raises, so that the application fails and daphne closes 1011.
+        """
+        if self.closing:
+            return
+        self._finishing = True
+        self._location = None
+        if self._flusher is not None:
+            await self._flusher
+        if not self._ended:
+            self._ended = True
+            await self._send(_close_message(code))
 
     def abandon(self) -> None:
         """The client is gone: nothing more can be written."""
@@ -108,3 +124,7 @@ class Lanes:
             self.abandon()
         finally:
             self._flusher = None
+
+
+def _close_message(code: CloseCode) -> Mapping[str, Any]:
+    return {"type": "websocket.close", "code": int(code), "reason": code.reason}
