@@ -49,9 +49,9 @@ def test_any_other_host(host: str, reason: str) -> None:
 def test_a_taken_port_is_named_with_the_way_out() -> None:
     port = free_port()
     guard.require_free_port("127.0.0.1", port)
-    with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(CommandError, match=rf"Port {port} on 127.0.0.1 .*make run PORT={port + 1}"):
-            guard.require_free_port("127.0.0.1", port)
+    reason = rf"Port {port} on 127.0.0.1 .*make run PORT={port + 1}"
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(CommandError, match=reason):
+        guard.require_free_port("127.0.0.1", port)
     guard.require_free_port("127.0.0.1", port)
 
 
