@@ -216,6 +216,13 @@ class Environment:
     )
     ticket_lifetime: float = variable(_seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
 
+    web_concurrency: int = variable(
+        _integer(1, 64), 2, "Processes of gunicorn, which serves REST in production.", section="HTTP server"
+    )
+    web_threads: int = variable(
+        _integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at once."
+    )
+
     tracking_min_interval: float = variable(
         _seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"
     )

@@ -55,6 +55,8 @@ if SERVES_HTTP:
         "hunarmitra_http",
     ]
     MIDDLEWARE = [
+        "hunarmitra_http.middleware.ProbeMiddleware",
+        "hunarmitra_http.middleware.TrustedProxyMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "django.middleware.security.SecurityMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -144,6 +146,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["hunarmitra_http.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["hunarmitra_http.throttles.UserThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hunarmitra_http.negotiation.OnlyJSON",
     "DEFAULT_SCHEMA_CLASS": "hunarmitra_http.schema.ApiSchema",
     "DEFAULT_PAGINATION_CLASS": "hunarmitra_http.pagination.PageNumberPages",
     "EXCEPTION_HANDLER": "hunarmitra_http.errors.error_response",
@@ -161,18 +164,24 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "BookingStatus": "hunarmitra.bookings.models.STATUS_CHOICES",
-        "Role": "hunarmitra.accounts.models.Role.choices",
+        "BookingStatus": "hunarmitra_http.serializers.bookings.STATUSES",
+        "Role": "hunarmitra_http.serializers.accounts.ROLES",
     },
 }
 
 CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.allowed_origins)
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["Retry-After"]
+CORS_EXPOSE_HEADERS = ["Retry-After", "Idempotency-Replayed"]
 
+# A redirect to the path with a slash would lose a POST's body.
+APPEND_SLASH = False
+# Only trusted proxies get to set it: hunarmitra_http.middleware.TrustedProxyMiddleware.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.request_max_bytes
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True

@@ -31,7 +31,7 @@ def user_of_token(encoded: str) -> User | None:
     """As :func:`user_of_session`, for an access or a refresh token. Raises TokenError for one that is not valid."""
     token = AnyToken(encoded)  # type: ignore[arg-type]
     if token.get("token_type") == RefreshToken.token_type:
-        token = RefreshToken(encoded)  # type: ignore[arg-type]
+        RefreshToken(encoded)  # type: ignore[arg-type] # raises for one that was spent
     return user_of_session(identity_of(token))
 
 

@@ -1,3 +1,48 @@
+"""The paths of the REST API, of its description and of the admin. Each ends in a slash; without it is 404."""
+
 from __future__ import annotations
-from django.urls import URLPattern
-urlpatterns: list[URLPattern] = []
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+
+from hunarmitra_http.errors import not_found
+from hunarmitra_http.views.accounts import MeView, TicketsView, WorkersView
+from hunarmitra_http.views.auth import LogoutView, RefreshView, TokenView, VerifyView
+from hunarmitra_http.views.bookings import (
+    BookingAssignView,
+    BookingEventsView,
+    BookingStatusView,
+    BookingsView,
+    BookingView,
+)
+from hunarmitra_http.views.notifications import MarkAllReadView, MarkReadView, NotificationsView
+from hunarmitra_http.views.schema import SchemaView
+from hunarmitra_http.views.tracking import TrackingView
+
+api_v1: list[URLPattern] = [
+    path("auth/token/", TokenView.as_view()),
+    path("auth/refresh/", RefreshView.as_view()),
+    path("auth/verify/", VerifyView.as_view()),
+    path("auth/logout/", LogoutView.as_view()),
+    path("users/me/", MeView.as_view()),
+    path("workers/", WorkersView.as_view()),
+    path("realtime/tickets/", TicketsView.as_view()),
+    path("bookings/", BookingsView.as_view()),
+    path("bookings/<uuid:booking_id>/", BookingView.as_view()),
+    path("bookings/<uuid:booking_id>/status/", BookingStatusView.as_view()),
+    path("bookings/<uuid:booking_id>/assign/", BookingAssignView.as_view()),
+    path("bookings/<uuid:booking_id>/events/", BookingEventsView.as_view()),
+    path("tracking/<uuid:booking_id>/", TrackingView.as_view()),
+    path("notifications/", NotificationsView.as_view()),
+    path("notifications/mark_all_read/", MarkAllReadView.as_view()),
+    path("notifications/<uuid:notification_id>/mark_read/", MarkReadView.as_view()),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api_v1)),
+    path("api/schema/", SchemaView.as_view()),
+    re_path(r"^api/", not_found),
+    path("admin/", admin.site.urls),
+    path("admin", RedirectView.as_view(url="/admin/")),
+]

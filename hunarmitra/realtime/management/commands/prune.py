@@ -43,7 +43,7 @@ def _jobs() -> dict[str, Job]:
     environment, now = settings.ENVIRONMENT, utc_now()
     finished_before = now - timedelta(days=environment.prune_events_after_days)
     read_before = now - timedelta(days=environment.prune_notifications_after_days)
-    revoked_before = now - settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    revoked_before = now - timedelta(seconds=environment.jwt_refresh_lifetime)
     return {
         "booking events": lambda dry_run: bookings.booking_events_prune(
             finished_before=finished_before, dry_run=dry_run

@@ -1,0 +1,51 @@
+"""gunicorn for the REST service: ``gunicorn --config services/http/gunicorn.conf.py hunarmitra.wsgi:application``.
+
+Processes with threads, because a request waits for the database far longer than it computes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from hunarmitra.environment import ConfigurationError, process_environment
+
+try:
+    _environment = process_environment()
+except ConfigurationError as error:
+    sys.exit(f"hunarmitra cannot start: {error}")
+
+bind = ["0.0.0.0:8000"]
+worker_class = "gthread"
+workers = _environment.web_concurrency
+threads = _environment.web_threads
+
+# Longer than the idle timeout that ingresses have for connections to a backend (nginx and ALB: 60 s). If it were
+# shorter, the ingress would now and then send a request into a connection that is being closed, and answer 502.
+keepalive = 75
+
+# Seconds. A worker that is stuck for `timeout` is killed; on SIGTERM running requests get `graceful_timeout`, less
+# than the 30 s that Kubernetes waits.
+timeout = 30
+graceful_timeout = 20
+
+# Connections to PostgreSQL and Redis must not be shared with a forked child.
+preload_app = False
+
+# The workers' heartbeat is a file; on a disk it could block them.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - nothing is stored there
+
+# Nobody tunes a container at run time, and two processes would fight for one socket in $HOME.
+control_socket_disable = True
+
+# X-Forwarded-… is TrustedProxyMiddleware's to judge, by TRUSTED_PROXIES; gunicorn believes none of it.
+forwarded_allow_ips = ""
+
+# The request line that HTTP/1.1 servers commonly take; longer is 414.
+limit_request_line = 8190
+
+# %(U)s is the path without the query string, which may hold secrets, and there is no Referer for the same reason.
+accesslog = "-"
+access_log_format = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms "%(a)s"'
+errorlog = "-"
+loglevel = _environment.log_level.lower()

@@ -1,0 +1,169 @@
+"""Django's admin for support staff: bookings with their history to read, users to help.
+
+Whoever is staff may read. Nothing here writes but through the domain's services, so that sockets close, and
+numbers stay right, whatever is clicked. Bookings and users are never deleted: users are deactivated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - registers what is unregistered below
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from hunarmitra.accounts import services
+from hunarmitra.accounts.models import User
+from hunarmitra.bookings.models import Booking, BookingEvent
+from hunarmitra.notifications.models import Notification
+from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, UserForm
+
+admin.site.site_header = admin.site.site_title = "HunarMitra"
+admin.site.index_title = "Support"
+admin.site.password_change_form = OwnPasswordForm
+# They show whole refresh tokens, which are as good as passwords.
+admin.site.unregister([BlacklistedToken, OutstandingToken])
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+
+
+class ReadOnlyMixin:
+    """To be read by all staff; nothing is added, changed or deleted."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_staff(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class EventInline(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
+    model = BookingEvent
+    ordering = ["seq"]
+    fields = ["seq", "event_type", "status", "actor", "eta_minutes", "created_at", "published_at"]
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Booking)
+class BookingAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["service", "status", "owner", "worker", "created_at", "id"]
+    list_filter = ["status", "created_at"]
+    list_select_related = ["owner", "worker"]
+    search_fields = ["=id", "service", "address", "owner__name", "owner__username", "worker__name", "worker__username"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at", "id"]
+    show_full_result_count = False
+    inlines = [EventInline]
+    fieldsets = [
+        (None, {"fields": ["id", "status", "seq", "owner", "worker"]}),
+        ("Order", {"fields": ["service", "address", "lat", "lng", "preferred_time", "notes", "estimated_price"]}),
+        ("Worker's position", {"fields": ["location_lat", "location_lng", "location_at", "eta_minutes"]}),
+        ("History", {"fields": ["created_at", "updated_at", "finished_at", "pruned_seq"]}),
+    ]
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["user", "seq", "title", "message", "created_at", "read_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__name", "user__username"]
+    ordering = ["-created_at", "id"]
+    show_full_result_count = False
+    fields = ["user", "seq", "title", "message", "data", "created_at", "read_at", "published_at"]
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    """All staff read; who has Django's permission changes names and deactivates; superusers also give rights."""
+
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = PasswordOfOtherForm
+    list_display = ["username", "name", "role", "is_active", "is_staff", "date_joined"]
+    list_filter = ["role", "is_active", "is_staff"]
+    search_fields = ["=id", "username", "name", "phone", "email"]
+    ordering = ["username"]
+    actions = ["sign_out", "deactivate"]
+    readonly_fields = ["id", "last_login", "date_joined", "notification_seq"]
+    fieldsets = [
+        (None, {"fields": ["id", "username", "password", "name", "phone", "email"]}),
+        ("Rights", {"fields": ["role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        ("History", {"fields": ["last_login", "date_joined", "notification_seq"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["username", "name", "role", "usable_password", "password1", "password2"]})]
+    rights = ("role", "is_staff", "is_superuser", "groups", "user_permissions")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_staff(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers only: a new user may be given any role."""
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody but a superuser changes staff, or a password change would make anybody a superuser."""
+        if not super().has_change_permission(request, obj):
+            return False
+        return obj is None or getattr(request.user, "is_superuser", False) or not _has_rights(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fields = [str(name) for name in super().get_readonly_fields(request, obj)]
+        return fields if getattr(request.user, "is_superuser", False) else [*fields, *self.rights]
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Only the columns that were changed: the form's user is older than ``notification_seq`` may be."""
+        if not change:
+            obj.is_staff = obj.is_superuser = obj.role == "admin"
+            obj.save()
+            return
+        changed = set(form.changed_data) - {"groups", "user_permissions", "password"}
+        through_services = changed & {"is_active", "is_staff", "role"}
+        if columns := changed - through_services:
+            obj.save(update_fields=sorted(columns))
+        if "role" in through_services:
+            services.user_set_role(user_id=obj.pk, role=obj.role)
+        if "is_staff" in through_services:
+            services.user_set_staff(user_id=obj.pk, staff=obj.is_staff)
+        if "is_active" in through_services:
+            services.user_set_active(user_id=obj.pk, active=obj.is_active)
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = self._changeable(request, queryset)
+        sessions = sum(services.user_sign_out(user_id=user.pk) for user in users)
+        self.message_user(request, f"{sessions} sessions of {len(users)} users ended.", messages.SUCCESS)
+
+    @admin.action(description="Deactivate", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = self._changeable(request, queryset)
+        for user in users:
+            services.user_set_active(user_id=user.pk, active=False)
+        self.message_user(request, f"{len(users)} users deactivated.", messages.SUCCESS)
+
+    def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
+        return [user for user in queryset if self.has_change_permission(request, user)]
+
+
+def _has_rights(user: User) -> bool:
+    return user.is_superuser or user.effective_role == "admin"

@@ -1,0 +1,156 @@
+"""Every error of the API in one shape: ``{"detail", "code"}``, and ``fields`` when the request itself is wrong."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from hunarmitra.bookings.errors import (
+    BookingError,
+    ConflictError,
+    InvalidWorkerError,
+    NotAllowedError,
+    NotVisibleError,
+)
+from hunarmitra.tracking.services import TooSoonError
+
+logger = logging.getLogger(__name__)
+
+API_PREFIX: Final = "/api/"
+UNAVAILABLE_RETRY_SECONDS: Final = 2
+WRONG_REQUEST: Final = "The request is not valid; see fields."
+
+_BOOKING_STATUS: Final[Mapping[type[BookingError], int]] = {
+    InvalidWorkerError: 400,
+    NotAllowedError: 403,
+    NotVisibleError: 404,
+    ConflictError: 409,
+}
+
+
+def error_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """REST framework's exception handler. None, and so Django's own 500, for what nobody foresaw."""
+    response = None
+    match error:
+        case BookingError():
+            response = _booking_error(error)
+        case TooSoonError():
+            response = _too_many(str(error), error.wait_seconds)
+        case Http404():
+            response = _answer(404, "No such resource.", "not_found")
+        case PermissionDenied():
+            response = _answer(403, "You may not do this.", "permission_denied")
+        case exceptions.APIException():
+            response = _api_error(error)
+        case OperationalError() | InterfaceError():
+            logger.error("the database does not answer", exc_info=error)
+            response = _unavailable()
+        case _:
+            pass
+    return response
+
+
+def _answer(status: int, detail: str, code: str, **extra: Any) -> Response:
+    return Response({"detail": _encodable(detail), "code": code, **extra}, status=status)
+
+
+def _encodable(text: str) -> str:
+    """A message may quote its input, and JSON may carry lone surrogates that UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _booking_error(error: BookingError) -> Response:
+    status = next(status for kind, status in _BOOKING_STATUS.items() if isinstance(error, kind))
+    if isinstance(error, InvalidWorkerError):
+        return _answer(status, WRONG_REQUEST, error.code, fields={"worker_id": [str(error)]})
+    return _answer(status, str(error), error.code)
+
+
+def _too_many(detail: str, wait_seconds: float | None) -> Response:
+    response = _answer(429, detail, "throttled")
+    response["Retry-After"] = str(max(1, math.ceil(wait_seconds or 1)))
+    return response
+
+
+def _unavailable() -> Response:
+    response = _answer(503, "The service cannot reach its database; try again.", "unavailable")
+    response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
+    return response
+
+
+def _api_error(error: exceptions.APIException) -> Response:
+    if isinstance(error, exceptions.Throttled):
+        return _too_many("Too many requests.", getattr(error, "wait", None))
+    if isinstance(error, exceptions.ValidationError):
+        return _answer(error.status_code, WRONG_REQUEST, "invalid", fields=_fields(error.detail))
+    detail, code = _detail_and_code(error)
+    extra: dict[str, Any] = {"fields": {}} if error.status_code == 400 else {}
+    response = _answer(error.status_code, detail, code, **extra)
+    if challenge := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = challenge
+    return response
+
+
+def _detail_and_code(error: exceptions.APIException) -> tuple[str, str]:
+    if isinstance(error.detail, dict):  # simplejwt's, which has both inside
+        return str(error.detail.get("detail", error.default_detail)), str(error.detail.get("code", error.default_code))
+    return str(error.detail), str(getattr(error.detail, "code", error.default_code))
+
+
+def _fields(detail: Any) -> dict[str, list[str]]:
+    """Field name to messages; ``non_field_errors`` for those that concern the whole body."""
+    if not isinstance(detail, Mapping):
+        return {"non_field_errors": _messages(detail)}
+    return {str(name): _messages(messages) for name, messages in detail.items()}
+
+
+def _messages(detail: Any) -> list[str]:
+    if isinstance(detail, Mapping):
+        return [message for messages in detail.values() for message in _messages(messages)]
+    if isinstance(detail, (list, tuple)):
+        return [message for messages in detail for message in _messages(messages)]
+    return [_encodable(str(detail))]
+
+
+# ── Django's own error pages, which are HTML except under the API ──────────────────────────────────────────────
+def _page(status: int, detail: str, code: str, **extra: Any) -> JsonResponse:
+    return JsonResponse({"detail": detail, "code": code, **extra}, status=status)
+
+
+def _concerns_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(API_PREFIX)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Also for a ``Host`` that ALLOWED_HOSTS does not have."""
+    if _concerns_api(request):
+        return _page(400, "The request is not valid.", "bad_request", fields={})
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _concerns_api(request):
+        return _page(403, "You may not do this.", "permission_denied")
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Also the last route under the API, so that a wrong URL is JSON while DEBUG is on."""
+    if _concerns_api(request):
+        return _page(404, "No such resource.", "not_found")
+    return defaults.page_not_found(request, exception or Http404())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if _concerns_api(request):
+        return _page(500, "Something went wrong here; it has been logged.", "error")
+    return defaults.server_error(request)

@@ -1,0 +1,63 @@
+"""Request bodies: bounded, and JSON as RFC 8259 has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import JSONParser
+
+
+class TooLargeError(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+    def __init__(self) -> None:
+        super().__init__(f"The body is over {settings.ENVIRONMENT.request_max_bytes} bytes.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class BoundedJSONParser(JSONParser):
+    """Reads at most ``REQUEST_MAX_BYTES``, whether or not ``Content-Length`` tells the truth.
+
+    NaN and Infinity, invalid UTF-8, nesting deeper than the interpreter's stack and integers longer than it
+    converts (4,300 digits) are all the same to a client: a body that cannot be read, 400.
+    """
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        most = settings.ENVIRONMENT.request_max_bytes
+        if _declared_length(parser_context) > most:
+            raise TooLargeError
+        try:
+            body: bytes = stream.read(most + 1)
+        except OSError:
+            raise ParseError("The body ended early.") from None
+        if len(body) > most:
+            raise TooLargeError
+        try:
+            return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        except UnicodeDecodeError:
+            raise ParseError("The body is not UTF-8.") from None
+        except RecursionError:
+            raise ParseError("The body is nested too deeply.") from None
+        except ValueError as error:
+            reason = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+            raise ParseError(f"The body is not JSON{reason}.") from None
+
+
+def _declared_length(parser_context: Mapping[str, Any] | None) -> int:
+    if parser_context is None:
+        return 0
+    try:
+        return int(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

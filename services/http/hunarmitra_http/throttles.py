@@ -1,0 +1,126 @@
+"""The API's rate limits: for each user by the hour, for the auth endpoints by address and by user name."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from hunarmitra.accounts.models import User
+from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
+from hunarmitra.realtime.redis_connections import blocking_client
+from hunarmitra.realtime.redis_publisher import OPEN_SECONDS, CircuitBreaker
+
+if TYPE_CHECKING:
+    # At run time REST framework's views are still being imported when they import this module.
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+IPV6_SUBSCRIBER_PREFIX: Final = 64
+"""Bits: one customer of a provider has at least a /64, and so any number of addresses."""
+
+
+class FallbackLimiter:
+    """Redis while it answers; without it each process counts for itself rather than refusing or waiting."""
+
+    def __init__(self, shared: Limiter) -> None:
+        self._shared = shared
+        self._local = LocalLimiter()
+        self._breaker = CircuitBreaker(OPEN_SECONDS)
+
+    def take(self, limit: Limit, subject: str) -> float:
+        if self._breaker.allows():
+            try:
+                wait = self._shared.take(limit, subject)
+            except (redis.RedisError, OSError) as error:
+                self._breaker.failed()
+                logger.warning("rate limits are each process's own, Redis does not answer: %s", type(error).__name__)
+            else:
+                self._breaker.succeeded()
+                return wait
+        return self._local.take(limit, subject)
+
+
+@functools.cache
+def _limiter_of_process(pid: int) -> Limiter:
+    environment = settings.ENVIRONMENT
+    if environment.redis_url is None:
+        return LocalLimiter()
+    return FallbackLimiter(
+        RedisLimiter(blocking_client(environment.redis_url, timeout=environment.redis_publish_timeout))
+    )
+
+
+def limiter() -> Limiter:
+    """This process's, made anew after a fork: connections must not be shared with the parent."""
+    return _limiter_of_process(os.getpid())
+
+
+class LimitThrottle(BaseThrottle):
+    """One :class:`Limit`, for whatever subject the request has."""
+
+    def limit(self) -> Limit:
+        raise NotImplementedError
+
+    def subject(self, request: Request) -> str | None:
+        """None: the limit does not apply."""
+        raise NotImplementedError
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        subject = self.subject(request)
+        self._wait = 0.0 if subject is None else limiter().take(self.limit(), subject)
+        return self._wait <= 0
+
+    def wait(self) -> float:
+        return self._wait
+
+
+def address_of(request: Request) -> str:
+    """The client's address (the proxies' middleware has put it there), of IPv6 the subscriber's network."""
+    text = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        address: Any = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if address.version == 6 and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, IPV6_SUBSCRIBER_PREFIX), strict=False))
+    return text
+
+
+class UserThrottle(LimitThrottle):
+    """Everything that one user asks in an hour; who is not signed in counts by address."""
+
+    def limit(self) -> Limit:
+        return Limit("user", settings.ENVIRONMENT.throttle_user_per_hour, 3600)
+
+    def subject(self, request: Request) -> str:
+        return str(request.user.pk) if isinstance(request.user, User) else address_of(request)
+
+
+class AuthThrottle(LimitThrottle):
+    """Signing in, refreshing, verifying and signing out, from one address."""
+
+    def limit(self) -> Limit:
+        return Limit("auth", settings.ENVIRONMENT.throttle_auth_per_minute, 60)
+
+    def subject(self, request: Request) -> str:
+        return address_of(request)
+
+
+class LoginThrottle(LimitThrottle):
+    """Signing in as one user, from wherever: passwords are guessed from many addresses."""
+
+    def limit(self) -> Limit:
+        return Limit("login", settings.ENVIRONMENT.throttle_login_per_minute, 60)
+
+    def subject(self, request: Request) -> str | None:
+        name = request.data.get("username") if isinstance(request.data, dict) else None
+        return name if isinstance(name, str) else None

@@ -1,0 +1,38 @@
+"""Users, workers and tickets for sockets."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hunarmitra.accounts.selectors import worker_list
+from hunarmitra.accounts.services import ticket_issue
+from hunarmitra_http.authentication import identity_of_request, user_of_request
+from hunarmitra_http.permissions import IsStaff
+from hunarmitra_http.serializers.accounts import TicketSerializer, UserSerializer, WorkerSerializer
+from hunarmitra_http.views.base import ApiView, ListView
+
+
+class MeView(ApiView):
+    @extend_schema(responses={200: UserSerializer})
+    def get(self, request: Request) -> Response:
+        """The signed-in user."""
+        return Response(UserSerializer(user_of_request(request)).data)
+
+
+class WorkersView(ListView):
+    permission_classes = [IsStaff]
+    refusals = {"GET": (403,)}
+
+    @extend_schema(responses={200: WorkerSerializer(many=True)})
+    def get(self, request: Request) -> Response:
+        """Active workers by name, and whether they are free. Staff only."""
+        return self.page_of(worker_list(), WorkerSerializer)
+
+
+class TicketsView(ApiView):
+    @extend_schema(request=None, responses={201: TicketSerializer})
+    def post(self, request: Request) -> Response:
+        """A single-use ticket that opens one socket as this token would, without the token in a URL."""
+        return Response(TicketSerializer(ticket_issue(identity=identity_of_request(request))).data, status=201)

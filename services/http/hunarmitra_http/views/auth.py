@@ -1,0 +1,102 @@
+"""Signing in, exchanging refresh tokens, verifying tokens and signing out, in simplejwt's shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.http import HttpRequest
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+
+from hunarmitra.accounts.models import User
+from hunarmitra.accounts.selectors import user_of_token
+from hunarmitra.accounts.services import TokenPair, session_end, session_rotate, session_start
+from hunarmitra_http.authentication import CHALLENGE
+from hunarmitra_http.serializers.accounts import (
+    CredentialsSerializer,
+    RefreshSerializer,
+    TokenPairSerializer,
+    VerifySerializer,
+)
+from hunarmitra_http.throttles import AuthThrottle, LoginThrottle
+from hunarmitra_http.views.base import ApiView, checked
+
+
+class AuthView(ApiView):
+    """Open to everybody; what is wrong with the credentials in the body is 401 all the same."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = [AuthThrottle]
+    refusals = {"POST": (401,)}
+
+    def get_authenticate_header(self, request: HttpRequest | Request) -> str:
+        return CHALLENGE
+
+
+def _pair(pair: TokenPair) -> Response:
+    return Response(TokenPairSerializer(pair).data)
+
+
+def _invalid(error: TokenError) -> InvalidToken:
+    return InvalidToken(str(error.args[0]) if error.args else None)
+
+
+class TokenView(AuthView):
+    throttle_classes = [AuthThrottle, LoginThrottle]
+
+    @extend_schema(request=CredentialsSerializer, responses={200: TokenPairSerializer})
+    def post(self, request: Request) -> Response:
+        """Sign in. The pair of tokens begins a session; deactivated users get the answer of a wrong password."""
+        credentials = checked(CredentialsSerializer, request.data)
+        user = authenticate(request, **credentials)
+        if not isinstance(user, User):
+            raise AuthenticationFailed("No active account found with the given credentials", code="no_active_account")
+        return _pair(session_start(user=user))
+
+
+class RefreshView(AuthView):
+    @extend_schema(request=RefreshSerializer, responses={200: TokenPairSerializer})
+    def post(self, request: Request) -> Response:
+        """Exchange a refresh token, once, for a new pair of the same session."""
+        encoded: str = checked(RefreshSerializer, request.data)["refresh"]
+        try:
+            return _pair(session_rotate(encoded_refresh=encoded))
+        except TokenError as error:
+            raise _invalid(error) from None
+
+
+class VerifyView(AuthView):
+    @extend_schema(
+        request=VerifySerializer, responses={200: OpenApiResponse({"type": "object"}, "The token holds; no content.")}
+    )
+    def post(self, request: Request) -> Response:
+        """Whether a token of either kind still holds: valid, not spent, its session not ended."""
+        encoded: str = checked(VerifySerializer, request.data)["token"]
+        try:
+            user = user_of_token(encoded)
+        except TokenError as error:
+            raise _invalid(error) from None
+        if user is None:
+            raise InvalidToken("Token is revoked")
+        answer: dict[str, Any] = {}
+        return Response(answer)
+
+
+class LogoutView(AuthView):
+    @extend_schema(
+        request=RefreshSerializer, responses={205: OpenApiResponse(None, "The session and its sockets are closed.")}
+    )
+    def post(self, request: Request) -> Response:
+        """End the session of a refresh token: none of its tokens is accepted any more."""
+        encoded: str = checked(RefreshSerializer, request.data)["refresh"]
+        try:
+            session_end(encoded_refresh=encoded)
+        except TokenError as error:
+            raise _invalid(error) from None
+        return Response(status=205)

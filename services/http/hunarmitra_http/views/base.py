@@ -1,0 +1,62 @@
+"""What all views of the API have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+_Serializer = TypeVar("_Serializer", bound="Serializer[Any]")
+
+
+class ApiRequest(Request):
+    """Also has a body when it comes in chunks: without ``Content-Length`` Django and REST framework see none."""
+
+    def _load_stream(self) -> None:
+        super()._load_stream()  # type: ignore[misc]
+        raw, stream = cast(Any, self._request), cast(Any, self._stream)
+        if stream is None and "chunked" in raw.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            # On WSGI, Django's own stream ends at the missing length; the server's ends with the last chunk.
+            ended = raw.META.get("wsgi.input_terminated")
+            self._stream = raw.META["wsgi.input"] if ended else raw
+
+
+class ApiView(APIView):
+    """``refusals`` are the error statuses of each method beyond those that every view of its kind has: they are
+    documented from it."""
+
+    http_method_names = ["get", "post", "patch", "head"]
+    refusals: Mapping[str, tuple[int, ...]] = {}
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        return ApiRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
+
+class ListView(ApiView, GenericAPIView[Any]):
+    """A view with pages."""
+
+    def page_of(self, rows: QuerySet[Any], kind: type[Serializer[Any]]) -> Response:
+        """The page that the request asks for."""
+        page: Any = self.paginate_queryset(rows)
+        return self.get_paginated_response(kind(page, many=True).data)
+
+
+def checked(kind: type[_Serializer], data: Any) -> dict[str, Any]:
+    """``data`` as the serializer takes it. Raises ValidationError, which is answered 400."""
+    serializer = kind(data=data)
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values

@@ -1,0 +1,153 @@
+"""Bookings, their status, their worker and their event log."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hunarmitra.bookings import wire
+from hunarmitra.bookings.errors import NotVisibleError
+from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.selectors import booking_visible_to, bookings_visible_to, events_after
+from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create, booking_status_change
+from hunarmitra.bookings.transitions import Status
+from hunarmitra_http.authentication import user_of_request
+from hunarmitra_http.serializers.bookings import (
+    STATUSES,
+    AssignmentSerializer,
+    BookingSerializer,
+    EventLogSerializer,
+    OrderSerializer,
+    StatusChangeSerializer,
+    StatusFilterSerializer,
+)
+from hunarmitra_http.views.base import ApiView, ListView, checked
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+IDEMPOTENCY_PATTERN: Final = "^[!-~]{1,200}$"
+SINCE_PATTERN: Final = "^[0-9]{1,18}$"
+
+
+def visible_booking(request: Request, booking_id: UUID) -> Booking:
+    """Raises NotVisibleError, answered 404."""
+    booking = booking_visible_to(user_of_request(request), booking_id)
+    if booking is None:
+        raise NotVisibleError("No such booking.")
+    return booking
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is not None and not re.fullmatch(IDEMPOTENCY_PATTERN, key):
+        raise ValidationError({IDEMPOTENCY_HEADER: ["Must be 1 to 200 visible ASCII characters."]})
+    return key
+
+
+class BookingsView(ListView):
+    refusals = {"GET": (400,), "POST": (403, 409)}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("status", enum=list(STATUSES), description="Only bookings of this status.")],
+        responses={200: BookingSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """The bookings that the user owns or works on, newest first; all of them for staff."""
+        bookings = bookings_visible_to(user_of_request(request))
+        if status := checked(StatusFilterSerializer, request.query_params.dict()).get("status"):
+            bookings = bookings.filter(status=status)
+        return self.page_of(bookings, BookingSerializer)
+
+    @extend_schema(
+        request=OrderSerializer,
+        responses={201: BookingSerializer},
+        parameters=[
+            OpenApiParameter(
+                IDEMPOTENCY_HEADER,
+                location=OpenApiParameter.HEADER,
+                pattern=IDEMPOTENCY_PATTERN,
+                description="Repeating a request with its key makes no second booking and gets the same answer.",
+            ),
+            OpenApiParameter(
+                REPLAYED_HEADER,
+                location=OpenApiParameter.HEADER,
+                response=[201],
+                enum=["true"],
+                description="The key was used before and this is the booking of then.",
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Create a booking, owned by the user. Workers may not."""
+        key = _idempotency_key(request)
+        order = BookingOrder(**checked(OrderSerializer, request.data))
+        booking, new = booking_create(owner=user_of_request(request), order=order, idempotency_key=key)
+        response = Response(BookingSerializer(booking).data, status=201)
+        if not new:
+            response[REPLAYED_HEADER] = "true"
+        return response
+
+
+class BookingView(ApiView):
+    @extend_schema(responses={200: BookingSerializer})
+    def get(self, request: Request, booking_id: UUID) -> Response:
+        """One booking."""
+        return Response(BookingSerializer(visible_booking(request, booking_id)).data)
+
+
+class BookingStatusView(ApiView):
+    refusals = {"PATCH": (403, 409)}
+
+    @extend_schema(request=StatusChangeSerializer, responses={200: BookingSerializer})
+    def patch(self, request: Request, booking_id: UUID) -> Response:
+        """Change the status. The status that it already has changes nothing and is no error."""
+        change = checked(StatusChangeSerializer, request.data)
+        booking = booking_status_change(
+            booking_id=booking_id,
+            user=user_of_request(request),
+            status=Status(change["status"]),
+            eta_minutes=change.get("eta_minutes"),
+            expected_seq=change.get("seq"),
+        )
+        return Response(BookingSerializer(booking).data)
+
+
+class BookingAssignView(ApiView):
+    refusals = {"POST": (403, 409)}
+
+    @extend_schema(request=AssignmentSerializer, responses={200: BookingSerializer})
+    def post(self, request: Request, booking_id: UUID) -> Response:
+        """Give the booking to a worker, which confirms a requested one. Staff only."""
+        worker_id: UUID = checked(AssignmentSerializer, request.data)["worker_id"]
+        booking = booking_assign(booking_id=booking_id, staff=user_of_request(request), worker_id=worker_id)
+        return Response(BookingSerializer(booking).data)
+
+
+class BookingEventsView(ApiView):
+    refusals = {"GET": (400,)}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "since", OpenApiTypes.STR, pattern=SINCE_PATTERN, description="Only events after this number."
+            )
+        ],
+        responses={200: EventLogSerializer},
+    )
+    def get(self, request: Request, booking_id: UUID) -> Response:
+        """The numbered event log, in order."""
+        since = request.query_params.get("since", "0")
+        if not re.fullmatch(SINCE_PATTERN, since):
+            raise ValidationError({"since": ["Must be a number of at most 18 digits."]})
+        booking = visible_booking(request, booking_id)
+        # Events that came after the booking was read are left out, so that `seq` is the last one's.
+        events = events_after(booking_id, int(since)).filter(seq__lte=booking.seq)
+        results = [wire.status_frame(event).to_wire() for event in events]
+        return Response({"results": results, "seq": booking.seq, "pruned_seq": booking.pruned_seq})

@@ -1,0 +1,49 @@
+"""What the user was told."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hunarmitra.notifications.selectors import notifications_of
+from hunarmitra.notifications.services import notification_mark_read, notifications_mark_all_read
+from hunarmitra_http.authentication import user_of_request
+from hunarmitra_http.serializers.notifications import MarkedSerializer, NotificationSerializer, UnreadFilterSerializer
+from hunarmitra_http.views.base import ApiView, ListView, checked
+
+
+class NotificationsView(ListView):
+    refusals = {"GET": (400,)}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("unread", enum=["true", "false"], description="Only unread, or only read ones.")],
+        responses={200: NotificationSerializer(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """The user's notifications, newest first."""
+        notifications = notifications_of(user_of_request(request).pk)
+        if unread := checked(UnreadFilterSerializer, request.query_params.dict()).get("unread"):
+            notifications = notifications.filter(read_at__isnull=unread == "true")
+        return self.page_of(notifications, NotificationSerializer)
+
+
+class MarkReadView(ApiView):
+    @extend_schema(request=None, responses={200: NotificationSerializer})
+    def patch(self, request: Request, notification_id: UUID) -> Response:
+        """Mark one as read; again changes nothing."""
+        user_id = user_of_request(request).pk
+        notification = notification_mark_read(user_id=user_id, notification_id=notification_id)
+        if notification is None:
+            raise NotFound("No such notification.")
+        return Response(NotificationSerializer(notification).data)
+
+
+class MarkAllReadView(ApiView):
+    @extend_schema(request=None, responses={200: MarkedSerializer})
+    def patch(self, request: Request) -> Response:
+        """Mark all as read."""
+        return Response({"updated": notifications_mark_all_read(user_id=user_of_request(request).pk)})
