@@ -22,12 +22,13 @@ from hunarmitra.common import checkpoints
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
 from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
+from hunarmitra.realtime.events import Authenticated, Error, Frame, Pong, ResyncRequired, encode
 from hunarmitra_ws.client_messages import Authenticate, ClientMessageError, Ping, TokenBucket, parse_client_message
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, read_handshake
+from hunarmitra_ws.hosting import host_of
+from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
-from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.hub.reading import UNAUTHENTICATED, Joined, RejectedError, session_is_valid
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.streams import Stream
@@ -71,7 +72,8 @@ class Connection:
         self._stream = stream
         self._limits = limits
         self._failed = failed
-        self._lanes = Lanes(send, limits.send_buffer_bytes)
+        self._host = host_of(scope)
+        self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
         self._socket: Socket | None = None
 
     async def run(self) -> None:
@@ -85,7 +87,12 @@ class Connection:
         await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
         hub = await running_hub()
         try:
-            await self._serve(hub, handshake)
+            refusal = self._host.refusal()
+            if refusal is None:
+                await self._serve(hub, handshake)
+            else:
+                self._end(refusal.frame, refusal.close)
+            await self._listen(hub)
         finally:
             self._lanes.abandon()
             if self._socket is not None:
@@ -99,13 +106,18 @@ class Connection:
             await self._join(hub, await self._identify(hub, handshake), handshake)
         except RejectedError as rejection:
             self._failed.record(address, time.monotonic())
-            self._lanes.push(encode(Error(code=rejection.code, message=rejection.message)))
-            self._lanes.close(rejection.close)
+            self._end(Error(code=rejection.code, message=rejection.message), rejection.close)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
-            self._lanes.push(encode(Error(code="unavailable", message="The service is unavailable; try again.")))
+            self._push(Error(code="unavailable", message="The service is unavailable; try again."))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
-        await self._listen(hub)
+
+    def _push(self, frame: Frame) -> None:
+        self._lanes.push(OutgoingFrame(encode(frame)))
+
+    def _end(self, frame: Frame, close: CloseCode) -> None:
+        self._push(frame)
+        self._lanes.close(close)
 
     async def _identify(self, hub: Hub, handshake: Handshake) -> Identity:
         """Who connects. A token costs no query here; a ticket is spent. Raises :class:`RejectedError`."""
@@ -148,7 +160,7 @@ class Connection:
         if events is None:
             socket.send(ResyncRequired(seq=joined.standing.seq))
         for _, frame, _ in replay:
-            self._lanes.push(frame)
+            self._lanes.push(OutgoingFrame(frame))
         socket.go_live(
             seq=joined.standing.seq, location_order=joined.standing.location_order, floor=joined.standing.floor
         )
@@ -156,9 +168,11 @@ class Connection:
             # Something may have passed before the subscription, or the group's other sockets are behind.
             hub.catch_up.request(group.name)
         hub.catch_up.started(group.name)
+        self._host.joined("notifications" if self._stream.booking_id is None else "booking")
 
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
-        return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)
+        async with self._host.replaying():
+            return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)
 
     async def _listen(self, hub: Hub) -> None:
         """What the client says, until it is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hunarmitra.realtime.events import ResyncRequired, encode
+from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.sockets import Socket
 
 MOST_PENDING = 1000
@@ -54,8 +55,9 @@ class Group:
         if seq < self.floor or order <= self.location_order:
             return
         self.location_order = order
+        outgoing = OutgoingFrame(frame)
         for socket in self.sockets:
-            socket.deliver_location(seq, order, frame)
+            socket.deliver_location(seq, order, outgoing)
 
     def restart(self, seq: int) -> None:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
@@ -63,7 +65,7 @@ class Group:
         self.floor = 0
         self.location_order = 0
         self._pending.clear()
-        frame = encode(ResyncRequired(seq=seq))
+        frame = OutgoingFrame(encode(ResyncRequired(seq=seq)))
         for socket in self.sockets:
             if socket.live:
                 socket.last_seq = seq
@@ -79,8 +81,9 @@ class Group:
         if clears_location:
             self.floor = max(self.floor, seq)
             self.location_order = 0
+        outgoing = OutgoingFrame(frame)
         for socket in self.sockets:
-            socket.deliver(seq, frame, clears_location)
+            socket.deliver(seq, outgoing, clears_location)
 
     def _hand_out_pending(self) -> None:
         assert self.last_seq is not None

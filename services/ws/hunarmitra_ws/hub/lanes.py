@@ -11,20 +11,52 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra_ws.hub.frames import OutgoingFrame
 
 logger = logging.getLogger(__name__)
 
 AsgiSend = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-LONGEST_REASON_BYTES = 123
-"""A close frame's payload is at most 125 bytes, two of them the code (RFC 6455, section 5.5)."""
+
+class Lanes(Protocol):
+    """Both lanes of one socket, whoever writes them out."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the socket is closed or will be, so that nothing more can be pushed."""
+        ...
+
+    def push(self, frame: OutgoingFrame) -> None:
+        """Add to the status lane. On overflow both lanes are dropped and the socket is closed 4008."""
+        ...
+
+    def set_location(self, frame: OutgoingFrame) -> None: ...
+
+    def clear_location(self) -> None:
+        """Forget a position that was not written yet."""
+        ...
+
+    def close(self, code: CloseCode) -> None:
+        """Close after what the status lane holds has been written; a waiting position is dropped."""
+        ...
+
+    async def finish(self, code: CloseCode) -> None:
+        """As :meth:`close`, for the codes that the RFC reserves: stock daphne refuses to send them.
+
+        Raises what the server raises, so that the application fails and daphne closes 1011.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """The client is gone: nothing more can be written."""
+        ...
 
 
-class Lanes:
-    """Both lanes of one socket over an ASGI ``send``.
+class AsgiLanes:
+    """Lanes over an ASGI ``send``, for stock daphne and uvicorn.
 
     A task exists only while there is something to write: an idle socket has none. On uvicorn ``send`` waits for
     a slow client and so the lanes fill; on stock daphne it never waits.
@@ -35,9 +67,9 @@ class Lanes:
     def __init__(self, send: AsgiSend, limit_bytes: int) -> None:
         self._send = send
         self._limit = limit_bytes
-        self._frames: deque[str] = deque()
+        self._frames: deque[OutgoingFrame] = deque()
         self._bytes = 0
-        self._location: str | None = None
+        self._location: OutgoingFrame | None = None
         self._close: Mapping[str, Any] | None = None
         self._ended = False
         self._finishing = False
@@ -45,14 +77,12 @@ class Lanes:
 
     @property
     def closing(self) -> bool:
-        """Whether the socket is closed or will be, so that nothing more can be pushed."""
         return self._ended or self._finishing or self._close is not None
 
-    def push(self, frame: str) -> None:
-        """Add to the status lane. On overflow both lanes are dropped and the socket is closed 4008."""
+    def push(self, frame: OutgoingFrame) -> None:
         if self.closing:
             return
-        self._bytes += len(frame)
+        self._bytes += frame.size
         if self._bytes > self._limit:
             self._frames.clear()
             self._bytes = 0
@@ -61,17 +91,15 @@ class Lanes:
         self._frames.append(frame)
         self._wake()
 
-    def set_location(self, frame: str) -> None:
+    def set_location(self, frame: OutgoingFrame) -> None:
         if not self.closing:
             self._location = frame
             self._wake()
 
     def clear_location(self) -> None:
-        """Forget a position that was not written yet."""
         self._location = None
 
     def close(self, code: CloseCode) -> None:
-        """Close after what the status lane holds has been written; a waiting position is dropped."""
         if self.closing:
             return
         self._location = None
@@ -79,10 +107,6 @@ class Lanes:
         self._wake()
 
     async def finish(self, code: CloseCode) -> None:
-        """As :meth:`close`, for the codes that the RFC reserves: stock daphne refuses to send them.
-
-        Raises what ``send`` raises, so that the application fails and daphne closes 1011.
-        """
         if self.closing:
             return
         self._finishing = True
@@ -94,7 +118,6 @@ class Lanes:
             await self._send(_close_message(code))
 
     def abandon(self) -> None:
-        """The client is gone: nothing more can be written."""
         self._ended = True
         self._frames.clear()
         self._bytes = 0
@@ -109,7 +132,7 @@ class Lanes:
             while not self._ended:
                 if self._frames:
                     frame = self._frames.popleft()
-                    self._bytes -= len(frame)
+                    self._bytes -= frame.size
                 elif self._close is not None:
                     self._ended = True
                     await self._send(self._close)
@@ -118,7 +141,7 @@ class Lanes:
                     frame, self._location = self._location, None
                 else:
                     return
-                await self._send({"type": "websocket.send", "text": frame})
+                await self._send({"type": "websocket.send", "text": frame.text})
         except Exception as error:  # noqa: BLE001 - servers raise what they like for a client that is gone
             logger.debug("a client went away while it was written to: %s", type(error).__name__)
             self.abandon()

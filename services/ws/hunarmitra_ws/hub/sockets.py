@@ -11,6 +11,7 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.transitions import Part
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra.realtime.events import Error, Frame, encode
+from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import Lanes
 
 _Key = TypeVar("_Key", int, UUID)
@@ -50,8 +51,8 @@ class Socket:
         self.live = False
         self.last_seq = 0
         self.location_order = 0
-        self._held: list[tuple[int, str, bool]] | None = []
-        self._held_location: tuple[int, int, str] | None = None
+        self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
+        self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
     def allow(self, parts: frozenset[Part]) -> bool:
         """The grounds that the database gave. False when those ended while they were being read."""
@@ -65,7 +66,7 @@ class Socket:
         self.parts -= {part}
         return had and not self.parts
 
-    def deliver(self, seq: int, frame: str, clears_location: bool) -> None:
+    def deliver(self, seq: int, frame: OutgoingFrame, clears_location: bool) -> None:
         """A numbered event; one that the client already has is dropped."""
         if not self.live:
             if self._held is not None:
@@ -79,7 +80,7 @@ class Socket:
             self.location_order = 0
         self.lanes.push(frame)
 
-    def deliver_location(self, seq: int, order: int, frame: str) -> None:
+    def deliver_location(self, seq: int, order: int, frame: OutgoingFrame) -> None:
         """A position, unless the client has a newer one. ``order`` is in microseconds since 1970."""
         if not self.live:
             self._held_location = (seq, order, frame)
@@ -111,7 +112,7 @@ class Socket:
         self._held_location = None
 
     def send(self, frame: Frame) -> None:
-        self.lanes.push(encode(frame))
+        self.lanes.push(OutgoingFrame(encode(frame)))
 
     def refuse(self, close: CloseCode, code: str, message: str) -> None:
         """An ``error`` frame, so that the client sees why even where servers drop the reason; then the close."""
