@@ -80,6 +80,7 @@ def _relay_model(model: type[OutboxRow], older_than_seconds: float) -> int:
         if connection.features.has_select_for_update_skip_locked:
             locked = unpublished.select_for_update(skip_locked=True, of=("self",))
         rows = list(locked.select_related(model.stream_field).order_by(model.stream_field, "seq")[:RELAY_BATCH])
+        checkpoints.reach("locked, not relayed")
         if not rows or not publish_events([row.to_message() for row in rows]):
             return 0
         _mark_published(rows)

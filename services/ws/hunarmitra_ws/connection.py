@@ -143,6 +143,7 @@ class Connection:
             group_name=self._stream.group(identity),
             lanes=self._lanes,
         )
+        await checkpoints.reach_async("accepted, not registered")
         subscribed = await hub.enter(socket)
         await checkpoints.reach_async("subscribed, not read")
         since = handshake.since.seq
@@ -222,6 +223,7 @@ class Connection:
         # Registered before it is looked up, like at the join: a revocation in between is seen.
         hub.index.reidentify(socket, identity)
         try:
+            await checkpoints.reach_async("reidentified, not checked")
             valid = await hub.threads.run(session_is_valid, identity)
         except BaseException:
             hub.index.reidentify(socket, previous)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.realtime import groups, messages, relay
 from hunarmitra.realtime.close_codes import CloseCode
@@ -125,9 +126,13 @@ class Hub:
         group = self._groups.get(name)
         if group is None:
             group = self._groups[name] = Group(name)
-            self._subscriptions[name] = asyncio.create_task(self.transport.subscribe(name))
+            self._subscriptions[name] = asyncio.create_task(self._subscribe(name))
         group.sockets[socket] = None
         return await asyncio.shield(self._subscriptions[name])
+
+    async def _subscribe(self, name: str) -> bool:
+        await checkpoints.reach_async("registered, not subscribed")
+        return await self.transport.subscribe(name)
 
     def leave(self, socket: Socket) -> None:
         self.index.remove(socket)

@@ -15,6 +15,7 @@ from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.selectors import events_after, parts_of
 from hunarmitra.bookings.transitions import Part
 from hunarmitra.bookings.wire import status_frame, stored_location_frame
+from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds
 from hunarmitra.notifications.models import Notification
 from hunarmitra.notifications.selectors import notifications_after, unread_count
@@ -86,6 +87,7 @@ def join_booking(identity: Identity, booking_id: UUID | None, since: int | None,
     The booking's row is read before its events: those up to its ``seq`` were committed with it.
     """
     user = _user(identity)
+    checkpoints.reach("session read, not its booking")
     booking = Booking.objects.filter(pk=booking_id).first() if booking_id else None
     if booking is None:
         if user.effective_role == Role.ADMIN:
@@ -94,6 +96,7 @@ def join_booking(identity: Identity, booking_id: UUID | None, since: int | None,
     parts = parts_of(booking, user)
     if not parts:
         raise RejectedError(CloseCode.FORBIDDEN, "forbidden", "You may not watch this booking.")
+    checkpoints.reach("booking read, not its log")
     events: Sequence[Event] | None = ()
     if since is not None:
         log = [event for event in events_after(booking.pk, since)[: most_events + 1] if event.seq <= booking.seq]
@@ -111,6 +114,7 @@ def join_notifications(identity: Identity, since: int | None, most_events: int) 
     """Raises :class:`RejectedError`."""
     user = _user(identity)
     seq = user.notification_seq
+    checkpoints.reach("user read, not the notifications")
     events: Sequence[Event] | None = ()
     if since is not None:
         log = [row for row in notifications_after(user.pk, since)[: most_events + 1] if row.seq <= seq]
