@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import string
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -72,7 +73,7 @@ def demo_data() -> DemoData:
     A demo user whose kept password is unknown or no longer right (somebody lost the file) gets a new one.
     """
     kept = read_passwords()
-    passwords = {username: kept.get(username) or secrets.token_urlsafe(12) for _, username, _ in _PEOPLE}
+    passwords = {username: kept.get(username) or _password() for _, username, _ in _PEOPLE}
     if passwords != kept:
         keep_passwords(passwords)
     users = [_user(role, username, name, passwords[username]) for role, username, name in _PEOPLE]
@@ -80,6 +81,11 @@ def demo_data() -> DemoData:
         DemoUser(user, user.username, passwords[user.username], session_start(user=user).access) for user in users
     )
     return DemoData(employer, worker, admin, _booking(employer.user, worker.user, admin.user))
+
+
+def _password() -> str:
+    """Letters and digits only: it can be pasted into any command line."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
 
 
 def _user(role: Role, username: str, name: str, password: str) -> User:

@@ -1,0 +1,259 @@
+"""`serve`, `demo`, `drive` and `relay` as a person or an orchestrator starts them: real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api import Api
+from tests.support.eventually import eventually
+from tests.support.ports import accepts_connections, free_port
+from tests.support.processes import Process
+from tests.support.sockets import Socket
+from tests.support.stack import base_environment, embedded_stack, fresh_sqlite, run_python
+
+HOST = "127.0.0.1"
+
+
+def command(directory: Path, environment: Mapping[str, str], *arguments: str, name: str = "command") -> Process:
+    """`manage.py …` with its output in a log."""
+    return Process(
+        [sys.executable, "manage.py", *arguments], log_path=directory / f"{name}.log", environment=environment
+    )
+
+
+def fails(directory: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    """The output of a command that has to fail, without a traceback."""
+    process = command(directory, environment, *arguments, name=f"failing-{arguments[0]}").start()
+    assert process.wait(30) == 1, process.log_text()
+    assert "Traceback" not in process.log_text()
+    return process.log_text()
+
+
+def demo(environment: Mapping[str, str]) -> dict[str, Any]:
+    printed: dict[str, Any] = json.loads(run_python(environment, "manage.py", "demo", "--json"))
+    return printed
+
+
+@contextmanager
+def signed_in(base_url: str, username: str, password: str) -> Iterator[Api]:
+    api = Api(base_url)
+    try:
+        tokens = api.call("POST", "auth/token/", {"username": username, "password": password})
+        api.token, api.refresh_token = tokens["access"], tokens["refresh"]
+        yield api
+    finally:
+        api.close()
+
+
+def passwords(printed: Mapping[str, Any]) -> dict[str, str]:
+    return {role: printed[role]["password"] for role in ("employer", "worker", "admin")}
+
+
+# ── serve ───────────────────────────────────────────────────────────────────────────────────────────────────
+class Serve(Process):
+    """`manage.py serve` on a port of its own: what `make run` starts."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.port = free_port()
+        super().__init__(
+            [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+            log_path=directory / f"serve-{self.port}.log",
+            environment=environment,
+            ready=lambda: accepts_connections(self.port),
+            ready_timeout=60,
+        )
+
+    @property
+    def shown_users(self) -> list[tuple[str, ...]]:
+        """Role, user name and password of each line."""
+        return re.findall(r"^  (employer|worker|admin) +(\S+) +(\S+) ", self.log_text(), re.MULTILINE)
+
+
+def development(directory: Path) -> dict[str, str]:
+    return {"DEBUG": "1", "PYTHONUNBUFFERED": "1", "DATABASE_URL": f"sqlite:///{directory}/new/demo.sqlite3"}
+
+
+async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_path: Path) -> None:
+    environment = development(tmp_path)
+    with Serve(tmp_path, environment) as first:
+        base_url = f"http://{HOST}:{first.port}"
+        assert base_url in first.log_text()
+        # The line that a person pastes.
+        match = re.search(r'wscat -c "(ws://\S+?/ws/bookings/([0-9a-f-]{36})/\?token=\S+)"', first.log_text())
+        assert match, first.log_text()
+        async with await Socket.connect(match[1]) as watcher:
+            assert (await watcher.joined())["status"] == "confirmed"
+        assert f"manage.py drive {match[2]} --base-url {base_url}" in first.log_text()
+        users = first.shown_users
+        assert [role for role, _, _ in users] == ["employer", "worker", "admin"]
+        for role, username, password in users:
+            with signed_in(base_url, username, password) as user:
+                assert user.me()["role"] == role
+        assert first.terminate() in {0, -signal.SIGTERM}, "the signal reaches the server itself"
+    with Serve(tmp_path, environment) as second:
+        assert second.shown_users == users
+        assert match[2] in second.log_text()
+    file = tmp_path / "new" / "demo.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_serve_with_debug_off_needs_demo_and_then_answers_local_names(tmp_path: Path) -> None:
+    environment = base_environment(DATABASE_URL=f"sqlite:///{tmp_path}/demo.sqlite3")
+    del environment["ALLOWED_HOSTS"]
+    assert "needs DEBUG=1 (development) or DEMO=1" in fails(tmp_path, environment, "serve")
+    with Serve(tmp_path, {**environment, "DEMO": "1"}) as server:
+        for host in (HOST, "localhost"):
+            assert httpx.get(f"http://{host}:{server.port}/api/schema/", trust_env=False).status_code == 200
+
+
+def test_serve_refuses_a_taken_port_and_a_host_that_others_can_reach(tmp_path: Path) -> None:
+    environment = development(tmp_path)
+    with socket.create_server((HOST, free_port())) as taken:
+        port = taken.getsockname()[1]
+        problem = fails(tmp_path, environment, "serve", "--port", str(port))
+        assert f"Port {port} on {HOST} cannot be used" in problem
+        assert f"make run PORT={port + 1}" in problem
+        assert f"Port {port}" in fails(tmp_path, {**environment, "PORT": str(port)}, "serve")
+    assert "can be reached from other machines" in fails(tmp_path, environment, "serve", "--host", "0.0.0.0")
+    assert not (tmp_path / "new" / "demo.sqlite3").exists(), "nothing was made"
+
+
+# ── demo ────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def demo_environment(tmp_path: Path) -> dict[str, str]:
+    return base_environment(DEMO="1", PORT="8123", DATABASE_URL=fresh_sqlite(tmp_path))
+
+
+def test_demo_prints_exactly_what_scripts_read(demo_environment: dict[str, str]) -> None:
+    first = demo(demo_environment)
+    assert list(first) == ["base_url", "booking_id", "employer", "worker", "admin"]
+    assert first["base_url"] == "http://127.0.0.1:8123"
+    for role in ("employer", "worker", "admin"):
+        assert list(first[role]) == ["username", "password", "access"]
+    second = demo(demo_environment)
+    assert second["booking_id"] == first["booking_id"]
+    assert passwords(second) == passwords(first)
+    shown = run_python(demo_environment, "manage.py", "demo")
+    assert first["booking_id"] in shown
+    assert all(password in shown for password in passwords(first).values())
+
+
+def test_demo_makes_new_passwords_where_it_cannot_keep_them(tmp_path: Path, demo_environment: dict[str, str]) -> None:
+    (tmp_path / "demo.json").mkdir()
+    first, second = demo(demo_environment), demo(demo_environment)
+    assert first["booking_id"] == second["booking_id"]
+    assert not set(passwords(first).values()) & set(passwords(second).values())
+
+
+def test_demo_says_what_is_missing(tmp_path: Path, demo_environment: dict[str, str]) -> None:
+    assert "needs DEBUG=1 (development) or DEMO=1" in fails(tmp_path, {**demo_environment, "DEMO": "0"}, "demo")
+    unmigrated = {**demo_environment, "DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3"}
+    assert "not migrated yet" in fails(tmp_path, unmigrated, "demo")
+
+
+# ── drive ───────────────────────────────────────────────────────────────────────────────────────────────────
+class Town:
+    """A running system with demo data and short intervals."""
+
+    def __init__(self, base_url: str, environment: Mapping[str, str], directory: Path) -> None:
+        self.base_url, self.environment, self.directory = base_url, environment, directory
+        self.demo = demo(environment)
+        self.booking_id: str = self.demo["booking_id"]
+        self.booking_socket = f"{base_url.replace('http', 'ws')}/ws/bookings/{self.booking_id}/"
+        self.employer = Api(base_url, token=self.demo["employer"]["access"])
+
+    def drive(self, *arguments: str) -> Process:
+        return command(
+            self.directory, self.environment, "drive", "--base-url", self.base_url, *arguments, name="drive"
+        ).start()
+
+    def refused(self, *arguments: str) -> str:
+        return fails(self.directory, self.environment, "drive", "--base-url", self.base_url, *arguments)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with embedded_stack(tmp_path, DEMO="1", TRACKING_MIN_INTERVAL="0.3") as stack:
+        there = Town(stack.base_url, stack.environment, tmp_path)
+        yield there
+        there.employer.close()
+
+
+async def test_drive_sets_out_reports_its_way_arrives_and_completes(town: Town) -> None:
+    async with await Socket.connect(town.booking_socket, token=town.employer.token) as watcher:
+        joined = await watcher.joined()
+        # Posting every 0.1 s is faster than allowed: Retry-After (whole seconds) is honoured.
+        process = town.drive(town.booking_id, "--interval", "0.1", "--steps", "4")
+        frames = await watcher.frames_until(lambda frame: frame.get("status") == "completed", 40)
+        assert process.wait(10) == 0, process.log_text()
+        statuses = [frame for frame in frames if frame["type"] == "booking_status"]
+        assert [frame["status"] for frame in statuses] == ["on_the_way", "arrived", "completed"]
+        assert [frame["seq"] for frame in statuses] == [joined["seq"] + number for number in (1, 2, 3)]
+        positions = [frame for frame in frames if frame["type"] == "location_update"]
+        site = town.employer.booking(town.booking_id)
+        assert len(positions) == 4
+        assert (positions[-1]["lat"], positions[-1]["lng"]) == (float(site["lat"]), float(site["lng"]))
+        assert {frame["actor"] for frame in statuses} == {site["worker"]["name"]}
+    assert process.log_text().split("\n")[:3] == ["on the way", "arrived", "completed"]
+    # The booking is over, so the demo has a new one.
+    assert "The booking is over: it is completed." in town.refused(town.booking_id)
+    assert demo(town.environment)["booking_id"] != town.booking_id
+
+
+def test_drive_goes_on_where_it_was_interrupted(town: Town) -> None:
+    process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
+    eventually(lambda: town.employer.location(town.booking_id, expect=200), 15, "the first position")
+    process.signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert "Stopped; the same command goes on from here." in process.log_text()
+    assert "Traceback" not in process.log_text()
+    assert town.employer.booking(town.booking_id)["status"] == "on_the_way"
+    assert town.drive(town.booking_id, "--interval", "0.4", "--steps", "1").wait(20) == 0
+    assert town.employer.booking(town.booking_id)["status"] == "completed"
+
+
+def test_drive_ends_when_the_booking_is_called_off(town: Town) -> None:
+    process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
+    eventually(lambda: town.employer.location(town.booking_id, expect=200), 15, "the first position")
+    town.employer.status(town.booking_id, "cancelled")
+    assert process.wait(10) == 1
+    assert re.search(r"CommandError: The server answered 409: .*cancelled", process.log_text())
+
+
+def test_drive_says_what_is_wrong(town: Town) -> None:
+    nobody = "00000000-0000-4000-8000-000000000000"
+    assert "no such booking" in town.refused(nobody)
+    assert "'abc' is no booking id" in town.refused("abc")
+    assert "with this password" in town.refused(town.booking_id, "--password", "wrong")
+    assert "'somebody' is not known here: give --password" in town.refused(town.booking_id, "--username", "somebody")
+    requested = str(town.employer.create_booking()["id"])
+    admin = town.demo["admin"]
+    as_admin = ("--username", admin["username"], "--password", admin["password"])
+    assert "only requested" in town.refused(requested, *as_admin)
+    assert "no such booking" in town.refused(requested), "the worker has no part in it"
+    port = free_port()
+    problem = fails(town.directory, town.environment, "drive", "--base-url", f"http://{HOST}:{port}", town.booking_id)
+    assert f"No answer from http://{HOST}:{port} (ConnectError): is the server running there?" in problem
+
+
+@pytest.mark.slow
+def test_drive_outlives_its_access_token(tmp_path: Path) -> None:
+    with embedded_stack(
+        tmp_path, DEMO="1", TRACKING_MIN_INTERVAL="0.3", JWT_ACCESS_LIFETIME="5", JWT_LEEWAY="0"
+    ) as stack:
+        town = Town(stack.base_url, stack.environment, tmp_path)
+        process = town.drive(town.booking_id, "--interval", "1.5", "--steps", "6")
+        assert process.wait(30) == 0, process.log_text()
+        assert process.log_text().split() == ["on", "the", "way", "arrived", "completed"]
+        town.employer.close()
