@@ -16,6 +16,8 @@ export interface BookingStatusEvent {
   /** The display name of who acted, `System` when no person did. */
   actor: string;
   timestamp: Timestamp;
+  /** Present when the one who acted gave an estimate, at least 1. */
+  eta_minutes?: number;
 }
 
 export interface LocationUpdate {
