@@ -179,7 +179,7 @@ def _return(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
     if not kept:
         history = replace(history, drain_ended=scene.now, drain_aborted=scene.now)
     text = f"returning {explain.names(back)} to service: {wanted.text}"
-    if len(back) < missing:
+    if wanted.want > scene.fleet.replicas:
         grown = _grow(scene, replace(wanted, history=history))
         return replace(grown, text=f"{text}; {grown.text}", release=back)
     changes = memory.add_change(history.changes, len(back), scene.now, scene.spec)

@@ -1,0 +1,102 @@
+"""Reads a WebSocketScaler's spec.
+
+The API server has checked it and filled in the defaults; they are repeated here, and a test compares the two,
+so that a resource stored before a field existed reads the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hunarmitra_operator.model import (
+    DOWN_RULES,
+    UP_RULES,
+    Admin,
+    Peak,
+    Policy,
+    PolicyType,
+    Rebalance,
+    Rules,
+    Select,
+    Spec,
+)
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class SpecError(ValueError):
+    """A spec that the schema lets through and that still makes no sense, such as an unknown time zone."""
+
+
+def _rules(raw: Mapping[str, Any], default: Rules) -> Rules:
+    policies = default.policies
+    if "policies" in raw:
+        policies = tuple(
+            Policy(PolicyType(item["type"]), int(item["value"]), int(item["periodSeconds"]))
+            for item in raw["policies"]
+        )
+    return Rules(
+        window=int(raw.get("stabilizationWindowSeconds", default.window)),
+        tolerance_percent=int(raw.get("tolerancePercent", default.tolerance_percent)),
+        select=Select(raw.get("selectPolicy", default.select)),
+        policies=policies,
+    )
+
+
+def _peak(raw: Mapping[str, Any]) -> Peak:
+    name, zone = str(raw["name"]), str(raw.get("timeZone", "UTC"))
+    try:
+        known = ZoneInfo(zone)
+    except (ValueError, OSError) as error:
+        raise SpecError(f"spec.schedule {name!r}: there is no time zone {zone!r}") from error
+    return Peak(
+        name=name,
+        start=time.fromisoformat(raw["start"]),
+        end=time.fromisoformat(raw["end"]),
+        min_replicas=int(raw["minReplicas"]),
+        zone=known,
+        days=frozenset(DAYS.index(day) for day in raw.get("days", DAYS)),
+    )
+
+
+def read(raw: Mapping[str, Any]) -> Spec:
+    """The spec, typed. Raises `SpecError` with a sentence for the user."""
+    try:
+        return _read(raw)
+    except SpecError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise SpecError(
+            f"spec cannot be read: {error!r}; is the custom resource definition installed?"
+        ) from error
+
+
+def _read(raw: Mapping[str, Any]) -> Spec:
+    per_pod, drain = raw["connectionsPerPod"], raw.get("drain", {})
+    rebalance, pods = raw.get("rebalance", {}), raw.get("pods", {})
+    return Spec(
+        target=str(raw["target"]["name"]),
+        target_per_pod=int(per_pod["target"]),
+        cap_per_pod=int(per_pod["cap"]),
+        consider_fullest=bool(per_pod.get("considerFullestPod", True)),
+        min_replicas=int(raw.get("minReplicas", 2)),
+        max_replicas=int(raw["maxReplicas"]),
+        schedule=tuple(_peak(item) for item in raw.get("schedule", ())),
+        up=_rules(raw.get("scaleUp", {}), UP_RULES),
+        down=_rules(raw.get("scaleDown", {}), DOWN_RULES),
+        reconnects_per_second=int(raw.get("reconnectsPerSecond", 50)),
+        drain_window=int(drain.get("windowSeconds", 120)),
+        lease=int(drain.get("leaseSeconds", 60)),
+        rebalance=Rebalance(
+            enabled=bool(rebalance.get("enabled", True)),
+            absolute=int(rebalance.get("absoluteThreshold", 10)),
+            relative_percent=int(rebalance.get("relativeThresholdPercent", 15)),
+            cooldown=int(rebalance.get("cooldownSeconds", 15)),
+        ),
+        max_sample_age=int(pods.get("maxSampleAgeSeconds", 30)),
+        admin=Admin(port=int(pods.get("adminPort", 9002)), timeout=int(pods.get("timeoutSeconds", 2))),
+        paused=bool(raw.get("paused", False)),
+        dry_run=bool(raw.get("dryRun", False)),
+    )

@@ -1,0 +1,153 @@
+"""The custom resource definition, and reading a spec that it admits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hunarmitra_operator.model import Policy, PolicyType, Select, Spec
+from hunarmitra_operator.specification import SpecError, read
+
+CRD = yaml.safe_load((Path(__file__).parents[1] / "crds" / "websocketscalers.yaml").read_text())
+VERSION = CRD["spec"]["versions"][0]
+SCHEMA = VERSION["schema"]["openAPIV3Schema"]
+MINIMAL: dict[str, Any] = {
+    "target": {"name": "ws"},
+    "connectionsPerPod": {"target": 100, "cap": 150},
+    "maxReplicas": 20,
+}
+
+
+def defaulted(schema: dict[str, Any], value: Any) -> Any:
+    """What the API server stores: the value with the schema's defaults filled in, from the outside
+    inwards."""
+    if schema.get("type") == "object" and isinstance(value, dict):
+        full = dict(value)
+        for name, field in schema.get("properties", {}).items():
+            if name not in full and "default" in field:
+                full[name] = field["default"]
+            if name in full:
+                full[name] = defaulted(field, full[name])
+        return full
+    if schema.get("type") == "array":
+        return [defaulted(schema["items"], item) for item in value]
+    return value
+
+
+def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field of the schema with its path."""
+    for name, field in schema.get("properties", {}).items():
+        yield f"{path}.{name}", field
+        yield from fields(field, f"{path}.{name}")
+        yield from fields(field.get("items", {}), f"{path}.{name}[]")
+
+
+def test_the_defaults_are_the_schemas() -> None:
+    spec_schema = SCHEMA["properties"]["spec"]
+    raw = MINIMAL | {"schedule": [{"name": "a", "start": "18:00", "end": "02:00", "minReplicas": 3}]}
+    assert read(raw) == read(defaulted(spec_schema, raw))
+    assert read(MINIMAL).min_replicas == 2
+    assert read(MINIMAL) == Spec("ws", 100, 150, 20)
+
+
+def test_every_field_is_read() -> None:
+    raw = {
+        "target": {"name": "sockets"},
+        "connectionsPerPod": {"target": 10, "cap": 20, "considerFullestPod": False},
+        "minReplicas": 3,
+        "maxReplicas": 4,
+        "schedule": [
+            {
+                "name": "night",
+                "days": ["Sun"],
+                "start": "23:30",
+                "end": "01:00",
+                "timeZone": "Asia/Kolkata",
+                "minReplicas": 4,
+            }
+        ],
+        "scaleUp": {"tolerancePercent": 5, "selectPolicy": "Min", "stabilizationWindowSeconds": 15},
+        "scaleDown": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]},
+        "reconnectsPerSecond": 7,
+        "drain": {"windowSeconds": 30, "leaseSeconds": 20},
+        "rebalance": {
+            "enabled": False,
+            "absoluteThreshold": 1,
+            "relativeThresholdPercent": 2,
+            "cooldownSeconds": 6,
+        },
+        "pods": {"adminPort": 1, "timeoutSeconds": 4, "maxSampleAgeSeconds": 11},
+        "paused": True,
+        "dryRun": True,
+    }
+    spec = read(raw)
+    assert set(SCHEMA["properties"]["spec"]["properties"]) == set(raw), (
+        "a field of the schema is not tested here"
+    )
+    assert (spec.target, spec.target_per_pod, spec.cap_per_pod) == ("sockets", 10, 20)
+    assert spec.consider_fullest is False
+    assert (spec.min_replicas, spec.max_replicas) == (3, 4)
+    assert (spec.schedule[0].days, str(spec.schedule[0].zone)) == (frozenset({6}), "Asia/Kolkata")
+    assert (spec.up.tolerance_percent, spec.up.select, spec.up.window) == (5, Select.MIN, 15)
+    assert spec.down.policies == (Policy(PolicyType.PODS, 1, 60),)
+    assert spec.down.window == 300
+    assert (spec.reconnects_per_second, spec.drain_window, spec.lease) == (7, 30, 20)
+    assert (spec.rebalance.enabled, spec.rebalance.absolute) == (False, 1)
+    assert (spec.rebalance.relative_percent, spec.rebalance.cooldown) == (2, 6)
+    assert (spec.admin.port, spec.admin.timeout, spec.max_sample_age) == (1, 4, 11)
+    assert spec.paused
+    assert spec.dry_run
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        MINIMAL | {"connectionsPerPod": {"target": "many", "cap": 1}},
+        MINIMAL | {"scaleUp": {"selectPolicy": "Sometimes"}},
+        MINIMAL
+        | {
+            "schedule": [
+                {"name": "a", "start": "18:00", "end": "19:00", "minReplicas": 3, "timeZone": "Mars/North"}
+            ]
+        },
+    ],
+)
+def test_a_spec_that_makes_no_sense_is_refused_in_words(raw: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match="spec"):
+        read(raw)
+
+
+def test_every_field_of_the_spec_explains_itself() -> None:
+    for path, field in fields(SCHEMA["properties"]["spec"], "spec"):
+        assert len(field.get("description", "")) > 20, path
+
+
+def test_every_number_is_bounded() -> None:
+    for path, field in fields(SCHEMA["properties"]["spec"], "spec"):
+        if field["type"] == "integer":
+            assert {"minimum", "maximum"} <= set(field), path
+        if field["type"] == "array":
+            assert "maxItems" in field, path
+        if field["type"] == "string" and "enum" not in field:
+            assert {"pattern", "maxLength"} & set(field), path
+
+
+def test_the_schema_is_structural_and_prunes_nothing_the_operator_writes() -> None:
+    text = yaml.safe_dump(SCHEMA)
+    assert "x-kubernetes-preserve-unknown-fields" not in text
+    assert "additionalProperties" not in text
+    assert [
+        column["name"] for column in VERSION["additionalPrinterColumns"] if not column.get("priority")
+    ] == [
+        "Connections",
+        "Pods",
+        "Desired",
+        "Ready",
+        "Reason",
+        "Age",
+    ]
