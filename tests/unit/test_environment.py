@@ -66,6 +66,8 @@ WRONG = {
     "THROTTLE_USER_PER_HOUR": ["0", "1000/h"],
     "THROTTLE_AUTH_PER_MINUTE": ["0"],
     "THROTTLE_LOGIN_PER_MINUTE": ["0"],
+    "WEB_CONCURRENCY": ["0", "auto"],
+    "WEB_THREADS": ["0", "auto"],
     "WS_SOCKETS_PER_USER": ["0"],
     "WS_FAILED_HANDSHAKES_PER_MINUTE": ["0"],
     "WS_MESSAGE_MAX_BYTES": ["127", "1048577"],
@@ -100,9 +102,7 @@ def test_every_variable_is_tested_for_wrong_values() -> None:
     assert set(WRONG) | ANY_TEXT == {item.name.upper() for item in fields(Environment)}
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
-)
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_wrong_value_gets_a_sentence_that_names_it(name: str, value: str) -> None:
     sentence = problem(**{name: value})
     assert sentence.startswith(f"{name} ")
@@ -205,9 +205,7 @@ def test_a_secret_is_never_repeated(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_may_be_a_file(name: str, tmp_path: Path) -> None:
-    value = {"DATABASE_URL": "postgresql://u:hunter2@h/n", "REDIS_URL": "redis://:hunter2@h"}.get(
-        name, SECRET
-    )
+    value = {"DATABASE_URL": "postgresql://u:hunter2@h/n", "REDIS_URL": "redis://:hunter2@h"}.get(name, SECRET)
     file = tmp_path / "secret"
     file.write_text(value + "\n")
     base = {} if name == "SECRET_KEY" else {"SECRET_KEY": SECRET}
@@ -219,9 +217,7 @@ def test_a_secret_may_be_a_file(name: str, tmp_path: Path) -> None:
 def test_a_secret_given_twice_or_in_a_file_that_is_not_there(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(SECRET)
-    assert (
-        problem(SECRET_KEY_FILE=str(file)) == "SECRET_KEY and SECRET_KEY_FILE are both set; set one of them."
-    )
+    assert problem(SECRET_KEY_FILE=str(file)) == "SECRET_KEY and SECRET_KEY_FILE are both set; set one of them."
     missing = tmp_path / "missing"
     sentence = problem(REDIS_URL_FILE=str(missing))
     assert sentence.startswith("REDIS_URL_FILE names ")
@@ -239,9 +235,7 @@ def test_what_is_no_secret_has_no_file_form(tmp_path: Path) -> None:
 
 
 # ── .env and the real start ─────────────────────────────────────────────────────────────────────────────────
-def test_the_dotenv_file_is_overridden_by_real_variables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_dotenv_file_is_overridden_by_real_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text(f"# a comment\nSECRET_KEY='{SECRET}'\nPORT=9001\nLOG_LEVEL=DEBUG\nDEMO\n")
     monkeypatch.setattr(module, "BASE_DIR", tmp_path)
     for name in ("SECRET_KEY", "PORT", "DEMO", "LOG_LEVEL"):

@@ -1,0 +1,113 @@
+"""What the documents say is so: links lead somewhere, commands and variables exist, examples are frames."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hunarmitra.environment import Environment
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import (
+    CATALOGUE,
+    OMIT,
+    BookingConnected,
+    Frame,
+    NotificationsConnected,
+)
+from tests.support import contract
+from tests.support.processes import REPOSITORY
+
+DOCUMENTS = sorted(path for pattern in ("*.md", "docs/*.md", "docs/adr/*.md") for path in REPOSITORY.glob(pattern))
+REFERENCE = (REPOSITORY / "docs" / "realtime.md").read_text()
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(path: Path) -> set[str]:
+    """As GitHub makes them: lower case, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", without_code(path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(path: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path.read_text())):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        if not file.exists() or (anchor and anchor not in anchors_of(file)):
+            broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_make_targets_and_management_commands_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    commands = {file.stem for file in REPOSITORY.glob("**/management/commands/*.py") if ".venv" not in file.parts}
+    text = path.read_text()
+    assert set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)) <= targets
+    assert set(re.findall(r"manage\.py ([a-z]+)", text)) <= commands | {"migrate", "help", "makemigrations", "check"}
+
+
+def test_every_setting_that_is_named_exists_with_the_default_that_is_told() -> None:
+    known = {item.name.upper(): item.default for item in fields(Environment)}
+    limits = re.findall(r"^\| (.+?) \| (.+?) \| (`[A-Z_`, ]+`) \|$", REFERENCE, re.MULTILINE)
+    assert len(limits) >= 10
+    for _, told, names in limits:
+        text = told.replace("64 KiB", "65536").replace("16 KiB", "16384").replace("1 MiB", "1048576")
+        for name in re.findall(r"[A-Z_]+", names):
+            assert re.search(rf"\b{int(known[name])}\b", text), f"{name} is {known[name]}, not {told}"
+
+
+# ── docs/realtime.md ────────────────────────────────────────────────────────────────────────────────────────
+def examples() -> list[dict[str, Any]]:
+    """Every JSON object of the reference that has a type: in blocks and in tables."""
+    found = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)]
+    found += [json.loads(text) for text in re.findall(r'`(\{"type".*?\})`', REFERENCE)]
+    return [example for example in found if "type" in example]
+
+
+def frame_of(example: dict[str, Any]) -> type[Frame]:
+    if example["type"] == "connection_established":
+        return BookingConnected if "booking_id" in example else NotificationsConnected
+    return next(frame for frame in CATALOGUE if frame.type == example["type"])
+
+
+CLIENT_MESSAGES = {"ping", "authenticate", "mark_read"}
+
+
+def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:
+    shown = [example for example in examples() if example["type"] not in CLIENT_MESSAGES]
+    for example in shown:
+        frame = frame_of(example)
+        optional = {item.name for item in fields(frame) if item.default is OMIT}
+        wanted = ["type", *(item.name for item in fields(frame))]
+        assert list(example) == [key for key in wanted if key in example or key not in optional], example
+    assert {frame_of(example) for example in shown} == set(CATALOGUE)
+    assert {example["type"] for example in examples()} - {frame.type for frame in CATALOGUE} == CLIENT_MESSAGES
+
+
+def test_optional_keys_of_the_catalogue_are_the_only_ones_with_a_default_beside_fixed_texts() -> None:
+    for frame in CATALOGUE:
+        defaults = {item.name for item in fields(frame) if item.default is not MISSING}
+        assert defaults <= {"eta_minutes", "message", "title"}
+
+
+def test_every_close_code_is_explained() -> None:
+    explained = {int(code) for code in re.findall(r"^\| (\d{4}) \|", REFERENCE, re.MULTILINE)}
+    assert explained == {code.value for code in CloseCode}
+
+
+def test_every_call_of_the_contract_is_in_the_reference() -> None:
+    for row in contract.rows("wire.md", "call"):
+        for path in re.findall(r"[a-z_]+/(?:\{\w+\}/)?(?:[a-z_]+/)?", row[0]):
+            assert path.replace("{booking_id}", "{id}") in REFERENCE, path
