@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +49,8 @@ class Actor(Api):
 
     def sign_in(self) -> None:
         """Begin a new session."""
-        tokens = Api(self.base_url).call(
-            "POST", "auth/token/", {"username": self.user.username, "password": self.user.password}
-        )
-        self.token, self.refresh_token = tokens["access"], tokens["refresh"]
+        with closing(Api.login(self.base_url, self.user.username, self.user.password)) as signed_in:
+            self.token, self.refresh_token = signed_in.token, signed_in.refresh_token
 
     def at(self, base_url: str) -> Api:
         """The same session against another http process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Self
 
 import httpx
@@ -22,7 +23,8 @@ class Api:
     @classmethod
     def login(cls, base_url: str, username: str, password: str) -> Self:
         """Sign in over REST: a session of its own for each call."""
-        tokens = cls(base_url).call("POST", "auth/token/", {"username": username, "password": password})
+        with closing(Api(base_url)) as anybody:
+            tokens = anybody.call("POST", "auth/token/", {"username": username, "password": password})
         return cls(base_url, token=tokens["access"], refresh_token=tokens["refresh"])
 
     def close(self) -> None:
@@ -40,9 +42,7 @@ class Api:
         """The response, whatever its status."""
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         body = {} if json is None else {"json": json}
-        return self.http.request(
-            method, path, headers={**authorization, **(headers or {})}, **body, **options
-        )
+        return self.http.request(method, path, headers={**authorization, **(headers or {})}, **body, **options)
 
     def call(
         self,
@@ -55,9 +55,7 @@ class Api:
     ) -> Json:
         """The JSON of a response whose status is `expect`, error bodies too; None when it has no body."""
         response = self.send(method, path, json, headers=headers)
-        assert response.status_code == expect, (
-            f"{method} {path}: {response.status_code} {response.text[:2000]}"
-        )
+        assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text[:2000]}"
         return response.json() if response.content else None
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,18 +104,14 @@ class Api:
         return self.call("POST", f"bookings/{booking_id}/assign/", {"worker_id": worker_id}, expect=expect)
 
     def status(self, booking_id: str, status: str, *, expect: int = 200, **fields: Json) -> Json:
-        return self.call(
-            "PATCH", f"bookings/{booking_id}/status/", {"status": status, **fields}, expect=expect
-        )
+        return self.call("PATCH", f"bookings/{booking_id}/status/", {"status": status, **fields}, expect=expect)
 
     def events(self, booking_id: str, since: int | str | None = None, expect: int = 200) -> Json:
         query = "" if since is None else f"?since={since}"
         return self.call("GET", f"bookings/{booking_id}/events/{query}", expect=expect)
 
     # ── positions and notifications ─────────────────────────────────────────────────────────────────────────
-    def track(
-        self, booking_id: str, lat: Json, lng: Json, *, timestamp: Json = None, expect: int = 200
-    ) -> Json:
+    def track(self, booking_id: str, lat: Json, lng: Json, *, timestamp: Json = None, expect: int = 200) -> Json:
         body = {"lat": lat, "lng": lng} | ({} if timestamp is None else {"timestamp": timestamp})
         return self.call("POST", f"tracking/{booking_id}/", body, expect=expect)
 

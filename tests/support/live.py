@@ -1,0 +1,118 @@
+"""The stacks of the WebSocket suites: both shapes, and uvicorn where the server makes a difference.
+
+Their settings keep tests quick and honest: positions may follow each other at once, the comparison with the
+database comes so rarely that only a publish can have brought an event, and servers ping every second.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.postgres import PostgresServer
+from tests.support.shell import Shell
+from tests.support.sockets import Frame, Presentation, Socket
+from tests.support.stack import Stack, distributed_stack, embedded_stack
+
+ALLOWED_ORIGIN = "https://app.example.org"
+MOST_REPLAYED = 40
+SETTINGS = {
+    "TRACKING_MIN_INTERVAL": "0",
+    "HUB_COMPARISON_INTERVAL": "60",
+    "ALLOWED_ORIGINS": ALLOWED_ORIGIN,
+    "WS_REPLAY_MAX_EVENTS": str(MOST_REPLAYED),
+}
+DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "5")
+UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "5")
+
+SHAPES = ("embedded", "distributed")
+SERVERS = (*SHAPES, "uvicorn")
+on_every_server = pytest.mark.parametrize("live", SERVERS, indirect=True, scope="session")
+"""For what a server may do differently: handshakes, closes, frames' sizes, timers."""
+
+
+@contextmanager
+def live_stacks(directory: Path, postgres: PostgresServer, **variables: str) -> Iterator[Callable[[str], Stack]]:
+    """A function that returns the stack of a name in `SERVERS`, started when it is first asked for."""
+    settings: dict[str, Any] = {**SETTINGS, **variables}
+    running: dict[str, Stack] = {}
+    with ExitStack() as started:
+
+        def stack_of(name: str) -> Stack:
+            if name not in running:
+                folder = directory / name
+                folder.mkdir(parents=True)
+                if name == "distributed":
+                    stack = distributed_stack(folder, postgres, ws_options=DAPHNE_PINGS, **settings)
+                elif name == "uvicorn":
+                    stack = embedded_stack(folder, server="uvicorn", options=UVICORN_PINGS, **settings)
+                else:
+                    stack = embedded_stack(folder, options=DAPHNE_PINGS, **settings)
+                running[name] = started.enter_context(stack)
+            return running[name]
+
+        yield stack_of
+
+
+class Person(Api):
+    """A user made for one test, signed in without a password."""
+
+    def __init__(self, stack: Stack, shell: Shell, role: str = "employer", name: str = "") -> None:
+        super().__init__(stack.base_url)
+        self._shell = shell
+        self.name = name or f"{role.title()} {secrets.token_hex(3)}"
+        self.id: str = shell.run(
+            "result = user_create(username=username, password=None, name=name, role=role).pk",
+            username=f"{role}-{secrets.token_hex(5)}",
+            name=self.name,
+            role=role,
+        )
+        self.token, self.refresh_token = self.new_session()
+
+    def new_session(self) -> tuple[str, str]:
+        """Sign in once more: another access and refresh token."""
+        source = """
+            pair = session_start(user=User.objects.get(pk=user))
+            result = [pair.access, pair.refresh]
+        """
+        access, refresh = self._shell.run(source, user=self.id)
+        return access, refresh
+
+
+class Newcomer(Protocol):
+    """Makes a new user; its connections are closed at the test's end."""
+
+    def __call__(self, role: str = "employer", name: str = "") -> Person: ...
+
+
+async def join(
+    url: str, token: str, *, since: int | str | None = None, how: Presentation = "query", timeout: float = 10
+) -> Socket:
+    """An open socket whose first frame, `socket.frames[0]`, was taken."""
+    socket = await Socket.connect(url, token=token, since=since, how=how)
+    await socket.joined(timeout)
+    return socket
+
+
+async def rejection(
+    url: str, token: str | None = None, *, how: Presentation = "query", since: int | str | None = None
+) -> tuple[str, int]:
+    """Be turned away after the accept: the code of the one error frame, and the close code."""
+    async with await Socket.connect(url, token=token, how=how, since=since) as socket:
+        code, _ = await socket.closed()
+        assert [frame["type"] for frame in socket.frames] == ["error"], socket.frames
+        return check_error(socket.frames[0]), code
+
+
+def check_error(frame: Frame) -> str:
+    """The code of an error frame that has what every error frame has."""
+    assert frame.keys() == {"type", "code", "message"}, frame
+    assert frame["type"] == "error"
+    assert frame["message"]
+    return str(frame["code"])

@@ -1,0 +1,62 @@
+"""An ordinary process of a stack (a management command, a cron job) that a test tells what to do.
+
+It stays up, because starting Django takes longer than some of the times that tests measure.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from textwrap import dedent
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.stack import Stack
+
+
+class Shell:
+    """`run(source, **variables)` executes there and returns what the source put into `result`.
+
+    `variables` replace or add to environment variables of the stack: `Shell(stack, SERVICES="http")`.
+    """
+
+    def __init__(self, stack: Stack, **variables: str) -> None:
+        with (stack.directory / "shell.log").open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.shell_server"],
+                cwd=REPOSITORY,
+                env=clean_environment({**stack.environment, **variables}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, source: str, **variables: Any) -> Any:
+        """Raises AssertionError with the traceback of whatever failed there."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(json.dumps({"source": dedent(source), "variables": variables}, default=str) + "\n")
+        self._child.stdin.flush()
+        return self._read()
+
+    def close(self) -> None:
+        self._child.communicate(timeout=10)
+
+    def _read(self) -> Any:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        assert line, f"the shell ended with {self._child.wait(5)}"
+        answer = json.loads(line)
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
