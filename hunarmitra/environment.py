@@ -268,6 +268,40 @@ class Environment:
         _integer(1, 64), 4, "Threads of one process that read the database for sockets."
     )
 
+    ws_max_connections: int = variable(
+        _integer(1, 1000000),
+        10000,
+        "Most sockets of one process; one more is closed 4013.",
+        section="WebSocket server (`python -m hunarmitra_ws`)",
+    )
+    ws_connects_per_second: float = variable(
+        _seconds(0.1, 100000), 500, "New sockets per second; those above it are told when to come back."
+    )
+    ws_connect_burst: int = variable(_integer(1, 1000000), 2000, "New sockets that may come at once.")
+    ws_concurrent_replays: int = variable(_integer(1, 10000), 64, "Sockets whose log is read at the same time.")
+    ws_drain_settle: float = variable(
+        _seconds(0, 300), 3, "Seconds between not being ready and moving sockets away: endpoints forget the pod."
+    )
+    ws_drain_window: float = variable(_seconds(0, 3600), 20, "Seconds over which a drain moves the sockets away.")
+    ws_grace: float = variable(
+        _seconds(0, 3600), 30, "Seconds after SIGTERM at which what is left is cut off; at least settle + window."
+    )
+    ws_close_timeout: float = variable(
+        _seconds(0.1, 300), 10, "Seconds that a client has to answer a close before the connection is aborted."
+    )
+    ws_shed_min_age: float = variable(_seconds(0, 86400), 60, "Seconds after which an open socket may be shed.")
+    ws_admin_host: str = variable(_text, "0.0.0.0", "Address of the port for probes and metrics.")  # noqa: S104
+    ws_admin_port: int = variable(_integer(0, 65535), 8081, "Port of /livez, /readyz and /metrics; 0 for none.")
+    ws_control_host: str = variable(
+        _text,
+        "0.0.0.0",  # noqa: S104
+        "Address of the port for drain, shed and counts; loopback without WS_CONTROL_TOKEN_FILE.",
+    )
+    ws_control_port: int = variable(_integer(0, 65535), 8082, "Port of /drain, /shed and /connections; 0 for none.")
+    ws_control_token_file: str = variable(
+        _text, "", "File with the bearer token of the control port; two lines during a rotation.", shown="none"
+    )
+
     hub_comparison_interval: float | None = variable(
         _seconds(0.1, 60),
         None,

@@ -49,27 +49,43 @@ class ServiceProcess(Process):
         return True
 
 
-def daphne(
-    directory: Path, environment: Mapping[str, str], *options: str, name: str = "daphne"
-) -> ServiceProcess:
+def daphne(directory: Path, environment: Mapping[str, str], *options: str, name: str = "daphne") -> ServiceProcess:
     """Stock daphne, as the API document starts it."""
     port = free_port()
     arguments = ["-m", "daphne", "-b", HOST, "-p", str(port), *options, APPLICATION]
     return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
 
 
-def uvicorn(
-    directory: Path, environment: Mapping[str, str], *options: str, name: str = "uvicorn"
-) -> ServiceProcess:
+class OwnServer(ServiceProcess):
+    """`python -m hunarmitra_ws`, ready when its probe says so; `admin_url` and `control_url` are its inner ports."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws") -> None:
+        port, admin, control = free_port(), free_port(), free_port()
+        self.admin_url = f"http://{HOST}:{admin}"
+        self.control_url = f"http://{HOST}:{control}"
+        super().__init__(
+            ["-m", "hunarmitra_ws", "-b", HOST, "-p", str(port), *options],
+            port=port,
+            name=name,
+            directory=directory,
+            environment={**environment, "WS_ADMIN_PORT": str(admin), "WS_CONTROL_PORT": str(control)},
+        )
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.admin_url}/readyz", timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def uvicorn(directory: Path, environment: Mapping[str, str], *options: str, name: str = "uvicorn") -> ServiceProcess:
     """Stock uvicorn, as the API document starts it."""
     port = free_port()
     arguments = ["-m", "uvicorn", APPLICATION, "--host", HOST, "--port", str(port), *options]
     return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
 
 
-def gunicorn(
-    directory: Path, environment: Mapping[str, str], *options: str, name: str = "http"
-) -> ServiceProcess:
+def gunicorn(directory: Path, environment: Mapping[str, str], *options: str, name: str = "http") -> ServiceProcess:
     """The http service with its own configuration file."""
     port = free_port()
     arguments = [
@@ -87,15 +103,11 @@ def gunicorn(
     )
 
 
-def ws_server(
-    directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws"
-) -> ServiceProcess:
+def ws_server(directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws") -> ServiceProcess:
     """A process of the ws service alone."""
     return daphne(directory, {**environment, "SERVICES": "ws"}, *options, name=name)
 
 
 def relay(directory: Path, environment: Mapping[str, str], name: str = "relay") -> Process:
     """`manage.py relay`, which has no port: running is ready."""
-    return Process(
-        [sys.executable, "manage.py", "relay"], log_path=directory / f"{name}.log", environment=environment
-    )
+    return Process([sys.executable, "manage.py", "relay"], log_path=directory / f"{name}.log", environment=environment)

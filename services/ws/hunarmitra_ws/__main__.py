@@ -1,0 +1,7 @@
+"""Starts the ws server; ``python -m hunarmitra_ws --help`` lists its flags."""
+
+from __future__ import annotations
+
+from hunarmitra_ws.server.cli import main
+
+main()

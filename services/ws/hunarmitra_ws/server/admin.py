@@ -1,0 +1,218 @@
+"""The internal ports: one for probes and metrics, one for control. Never the public port.
+
+Control (drain, shed, counts) needs a bearer token from a mounted file, compared in constant time; without a file
+that port listens on loopback only. Each call is logged.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet import reactor as twisted_reactor
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+if TYPE_CHECKING:
+    from hunarmitra_ws.server.server import Server
+
+logger = logging.getLogger(__name__)
+reactor: Any = twisted_reactor
+
+Answer = tuple[int, Any]
+"""HTTP status and body: bytes as they are, anything else as JSON."""
+
+Handler = Callable[[Request], Answer]
+
+MOST_BYTES: Final = 4096
+LONGEST_NAME: Final = 200
+LONGEST_LEASE: Final = 3600.0
+
+
+class _BadRequestError(Exception):
+    pass
+
+
+def start_admin_ports(server: Server) -> None:
+    """Listen on both ports; port 0 switches one off. A taken port stops the server with a sentence."""
+    options = server.options
+    host = options.control_host if options.control_token_file else "127.0.0.1"
+    for port, bind, make in (
+        (options.admin_port, options.admin_host, _probes),
+        (options.control_port, host, _control),
+    ):
+        if not port:
+            continue
+        try:
+            reactor.listenTCP(port, Site(make(server)), interface=bind)
+        except OSError as error:
+            logger.critical("cannot listen on %s:%d: %s", bind, port, error)
+            server.stop()
+
+
+class _Page(Resource):
+    """A resource from one function per method; ``GET`` answers ``HEAD`` too."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self, **methods: Handler) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._methods = methods
+
+    def render(self, request: Request) -> bytes:
+        method = request.method.decode("latin-1")
+        handler = self._methods.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            request.setHeader("Allow", ", ".join(sorted(self._methods)))
+            answer: Answer = 405, {"detail": f"{method} is not supported here.", "code": "method_not_allowed"}
+        else:
+            try:
+                answer = handler(request)
+            except _BadRequestError as error:
+                answer = 400, {"detail": str(error), "code": "invalid"}
+        status, body = answer
+        request.setResponseCode(status)
+        if isinstance(body, bytes):
+            request.setHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            return body
+        request.setHeader("Content-Type", "application/json")
+        return json.dumps(body).encode()
+
+
+def _tree(pages: dict[str, Resource]) -> Resource:
+    root = Resource()
+    for name, page in pages.items():
+        root.putChild(name.encode(), page)  # type: ignore[arg-type]
+    return root
+
+
+def _probes(server: Server) -> Resource:
+    def ready(_: Request) -> Answer:
+        draining = server.drain.requested
+        full = len(server.sockets) >= server.options.max_connections
+        body = {
+            "ready": server.started and not draining,
+            "started": server.started,
+            "drain": server.drain.state,
+            "connections": len(server.sockets),
+            "full": full,
+        }
+        return (200 if body["ready"] else 503), body
+
+    return _tree(
+        {
+            "livez": _Page(GET=lambda _: (200, {"live": True})),
+            "readyz": _Page(GET=ready),
+            "metrics": _Page(GET=lambda _: (200, server.metrics.render())),
+        }
+    )
+
+
+class _Control:
+    """The verbs of the control port; each answers a status and a body."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def connections(self, _: Request) -> Answer:
+        server = self._server
+        counts = server.counts()
+        return 200, {
+            "total": sum(counts.values()),
+            "kinds": dict(counts),
+            "sheddable": len(_sheddable(server)),
+            "capacity": server.options.max_connections,
+            "started": server.started,
+            "drain": _drain_status(server),
+        }
+
+    def start_drain(self, request: Request) -> Answer:
+        body = _json(request)
+        lease, ttl = body.get("id"), body.get("ttl_seconds")
+        if not isinstance(lease, str) or not 0 < len(lease) <= LONGEST_NAME:
+            raise _BadRequestError(f"id must be a string of 1 to {LONGEST_NAME} characters.")
+        if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= LONGEST_LEASE:
+            raise _BadRequestError(f"ttl_seconds must be a number above 0 and at most {LONGEST_LEASE:g}.")
+        self._server.drain.lease(lease, float(ttl))
+        return 202, _drain_status(self._server)
+
+    def end_drain(self, request: Request) -> Answer:
+        """``?id=`` ends one lease; without it, all of them end."""
+        values = request.args.get(b"id") if request.args else None
+        name = values[0].decode("utf-8", "replace") if values else None
+        if not self._server.drain.release(name):
+            return 404, {"detail": "There is no such drain lease.", "code": "not_found"}
+        return 200, _drain_status(self._server)
+
+    def shed(self, request: Request) -> Answer:
+        count = _json(request).get("connections")
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise _BadRequestError("connections must be a whole number, 0 or more.")
+        if self._server.drain.requested:
+            return 409, {"detail": "This process drains already.", "code": "draining"}
+        return 200, {"moved": self._server.drain.shed(count, _sheddable(self._server))}
+
+    def guarded(self, handler: Handler) -> Handler:
+        def call(request: Request) -> Answer:
+            if not _is_authorized(self._server, request):
+                request.setHeader("WWW-Authenticate", "Bearer")
+                return 401, {"detail": "A bearer token of this port is required.", "code": "unauthenticated"}
+            status, body = handler(request)
+            level = logging.DEBUG if request.method in {b"GET", b"HEAD"} else logging.INFO
+            logger.log(level, "control: %s %s %d", request.method.decode(), request.path.decode("latin-1"), status)
+            return status, body
+
+        return call
+
+
+def _control(server: Server) -> Resource:
+    control = _Control(server)
+    return _tree(
+        {
+            "connections": _Page(GET=control.guarded(control.connections)),
+            "drain": _Page(POST=control.guarded(control.start_drain), DELETE=control.guarded(control.end_drain)),
+            "shed": _Page(POST=control.guarded(control.shed)),
+        }
+    )
+
+
+def _drain_status(server: Server) -> dict[str, Any]:
+    drain = server.drain
+    return {"state": drain.state, "moved": drain.moved, "leases": dict(drain.leases)}
+
+
+def _sheddable(server: Server) -> list[Any]:
+    """Live sockets that have been there for a while: moving a fresh one again would be unkind."""
+    oldest = server.loop.time() - server.options.shed_min_age
+    return [socket for socket in server.sockets if socket.kind and socket.joined_at <= oldest and not socket.moved]
+
+
+def _is_authorized(server: Server, request: Request) -> bool:
+    if not server.options.control_token_file:
+        return True
+    try:
+        tokens = server.options.tokens()
+    except OSError as error:
+        logger.error("the control tokens cannot be read: %s", error.strerror)
+        return False
+    header = request.getHeader("authorization") or ""
+    given = header.removeprefix("Bearer ").encode()
+    # Every token is compared, so that the time does not tell which one was close.
+    matches = [hmac.compare_digest(given, token.encode()) for token in tokens]
+    return any(matches)
+
+
+def _json(request: Request) -> dict[str, Any]:
+    content = request.content.read(MOST_BYTES + 1) if request.content else b""
+    if len(content) > MOST_BYTES:
+        raise _BadRequestError("The body is too large.")
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _BadRequestError("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise _BadRequestError("The body must be a JSON object.")
+    return body

@@ -1,0 +1,144 @@
+"""Lanes that write framed bytes to the connection itself, past ASGI, and know when the client does not read."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.server.write_queue import WriteQueue
+
+
+class Wire(Protocol):
+    """A connection's end that takes bytes."""
+
+    def write(self, data: bytes) -> int:
+        """Bytes that the kernel did not take, now buffered: then ``drained`` of the lanes is called once they left."""
+        ...
+
+    def end(self, code: CloseCode) -> None:
+        """Send the close frame after what was written, and abort if the client does not answer in time."""
+        ...
+
+    def end_soon(self) -> None:
+        """The client does not read: abort if that does not change in time."""
+        ...
+
+    def count(self, what: str) -> None: ...
+
+
+class DirectLanes:
+    """``limit_bytes`` bounds the status lane together with what the kernel has not taken."""
+
+    __slots__ = (
+        "_buffered",
+        "_bytes",
+        "_close",
+        "_ended",
+        "_frames",
+        "_limit",
+        "_location",
+        "_queue",
+        "_queued",
+        "_wire",
+    )
+
+    def __init__(self, wire: Wire, queue: WriteQueue, limit_bytes: int) -> None:
+        self._wire: Wire | None = wire
+        self._queue = queue
+        self._limit = limit_bytes
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._buffered = 0
+        self._location: OutgoingFrame | None = None
+        self._close: CloseCode | None = None
+        self._ended = False
+        self._queued = False
+
+    @property
+    def closing(self) -> bool:
+        return self._ended or self._close is not None
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._bytes + self._buffered
+
+    def push(self, frame: OutgoingFrame) -> None:
+        if self.closing:
+            return
+        framed = frame.framed
+        self._bytes += len(framed)
+        if self._bytes + self._buffered > self._limit:
+            self._overflow()
+            return
+        self._frames.append(framed)
+        self._wake()
+
+    def set_location(self, frame: OutgoingFrame) -> None:
+        if self.closing:
+            return
+        if self._location is not None and self._wire is not None:
+            self._wire.count("conflated")
+        self._location = frame
+        self._wake()
+
+    def clear_location(self) -> None:
+        self._location = None
+
+    def close(self, code: CloseCode) -> None:
+        if self.closing:
+            return
+        self._location = None
+        self._close = code
+        if self._buffered and self._wire is not None:
+            self._wire.end_soon()
+        self._wake()
+
+    async def finish(self, code: CloseCode) -> None:
+        self.close(code)
+
+    def abandon(self) -> None:
+        self._ended = True
+        self._wire = None
+        self._frames.clear()
+        self._bytes = self._buffered = 0
+        self._location = None
+
+    def drained(self) -> None:
+        """The kernel has taken everything that was written."""
+        self._buffered = 0
+        if self._frames or self._location is not None or self._close is not None:
+            self._wake()
+
+    def flush(self) -> None:
+        """Called by the queue: one write of all that waits, status first."""
+        self._queued = False
+        wire = self._wire
+        if wire is None or self._ended or self._buffered:
+            return
+        if self._frames:
+            data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
+            self._frames.clear()
+            self._bytes = 0
+            self._buffered = wire.write(data)
+        if self._location is not None and not self._buffered and self._wire is not None:
+            location, self._location = self._location, None
+            self._buffered = wire.write(location.framed)
+        if self._close is not None and self._wire is not None:
+            self._ended = True
+            wire.end(self._close)
+
+    def _overflow(self) -> None:
+        self._frames.clear()
+        self._bytes = 0
+        self._location = None
+        self._close = CloseCode.TOO_SLOW
+        self._ended = True
+        if self._wire is not None:
+            self._wire.count("overflow")
+            self._wire.end(CloseCode.TOO_SLOW)
+
+    def _wake(self) -> None:
+        if not self._queued and not self._buffered:
+            self._queued = True
+            self._queue.add(self)

@@ -1,0 +1,166 @@
+"""Emptying this process without anybody noticing.
+
+SIGTERM drains for good; ``POST /drain`` drains under a lease that has to be renewed, so that a drain whose owner
+died ends by itself. Either way: not ready at once; wait until the endpoints have forgotten this pod; then turn
+newcomers away and move the connected ones off, each at a random moment of the window, so that the rest of the
+fleet sees a trickle and no herd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+logger = logging.getLogger(__name__)
+
+STEP: Final = 0.05
+"""Seconds between two rounds of moving connections away."""
+
+AFTER_MS: Final = (100, 1000)
+"""A moved client waits a random time from this range, in milliseconds, before it connects again."""
+
+
+class Movable(Protocol):
+    def move_away(self, after_ms: int) -> None:
+        """Tell the client to reconnect, and close 4012."""
+        ...
+
+
+class State(StrEnum):
+    SERVING = "serving"
+    SETTLING = "settling"
+    DRAINING = "draining"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class DrainTimes:
+    """Seconds: ``settle`` until endpoints have forgotten the pod, ``window`` over which connections are moved."""
+
+    settle: float
+    window: float
+
+
+class Drain:
+    """``connections`` gives those that are open; a lease's time is the loop's."""
+
+    def __init__(
+        self, times: DrainTimes, connections: Callable[[], Collection[Movable]], *, rng: random.Random | None = None
+    ) -> None:
+        self._times = times
+        self._connections = connections
+        self._random = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._leases: dict[str, float] = {}
+        self._terminating = False
+        self._task: asyncio.Task[None] | None = None
+        self._expiry: asyncio.Task[None] | None = None
+        self._empty = asyncio.Event()
+        self.state = State.SERVING
+        self.moved = 0
+
+    @property
+    def requested(self) -> bool:
+        """Whether this process is to be left alone by newcomers: it is not ready."""
+        return self._terminating or bool(self._leases)
+
+    @property
+    def refuses(self) -> bool:
+        return self.state in {State.DRAINING, State.EMPTY}
+
+    @property
+    def leases(self) -> Mapping[str, float]:
+        """For each lease the seconds that it still runs."""
+        now = asyncio.get_running_loop().time()
+        return {name: max(0.0, until - now) for name, until in self._leases.items()}
+
+    def lease(self, name: str, ttl_seconds: float) -> None:
+        """Drain for ``ttl_seconds``, or for that long from now on if the lease exists."""
+        self._leases[name] = asyncio.get_running_loop().time() + ttl_seconds
+        self._begin()
+        if self._expiry is None:
+            self._expiry = asyncio.create_task(self._watch_leases())
+
+    def release(self, name: str | None = None) -> bool:
+        """End one lease, or all. False when there was none. The process serves again when none is left."""
+        had = bool(self._leases) if name is None else name in self._leases
+        if name is None:
+            self._leases.clear()
+        else:
+            self._leases.pop(name, None)
+        self._end_unless_requested()
+        return had
+
+    async def terminate(self, grace: float) -> None:
+        """Drain for good; returns when settled and no connection is left, or after ``grace`` seconds."""
+        self._terminating = True
+        self._begin()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), grace)
+
+    def after_ms(self) -> int:
+        return self._random.randint(*AFTER_MS)
+
+    def shed(self, count: int, candidates: Collection[Movable]) -> int:
+        """Move ``count`` of the candidates away now, chosen at random. Returns how many that were."""
+        chosen = self._random.sample(list(candidates), min(count, len(candidates)))
+        for connection in chosen:
+            connection.move_away(self.after_ms())
+        return len(chosen)
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self.state = State.SETTLING
+            logger.info("draining %d connections", len(self._connections()))
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._times.settle)
+        self.state = State.DRAINING
+        start = loop.time()
+        schedule = sorted(
+            ((start + self._random.uniform(0, self._times.window), connection) for connection in self._connections()),
+            key=lambda item: item[0],
+            reverse=True,
+        )
+        while schedule:
+            while schedule and schedule[-1][0] <= loop.time():
+                schedule.pop()[1].move_away(self.after_ms())
+                self.moved += 1
+            await asyncio.sleep(STEP)
+        # Those that were joining when the schedule was made.
+        while True:
+            left = self._connections()
+            self.state = State.DRAINING if left else State.EMPTY
+            if not left:
+                self._empty.set()
+            for connection in left:
+                connection.move_away(self.after_ms())
+            await asyncio.sleep(max(STEP, self._times.window / 20))
+
+    async def _watch_leases(self) -> None:
+        while self._leases:
+            now = asyncio.get_running_loop().time()
+            for name in [name for name, until in self._leases.items() if until <= now]:
+                logger.warning("the drain lease %s was not renewed", name)
+                del self._leases[name]
+            if not self._leases:
+                break
+            await asyncio.sleep(min(1.0, max(0.0, min(self._leases.values()) - now)))
+        self._expiry = None
+        self._end_unless_requested()
+
+    def _end_unless_requested(self) -> None:
+        if self.requested or self._task is None:
+            return
+        self._task.cancel()
+        self._task = None
+        self._empty.clear()
+        self.state = State.SERVING
+        logger.info("the drain ended; serving again")

@@ -1,0 +1,63 @@
+"""Options of our server: environment variables of :mod:`hunarmitra.environment`, each also a flag."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+SPARE_FILES = 256
+"""Open files beyond the connections: database, Redis, logs, and HTTP requests on their way."""
+
+
+class ServerOptionsError(Exception):
+    """The server cannot run with these options; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Times in seconds. Named as the variables ``WS_…`` in lower case, without the prefix."""
+
+    max_connections: int
+    connects_per_second: float
+    connect_burst: int
+    concurrent_replays: int
+    drain_settle: float
+    drain_window: float
+    grace: float
+    close_timeout: float
+    shed_min_age: float
+    admin_host: str
+    admin_port: int
+    control_host: str
+    control_port: int
+    control_token_file: str
+
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens that the control port takes, read anew each time: a line each, two during a rotation."""
+        if not self.control_token_file:
+            return ()
+        lines = Path(self.control_token_file).read_text().split()
+        return tuple(lines[:2])
+
+    def check(self) -> None:
+        """Raises :class:`ServerOptionsError`. Raises the soft limit of open files when the hard one allows it."""
+        if self.grace < self.drain_settle + self.drain_window:
+            raise ServerOptionsError(
+                f"WS_GRACE ({self.grace:g} s) must be at least WS_DRAIN_SETTLE + WS_DRAIN_WINDOW "
+                f"({self.drain_settle + self.drain_window:g} s), or a drain cuts clients off."
+            )
+        if self.control_token_file and not Path(self.control_token_file).is_file():
+            raise ServerOptionsError(f"WS_CONTROL_TOKEN_FILE names {self.control_token_file}, which is no file.")
+        needed = self.max_connections + SPARE_FILES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < needed <= hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        elif hard < needed:
+            raise ServerOptionsError(
+                f"WS_MAX_CONNECTIONS is {self.max_connections}, which needs {needed} open files, but the limit is "
+                f"{hard}: raise it (ulimit -n) or lower WS_MAX_CONNECTIONS."
+            )
+
+
+OPTION_NAMES = tuple(item.name for item in fields(ServerOptions))

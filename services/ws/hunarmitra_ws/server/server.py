@@ -1,0 +1,198 @@
+"""daphne's server with our protocol, drain, admission and admin port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from daphne.server import Server as DaphneServer
+from daphne.server import twisted_loop
+from daphne.ws_protocol import WebSocketProtocol
+from django.db import Error as DatabaseError
+
+from hunarmitra_ws.hosting import EXTENSION, Refusal
+from hunarmitra_ws.hub.hub import running_hub
+from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
+from hunarmitra_ws.server.admin import start_admin_ports
+from hunarmitra_ws.server.admission import Admission
+from hunarmitra_ws.server.direct_lanes import DirectLanes
+from hunarmitra_ws.server.drain import Drain, DrainTimes
+from hunarmitra_ws.server.metrics import KINDS, ServerMetrics
+from hunarmitra_ws.server.options import ServerOptions
+from hunarmitra_ws.server.pings import Pings
+from hunarmitra_ws.server.protocol import ServerProtocol
+from hunarmitra_ws.server.write_queue import WriteQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Server(DaphneServer):
+    """``options`` are ours; everything else is daphne's."""
+
+    def __init__(self, *args: Any, options: ServerOptions, **kwargs: Any) -> None:
+        kwargs["signal_handlers"] = False
+        super().__init__(*args, **kwargs)
+        self.options = options
+        self.loop: asyncio.AbstractEventLoop = twisted_loop
+        self.sockets: dict[ServerProtocol, None] = {}
+        self.started = False
+        self._stopping: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.write_queue = WriteQueue(self.loop)
+        self.drain = Drain(
+            DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.sockets)
+        )
+        self.metrics = ServerMetrics(self.counts, lambda: self.drain.requested)
+
+    def run(self) -> None:
+        self.pings = Pings(self.loop.time, interval=self.ping_interval, timeout=self.ping_timeout)
+        self.admission = Admission(
+            self.drain,
+            lambda: len(self.sockets),
+            self.loop.time,
+            cap=self.options.max_connections,
+            per_second=self.options.connects_per_second,
+            burst=self.options.connect_burst,
+            concurrent_replays=self.options.concurrent_replays,
+        )
+        self.loop.call_soon(self._start)
+        super().run()
+
+    def _start(self) -> None:
+        self.ws_factory.protocol = ServerProtocol
+        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=self.options.close_timeout)
+        self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
+        self.loop.add_signal_handler(signal.SIGINT, self.stop)
+        self._spawn(self.pings.run())
+        self._spawn(self._check_start())
+        start_admin_ports(self)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _check_start(self) -> None:
+        """Ready once the database has answered; what happens to it later is no reason to turn clients away."""
+        while not self.started:
+            hub = await running_hub()
+            try:
+                await asyncio.wait_for(hub.revoking.ready.wait(), 5)
+                self.started = True
+                logger.info("ready")
+            except (TimeoutError, DatabaseError):
+                logger.warning("not ready: the database has not answered yet")
+
+    # Connections
+
+    def counts(self) -> Mapping[str, int]:
+        """Open connections by kind; ``joining`` are those that have not received their first frame."""
+        counts = dict.fromkeys(KINDS, 0)
+        for socket in self.sockets:
+            counts[socket.kind or "joining"] += 1
+        return counts
+
+    def protocol_connected(self, protocol: Any) -> None:
+        super().protocol_connected(protocol)
+        if isinstance(protocol, ServerProtocol):
+            self.sockets[protocol] = None
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)
+        self.sockets.pop(protocol, None)
+        self._forget_if_over(protocol)
+        if protocol in self.connections:
+            self.loop.call_later(self.application_close_timeout, self._cancel_lingering, protocol)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, ServerProtocol):
+            scope["extensions"] = {EXTENSION: _ProtocolHost(self, protocol)}
+        queue = super().create_application(protocol, scope)
+        details = self.connections.get(protocol)
+        if details is not None:
+            details["application_instance"].add_done_callback(lambda _: self._application_ended(protocol))
+        return queue
+
+    def _application_ended(self, protocol: Any) -> None:
+        details = self.connections.get(protocol)
+        if details is None:
+            return
+        application = details["application_instance"]
+        if not application.cancelled() and (error := application.exception()) is not None:
+            logger.error("an application failed", exc_info=error)
+            if "disconnected" not in details:
+                protocol.handle_exception(error)
+        self._forget_if_over(protocol)
+
+    def _forget_if_over(self, protocol: Any) -> None:
+        details = self.connections.get(protocol)
+        if details is not None and "disconnected" in details:
+            application = details.get("application_instance")
+            if application is None or application.done():
+                del self.connections[protocol]
+
+    def _cancel_lingering(self, protocol: Any) -> None:
+        details = self.connections.get(protocol)
+        if details is not None and "disconnected" in details:
+            logger.warning("an application did not end after its client had gone, and was cancelled")
+            details["application_instance"].cancel()
+
+    def application_checker(self) -> None:
+        """daphne walks all connections every second for what ``_application_ended`` is told."""
+
+    def timeout_checker(self) -> None:
+        """daphne walks all connections every two seconds; only plain HTTP requests need it."""
+        for protocol in [key for key in self.connections if not isinstance(key, WebSocketProtocol)]:
+            protocol.check_timeouts()
+        self.loop.call_later(2, self.timeout_checker)
+
+    # Ending
+
+    def terminate(self) -> None:
+        """SIGTERM: drain, then stop. A second one stops at once."""
+        if self._stopping is not None:
+            self.stop()
+            return
+        self._stopping = self.loop.create_task(self._drain_and_stop())
+
+    async def _drain_and_stop(self) -> None:
+        await self.drain.terminate(self.options.grace)
+        if self.sockets:
+            logger.warning("%d connections are cut off: the grace period is over", len(self.sockets))
+        self.stop()
+
+    def kill_all_applications(self) -> Any:
+        """daphne's fails with KeyError when an application has ended before its connection."""
+        for details in self.connections.values():
+            if "application_instance" not in details:
+                details["application_instance"] = self.loop.create_future()
+                details["application_instance"].cancel()
+        return super().kill_all_applications()
+
+
+class _ProtocolHost:
+    """What the server adds to one connection; see :mod:`hunarmitra_ws.hosting`."""
+
+    __slots__ = ("_protocol", "_server")
+
+    def __init__(self, server: Server, protocol: ServerProtocol) -> None:
+        self._server = server
+        self._protocol = protocol
+
+    def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes:
+        self._protocol.lanes = DirectLanes(self._protocol, self._server.write_queue, limit_bytes)
+        return self._protocol.lanes
+
+    def refusal(self) -> Refusal | None:
+        return self._server.admission.refusal()
+
+    def replaying(self) -> AbstractAsyncContextManager[None]:
+        return self._server.admission.replaying()
+
+    def joined(self, kind: str) -> None:
+        self._protocol.kind = kind
+        self._protocol.joined_at = self._server.loop.time()
