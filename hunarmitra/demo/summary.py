@@ -7,8 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from hunarmitra.demo.credentials import FILE_NAME, credentials_path, read_passwords
 from hunarmitra.demo.data import DemoData
-from hunarmitra.environment import Environment
+from hunarmitra.environment import BASE_DIR, Environment
 
 
 def summary(data: DemoData, base_url: str) -> str:
@@ -42,4 +43,6 @@ def _drive(environment: Environment, data: DemoData, base_url: str) -> str:
     words += [str(interpreter), "manage.py", "drive", str(data.booking.pk)]
     if base_url != f"http://127.0.0.1:{Environment.port}":
         words += ["--base-url", base_url]
+    if credentials_path() != BASE_DIR / "var" / FILE_NAME or data.worker.password not in read_passwords().values():
+        words += ["--password", data.worker.password]
     return " ".join(words)

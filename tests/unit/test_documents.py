@@ -59,7 +59,7 @@ def test_make_targets_and_management_commands_exist(path: Path) -> None:
 
 
 def test_every_setting_that_is_named_exists_with_the_default_that_is_told() -> None:
-    known = {item.name.upper(): item.default for item in fields(Environment)}
+    known: dict[str, Any] = {item.name.upper(): item.default for item in fields(Environment)}
     limits = re.findall(r"^\| (.+?) \| (.+?) \| (`[A-Z_`, ]+`) \|$", REFERENCE, re.MULTILINE)
     assert len(limits) >= 10
     for _, told, names in limits:
