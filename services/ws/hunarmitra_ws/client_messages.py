@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 
 class ClientMessageError(Exception):
@@ -39,7 +39,7 @@ def parse_client_message(text: str | None) -> ClientMessage:
     if text is None:
         raise ClientMessageError("invalid_message", "Send text frames; binary ones are not understood.")
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ClientMessageError("invalid_json", "The message is not JSON.") from None
     if not isinstance(body, dict):
@@ -54,6 +54,11 @@ def parse_client_message(text: str | None) -> ClientMessage:
     if kind == "mark_read":
         return MarkRead(_string(body, "id"))
     raise ClientMessageError("unknown_type", "This type of message is not known.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """NaN and Infinity: Python reads them, JSON does not have them."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _string(body: Mapping[str, Any], name: str) -> str:

@@ -75,15 +75,17 @@ def origin_is_allowed(scope: Mapping[str, Any], allowed: Iterable[str], proxies:
     origin = origin.lower()
     if origin in allowed:
         return True
-    parts = urlsplit(origin)
     host = _header(scope, b"host")
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or host is None:
+    if host is None:
         return False
     scheme = scope.get("scheme", "ws")
     peer = (scope.get("client") or ("", 0))[0]
     if is_trusted(peer, proxies):
         scheme = _header(scope, b"x-forwarded-proto") or scheme
     try:
+        parts = urlsplit(origin)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            return False
         own = urlsplit(f"//{host.lower()}")
         own_port = own.port or _DEFAULT_PORTS.get(scheme, 80)
         return (parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]) == (own.hostname, own_port)
