@@ -16,9 +16,9 @@ StackOf = Callable[[str], Stack]
 
 
 @pytest.fixture(scope="session")
-def stack_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackOf]:
+def stack_of(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackOf]:
     """The live stack of a name; each is started once in the session."""
-    with live_stacks(tmp_path_factory.mktemp("live"), lambda: request.getfixturevalue("postgres_server")) as stacks:
+    with live_stacks(tmp_path_factory.mktemp("live"), postgres_server) as stacks:
         yield stacks
 
 
