@@ -1,0 +1,117 @@
+"""The three that are compared, on the same world."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hunarmitra_operator import hpa
+from hunarmitra_operator.decide import decide
+from hunarmitra_operator.hpa import Bounds, HorizontalPodAutoscaler, MetricPod
+from hunarmitra_operator.model import DOWN_RULES, UP_RULES, Decision, Fleet, History, Pod, Sample, Spec
+from hunarmitra_operator.simulate.world import World
+
+EPOCH = 1_800_000_000.0
+HPA_PERIOD = 15.0
+
+
+class Autoscaler(Protocol):
+    """Something that looks at the world after each step and may change it."""
+
+    name: str
+
+    def act(self, world: World) -> None:
+        """Look, and act."""
+
+
+class Ours:
+    """The operator's decision, carried out at once; every fifth second, as the operator does."""
+
+    name = "WebSocketScaler"
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.history = History()
+        self.samples: dict[str, Sample] = {}
+        self.decisions: list[Decision] = []
+
+    def act(self, world: World) -> None:
+        """One turn of the operator."""
+        now = EPOCH + world.now
+        living = {pod.uid for pod in world.pods}
+        self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living}
+        for pod in world.pods:
+            if pod.readable and pod.started(world.now):
+                self.samples[pod.uid] = Sample(pod.load, now)
+        fleet = Fleet(
+            world.replicas,
+            tuple(
+                Pod(
+                    pod.uid,
+                    pod.uid,
+                    ready=pod.ready(world.now),
+                    pending=pod.pending(world.now),
+                    terminating=pod.terminated is not None,
+                )
+                for pod in world.pods
+            ),
+            "two revisions have pods" if world.rolling() else "",
+        )
+        decision = decide(self.spec, fleet, self.samples, self.history, now)
+        self.history = decision.history
+        if not self.decisions or decision.reason is not self.decisions[-1].reason:
+            self.decisions.append(decision)
+        world.drain({victim.uid for victim in (decision.drain.victims if decision.drain else ())})
+        for shed in decision.shed:
+            world.shed(shed.uid, shed.connections)
+        if decision.scale_to is not None:
+            world.scale(decision.scale_to)
+
+
+class _Hpa:
+    """HorizontalPodAutoscaler with its defaults, every 15 s. Its metrics are as fresh as ours: better than in
+    life."""
+
+    name = "HPA"
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.controller = HorizontalPodAutoscaler(
+            Bounds(spec.min_replicas, spec.max_replicas), UP_RULES, DOWN_RULES
+        )
+
+    def act(self, world: World) -> None:
+        """One sync, when it is due."""
+        if world.now % HPA_PERIOD == 0:
+            world.scale(self.controller.sync(world.replicas, self.recommend(world), EPOCH + world.now))
+
+    def recommend(self, world: World) -> int | None:
+        """What the metrics ask for."""
+        raise NotImplementedError
+
+
+class Hpa(_Hpa):
+    """HPA on the connections of each pod (a `Pods` metric)."""
+
+    def recommend(self, world: World) -> int | None:
+        """HPA's own formula; a pod without a reading has a missing metric."""
+        pods = [
+            MetricPod(
+                pod.load if pod.readable and pod.started(world.now) else None,
+                pending=pod.pending(world.now),
+                terminating=pod.terminated is not None,
+            )
+            for pod in world.pods
+        ]
+        return hpa.recommend(world.replicas, self.spec.target_per_pod, pods)
+
+
+class Keda(_Hpa):
+    """KEDA's Prometheus scaler: the sum of what could be scraped, 0 when there is nothing, as an average per
+    replica."""
+
+    name = "KEDA"
+
+    def recommend(self, world: World) -> int | None:
+        """HPA's formula for an external metric."""
+        total = sum(pod.load for pod in world.pods if pod.readable and pod.started(world.now))
+        return hpa.average_value(world.replicas, self.spec.target_per_pod, total)

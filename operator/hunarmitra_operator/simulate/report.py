@@ -1,0 +1,98 @@
+"""The comparison in words and figures: a table for one trace, and the page `docs/scaling.md` holds between
+its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hunarmitra_operator.simulate.picture import draw
+from hunarmitra_operator.simulate.run import SPEC, Result, compare
+from hunarmitra_operator.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS, Trace
+
+BEGIN = "<!-- begin: written by `python -m hunarmitra_operator simulate --report` -->"
+END = "<!-- end -->"
+HEADER = (
+    "trace",
+    "autoscaler",
+    "overload-seconds",
+    "pod-hours",
+    "cut off without notice",
+    "moved",
+    "twice by one decision",
+)
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table under `HEADER`."""
+    aligned = "|".join(["---", "---", *["--:"] * (len(HEADER) - 2)])
+    lines = [f"| {' | '.join(HEADER)} |", f"|{aligned}|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def row(name: str, results: Sequence[Result]) -> list[str]:
+    """One line: the results of one autoscaler, summed."""
+    tallies = [result.tally for result in results]
+    return [
+        name,
+        results[0].autoscaler,
+        f"{sum(tally.overload_seconds for tally in tallies):,.0f}",
+        f"{sum(result.pod_hours for result in results):,.1f}",
+        f"{sum(tally.cut for tally in tallies):,}",
+        f"{sum(tally.moved for tally in tallies):,}",
+        f"{sum(tally.moved_twice for tally in tallies):,}",
+    ]
+
+
+def one(trace: Trace, seed: int) -> tuple[str, str]:
+    """The table and the picture for one trace."""
+    results = compare(trace, seed)
+    picture = draw(results, SPEC.cap_per_pod, SPEC.target_per_pod)
+    return table(row(trace.name, [result]) for result in results), picture
+
+
+def _all(seeds: Iterable[int]) -> tuple[str, list[Result]]:
+    """The table over every generated trace, each summed over the seeds, with a total; and all results."""
+    everything: list[Result] = []
+    rows = []
+    for build in GENERATORS.values():
+        groups = list(zip(*(compare(build(seed), seed) for seed in seeds), strict=True))
+        rows += [row(group[0].trace.name, group) for group in groups]
+        everything += [result for group in groups for result in group]
+    for name in dict.fromkeys(result.autoscaler for result in everything):
+        rows.append(row("**all**", [result for result in everything if result.autoscaler == name]))
+    return table(rows), everything
+
+
+def _ratio(results: Sequence[Result]) -> str:
+    def hours(name: str) -> float:
+        return sum(result.pod_hours for result in results if result.autoscaler == name)
+
+    return f"Pod-hours in all: {hours('WebSocketScaler') / hours('HPA'):.3f} × HPA's."
+
+
+def write(page: Path) -> None:
+    """Replace what is between the marks of `page`, and draw the pictures beside it, in `scaling/`."""
+    text = page.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    tuning, tuned = _all(TUNING_SEEDS)
+    held, unseen = _all(HELD_OUT_SEEDS)
+    parts = [
+        f"Seeds {', '.join(map(str, TUNING_SEEDS))}, which were looked at while the operator was written:",
+        tuning,
+        _ratio(tuned),
+        f"Seeds {', '.join(map(str, HELD_OUT_SEEDS))}, fixed beforehand and looked at only at the end:",
+        held,
+        _ratio(unseen),
+    ]
+    folder = page.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    seed = TUNING_SEEDS[0]
+    for name, build in GENERATORS.items():
+        trace = build(seed)
+        picture = draw(compare(trace, seed), SPEC.cap_per_pod, SPEC.target_per_pod)
+        (folder / f"{name}.svg").write_text(picture)
+        parts += [f"### {trace.name.capitalize()}", (build.__doc__ or "").strip()]
+        parts += [f"![{trace.name}: connections, pods and the fullest pod]({folder.name}/{name}.svg)"]
+    page.write_text(head + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + tail)

@@ -1,0 +1,189 @@
+"""Traces: how many clients want to be connected at each moment, and what happens to the fleet meanwhile.
+
+A trace is a CSV file with the columns `seconds`, `connections` and `event`. Between two rows connections
+change evenly. Events, several separated by `;`:
+
+- `deploy`: a rolling update of all pods begins;
+- `unreadable=0.5`: from now on half of the pods (chosen at random, new ones too) do not answer when asked for
+  their load; `unreadable=0` ends it;
+- `churn=0.002`: from now on that part of the clients reconnects each second by itself (0.0005 at the start).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+TUNING_SEEDS = (1, 2, 3)
+"""Seeds that were looked at while the operator was written."""
+
+HELD_OUT_SEEDS = (101, 102, 103)
+"""Seeds that were fixed beforehand and looked at only at the end."""
+
+
+class TraceError(ValueError):
+    """A trace file that cannot be read, with the line that is to blame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens at a moment; `value` is meaningless for a deploy."""
+
+    at: float
+    kind: str
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Connections wanted over time, and events, both in order of time."""
+
+    name: str
+    times: tuple[float, ...]
+    connections: tuple[float, ...]
+    events: tuple[Event, ...] = ()
+
+    @property
+    def end(self) -> float:
+        """The trace's length in seconds."""
+        return self.times[-1]
+
+    def at(self, now: float) -> int:
+        """Connections wanted at `now`."""
+        index = bisect_right(self.times, now)
+        if index == 0:
+            return round(self.connections[0])
+        if index == len(self.times):
+            return round(self.connections[-1])
+        before, after = self.times[index - 1], self.times[index]
+        share = (now - before) / (after - before)
+        low, high = self.connections[index - 1], self.connections[index]
+        return round(low + share * (high - low))
+
+
+def _event(at: float, text: str) -> Event:
+    kind, _, value = text.strip().partition("=")
+    if kind not in {"deploy", "unreadable", "churn"}:
+        raise ValueError(f"unknown event {kind!r}")
+    return Event(at, kind, float(value or 0))
+
+
+def read(path: Path) -> Trace:
+    """The trace in a CSV file. Raises `TraceError` naming the line."""
+    times: list[float] = []
+    connections: list[float] = []
+    events: list[Event] = []
+    with path.open(newline="") as file:
+        for row in (reader := csv.DictReader(file)):
+            try:
+                at, wanted = float(row["seconds"]), float(row["connections"])
+                if wanted < 0 or not math.isfinite(wanted) or (times and at <= times[-1]):
+                    raise ValueError("seconds must rise, and connections be 0 or more")
+                events += [_event(at, text) for text in (row.get("event") or "").split(";") if text.strip()]
+            except (KeyError, TypeError, ValueError) as error:
+                raise TraceError(f"{path}, line {reader.line_num}: {error}") from error
+            times.append(at)
+            connections.append(wanted)
+    if len(times) < 2:
+        raise TraceError(f"{path}: needs the columns seconds and connections, and at least two rows")
+    shift = times[0]
+    moved = tuple(Event(event.at - shift, event.kind, event.value) for event in events)
+    return Trace(path.stem, tuple(at - shift for at in times), tuple(connections), moved)
+
+
+def write(trace: Trace, path: Path) -> None:
+    """The trace as a CSV file that `read` reads."""
+    moments = sorted({*trace.times, *(event.at for event in trace.events)})
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["seconds", "connections", "event"])
+        for at in moments:
+            here = [
+                event.kind if event.kind == "deploy" else f"{event.kind}={event.value:g}"
+                for event in trace.events
+                if event.at == at
+            ]
+            writer.writerow([f"{at:g}", trace.at(at), ";".join(here)])
+
+
+def _curve(
+    name: str,
+    seed: int,
+    points: Iterable[tuple[float, float]],
+    *events: Event,
+    noise: float = 0.01,
+    every: float = 60.0,
+) -> Trace:
+    """Straight lines between the points, with noise: each value is off by up to about `noise` of itself."""
+    rng = random.Random(f"{name}/{seed}")
+    corners = list(points)
+    bare = Trace(name, tuple(at for at, _ in corners), tuple(value for _, value in corners))
+    times = sorted({at for at, _ in corners} | {every * i for i in range(int(bare.end / every) + 1)})
+    values = [max(0.0, bare.at(at) * (1 + rng.gauss(0, noise))) for at in times]
+    return Trace(name, tuple(times), tuple(values), events)
+
+
+def daily_curve(seed: int) -> Trace:
+    """A day: quiet at four in the morning, a peak at noon, a higher one at seven in the evening."""
+    hours = [(hour, 5500 - 3500 * math.cos(2 * math.pi * (hour - 4) / 24)) for hour in range(25)]
+    peaks = [(3600.0 * h, level + 2500 * math.exp(-((h - 19) ** 2) / 4)) for h, level in hours]
+    return _curve("daily curve", seed, peaks, noise=0.015, every=300)
+
+
+def flash_crowd(seed: int) -> Trace:
+    """From 2,000 to 12,000 within two minutes, an hour of that, and back within ten."""
+    points = [(0.0, 2000.0), (1200, 2000), (1320, 12000), (4800, 12000), (5400, 2000), (9000, 2000)]
+    return _curve("flash crowd", seed, points)
+
+
+def mass_disconnect(seed: int) -> Trace:
+    """A mobile network fails: 80 % are gone within half a minute, and back within a minute, seven minutes
+    later."""
+    points = [(0.0, 8000.0), (1800, 8000), (1830, 1600), (2250, 1600), (2310, 8000), (5400, 8000)]
+    return _curve("mass disconnect", seed, points)
+
+
+def deploy(seed: int) -> Trace:
+    """A rolling update at a steady load, and another one while load rises by half."""
+    points = [(0.0, 6000.0), (3600, 6000), (4200, 9000), (7200, 9000)]
+    return _curve("deploy", seed, points, Event(1200, "deploy"), Event(3660, "deploy"))
+
+
+def half_unreadable(seed: int) -> Trace:
+    """Half of the pods cannot be read for half an hour: first at a steady load, then while it rises by
+    half."""
+    points = [(0.0, 6000.0), (2400, 6000), (2700, 9000), (5400, 9000)]
+    broken = (Event(1200, "unreadable", 0.5), Event(3000, "unreadable", 0.0))
+    return _curve("half unreadable", seed, points, *broken)
+
+
+def redis_outage(seed: int) -> Trace:
+    """Redis is away for ten minutes: clients that hear nothing give up and retry, 40 % stay away until it is
+    back."""
+    points = [(0.0, 8000.0), (1800, 8000), (2100, 4800), (2400, 4800), (2460, 8000), (5400, 8000)]
+    churn = (Event(1800, "churn", 0.004), Event(2460, "churn", 0.0005))
+    return _curve("redis outage", seed, points, *churn)
+
+
+def slow_leak(seed: int) -> Trace:
+    """Clients that never leave: 1 % more every two minutes for four hours, then the leak is fixed and half
+    are gone."""
+    points = [(120.0 * i, 3000 * 1.01**i) for i in range(121)]
+    points += [(120.0 * 121, 5000), (120.0 * 150, 5000)]
+    return _curve("slow leak", seed, points)
+
+
+GENERATORS: dict[str, Callable[[int], Trace]] = {
+    "daily-curve": daily_curve,
+    "flash-crowd": flash_crowd,
+    "mass-disconnect": mass_disconnect,
+    "deploy": deploy,
+    "half-unreadable": half_unreadable,
+    "redis-outage": redis_outage,
+    "slow-leak": slow_leak,
+}

@@ -1,0 +1,118 @@
+"""The simulation: what the operator promises against HPA and KEDA, and the command around it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from hunarmitra_operator.__main__ import main
+from hunarmitra_operator.hpa import ceil_div
+from hunarmitra_operator.model import Reason
+from hunarmitra_operator.simulate import report, traces
+from hunarmitra_operator.simulate.run import SPEC, Result, compare
+from hunarmitra_operator.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
+
+SEEDS = (*TUNING_SEEDS, *HELD_OUT_SEEDS)
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
+
+
+@cache
+def results(name: str, seed: int) -> tuple[Result, Result, Result]:
+    """Ours, HPA's and KEDA's; computed once for all tests."""
+    ours, hpa, keda = compare(GENERATORS[name](seed), seed)
+    return ours, hpa, keda
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_never_more_overload_than_hpa_and_nobody_cut_off(name: str, seed: int) -> None:
+    ours, hpa, keda = results(name, seed)
+    assert ours.tally.overload_seconds <= hpa.tally.overload_seconds
+    assert ours.tally.overload_seconds <= keda.tally.overload_seconds
+    assert ours.tally.cut == 0
+    assert ours.tally.moved_twice == 0
+
+
+@pytest.mark.parametrize("seeds", [TUNING_SEEDS, HELD_OUT_SEEDS], ids=["tuning", "held out"])
+def test_hardly_more_pod_hours_than_hpa(seeds: tuple[int, ...]) -> None:
+    ours, hpa = (
+        sum(results(name, seed)[i].pod_hours for name in GENERATORS for seed in seeds) for i in (0, 1)
+    )
+    assert ours <= 1.1 * hpa
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_it_follows_the_load_in_the_end(name: str) -> None:
+    ours = results(name, TUNING_SEEDS[0])[0]
+    load, tolerated = ours.series.connections[-1], 1.1 * SPEC.target_per_pod
+    assert load / tolerated <= ours.series.pods[-1] <= max(2, ceil_div(load, SPEC.target_per_pod)) + 2
+    assert ours.series.fullest[-1] <= SPEC.cap_per_pod
+
+
+def test_half_unreadable_never_scales_down_meanwhile() -> None:
+    for seed in SEEDS:
+        ours = results("half-unreadable", seed)[0]
+        series = ours.series
+        during = [p for at, p in zip(series.time, series.pods, strict=True) if 1260 <= at < 3000]
+        assert during == sorted(during)
+        assert any(decision.reason is Reason.STALE for decision in ours.decisions)
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    again = compare(GENERATORS["deploy"](7), 7)
+    assert [r.tally for r in again] == [r.tally for r in compare(GENERATORS["deploy"](7), 7)]
+
+
+def test_a_trace_survives_being_written_and_read(tmp_path: Path) -> None:
+    for name, build in GENERATORS.items():
+        trace, path = build(1), tmp_path / f"{name}.csv"
+        traces.write(trace, path)
+        back = traces.read(path)
+        assert back.events == trace.events
+        assert all(abs(back.at(at) - trace.at(at)) <= 1 for at in trace.times)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "at least two rows"),
+        ("seconds,connections\n0,1\n", "at least two rows"),
+        ("seconds,connections\n0,1\n0,2\n", "line 3: seconds must rise"),
+        ("seconds,connections\n0,1\n9,-2\n", "line 3"),
+        ("seconds,connections\n0,1\nsoon,2\n", "line 3"),
+        ("seconds,connections,event\n0,1,\n9,1,party\n", "unknown event 'party'"),
+    ],
+)
+def test_a_bad_trace_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, complaint: str
+) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    assert main(["simulate", "--trace", str(path)]) == 2
+    assert complaint in capsys.readouterr().out
+
+
+def test_the_command_prints_a_table_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace, picture = tmp_path / "spike.csv", tmp_path / "spike.svg"
+    trace.write_text(
+        "seconds,connections,event\n100,2000,\n700,2000,deploy\n760,9000,\n2500,2000,\n4000,2000,\n"
+    )
+    assert main(["simulate", "--trace", str(trace), "--out", str(picture)]) == 0
+    output = capsys.readouterr().out
+    assert all(name in output for name in ("WebSocketScaler", "HPA", "KEDA", "overload-seconds"))
+    drawing = ElementTree.fromstring(picture.read_text())
+    texts = {element.text for element in drawing.iter() if element.text}
+    assert {"Connections", "Pods", "Connections per pod", "Spike"} <= texts
+
+
+def test_the_pages_figures_are_what_the_command_prints() -> None:
+    page = PAGE.read_text()
+    for name in GENERATORS:
+        grouped = zip(*(results(name, seed) for seed in HELD_OUT_SEEDS), strict=True)
+        for group in grouped:
+            line = f"| {' | '.join(report.row(group[0].trace.name, group))} |"
+            assert line in page, f"run: python -m hunarmitra_operator simulate --report {PAGE.name}"
+        assert (PAGE.with_suffix("") / f"{name}.svg").is_file()
