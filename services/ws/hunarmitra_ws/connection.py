@@ -219,16 +219,17 @@ class Connection:
         if identity.user_id != socket.user_id:
             socket.refuse(CloseCode.FORBIDDEN, "forbidden", "The token is another user's.")
             return
-        previous = Identity(socket.user_id, socket.session_id, socket.expires_at)
-        # Registered before it is looked up, like at the join: a revocation in between is seen.
-        hub.index.reidentify(socket, identity)
+        # Found under the new session before that is looked up, and under the old one until it is valid: a
+        # revocation of either in between is seen.
+        hub.index.add_session(socket, identity.session_id)
+        valid = False
         try:
             await checkpoints.reach_async("reidentified, not checked")
             valid = await hub.threads.run(session_is_valid, identity)
-        except BaseException:
-            hub.index.reidentify(socket, previous)
-            raise
+        finally:
+            if not valid:
+                hub.index.drop_session(socket, identity.session_id)
         if not valid:
-            hub.index.reidentify(socket, previous)
             raise invalid
+        hub.index.reidentify(socket, identity)
         socket.send(Authenticated(expires_at=to_wire(identity.expires_at)))

@@ -10,32 +10,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class DatabaseThreads:
+    """Each thread keeps its connection: to take one from the pool for each read costs more than the read."""
+
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"database-{name}")
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Raises what ``function`` raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: _call(lambda: function(*args, **kwargs)))
+        """Raises what ``function`` raises. It may run twice, when the connection turns out to be a dead one."""
+        call = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _call, call)
 
     def stop(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _call(function: Callable[[], _T]) -> _T:
-    close_old_connections()
+    reused = connection.connection is not None
     try:
         return function()
-    finally:
-        if connection.vendor == "postgresql":
-            # Gives the connection back to psycopg's pool; SQLite's is kept, opening the file costs more.
-            connection.close()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        if not reused:
+            raise
+        # The server went away since the last read, and may be back.
+        return _call(function)

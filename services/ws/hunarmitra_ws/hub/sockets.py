@@ -145,6 +145,14 @@ class SocketIndex:
             if not sockets:
                 del self._by_user[socket.user_id]
 
+    def add_session(self, socket: Socket, session_id: UUID) -> None:
+        """Find the socket under this session too, until it is dropped or becomes the socket's own."""
+        self._by_session.setdefault(session_id, set()).add(socket)
+
+    def drop_session(self, socket: Socket, session_id: UUID) -> None:
+        if session_id != socket.session_id:
+            _discard(self._by_session, session_id, socket)
+
     def reidentify(self, socket: Socket, identity: Identity) -> None:
         """The client authenticated anew: another session perhaps, another expiry."""
         _discard(self._by_session, socket.session_id, socket)
