@@ -89,5 +89,5 @@ class Command(BaseCommand):
                 if step.position is None:
                     bar.write(step.text, file=sys.stdout)
                 else:
+                    bar.set_postfix_str("{:.5f}, {:.5f}".format(*step.position), refresh=False)
                     bar.update()
-                    bar.set_postfix_str("{:.5f}, {:.5f}".format(*step.position))
