@@ -115,8 +115,11 @@ def user_set_active(*, user_id: UUID, active: bool) -> None:
 def user_set_staff(*, user_id: UUID, staff: bool) -> None:
     """Taking the staff right away closes the sockets that only it allowed."""
     with transaction.atomic():
-        changed = User.objects.filter(pk=user_id, is_staff=not staff).update(is_staff=staff)
-        if changed and not staff:
+        user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+        before = user.effective_role
+        user.is_staff = staff
+        user.save(update_fields=["is_staff"])
+        if before == Role.ADMIN and user.effective_role != Role.ADMIN:
             revocations.record(revocations.Kind.STAFF, subject=user_id)
 
 
