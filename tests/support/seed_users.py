@@ -12,7 +12,7 @@ import sys
 import django
 
 if __name__ == "__main__":
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hunarmitra.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
     django.setup()
 
     from hunarmitra.accounts.services import user_create

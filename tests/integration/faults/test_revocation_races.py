@@ -1,0 +1,190 @@
+"""A right that ends while a socket joins closes it, wherever in the join it ends, on every pod, within 2 s."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import pytest
+
+from tests.support.actors import Actor, seed
+from tests.support.faults import JOIN_POINTS
+from tests.support.postgres import PostgresServer
+from tests.support.scene import Arrival, Scene, off_loop, scene
+from tests.support.shell import Shell
+from tests.support.sockets import Socket
+
+LIMIT = 2.0
+"""Seconds from the answer to whoever ended the right until every pod has closed the socket."""
+
+
+class Ending:
+    """The four kinds of rights: whose socket it is, how the right ends, and how the next test gets it back."""
+
+    def __init__(self, system: Scene, shell: Shell) -> None:
+        self._shell = shell
+        self._admin = system.actors.admin
+        self._worker = system.actors.worker
+        self._other_worker = system.actors.other_worker
+        base_url = system.stack.base_url
+        self._employer, self._supporter = (
+            Actor(base_url, user) for user in seed(system.stack, ["employer", "employer"])
+        )
+        self._make_staff(True)
+        self.booking_id = str(self._employer.create_booking()["id"])
+        self._admin.assign(self.booking_id, self._worker.id)
+
+    def close(self) -> None:
+        self._employer.close()
+        self._supporter.close()
+
+    def _make_staff(self, staff: bool) -> None:
+        self._shell.run("user_set_staff(user_id=user, staff=staff)", user=self._supporter.id, staff=staff)
+
+    def whose(self, kind: str) -> Actor:
+        return {"staff": self._supporter, "assignment": self._worker}.get(kind, self._employer)
+
+    def end(self, kind: str) -> None:
+        if kind == "session":
+            self._employer.logout()
+        elif kind == "user":
+            self._shell.run("user_set_active(user_id=user, active=False)", user=self._employer.id)
+        elif kind == "staff":
+            self._make_staff(False)
+        else:
+            self._admin.assign(self.booking_id, self._other_worker.id)
+
+    @contextmanager
+    def restored(self, kind: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if kind == "session":
+                self._employer.sign_in()
+            elif kind == "user":
+                self._shell.run("user_set_active(user_id=user, active=True)", user=self._employer.id)
+                self._employer.sign_in()
+            elif kind == "staff":
+                self._make_staff(True)
+            else:
+                self._admin.assign(self.booking_id, self._worker.id)
+
+
+CODES = {"session": 4001, "user": 4001, "staff": 4003, "assignment": 4003}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:
+    with scene(tmp_path_factory.mktemp("revocations"), postgres_server) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ending(system: Scene) -> Iterator[Ending]:
+    with Shell(system.stack) as shell:
+        rights = Ending(system, shell)
+        yield rights
+        rights.close()
+
+
+@pytest.fixture(scope="module")
+def other_booking(system: Scene) -> str:
+    return system.actors.new_booking("on_the_way")
+
+
+async def both_closed(sockets: list[Socket], code: int, since: float) -> None:
+    for socket in sockets:
+        closed, _ = await socket.closed(LIMIT)
+        assert closed == code, socket.frames
+        assert socket.frames[-1]["type"] == "error"
+    assert time.monotonic() - since < LIMIT
+
+
+@pytest.mark.parametrize("kind", CODES)
+@pytest.mark.parametrize("point", JOIN_POINTS)
+async def test_a_right_that_ends_during_a_join_closes_the_socket_on_both_pods(
+    system: Scene, ending: Ending, other_booking: str, point: str, kind: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        arrival = await Arrival.at(system, other_booking, (0, 1), stack)
+        faults = [system.faults.arm(point) for _ in range(2)]
+        with ending.restored(kind):
+            who = ending.whose(kind)
+            sockets = [
+                await stack.enter_async_context(await system.watch(ending.booking_id, pod=pod, who=who))
+                for pod in (0, 1)
+            ]
+            for fault in faults:
+                await fault.reached_by_one()
+            await off_loop(ending.end, kind)
+            ended = time.monotonic()
+            await arrival.wait()
+            for fault in faults:
+                fault.release()
+            await both_closed(sockets, CODES[kind], ended)
+            assert not any(socket.seqs() for socket in sockets)
+
+
+@pytest.mark.parametrize("kind", CODES)
+async def test_a_right_that_ends_closes_open_sockets_on_both_pods_and_no_other(
+    system: Scene, ending: Ending, kind: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(ending.restored(kind))
+        others, sockets = [], []
+        for who, opened in ((system.actors.admin, others), (ending.whose(kind), sockets)):
+            for pod in (0, 1):
+                opened.append(await stack.enter_async_context(await system.watch(ending.booking_id, pod=pod, who=who)))
+                await opened[-1].joined()
+        await off_loop(ending.end, kind)
+        await both_closed(sockets, CODES[kind], time.monotonic())
+        for socket in others:
+            await socket.synchronized()
+
+
+@pytest.mark.parametrize("kind", ["session", "user"])
+@pytest.mark.parametrize(
+    "point",
+    ["accepted, not registered", "registered, not subscribed", "user read, not the notifications", "read, not live"],
+)
+async def test_a_right_that_ends_during_a_join_closes_the_notifications_too(
+    system: Scene, ending: Ending, other_booking: str, point: str, kind: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        arrival = await Arrival.at(system, other_booking, (0, 1), stack)
+        faults = [system.faults.arm(point) for _ in range(2)]
+        with ending.restored(kind):
+            token = ending.whose(kind).token
+            urls = [system.stack.notifications_url(pod) for pod in (0, 1)]
+            sockets = [await stack.enter_async_context(await Socket.connect(url, token=token)) for url in urls]
+            for fault in faults:
+                await fault.reached_by_one()
+            await off_loop(ending.end, kind)
+            ended = time.monotonic()
+            await arrival.wait()
+            for fault in faults:
+                fault.release()
+            await both_closed(sockets, CODES[kind], ended)
+
+
+async def test_a_session_that_ends_while_its_socket_tries_another_is_not_missed(system: Scene, ending: Ending) -> None:
+    """The new token turns out to be revoked, so the socket keeps its old session, which ended meanwhile."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(ending.restored("session"))
+        old = ending.whose("session")
+        revoked = Actor(system.stack.base_url, old.user)
+        revoked.logout()
+        socket = await stack.enter_async_context(await system.watch(ending.booking_id, who=old))
+        await socket.joined()
+        witness = await stack.enter_async_context(await system.watch(ending.booking_id, who=old))
+        await witness.joined()
+        fault = system.faults.arm("reidentified, not checked")
+        await socket.send({"type": "authenticate", "token": revoked.token})
+        await fault.reached_by_one()
+        await off_loop(ending.end, "session")
+        ended = time.monotonic()
+        assert (await witness.closed())[0] == 4001
+        fault.release()
+        await both_closed([socket], 4001, ended)
+        revoked.close()

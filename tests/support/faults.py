@@ -1,0 +1,148 @@
+"""Makes a server process stop, fail or die at a named checkpoint, on the order of a test.
+
+The test and the processes share a folder. A test arms a point: a file. The first process that reaches the point
+takes the order by renaming that file, so that exactly one does, and the test sees that it was reached. A paused
+one goes on when a third file appears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from hunarmitra.common import checkpoints
+from tests.support.eventually import eventually, eventually_async
+
+Action = Literal["pause", "kill", "raise"]
+
+JOIN_POINTS = (
+    "accepted, not registered",
+    "registered, not subscribed",
+    "subscribed, not read",
+    "session read, not its booking",
+    "booking read, not its log",
+    "read, not live",
+)
+"""What a socket passes on its way to a booking, in this order."""
+
+POINTS = (
+    *JOIN_POINTS,
+    "user read, not the notifications",
+    "reidentified, not checked",
+    "committed, not published",
+    "published, not marked",
+    "locked, not relayed",
+)
+"""Every checkpoint of the code base."""
+
+INTERVAL = 0.005
+"""Seconds between two looks of a paused process."""
+
+
+class Fault:
+    """One order: the first process to reach `point` takes it."""
+
+    def __init__(self, directory: Path, point: str, number: int) -> None:
+        self.point = point
+        name = f"{_slug(point)}.{number:04}"
+        self._armed = directory / "armed" / name
+        self._taken = directory / "taken" / name
+        self._released = directory / "released" / name
+
+    def arm(self, action: Action) -> None:
+        unseen = self._taken.with_name(f".{self._taken.name}")
+        unseen.write_text(action)
+        unseen.rename(self._armed)
+
+    @property
+    def reached(self) -> bool:
+        return self._taken.exists()
+
+    def wait_reached(self, timeout: float = 5) -> None:
+        eventually(lambda: self.reached, timeout, f"a process at “{self.point}”")
+
+    async def reached_by_one(self, timeout: float = 5) -> None:
+        await eventually_async(lambda: self.reached, timeout, f"a process at “{self.point}”")
+
+    def release(self) -> None:
+        """Let the paused process go on; or never stop there, if none has reached the point yet."""
+        self._released.touch()
+        self._armed.unlink(missing_ok=True)
+
+
+class Faults:
+    """The test's side. `environment` is for the processes that shall obey."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._numbers = itertools.count()
+        self._given: list[Fault] = []
+        for name in ("armed", "taken", "released"):
+            (directory / name).mkdir(parents=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "DJANGO_SETTINGS_MODULE": "tests.support.settings_faults",
+            "FAULTS_DIRECTORY": str(self._directory),
+        }
+
+    def arm(self, point: str, action: Action = "pause") -> Fault:
+        """Several orders for one point are taken by as many arrivals, in turn."""
+        assert point in POINTS, f"no checkpoint is called “{point}”"
+        fault = Fault(self._directory, point, next(self._numbers))
+        self._given.append(fault)
+        fault.arm(action)
+        return fault
+
+    def release_all(self) -> None:
+        for fault in self._given:
+            fault.release()
+        self._given.clear()
+
+
+def obey(directory: Path) -> None:
+    """The process's side: from now on, orders in `directory` are carried out."""
+    for point in POINTS:
+        checkpoints.register(point, partial(_reach, directory, point))
+        checkpoints.register_async(point, partial(_reach_async, directory, point))
+
+
+def _reach(directory: Path, point: str) -> None:
+    if go_on := _take(directory, point):
+        while not go_on():
+            time.sleep(INTERVAL)
+
+
+async def _reach_async(directory: Path, point: str) -> None:
+    if go_on := _take(directory, point):
+        while not go_on():  # noqa: ASYNC110 - the event comes from another process
+            await asyncio.sleep(INTERVAL)
+
+
+def _take(directory: Path, point: str) -> Callable[[], bool] | None:
+    """Take an order for `point`, if there is one. A pause is returned as the question whether it is over."""
+    for armed in sorted((directory / "armed").glob(f"{_slug(point)}.*")):
+        taken = directory / "taken" / armed.name
+        try:
+            armed.rename(taken)
+        except FileNotFoundError:
+            continue
+        action = taken.read_text()
+        if action == "kill":
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        if action == "raise":
+            raise RuntimeError(f"the test wants a failure at “{point}”")
+        return (directory / "released" / armed.name).exists
+    return None
+
+
+def _slug(point: str) -> str:
+    return point.replace(", ", "--").replace(" ", "-")

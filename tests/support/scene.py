@@ -1,0 +1,117 @@
+"""A system of a test's own that it may break: the stack, its people, and orders to its processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import psycopg
+
+from tests.support.actors import Actors
+from tests.support.api import Api
+from tests.support.faults import Faults
+from tests.support.postgres import PostgresServer
+from tests.support.sockets import Frame, Socket
+from tests.support.stack import Stack, distributed_stack, embedded_stack
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking call (REST, SQL) while the sockets of the test go on reading."""
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+@dataclass
+class Scene:
+    stack: Stack
+    actors: Actors
+    faults: Faults
+
+    async def watch(self, booking_id: str, *, pod: int = 0, since: int | None = None, who: Api | None = None) -> Socket:
+        """A socket on the booking, its owner's unless `who` says otherwise; not yet joined."""
+        url = self.stack.booking_url(booking_id, pod)
+        return await Socket.connect(url, token=(who or self.actors.employer).token, since=since)
+
+    async def new_booking(self, status: str = "on_the_way") -> str:
+        return await off_loop(self.actors.new_booking, status)
+
+    def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """On the stack's PostgreSQL; the rows, if the statement has any."""
+        with psycopg.connect(self.stack.environment["DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def unpublished(self, booking_id: str) -> list[int]:
+        """Events of the booking that the outbox still holds."""
+        rows = self.sql(
+            "SELECT seq FROM bookings_bookingevent WHERE booking_id = %s AND published_at IS NULL ORDER BY seq",
+            booking_id,
+        )
+        return [row[0] for row in rows]
+
+
+class Arrival:
+    """Waits until a ws process has received everything published so far."""
+
+    def __init__(self, system: Scene, booking_id: str, sockets: list[Socket]) -> None:
+        self._system = system
+        self._booking_id = booking_id
+        self._sockets = sockets
+
+    @classmethod
+    async def at(cls, system: Scene, booking_id: str, pods: tuple[int, ...], stack: AsyncExitStack) -> Arrival:
+        sockets = []
+        for pod in pods:
+            socket = await stack.enter_async_context(await system.watch(booking_id, pod=pod))
+            await socket.joined()
+            sockets.append(socket)
+        return cls(system, booking_id, sockets)
+
+    async def wait(self) -> None:
+        await off_loop(self._system.actors.worker.track, self._booking_id, 28.0, 77.0)
+        for socket in self._sockets:
+            await socket.next_of("location_update")
+
+
+@contextmanager
+def scene(directory: Path, postgres: PostgresServer, **options: Any) -> Iterator[Scene]:
+    """`options` as of `distributed_stack`; the position limit is off and one http worker serves."""
+    with ExitStack() as running:
+        faults = Faults(directory / "faults")
+        running.callback(faults.release_all)
+        variables = {"TRACKING_MIN_INTERVAL": "0", "WEB_CONCURRENCY": "1", **options}
+        stack = running.enter_context(distributed_stack(directory, postgres, **faults.environment, **variables))
+        actors = Actors.of(stack)
+        running.callback(actors.close)
+        yield Scene(stack, actors, faults)
+
+
+@contextmanager
+def embedded_scene(directory: Path, **options: Any) -> Iterator[Scene]:
+    """`options` as of `embedded_stack`."""
+    with ExitStack() as running:
+        faults = Faults(directory / "faults")
+        running.callback(faults.release_all)
+        stack = running.enter_context(
+            embedded_stack(directory, TRACKING_MIN_INTERVAL="0", **faults.environment, **options)
+        )
+        actors = Actors.of(stack)
+        running.callback(actors.close)
+        yield Scene(stack, actors, faults)
+
+
+def positions(frames: list[Frame]) -> list[Frame]:
+    """Every position that a socket was shown: the snapshot's, if it had one, then the updates, in their order."""
+    shown = []
+    for frame in frames:
+        if frame["type"] == "connection_established" and frame["location"]:
+            shown.append(frame["location"])
+        elif frame["type"] == "location_update":
+            shown.append(frame)
+    return shown

@@ -1,0 +1,13 @@
+"""Settings of server processes that obey a test's `Faults`: the real ones, and passwords that hash fast."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hunarmitra.settings import *  # noqa: F403 - settings are names in a module
+from tests.support import faults
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+faults.obey(Path(os.environ["FAULTS_DIRECTORY"]))
