@@ -27,8 +27,17 @@ from tests.support.processes import REPOSITORY, clean_environment
 SECRET = "a-long-random-secret-of-this-test-0123456789"
 SECRETS = {item.name.upper() for item in fields(Environment) if item.metadata["secret"]}
 
-# Any text is a secret key, a host name or a dotted path. What those mean is judged where they are used.
-ANY_TEXT = {"SECRET_KEY", "ALLOWED_HOSTS", "ETA_ESTIMATOR", "JWT_KEYS", "JWT_SIGNING_KID"}
+# Any text is a secret key, a host name, a dotted path or a file's. What those mean is judged where they are used.
+ANY_TEXT = {
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "ETA_ESTIMATOR",
+    "JWT_KEYS",
+    "JWT_SIGNING_KID",
+    "WS_ADMIN_HOST",
+    "WS_CONTROL_HOST",
+    "WS_CONTROL_TOKEN_FILE",
+}
 
 WRONG = {
     "DEBUG": ["maybe", "2", "tru"],
@@ -77,6 +86,17 @@ WRONG = {
     "WS_HEARTBEAT": ["0", "301"],
     "WS_REPLAY_MAX_EVENTS": ["0"],
     "WS_DATABASE_THREADS": ["0", "65"],
+    "WS_MAX_CONNECTIONS": ["0", "1000001"],
+    "WS_CONNECTS_PER_SECOND": ["0", "inf"],
+    "WS_CONNECT_BURST": ["0"],
+    "WS_CONCURRENT_REPLAYS": ["0"],
+    "WS_DRAIN_SETTLE": ["-1", "301"],
+    "WS_DRAIN_WINDOW": ["-1", "3601"],
+    "WS_GRACE": ["-1", "3601"],
+    "WS_CLOSE_TIMEOUT": ["0", "301"],
+    "WS_SHED_MIN_AGE": ["-1", "86401"],
+    "WS_ADMIN_PORT": ["-1", "65536", "metrics"],
+    "WS_CONTROL_PORT": ["-1", "65536"],
     "HUB_COMPARISON_INTERVAL": ["0", "61"],
     "HUB_REVOCATION_INTERVAL": ["0", "61"],
     "HUB_HEARTBEAT_INTERVAL": ["0", "31"],
@@ -99,7 +119,9 @@ def problem(**variables: str) -> str:
 
 
 def test_every_variable_is_tested_for_wrong_values() -> None:
-    assert set(WRONG) | ANY_TEXT == {item.name.upper() for item in fields(Environment)}
+    known = {item.name.upper() for item in fields(Environment)}
+    assert known - set(WRONG) - ANY_TEXT == set(), "give each a wrong value in WRONG"
+    assert set(WRONG) | ANY_TEXT <= known
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
