@@ -12,10 +12,12 @@ from typing import Protocol
 
 
 class Peer(Protocol):
-    """``heard_at`` is the loop's time of the last bytes; ``pinged`` whether a ping has been sent since."""
+    """``heard_at`` is the loop's time of the last bytes; ``pinged`` whether a ping has been sent since;
+    ``look_at`` the bucket it stands in."""
 
     heard_at: float
     pinged: bool
+    look_at: int
 
     def ping(self) -> None: ...
 
@@ -34,6 +36,13 @@ class Pings:
 
     def add(self, peer: Peer) -> None:
         self._look_again(peer, self._interval)
+
+    def remove(self, peer: Peer) -> None:
+        bucket = self._buckets.get(peer.look_at)
+        if bucket is not None:
+            bucket.pop(peer, None)
+            if not bucket:
+                del self._buckets[peer.look_at]
 
     def look(self) -> None:
         """Look at the connections that are due. Called about once a second."""
@@ -61,5 +70,5 @@ class Pings:
             peer.drop()
 
     def _look_again(self, peer: Peer, seconds: float) -> None:
-        due = max(int(self._clock() + seconds), self._looked_at) + 1
-        self._buckets.setdefault(due, {})[peer] = None
+        peer.look_at = max(int(self._clock() + seconds), self._looked_at) + 1
+        self._buckets.setdefault(peer.look_at, {})[peer] = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Mapping
@@ -83,6 +84,7 @@ class Server(DaphneServer):
             try:
                 await asyncio.wait_for(hub.revoking.ready.wait(), 5)
                 self.started = True
+                _tune_collector()
                 logger.info("ready")
             except (TimeoutError, DatabaseError):
                 logger.warning("not ready: the database has not answered yet")
@@ -105,8 +107,11 @@ class Server(DaphneServer):
         super().protocol_disconnected(protocol)
         self.sockets.pop(protocol, None)
         self._forget_if_over(protocol)
-        if protocol in self.connections:
-            self.loop.call_later(self.application_close_timeout, self._cancel_lingering, protocol)
+        details = self.connections.get(protocol)
+        if details is not None:
+            details["lingering"] = self.loop.call_later(
+                self.application_close_timeout, self._cancel_lingering, protocol
+            )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if isinstance(protocol, ServerProtocol):
@@ -134,6 +139,8 @@ class Server(DaphneServer):
             application = details.get("application_instance")
             if application is None or application.done():
                 del self.connections[protocol]
+                if "lingering" in details:
+                    details["lingering"].cancel()
 
     def _cancel_lingering(self, protocol: Any) -> None:
         details = self.connections.get(protocol)
@@ -172,6 +179,18 @@ class Server(DaphneServer):
                 details["application_instance"] = self.loop.create_future()
                 details["application_instance"].cancel()
         return super().kill_all_applications()
+
+
+def _tune_collector() -> None:
+    """Keep Python's cyclic collector from walking every connection again and again.
+
+    Measured with 10,000 sockets: its default thresholds make the slowest percent of deliveries take 0.7 s. Closed
+    connections need no collector (see :meth:`ServerProtocol.connectionLost`), so it may run rarely, and what
+    start-up has made is never looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
 
 
 class _ProtocolHost:
