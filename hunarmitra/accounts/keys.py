@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import jwt
@@ -102,12 +103,14 @@ class KeyRing:
         """Raises simplejwt's TokenBackendError, or TokenBackendExpiredToken for one that is only too old."""
         try:
             key = self.keys[jwt.get_unverified_header(token).get("kid", "")]
-            return jwt.decode(
+            claims = jwt.decode(
                 token, key.verifying, algorithms=[key.algorithm], leeway=leeway, options={"verify_signature": verify}
             )
+            datetime.fromtimestamp(claims.get("exp", 0), tz=UTC)  # beyond the calendar it raises here, not in simplejwt
+            return claims
         except jwt.ExpiredSignatureError:
             raise TokenBackendExpiredToken("Token is expired") from None
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, RecursionError):
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
             raise TokenBackendError("Token is invalid") from None
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.db.models import Count, Q, QuerySet
+from rest_framework_simplejwt.tokens import Token
 
 from hunarmitra.accounts.models import Role, Session, User
-from hunarmitra.accounts.tokens import AnyToken, Identity, RefreshToken, identity_of
+from hunarmitra.accounts.tokens import AccessToken, AnyToken, Identity, RefreshToken, identity_of
 from hunarmitra.common.clock import utc_now
 
 BUSY_STATUSES = ("on_the_way", "arrived")
@@ -29,10 +30,10 @@ def user_of_session(identity: Identity) -> User | None:
 
 def user_of_token(encoded: str) -> User | None:
     """As :func:`user_of_session`, for an access or a refresh token. Raises TokenError for one that is not valid."""
-    token = AnyToken(encoded)  # type: ignore[arg-type]
-    if token.get("token_type") == RefreshToken.token_type:
-        RefreshToken(encoded)  # type: ignore[arg-type] # raises for one that was spent
-    return user_of_session(identity_of(token))
+    kind: type[Token] = AccessToken
+    if AnyToken(encoded).get("token_type") == RefreshToken.token_type:  # type: ignore[arg-type]
+        kind = RefreshToken  # which also knows those that were spent
+    return user_of_session(identity_of(kind(encoded)))  # type: ignore[arg-type]
 
 
 def worker_list() -> QuerySet[User]:

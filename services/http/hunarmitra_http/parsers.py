@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from django.conf import settings
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser
 
 
 class TooLargeError(APIException):
@@ -20,29 +20,35 @@ class TooLargeError(APIException):
         super().__init__(f"The body is over {settings.ENVIRONMENT.request_max_bytes} bytes.")
 
 
+DRAIN_MAX_BYTES: Final = 4 * 1024 * 1024
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-class BoundedJSONParser(JSONParser):
+class BoundedJSONParser(BaseParser):
     """Reads at most ``REQUEST_MAX_BYTES``, whether or not ``Content-Length`` tells the truth.
 
     NaN and Infinity, invalid UTF-8, nesting deeper than the interpreter's stack and integers longer than it
     converts (4,300 digits) are all the same to a client: a body that cannot be read, 400.
+
+    No subclass of REST framework's JSONParser: to those it hands the body read whole, and bounded by Django.
     """
+
+    media_type = "application/json"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         most = settings.ENVIRONMENT.request_max_bytes
-        if _declared_length(parser_context) > most:
-            raise TooLargeError
         try:
-            body: bytes = stream.read(most + 1)
+            body: bytes = b"" if _declared_length(parser_context) > most else stream.read(most + 1)
+            if len(body) > most or _declared_length(parser_context) > most:
+                _drain(stream)
+                raise TooLargeError
         except OSError:
             raise ParseError("The body ended early.") from None
-        if len(body) > most:
-            raise TooLargeError
         try:
             return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
         except UnicodeDecodeError:
@@ -52,6 +58,14 @@ class BoundedJSONParser(JSONParser):
         except ValueError as error:
             reason = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
             raise ParseError(f"The body is not JSON{reason}.") from None
+
+
+def _drain(stream: IO[Any]) -> None:
+    """Read what comes after, within reason: a server that finds much of a body unread closes the connection, and the
+    client's next request fails."""
+    left = DRAIN_MAX_BYTES
+    while left > 0 and (piece := stream.read(min(left, 65536))):
+        left -= len(piece)
 
 
 def _declared_length(parser_context: Mapping[str, Any] | None) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.support import services
 from tests.support.api import Api
-from tests.support.stack import Stack
+from tests.support.shell import Shell
+from tests.support.stack import Stack, base_environment, fresh_sqlite
+
+HttpOnly = Callable[..., Stack]
 
 
 @pytest.fixture
@@ -16,3 +21,27 @@ def nobody(stack: Stack) -> Iterator[Api]:
     """A client that has not signed in."""
     with closing(Api(stack.base_url)) as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def shell(stack: Stack) -> Iterator[Shell]:
+    """A process of the shared stack that runs the domain's own code."""
+    with Shell(stack, SERVICES="http") as running:
+        yield running
+
+
+@contextmanager
+def http_processes(directory: Path, count: int = 1, **variables: str) -> Iterator[Stack]:
+    """Only gunicorn, on a migrated SQLite database unless `variables` name another."""
+    defaults = {} if "DATABASE_URL" in variables else {"DATABASE_URL": fresh_sqlite(directory)}
+    environment = base_environment(WEB_CONCURRENCY="1", SERVICES="http", **defaults) | variables
+    stack = Stack("embedded", directory, environment)
+    with ExitStack() as running:
+        for number in range(count):
+            process = services.gunicorn(directory, environment, name=f"http{number}")
+            stack.http.append(process)
+            running.callback(process.stop)
+            process.launch()
+        for process in stack.http:
+            process.wait_ready()
+        yield stack

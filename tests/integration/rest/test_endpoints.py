@@ -61,8 +61,13 @@ def test_a_created_booking_has_every_field_of_the_table(actors: Actors) -> None:
         "id", "seq", "status", "service", "address", "lat", "lng", "preferred_time", "notes", "estimated_price",
         "eta_minutes", "owner", "worker", "created_at", "updated_at",
     ]  # fmt: skip
-    assert uuid.UUID(booking["id"])
-    assert (booking["seq"], booking["status"], booking["worker"], booking["eta_minutes"]) == (1, "requested", None, None)
+    assert str(uuid.UUID(booking["id"])) == booking["id"]
+    assert (booking["seq"], booking["status"], booking["worker"], booking["eta_minutes"]) == (
+        1,
+        "requested",
+        None,
+        None,
+    )
     assert (booking["lat"], booking["lng"], booking["estimated_price"]) == ("28.613900", "77.209000", "499.00")
     assert booking["preferred_time"] == "2030-01-03T11:00:00Z"
     assert booking["owner"] == {"id": actors.employer.id, "name": actors.employer.user.name}
@@ -124,7 +129,12 @@ def test_lists_have_pages_newest_first_and_a_filter(actors: Actors, stack: Stack
     assert fresh.worker.bookings()["results"] == []
     assert fresh.admin.bookings()["count"] >= 3
     assert fresh.employer.call("GET", "bookings/?page=3&page_size=2", expect=404)["code"] == "not_found"
-    for query, field in (("status=lost", "status"), ("page=0", "page"), ("page=last", "page"), ("page_size=x", "page_size")):
+    for query, field in (
+        ("status=lost", "status"),
+        ("page=0", "page"),
+        ("page=last", "page"),
+        ("page_size=x", "page_size"),
+    ):
         answer = fresh.employer.call("GET", f"bookings/?{query}", expect=400)
         assert list(answer["fields"]) == [field]
     fresh.close()
@@ -241,7 +251,12 @@ def test_notifications_reach_those_concerned_and_can_be_marked(actors: Actors, s
     ]  # fmt: skip
     newest = listed[0]
     assert list(newest) == ["seq", "id", "title", "message", "data", "created_at", "read_at"]
-    assert newest["data"] == {"booking_id": booking, "event_type": "booking_on_the_way", "status": "on_the_way", "seq": 4}
+    assert newest["data"] == {
+        "booking_id": booking,
+        "event_type": "booking_on_the_way",
+        "status": "on_the_way",
+        "seq": 4,
+    }
     assert newest["read_at"] is None
     assert MOMENT.fullmatch(newest["created_at"])
 

@@ -38,9 +38,7 @@ def test_a_key_used_for_another_order_is_refused(actors: Actors) -> None:
 def test_simultaneous_requests_with_one_key_make_one_booking(actors: Actors) -> None:
     headers = {"Idempotency-Key": secrets.token_hex(8)}
     with ThreadPoolExecutor(8) as pool:
-        futures = [
-            pool.submit(actors.employer.send, "POST", "bookings/", ORDER, headers=headers) for _ in range(8)
-        ]
+        futures = [pool.submit(actors.employer.send, "POST", "bookings/", ORDER, headers=headers) for _ in range(8)]
         answers = [future.result() for future in futures]
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -55,4 +53,6 @@ def test_a_key_is_1_to_200_visible_ascii_characters(actors: Actors, key: str | b
     assert answer.status_code == 400
     assert list(answer.json().get("fields", {"Idempotency-Key": []})) == ["Idempotency-Key"]
     assert actors.employer.bookings()["count"] == before
-    assert actors.employer.call("POST", "bookings/", ORDER, expect=201, headers={"Idempotency-Key": "x" * 199 + secrets.choice("abc")})
+    assert actors.employer.call(
+        "POST", "bookings/", ORDER, expect=201, headers={"Idempotency-Key": "x" * 199 + secrets.choice("abc")}
+    )
