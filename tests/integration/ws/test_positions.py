@@ -1,0 +1,150 @@
+"""Where the worker is: the newest position wins, and only while it may be seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hunarmitra.common.clock import from_wire, to_wire
+from tests.support.actors import Actors
+from tests.support.live import Newcomer, join
+from tests.support.shell import Shell
+from tests.support.sockets import Frame, Socket
+from tests.support.stack import Stack
+
+KEYS = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}
+
+STALE_POSITION = """
+    body = messages.location_message(
+        groups.booking_group(booking), seq=seq, order=order, frame='{"type":"location_update","stale":true}'
+    )
+    publish_event(body.group, body.body)
+"""
+"""What a slow process publishes after newer things were published."""
+
+
+def ago(seconds: float) -> str:
+    return to_wire(datetime.now(UTC) - timedelta(seconds=seconds))
+
+
+async def next_position(socket: Socket) -> Frame:
+    return await socket.next_of("location_update")
+
+
+async def test_a_position_has_the_documented_keys_and_numbers(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("confirmed", lat=None, lng=None)
+    async with await join(live.booking_url(booking, pod=1), people.employer.token) as socket:
+        people.worker.track(booking, 28, 77.25, timestamp="2026-01-03T16:35:00+05:30")
+        frame = await next_position(socket)
+    assert frame.keys() == KEYS  # no estimate without a site
+    assert frame["booking_id"] == booking
+    assert (frame["lat"], frame["lng"]) == (28.0, 77.25)
+    assert type(frame["lng"]) is float
+    assert frame["timestamp"] == "2026-01-03T11:05:00Z"
+    assert frame["actor"] == people.worker.user.name
+
+
+async def test_a_naive_timestamp_is_an_error_and_reaches_nobody(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("confirmed")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        answer = people.worker.track(booking, 28.6, 77.2, timestamp="2026-01-03T11:05:00", expect=400)
+        assert "timestamp" in answer["fields"]
+        assert await socket.synchronized() == []
+
+
+async def test_an_estimate_is_a_whole_number_of_minutes_from_one(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way", lat="28.700000", lng="77.200000")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        people.worker.track(booking, 28.60, 77.2, timestamp=ago(120))
+        assert "eta_minutes" not in await next_position(socket)  # one position has no speed
+        people.worker.track(booking, 28.61, 77.2, timestamp=ago(60))  # 1.1 km in a minute, 10 km to go
+        far = (await next_position(socket))["eta_minutes"]
+        assert type(far) is int
+        assert 8 <= far <= 10
+        people.worker.track(booking, 28.6999, 77.2, timestamp=ago(1))
+        assert (await next_position(socket))["eta_minutes"] == 1
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        assert socket.frames[0]["location"]["eta_minutes"] == 1
+        assert people.employer.booking(booking)["eta_minutes"] == 1
+
+
+async def test_a_position_from_the_future_counts_from_its_receipt(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        people.worker.track(booking, 28.1, 77.1, timestamp=ago(-50))
+        first = await next_position(socket)
+        assert from_wire(first["timestamp"]) <= datetime.now(UTC)
+        people.worker.track(booking, 28.2, 77.2)
+        second = await next_position(socket)
+        assert (second["lat"], second["timestamp"] > first["timestamp"]) == (28.2, True)
+
+
+async def test_an_older_position_is_never_sent_after_a_newer_one(live: Stack, people: Actors, shell: Shell) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        people.worker.track(booking, 28.2, 77.2, timestamp=ago(10))
+        people.worker.track(booking, 28.1, 77.1, timestamp=ago(20), expect=409)
+        shell.run(STALE_POSITION, booking=booking, seq=4, order=1)  # accepted earlier, published late
+        people.worker.track(booking, 28.3, 77.3, timestamp=ago(5))
+        assert [frame["lat"] for frame in await positions_until(socket, 28.3)] == [28.2, 28.3]
+
+
+async def positions_until(socket: Socket, lat: float) -> list[Frame]:
+    frames = await socket.frames_until(lambda frame: frame.get("lat") == lat)
+    return [{"lat": frame.get("lat")} for frame in frames if frame["type"] == "location_update"]
+
+
+async def test_a_position_may_be_posted_and_seen_while_confirmed_on_the_way_and_arrived(
+    live: Stack, people: Actors
+) -> None:
+    booking = people.new_booking("requested")
+    people.admin.track(booking, 28.0, 77.0, expect=409)
+    people.admin.assign(booking, people.worker.id)
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        for number, status in enumerate(("confirmed", "on_the_way", "arrived"), 1):
+            people.worker.status(booking, status)
+            people.worker.track(booking, float(number), 77.0)
+            assert (await next_position(socket))["lat"] == number
+            async with await join(live.booking_url(booking), people.employer.token) as later:
+                assert later.frames[0]["location"]["lat"] == number
+
+
+async def test_nothing_of_the_position_is_left_after_the_end(live: Stack, people: Actors, shell: Shell) -> None:
+    for ending in ("completed", "cancelled"):
+        booking = people.new_booking("arrived")
+        people.worker.track(booking, 28.1, 77.1)
+        async with await join(live.booking_url(booking), people.employer.token) as socket:
+            assert socket.frames[0]["location"]["lat"] == 28.1
+            (people.worker if ending == "completed" else people.employer).status(booking, ending)
+            await socket.until_seq(6)
+            # Accepted before the end, published after it; and one that claims to be new.
+            shell.run(STALE_POSITION, booking=booking, seq=5, order=2**60)
+            people.worker.track(booking, 28.2, 77.2, expect=409)
+            async with await join(live.booking_url(booking), people.employer.token) as later:
+                assert (later.frames[0]["status"], later.frames[0]["location"]) == (ending, None)
+            assert await socket.synchronized() == []
+        people.employer.location(booking, expect=404)
+
+
+async def test_a_reassignment_hides_the_former_workers_position(live: Stack, people: Actors, shell: Shell) -> None:
+    booking = people.new_booking("on_the_way")
+    people.worker.track(booking, 28.1, 77.1)
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        people.admin.assign(booking, people.other_worker.id)
+        await socket.until_seq(5)
+        shell.run(STALE_POSITION, booking=booking, seq=4, order=2**60)
+        async with await join(live.booking_url(booking), people.employer.token) as later:
+            assert later.frames[0]["location"] is None
+        people.worker.track(booking, 28.2, 77.2, expect=404)
+        # The new worker's own may be older than the former worker's last one.
+        people.other_worker.track(booking, 28.3, 77.3, timestamp=ago(3600))
+        frames = await socket.frames_until(lambda frame: frame["type"] == "location_update")
+        assert [frame["lat"] for frame in frames] == [28.3]
+        assert frames[0]["actor"] == people.other_worker.user.name
+
+
+async def test_a_position_that_staff_posts_is_by_staff(live: Stack, people: Actors, newcomer: Newcomer) -> None:
+    booking = people.new_booking("on_the_way")
+    admin = newcomer("admin", name="Support")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        admin.track(booking, 28.1, 77.1)
+        assert (await next_position(socket))["actor"] == "Support"
