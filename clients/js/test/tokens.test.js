@@ -258,3 +258,29 @@ test('a connection that is replaced while a token is fetched does not get it twi
   await accept(world, bookingSnapshot(world));
   assert.equal(world.socket.sentOf('authenticate').length, 0);
 });
+
+test('a ticket that fails late does not end the connection made meanwhile', async () => {
+  const asked = [];
+  const ticket = () => new Promise((resolve, reject) => asked.push({ resolve, reject }));
+  const { world, stream } = booking({ token: undefined, ticket });
+  stream.start();
+  await world.advance(20_500); // given up, and asked again
+  asked[1].resolve('second');
+  await accept(world, bookingSnapshot(world));
+  asked[0].reject(new Error('late'));
+  await settle();
+  assert.equal(stream.state.name, 'live');
+});
+
+test('a token renewed for an old connection is not sent on the next one', async () => {
+  let answer;
+  const token = () => new Promise((resolve) => { answer = resolve; });
+  const { world, socket } = await liveBooking({ token, ticket: () => 'a ticket' }, { expires_at: '2026-01-03T11:00:40Z' });
+  await world.advance(20_000);
+  socket.end(1006);
+  await world.advance(500);
+  await accept(world, bookingSnapshot(world));
+  answer('late');
+  await settle();
+  assert.equal(world.socket.sentOf('authenticate').length, 0);
+});
