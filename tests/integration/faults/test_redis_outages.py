@@ -1,0 +1,96 @@
+"""Redis is killed and comes back empty, or stands still: open sockets end up complete and REST goes on.
+
+The comparison with the database is so rare here, and no relay runs, that only noticing the outage helps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.eventually import eventually_async
+from tests.support.postgres import PostgresServer
+from tests.support.redis import RedisServer
+from tests.support.scene import Scene, off_loop, scene
+from tests.support.sockets import Socket
+from tests.support.traffic import Traffic, assert_exact
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 5.0
+"""Seconds after Redis' return until an open socket is complete."""
+
+LONGER = 1.0
+"""Seconds that a REST answer may take longer while Redis is away."""
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:
+    directory = tmp_path_factory.mktemp("outages")
+    with scene(directory, postgres_server, with_relay=False, HUB_COMPARISON_INTERVAL="60") as running:
+        yield running
+
+
+def kill(redis: RedisServer) -> None:
+    redis.kill()
+
+
+def come_back_empty(redis: RedisServer) -> None:
+    redis.start()
+    with redis.client() as client:
+        assert client.dbsize() == 0
+
+
+async def complete_within(system: Scene, watched: list[tuple[str, Socket]], limit: float) -> None:
+    deadline = time.monotonic() + limit
+    for booking_id, socket in watched:
+        newest = (await off_loop(system.actors.employer.booking, booking_id))["seq"]
+        if newest not in socket.seqs():
+            await socket.until_seq(newest, max(0.0, deadline - time.monotonic()))
+        assert_exact(socket, newest)
+
+
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [(kill, come_back_empty), (RedisServer.pause, RedisServer.resume)],
+    ids=["killed-and-empty", "standing-still"],
+)
+async def test_open_sockets_are_complete_and_rest_goes_on_when_redis_was_away(
+    system: Scene, away: Callable[[RedisServer], None], back: Callable[[RedisServer], None]
+) -> None:
+    redis = system.stack.redis
+    assert redis is not None
+    bookings = [await system.new_booking() for _ in range(4)]
+    async with AsyncExitStack() as stack:
+        watched = []
+        for booking_id in bookings:
+            for pod in (0, 1):
+                socket = await stack.enter_async_context(await system.watch(booking_id, pod=pod))
+                await socket.joined()
+                watched.append((booking_id, socket))
+        with Traffic(system, bookings) as traffic:
+            await off_loop(traffic.wait_calls, 40)
+            usual = max(traffic.durations)
+            away(redis)
+            before = len(traffic.durations)
+            # Longer than the heartbeat's timeout of 3 s, so that it has to notice.
+            await asyncio.sleep(4.5)
+            await off_loop(traffic.wait_calls, 8)
+        worst = max(traffic.durations[before:])
+        assert worst < usual + LONGER
+        await off_loop(back, redis)
+        await complete_within(system, watched, LIMIT)
+
+        async def live() -> bool:
+            """Events come through Redis again, not only through what was read after its return."""
+            await off_loop(system.actors.admin.track, bookings[0], 28.0, 77.0)
+            return all(socket.frames[-1]["type"] == "location_update" for _, socket in watched[:2])
+
+        await eventually_async(live, LIMIT, "a position arrives live")
+    calls = len(traffic.durations) - before
+    logger.info("usual %.3f s, worst %.3f s of %d calls while away", usual, worst, calls)

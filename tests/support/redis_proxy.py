@@ -1,0 +1,128 @@
+"""A TCP proxy before Redis that loses what a test wants lost, as a dying primary or a broken network does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from hunarmitra.realtime.redis_publisher import CHANNEL_PREFIX
+from tests.support.redis import HOST
+
+T = TypeVar("T")
+
+NOWHERE = b"swallowed"
+"""A channel that nobody subscribes to: Redis answers, and the message is gone."""
+
+
+class RedisProxy:
+    """Everything passes, until `swallowing` is set or `deafen` is called. It runs in a thread of its own."""
+
+    def __init__(self, port: int) -> None:
+        """`port` is Redis' own."""
+        self._target = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="redis-proxy", daemon=True)
+        self._connections: set[asyncio.StreamWriter] = set()
+        self._deaf: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.swallowing = False
+        self.swallowed = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._run(asyncio.start_server(self._serve, HOST, 0))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"redis://{HOST}:{self._server.sockets[0].getsockname()[1]}/0"
+
+    def deafen(self) -> int:
+        """From now on, no open connection delivers anything, yet none breaks. Returns how many there are."""
+
+        async def mark() -> int:
+            self._deaf |= self._connections
+            return len(self._deaf)
+
+        return self._run(mark())
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(5)
+
+    async def _stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._connections.add(writer)
+        try:
+            from_redis, to_redis = await asyncio.open_connection(HOST, self._target)
+        except OSError:
+            writer.close()
+            return
+        finally:
+            self._tasks.discard(task)
+        answers = asyncio.create_task(self._answers(from_redis, writer))
+        self._tasks |= {task, answers}
+        try:
+            async for command in _commands(reader):
+                to_redis.write(_encoded(self._changed(command)))
+                await to_redis.drain()
+        except OSError:
+            pass
+        finally:
+            answers.cancel()
+            self._tasks -= {task, answers}
+            self._connections.discard(writer)
+            self._deaf.discard(writer)
+            to_redis.close()
+            writer.close()
+
+    def _changed(self, command: list[bytes]) -> list[bytes]:
+        if self.swallowing and command[0].upper() == b"PUBLISH" and command[1].startswith(CHANNEL_PREFIX.encode()):
+            self.swallowed += 1
+            return [command[0], NOWHERE, command[2]]
+        return command
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if writer not in self._deaf:
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
+
+
+async def _commands(reader: asyncio.StreamReader) -> AsyncIterator[list[bytes]]:
+    """RESP, as clients write it: arrays of bulk strings."""
+    while header := await reader.readline():
+        command = []
+        for _ in range(int(header[1:])):
+            length = int((await reader.readline())[1:])
+            command.append((await reader.readexactly(length + 2))[:-2])
+        yield command
+
+
+def _encoded(command: list[bytes]) -> bytes:
+    parts = [b"$%d\r\n%s\r\n" % (len(part), part) for part in command]
+    return b"*%d\r\n" % len(command) + b"".join(parts)
