@@ -119,7 +119,7 @@ class Hub:
         """
         await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
         open_sockets = [other for other in self.index.of_user(socket.user_id) if not other.lanes.closing]
-        for oldest in open_sockets[: len(open_sockets) + 1 - self._limits.sockets_per_user]:
+        for oldest in open_sockets[: max(0, len(open_sockets) + 1 - self._limits.sockets_per_user)]:
             oldest.refuse(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
         self.index.add(socket)
         name = socket.group_name
