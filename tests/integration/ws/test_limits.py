@@ -1,0 +1,81 @@
+"""How many sockets one user may have, and how often one address may be turned away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from websockets.asyncio.client import connect as open_connection
+
+from hunarmitra_ws.failed_handshakes import MOST_ADDRESSES, FailedHandshakes
+from tests.support.live import Newcomer, Person, check_error, join, on_every_server, rejection
+from tests.support.shell import Shell
+from tests.support.sockets import Socket
+from tests.support.stack import Stack, embedded_stack
+
+SOCKETS_PER_USER = 20
+FAILURES_PER_MINUTE = 60
+
+
+@on_every_server
+async def test_of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029(live: Stack, newcomer: Newcomer) -> None:
+    person, other = newcomer(), newcomer()
+    booking = person.create_booking()["id"]
+    bystander = await join(live.notifications_url(), other.token)
+    urls = (live.notifications_url(), live.booking_url(booking))
+    sockets = [await join(urls[number % 2], person.token) for number in range(SOCKETS_PER_USER)]
+    assert all([await socket.synchronized() == [] for socket in sockets])
+    for number in range(2):
+        sockets.append(await join(urls[0], person.token))
+        assert (await sockets[number].closed())[0] == 4029
+        assert check_error(sockets[number].frames[-1]) == "too_many_sockets"
+    assert all([await socket.synchronized() == [] for socket in sockets[2:]])
+    assert await bystander.synchronized() == []
+    # One that left makes room for another.
+    await sockets[-1].close()
+    sockets.append(await join(urls[1], person.token))
+    assert await sockets[2].synchronized() == []
+    for socket in [*sockets, bystander]:
+        await socket.close()
+
+
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+async def test_an_address_that_fails_sixty_times_a_minute_is_left_waiting(
+    tmp_path: Path, server: Literal["daphne", "uvicorn"]
+) -> None:
+    limit = str(FAILURES_PER_MINUTE)
+    with embedded_stack(tmp_path, server=server, WS_FAILED_HANDSHAKES_PER_MINUTE=limit) as stack:
+        with Shell(stack) as shell:
+            person = Person(stack, shell)
+        url = stack.notifications_url()
+        failures = await asyncio.gather(*(rejection(url, "wrong") for _ in range(FAILURES_PER_MINUTE - 1)))
+        assert set(failures) == {("unauthenticated", 4001)}
+        await (await join(url, person.token)).close()  # successes do not count
+        assert await rejection(url, "wrong") == ("unauthenticated", 4001)
+        assert await rejection(url, "wrong") == ("too_many_attempts", 4029)
+        assert await rejection(url, person.token) == ("too_many_attempts", 4029)
+        elsewhere = await open_connection(f"{url}?token={person.token}", local_addr=("127.0.0.2", 0), proxy=None)
+        async with Socket(elsewhere) as socket:
+            await socket.joined()
+        person.close()
+
+
+def test_the_failures_of_an_address_are_forgotten_after_a_minute() -> None:
+    failed = FailedHandshakes(2)
+    for now in (100.0, 130.0):
+        failed.record("a", now)
+    assert failed.exceeded("a", 159.9)
+    assert not failed.exceeded("b", 159.9)
+    assert not failed.exceeded("a", 160.0)
+    failed.record("a", 160.0)
+    assert not failed.exceeded("a", 160.0)
+
+
+def test_a_flood_of_addresses_fills_no_memory() -> None:
+    failed = FailedHandshakes(1)
+    for number in range(MOST_ADDRESSES + 1):
+        failed.record(str(number), 0.0)
+    assert not failed.exceeded("0", 1.0)
+    assert failed.exceeded(str(MOST_ADDRESSES), 1.0)
