@@ -113,7 +113,7 @@ def _let_go(scene: Scene, drain: Drain | None, step: _Step) -> _Step:
         return step
     back = draining.lingering(scene.seen, drain)
     returned = len(drain.victims) if drain.scaled is None else 0
-    changes = memory.add_change(step.history.changes, returned, scene.now, scene.spec)
+    changes = memory.add_change(step.history.changes, returned, scene.now, scene.spec, at=drain.started)
     history = replace(step.history, drain_ended=scene.now, drain_aborted=scene.now, changes=changes)
     return replace(step, history=history, release=back)
 
@@ -175,14 +175,15 @@ def _return(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
     missing = wanted.want - wanted.current
     back = draining.fullest_first(scene.seen, drain)[:missing]
     kept = tuple(victim for victim in drain.victims if victim not in back)
-    history = replace(wanted.history, grown=scene.now)
+    changes = wanted.history.changes
+    changes = memory.add_change(changes, len(back), scene.now, scene.spec, at=drain.started)
+    history = replace(wanted.history, grown=scene.now, changes=changes)
     if not kept:
         history = replace(history, drain_ended=scene.now, drain_aborted=scene.now)
     text = f"returning {explain.names(back)} to service: {wanted.text}"
     if wanted.want > scene.fleet.replicas:
-        grown = _grow(scene, replace(wanted, history=history))
+        grown = _grow(scene, replace(wanted, history=history, current=scene.fleet.replicas))
         return replace(grown, text=f"{text}; {grown.text}", release=back)
-    changes = memory.add_change(history.changes, len(back), scene.now, scene.spec)
     rest = replace(drain, victims=kept, target=wanted.want) if kept else None
     history = replace(history, changes=changes)
     return _Step(

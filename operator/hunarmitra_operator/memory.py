@@ -33,11 +33,17 @@ def add_recommendation(
     return tuple(reversed(kept))
 
 
-def add_change(changes: tuple[Change, ...], by: int, now: float, spec: Spec) -> tuple[Change, ...]:
-    """Append a change of replicas and drop those that no policy looks back at."""
+def add_change(
+    changes: tuple[Change, ...], by: int, now: float, spec: Spec, *, at: float | None = None
+) -> tuple[Change, ...]:
+    """Append a change of replicas and drop those that no policy looks back at.
+
+    A drain that is taken back is entered `at` its beginning: the two cancel out, whatever period looks at
+    them."""
     period = max((policy.period for policy in (*spec.up.policies, *spec.down.policies)), default=0)
-    kept = tuple(change for change in changes if now - period < change.at <= now)
-    return (*kept, Change(by, now))[-MAX_CHANGES:] if by else kept[-MAX_CHANGES:]
+    when = now if at is None else at
+    both = (*changes, Change(by, when)) if by else changes
+    return tuple(item for item in both if now - period < item.at <= now)[-MAX_CHANGES:]
 
 
 def intend(history: History, replicas: int, now: float) -> History:

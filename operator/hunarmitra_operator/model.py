@@ -75,10 +75,10 @@ class Rebalance:
 
 
 @dataclass(frozen=True, slots=True)
-class Admin:
-    """How a pod is asked."""
+class Control:
+    """How a pod's control port is reached."""
 
-    port: int = 9002
+    port: int = 8082
     timeout: int = 2
 
 
@@ -100,7 +100,7 @@ class Spec:
     lease: int = 60
     rebalance: Rebalance = Rebalance()
     max_sample_age: int = 30
-    admin: Admin = Admin()
+    control: Control = Control()
     paused: bool = False
     dry_run: bool = False
 

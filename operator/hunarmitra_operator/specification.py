@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from hunarmitra_operator.model import (
     DOWN_RULES,
     UP_RULES,
-    Admin,
+    Control,
     Peak,
     Policy,
     PolicyType,
@@ -96,7 +96,7 @@ def _read(raw: Mapping[str, Any]) -> Spec:
             cooldown=int(rebalance.get("cooldownSeconds", 15)),
         ),
         max_sample_age=int(pods.get("maxSampleAgeSeconds", 30)),
-        admin=Admin(port=int(pods.get("adminPort", 9002)), timeout=int(pods.get("timeoutSeconds", 2))),
+        control=Control(port=int(pods.get("controlPort", 8082)), timeout=int(pods.get("timeoutSeconds", 2))),
         paused=bool(raw.get("paused", False)),
         dry_run=bool(raw.get("dryRun", False)),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hunarmitra_operator import explain, hpa, memory, recommendation, schedule
-from hunarmitra_operator.model import History, Reason, Recommendation, Scene
+from hunarmitra_operator.model import Change, History, Reason, Recommendation, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,7 @@ def _steered(scene: Scene, wish: Wish, peak: str) -> Wish:
     stable = hpa.stabilize(
         past, now=now, current=current, desired=raw, up=spec.up.window, down=spec.down.window
     )
-    want = hpa.limit(
-        current=current,
-        desired=stable,
-        bounds=wish.bounds,
-        up=spec.up,
-        down=spec.down,
-        changes=history.changes,
-        now=now,
-    )
+    want = _limited(scene, wish, stable)
     wish = replace(wish, want=want)
     if want != stable:
         bound = Reason.AT_MAXIMUM if stable > current else Reason.AT_MINIMUM
@@ -89,6 +81,26 @@ def _steered(scene: Scene, wish: Wish, peak: str) -> Wish:
     if want != current:
         return replace(wish, text=explain.load(spec, survey, current, raw))
     return wish
+
+
+def _limited(scene: Scene, wish: Wish, stable: int) -> int:
+    """`stable` within rates and bounds. Returning pods that are being drained is free: they are there."""
+    spec, current, replicas = scene.spec, wish.current, scene.fleet.replicas
+    changes = wish.history.changes
+    if current < stable <= replicas:
+        return min(stable, wish.bounds.high)
+    drain = wish.history.drain
+    if drain is not None and stable > replicas > current:
+        changes, current = (*changes, Change(replicas - current, drain.started)), replicas
+    return hpa.limit(
+        current=current,
+        desired=stable,
+        bounds=wish.bounds,
+        up=spec.up,
+        down=spec.down,
+        changes=changes,
+        now=scene.now,
+    )
 
 
 def _adopted(scene: Scene, wish: Wish) -> Wish:

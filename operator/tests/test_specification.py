@@ -80,7 +80,7 @@ def test_every_field_is_read() -> None:
             "relativeThresholdPercent": 2,
             "cooldownSeconds": 6,
         },
-        "pods": {"adminPort": 1, "timeoutSeconds": 4, "maxSampleAgeSeconds": 11},
+        "pods": {"controlPort": 1, "timeoutSeconds": 4, "maxSampleAgeSeconds": 11},
         "paused": True,
         "dryRun": True,
     }
@@ -98,7 +98,7 @@ def test_every_field_is_read() -> None:
     assert (spec.reconnects_per_second, spec.drain_window, spec.lease) == (7, 30, 20)
     assert (spec.rebalance.enabled, spec.rebalance.absolute) == (False, 1)
     assert (spec.rebalance.relative_percent, spec.rebalance.cooldown) == (2, 6)
-    assert (spec.admin.port, spec.admin.timeout, spec.max_sample_age) == (1, 4, 11)
+    assert (spec.control.port, spec.control.timeout, spec.max_sample_age) == (1, 4, 11)
     assert spec.paused
     assert spec.dry_run
 

@@ -1,0 +1,141 @@
+"""Carries a decision out, in the order that keeps every client safe.
+
+The decision's history is in status before anything here runs; whatever fails here is tried again with the
+next turn, because the next decision is made from what is there and not from what was meant."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hunarmitra_operator import kubernetes, metrics
+from hunarmitra_operator.kubernetes import Api, ApiError
+from hunarmitra_operator.model import Decision, Drain, Pod, Shed, Spec
+from hunarmitra_operator.observe import DELETION_COST, LOWEST_COST, Target
+from hunarmitra_operator.podclient import PodClient, PodError
+
+logger = logging.getLogger(__name__)
+
+PACE_SECONDS = 1.0
+"""Pods move what they are told to at once, so a round is sent in slices of this length."""
+
+
+@dataclass(slots=True)
+class Actor:
+    """Acts for one WebSocketScaler. `sleep` is replaced in tests."""
+
+    api: Api
+    clients: PodClient
+    namespace: str
+    name: str
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    shedding: asyncio.Task[None] | None = field(default=None)
+
+    async def carry_out(self, spec: Spec, target: Target, decision: Decision, lease: str) -> None:
+        """Release, drain, move, scale. `lease` is the name of the drain before this decision."""
+        pods = {pod.uid: pod for pod in target.fleet.pods}
+        if decision.drain or decision.release or decision.stale or decision.scale_to is not None:
+            self.stop()
+        released = [pods[victim.uid] for victim in decision.release if victim.uid in pods]
+        await self.release(spec, released, lease)
+        kept = {victim.uid for victim in (decision.drain.victims if decision.drain else ())}
+        await self._mark((pod for pod in pods.values() if pod.marked and pod.uid not in kept), None)
+        if decision.drain is not None:
+            victims = [pods[victim.uid] for victim in decision.drain.victims if victim.uid in pods]
+            # Marked first, so that a scale-down at any moment from now on would take them and nobody else.
+            await self._mark((pod for pod in victims if not pod.marked and not pod.terminating), LOWEST_COST)
+            await self.renew(spec, decision.drain, pods)
+        if decision.scale_to is not None:
+            await self._scale(spec, target, decision.scale_to)
+        if decision.shed:
+            self.stop()
+            self.shedding = asyncio.create_task(self._shed(spec, decision.shed, pods))
+
+    def stop(self) -> None:
+        """Stop moving connections."""
+        if self.shedding is not None:
+            self.shedding.cancel()
+            self.shedding = None
+
+    async def release(self, spec: Spec, pods: Iterable[Pod], lease: str) -> None:
+        """Return pods to service. One that cannot be reached returns by itself when its lease ends."""
+        living = [pod for pod in pods if not pod.terminating]
+        results = await asyncio.gather(
+            *(self.clients.release(pod, spec.control, lease) for pod in living if pod.ip),
+            return_exceptions=True,
+        )
+        self._report("return to service", results)
+
+    async def renew(self, spec: Spec, drain: Drain, pods: Mapping[str, Pod]) -> None:
+        """Drain the victims, or go on with it. Needs the pods alone, not the API server."""
+        victims = [pods[v.uid] for v in drain.victims if v.uid in pods and not pods[v.uid].terminating]
+        results = await asyncio.gather(
+            *(self.clients.drain(pod, spec.control, drain.id, spec.lease) for pod in victims if pod.ip),
+            return_exceptions=True,
+        )
+        self._report("drain", results)
+
+    async def _mark(self, pods: Iterable[Pod], cost: str | None) -> None:
+        """Write or remove the deletion cost; never on a schedule, only when a pod becomes a victim or stops
+        being one."""
+        body = {"metadata": {"annotations": {DELETION_COST: cost}}}
+        results = await asyncio.gather(
+            *(self.api.merge(kubernetes.pod(self.namespace, pod.name), "pods", body) for pod in pods),
+            return_exceptions=True,
+        )
+        self._report("mark", results)
+
+    async def _scale(self, spec: Spec, target: Target, replicas: int) -> None:
+        """Write the number of replicas, unless the Deployment changed since it was read."""
+        path = f"{kubernetes.deployment(self.namespace, spec.target)}/scale"
+        body = {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {
+                "name": spec.target,
+                "namespace": self.namespace,
+                "resourceVersion": target.resource_version,
+            },
+            "spec": {"replicas": replicas},
+        }
+        try:
+            await self.api.put(path, "deployments/scale", body)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            logger.info("%s/%s: the Deployment changed meanwhile; deciding anew", self.namespace, self.name)
+
+    async def _shed(self, spec: Spec, sheds: Iterable[Shed], pods: Mapping[str, Pod]) -> None:
+        """One round of moving connections, in slices within the reconnect budget."""
+        left = {shed.uid: shed.connections for shed in sheds if shed.uid in pods}
+        slice_size = max(1, round(spec.reconnects_per_second * PACE_SECONDS))
+        while left:
+            moved = 0
+            for uid in list(left):
+                amount = min(left[uid], slice_size - moved)
+                if amount <= 0:
+                    break
+                moved += amount
+                left[uid] -= amount
+                try:
+                    done = await self.clients.shed(pods[uid], spec.control, amount)
+                except PodError as error:
+                    logger.warning("%s/%s: cannot move connections: %s", self.namespace, self.name, error)
+                    done = 0
+                metrics.shed.labels(self.namespace, self.name).inc(done)
+                # A pod that moves less than asked has no more that may be moved now.
+                if done < amount or left[uid] <= 0:
+                    del left[uid]
+            if left:
+                await self.sleep(PACE_SECONDS)
+
+    def _report(self, what: str, results: Iterable[object]) -> None:
+        """Log what failed. Pods and the API server failing is expected; anything else is a defect and
+        raised."""
+        for result in results:
+            if isinstance(result, (PodError, ApiError)):
+                logger.warning("%s/%s: cannot %s: %s", self.namespace, self.name, what, result)
+            elif isinstance(result, BaseException):
+                raise result

@@ -1,0 +1,73 @@
+"""The command `python -m hunarmitra_operator run`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+ENV = "HUNARMITRA_OPERATOR_"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options; each can be given by environment too."""
+    parser.add_argument(
+        "--namespace",
+        action="append",
+        metavar="NAME",
+        help=f"watch this namespace (repeatable; {ENV}NAMESPACES, separated by commas)",
+    )
+    parser.add_argument("--all-namespaces", action="store_true", help="watch every namespace instead")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        default=os.environ.get(f"{ENV}TOKEN_FILE") or None,
+        metavar="FILE",
+        help=f"bearer token for the pods' control port, read anew each time ({ENV}TOKEN_FILE)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=float(os.environ.get(f"{ENV}INTERVAL", "5")),
+        metavar="SECONDS",
+        help=f"time from one turn to the next (default 5; {ENV}INTERVAL)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(os.environ.get(f"{ENV}PORT", "8080")),
+        help=f"port of /livez, /readyz and /metrics (default 8080; {ENV}PORT)",
+    )
+    parser.add_argument(
+        "--log-level",
+        default=os.environ.get(f"{ENV}LOG_LEVEL", "INFO"),
+        choices=["DEBUG", "INFO", "WARNING", "ERROR"],
+        help=f"(default INFO; {ENV}LOG_LEVEL)",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the operator until it is told to stop; the exit code."""
+    # kopf and its dependencies are loaded here, so that `simulate` works without waiting for them.
+    import kopf
+
+    from hunarmitra_operator import handlers
+
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kopf").setLevel(max(logging.getLevelName(options.log_level), logging.WARNING))
+    wanted = options.namespace or [n for n in os.environ.get(f"{ENV}NAMESPACES", "").split(",") if n]
+    if not wanted and not options.all_namespaces:
+        print(f"error: name a namespace (--namespace or {ENV}NAMESPACES), or say --all-namespaces")  # noqa: T201
+        return 2
+    namespaces = () if options.all_namespaces else tuple(wanted)
+    memo = kopf.Memo(
+        options=handlers.Options(namespaces, options.token_file, options.interval, port=options.port)
+    )
+    kopf.run(
+        standalone=True,
+        clusterwide=options.all_namespaces,
+        namespaces=namespaces,
+        memo=memo,
+    )
+    return 0

@@ -1,0 +1,100 @@
+"""kopf's handlers: they start the loop and feed it; nothing else.
+
+Only `on.event` is used. A timer, a daemon or `on.delete` would put a finalizer on the resource, and deleting
+it (or uninstalling the chart) would hang whenever the operator is not there to remove it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import kopf
+from aiohttp import web
+
+from hunarmitra_operator import kubernetes
+from hunarmitra_operator.kubernetes import Access, Api
+from hunarmitra_operator.loop import Loop
+from hunarmitra_operator.podclient import PodClient
+from hunarmitra_operator.web import serve
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line says, and what was started because of it."""
+
+    namespaces: tuple[str, ...]
+    token_file: Path | None
+    interval: float = 5.0
+    host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
+    port: int = 8080
+    loop: Loop | None = None
+    task: asyncio.Task[None] | None = None
+    runner: web.AppRunner | None = None
+    settings: kopf.OperatorSettings = field(default_factory=kopf.OperatorSettings)
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """kopf with deadlines everywhere: a watch that stalls in silence is the failure to be afraid of."""
+    settings.peering.standalone = True
+    settings.scanning.disabled = (
+        True  # namespaces and definitions do not come and go; it would need cluster-wide rights
+    )
+    settings.posting.enabled = False  # Events are made on change, by the loop
+    settings.watching.server_timeout = 120
+    settings.watching.client_timeout = 150
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 10
+    settings.persistence.finalizer = f"{kubernetes.GROUP}/unused"
+
+
+def login(settings: kopf.OperatorSettings) -> Access:
+    """The service account's access, else the kubeconfig's."""
+    info = kopf.login_with_service_account(settings=settings, logger=logger) or kopf.login_with_kubeconfig(
+        settings=settings, logger=logger
+    )
+    if info is None:
+        raise OSError("neither a service account nor a kubeconfig is there to log in with")
+    tls: Any = info.as_ssl_context() if info.server.startswith("https") else True
+    return Access(info.server.rstrip("/"), info.as_http_headers(), tls)
+
+
+@kopf.on.startup()
+async def start(memo: Any, settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Start the loop and the operator's port."""
+    options: Options = memo.options
+    configure(settings)
+    api, clients = Api(lambda: login(settings)), PodClient(options.token_file)
+    options.loop = Loop(api, clients, options.namespaces, options.interval)
+    options.runner = await serve(options.loop, options.host, options.port)
+    options.task = asyncio.create_task(options.loop.run(), name="hunarmitra-operator-loop")
+
+
+@kopf.on.cleanup()
+async def stop(memo: Any, **_: Any) -> None:
+    """Stop the loop. What is being drained is left to its lease, and to the next operator."""
+    options: Options = memo.options
+    if options.task is not None:
+        options.task.cancel()
+        await asyncio.gather(options.task, return_exceptions=True)
+    if options.loop is not None:
+        await options.loop.stop()
+        await options.loop.clients.close()
+        await options.loop.api.close()
+    if options.runner is not None:
+        await options.runner.cleanup()
+
+
+@kopf.on.event(kubernetes.GROUP, kubernetes.VERSION, kubernetes.PLURAL)
+async def changed(memo: Any, type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's name
+    """A resource appeared, changed or went."""
+    loop = memo.options.loop
+    namespace, name = str(meta["namespace"]), str(meta["name"])
+    if type == "DELETED":
+        loop.gone(namespace, name)
+    else:
+        loop.seen(namespace, name, int(meta.get("generation", 0)))

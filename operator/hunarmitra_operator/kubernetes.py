@@ -1,0 +1,179 @@
+"""A small client of the API server: the dozen requests that the operator makes, with deadlines, and counted.
+
+Credentials come from where kopf finds them (the service account, else a kubeconfig). A service account's
+token is replaced every hour, so they are read anew when the server refuses them, and every few minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from hunarmitra_operator import metrics
+
+Json = dict[str, Any]
+
+GROUP = "realtime.hunarmitra.io"
+VERSION = "v1alpha1"
+PLURAL = "websocketscalers"
+RELOGIN_SECONDS = 300.0
+
+
+class ApiError(Exception):
+    """The API server said no, or did not answer (`status` 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status or 'no answer'}: {message}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the API server is and how to be let in."""
+
+    server: str
+    headers: Mapping[str, str]
+    tls: ssl.SSLContext | bool = True
+
+
+class Api:
+    """One session with the API server. `login` may read files, so it runs in a thread."""
+
+    def __init__(self, login: Callable[[], Access], timeout: float = 10.0) -> None:
+        self._login = login
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+        self._access: Access | None = None
+        self._since = 0.0
+
+    async def close(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, resource: str, **query: str) -> Json:
+        """One object or list."""
+        return await self._call("GET", path, resource, query=query)
+
+    async def put(self, path: str, resource: str, body: Json) -> Json:
+        """Replace an object; 409 if it changed since its resourceVersion was read."""
+        return await self._call("PUT", path, resource, body=body)
+
+    async def post(self, path: str, resource: str, body: Json) -> Json:
+        """Create an object."""
+        return await self._call("POST", path, resource, body=body)
+
+    async def merge(self, path: str, resource: str, body: Json) -> Json:
+        """Patch an object (JSON merge patch)."""
+        return await self._call("PATCH", path, resource, body=body)
+
+    async def _call(
+        self,
+        verb: str,
+        path: str,
+        resource: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> Json:
+        for attempt in (1, 2):
+            status, text = await self._once(verb, path, resource, query or {}, body)
+            if status == 401 and attempt == 1:
+                self._since = 0.0
+                continue
+            if status >= 400 or status == 0:
+                raise ApiError(status, _message(text))
+            loaded: Json = json.loads(text)
+            return loaded
+        raise AssertionError("unreachable")
+
+    async def _once(
+        self, verb: str, path: str, resource: str, query: Mapping[str, str], body: Json | None
+    ) -> tuple[int, str]:
+        status, text = 0, ""
+        try:
+            access, session = await self._ready()
+            headers = dict(access.headers)
+            if verb == "PATCH":
+                headers["Content-Type"] = "application/merge-patch+json"
+            async with session.request(
+                verb, access.server + path, params=dict(query), json=body, headers=headers, ssl=access.tls
+            ) as response:
+                status, text = response.status, await response.text()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            status, text = 0, f"{type(error).__name__} {error}".strip()
+        metrics.api_requests.labels(verb, resource, str(status)).inc()
+        return status, text
+
+    async def _ready(self) -> tuple[Access, aiohttp.ClientSession]:
+        now = time.monotonic()
+        if self._access is None or self._since == 0.0 or now - self._since > RELOGIN_SECONDS:
+            self._access = await asyncio.to_thread(self._login)
+            self._since = now
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self._access, self._session
+
+
+def _message(text: str) -> str:
+    """What the server says is wrong: the message of its Status object, or the text itself."""
+    try:
+        loaded = json.loads(text)
+    except ValueError:
+        return text[:300]
+    return str(loaded.get("message", text[:300])) if isinstance(loaded, dict) else text[:300]
+
+
+# ── paths
+# ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def scalers(namespace: str) -> str:
+    """The WebSocketScalers of a namespace, or of all if it is empty."""
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
+
+
+def scaler(namespace: str, name: str) -> str:
+    """One WebSocketScaler."""
+    return f"{scalers(namespace)}/{name}"
+
+
+def deployment(namespace: str, name: str) -> str:
+    """One Deployment."""
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def replica_sets(namespace: str) -> str:
+    """The ReplicaSets of a namespace."""
+    return f"/apis/apps/v1/namespaces/{namespace}/replicasets"
+
+
+def pods(namespace: str) -> str:
+    """The pods of a namespace."""
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+def pod(namespace: str, name: str) -> str:
+    """One pod."""
+    return f"{pods(namespace)}/{name}"
+
+
+def horizontal_pod_autoscalers(namespace: str) -> str:
+    """The HorizontalPodAutoscalers of a namespace."""
+    return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+
+
+def scaled_objects(namespace: str) -> str:
+    """KEDA's ScaledObjects of a namespace."""
+    return f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"
+
+
+def events(namespace: str) -> str:
+    """The Events of a namespace."""
+    return f"/api/v1/namespaces/{namespace}/events"

@@ -1,0 +1,114 @@
+"""The one loop: a turn for every resource, every few seconds and whenever a spec changes.
+
+kopf's watch tells which resources there are; every turn then reads its resource itself. A watch that stalls
+in silence can therefore delay the news of a resource, never the care for one, and a list now and then catches
+up with that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hunarmitra_operator import kubernetes
+from hunarmitra_operator.kubernetes import Api, ApiError
+from hunarmitra_operator.podclient import PodClient
+from hunarmitra_operator.scaler import Scaler
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+RELIST_SECONDS = 60.0
+TURN_SECONDS = 30.0
+"""A turn that takes longer is broken off; the next one starts from what is there."""
+
+
+@dataclass
+class Loop:
+    """Keeps a `Scaler` for each resource and gives each its turn. `namespaces` is empty for all of them."""
+
+    api: Api
+    clients: PodClient
+    namespaces: tuple[str, ...] = ()
+    interval: float = 5.0
+    clock: Callable[[], float] = time.time
+    scalers: dict[Key, Scaler] = field(default_factory=dict)
+    finished: float = field(default_factory=time.monotonic)
+    listed: float = float("-inf")
+    _generations: dict[Key, int] = field(default_factory=dict)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def seen(self, namespace: str, name: str, generation: int) -> None:
+        """A resource exists. A new one, or a new spec, gets its turn at once; our own status does not."""
+        key = (namespace, name)
+        if key not in self.scalers:
+            self.scalers[key] = Scaler(self.api, self.clients, namespace, name, clock=self.clock)
+        if self._generations.get(key) != generation:
+            self._generations[key] = generation
+            self._wake.set()
+
+    def gone(self, namespace: str, name: str) -> None:
+        """A resource was deleted; the next turn finds out, and lets its victims go."""
+        if (namespace, name) in self.scalers:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Turn after turn, until cancelled."""
+        while True:
+            began = time.monotonic()
+            await self.turn()
+            self.finished = time.monotonic()
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, began + self.interval - self.finished)):
+                    await self._wake.wait()
+
+    async def turn(self) -> None:
+        """One turn for every resource, all at once."""
+        if time.monotonic() - self.listed >= RELIST_SECONDS:
+            await self._relist()
+        await asyncio.gather(*(self._one(key, scaler) for key, scaler in list(self.scalers.items())))
+
+    async def _one(self, key: Key, scaler: Scaler) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                found = await scaler.turn()
+                if not found:
+                    self.scalers.pop(key, None)
+                    self._generations.pop(key, None)
+                    await scaler.let_go()
+        except TimeoutError:
+            logger.error("%s/%s: a turn took longer than %.0f s", *key, TURN_SECONDS)
+        except Exception:
+            # One resource's trouble must not stop the others'; the loop goes on and the traceback is logged.
+            logger.exception("%s/%s: a turn failed", *key)
+
+    async def _relist(self) -> None:
+        """Find resources that the watch did not tell of."""
+        try:
+            for path in self._lists():
+                found = await self.api.get(path, kubernetes.PLURAL)
+                for item in found["items"]:
+                    meta = item["metadata"]
+                    self.seen(meta["namespace"], meta["name"], int(meta.get("generation", 0)))
+        except ApiError as error:
+            logger.warning("cannot list WebSocketScalers: %s", error)
+            return
+        self.listed = time.monotonic()
+
+    def _lists(self) -> Iterable[str]:
+        return [kubernetes.scalers(namespace) for namespace in self.namespaces or ("",)]
+
+    def stalled(self, limit: float) -> bool:
+        """Whether no turn has ended for `limit` seconds. One that failed for want of the API server has ended
+        too."""
+        return time.monotonic() - self.finished > limit
+
+    async def stop(self) -> None:
+        """Stop moving connections. Drains are left to their leases: the next operator continues them."""
+        for scaler in self.scalers.values():
+            scaler.actor.stop()

@@ -1,0 +1,66 @@
+"""The operator's own metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+PREFIX = "hunarmitra_operator"
+SCALER = ("namespace", "name")
+
+connections = Gauge(f"{PREFIX}_connections", "Connections on all pods of the target.", SCALER)
+pods_ready = Gauge(f"{PREFIX}_pods_ready", "Pods that are ready and not being drained.", SCALER)
+pods_unreadable = Gauge(f"{PREFIX}_pods_unreadable", "Pods without a recent reading.", SCALER)
+fullest_pod = Gauge(f"{PREFIX}_fullest_pod_connections", "Connections on the fullest pod.", SCALER)
+replicas_current = Gauge(f"{PREFIX}_replicas_current", "Replicas of the target.", SCALER)
+replicas_desired = Gauge(f"{PREFIX}_replicas_desired", "Replicas that are worked towards.", SCALER)
+replicas_recommended = Gauge(f"{PREFIX}_replicas_recommended", "Replicas that the load asks for.", SCALER)
+draining = Gauge(f"{PREFIX}_pods_draining", "Pods being drained by the operator.", SCALER)
+condition = Gauge(f"{PREFIX}_condition", "1 while the condition is true.", (*SCALER, "type"))
+last_decision = Gauge(f"{PREFIX}_last_decision_timestamp_seconds", "When the last decision was made.", SCALER)
+
+decisions = Counter(f"{PREFIX}_decisions", "Decisions, by reason.", (*SCALER, "reason"))
+drains = Counter(f"{PREFIX}_drains", "Drains that began, finished or were given up.", (*SCALER, "event"))
+shed = Counter(f"{PREFIX}_connections_shed", "Connections that pods moved on request.", SCALER)
+turn_errors = Counter(f"{PREFIX}_turn_errors", "Turns that failed, by what failed.", (*SCALER, "kind"))
+api_requests = Counter(f"{PREFIX}_api_requests", "Requests to the API server.", ("verb", "resource", "code"))
+pod_requests = Counter(f"{PREFIX}_pod_requests", "Requests to pods' control ports.", ("verb", "outcome"))
+
+turn_seconds = Histogram(
+    f"{PREFIX}_turn_duration_seconds",
+    "Duration of a turn: observing, deciding and acting.",
+    SCALER,
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+)
+decide_seconds = Histogram(
+    f"{PREFIX}_decide_duration_seconds",
+    "Duration of the decision alone.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05),
+)
+
+_GAUGES = (
+    connections,
+    pods_ready,
+    pods_unreadable,
+    fullest_pod,
+    replicas_current,
+    replicas_desired,
+    replicas_recommended,
+    draining,
+    last_decision,
+)
+CONDITIONS = ("Ready", "Scaling", "Draining", "MetricsStale", "Limited", "Conflict", "Paused")
+
+
+def forget(namespace: str, name: str) -> None:
+    """Drop what describes a resource that is gone, so that no alert fires on a memory."""
+    for gauge in _GAUGES:
+        _remove(gauge, namespace, name)
+    for kind in CONDITIONS:
+        _remove(condition, namespace, name, kind)
+
+
+def _remove(gauge: Gauge, *labels: str) -> None:
+    try:
+        gauge.remove(*labels)
+    except KeyError:
+        return

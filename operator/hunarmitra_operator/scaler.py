@@ -1,0 +1,212 @@
+"""One WebSocketScaler: observe, decide, store, act; once per turn."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hunarmitra_operator import kubernetes, metrics, observe, specification, status
+from hunarmitra_operator.act import Actor
+from hunarmitra_operator.decide import decide
+from hunarmitra_operator.kubernetes import Api, ApiError, Json
+from hunarmitra_operator.model import Decision, Drain, History, Pod, Sample, Spec
+from hunarmitra_operator.observe import Rivals, Target, TargetError
+from hunarmitra_operator.podclient import PodClient
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Scaler:
+    """What the operator keeps in memory about one resource; all that matters of it is in the resource's
+    status too."""
+
+    api: Api
+    clients: PodClient
+    namespace: str
+    name: str
+    clock: Callable[[], float] = time.time
+    samples: dict[str, Sample] = field(default_factory=dict)
+    rivals: Rivals = field(default_factory=Rivals)
+    actor: Actor = field(init=False)
+    held: tuple[Spec, Drain, Mapping[str, Pod]] | None = None
+    history: History | None = None
+    """Newer than the one in status by what was not worth writing; None after a start."""
+    uid: str = ""
+
+    def __post_init__(self) -> None:
+        self.actor = Actor(self.api, self.clients, self.namespace, self.name)
+
+    async def turn(self) -> bool:
+        """One turn. False if the resource is gone.
+
+        If the API server cannot be reached, a drain that was going on is kept alive with what is known of it:
+        the pods can be reached without the API server, and a lease that ran out would move their clients
+        twice."""
+        began = self.clock()
+        try:
+            found = await self._turn(began)
+        except ApiError as error:
+            metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
+            logger.warning("%s/%s: %s", self.namespace, self.name, error)
+            await self._keep_alive(began)
+            found = True
+        metrics.turn_seconds.labels(self.namespace, self.name).observe(max(0.0, self.clock() - began))
+        return found
+
+    async def _turn(self, now: float) -> bool:
+        try:
+            resource = await self.api.get(kubernetes.scaler(self.namespace, self.name), kubernetes.PLURAL)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        try:
+            spec = specification.read(resource["spec"])
+            target = await observe.target(self.api, self.namespace, spec.target, self.rivals, now)
+        except specification.SpecError as error:
+            await self._fail(resource, "InvalidSpec", str(error), now)
+            return True
+        except TargetError as error:
+            await self._fail(resource, error.reason, str(error), now)
+            return True
+        await self._read_pods(spec, target)
+        await self._decide(resource, spec, target)
+        return True
+
+    async def _read_pods(self, spec: Spec, target: Target) -> None:
+        """Read every running pod; a pod that does not answer keeps its old sample, which grows old."""
+        pods = target.fleet.pods
+        counts = await self.clients.connections((pod for pod in pods if not pod.pending), spec.control)
+        at = self.clock()
+        living = {pod.uid for pod in pods}
+        self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living}
+        self.samples |= {uid: Sample(count, at) for uid, count in counts.items()}
+
+    async def _decide(self, resource: Json, spec: Spec, target: Target) -> None:
+        before: Json = resource.get("status", {})
+        if self.history is None or self.uid != resource["metadata"]["uid"]:
+            self.history, self.uid = status.read_history(before), resource["metadata"]["uid"]
+        history, now = self.history, self.clock()
+        with metrics.decide_seconds.time():
+            decision = decide(spec, target.fleet, self.samples, history, now)
+        self._measure(spec, decision)
+        generation = int(resource["metadata"].get("generation", 0))
+        after = status.after_decision(before, spec, decision, generation)
+        if status.worth_writing(before, after):
+            if not await self._store(resource, after):
+                return  # somebody changed the resource meanwhile: nothing was decided
+            await self._announce(resource, before, after, decision)
+        self.history = decision.history
+        lease = history.drain.id if history.drain else ""
+        pods = {pod.uid: pod for pod in target.fleet.pods}
+        self.held = (spec, decision.drain, pods) if decision.drain and decision.drain.scaled is None else None
+        self._count(history.drain, decision)
+        await self.actor.carry_out(spec, target, decision, lease)
+
+    async def _fail(self, resource: Json, reason: str, message: str, now: float) -> None:
+        """No decision can be made: say why. What was being drained is let go by its lease."""
+        self.held = None
+        self.actor.stop()
+        before: Json = resource.get("status", {})
+        after = status.after_failure(
+            before, reason, message, int(resource["metadata"].get("generation", 0)), now
+        )
+        metrics.condition.labels(self.namespace, self.name, "Ready").set(0)
+        if status.worth_writing(before, after) and await self._store(resource, after):
+            await self._announce(resource, before, after, None)
+
+    async def _store(self, resource: Json, after: Json) -> bool:
+        """Write the status; False if the resource changed since it was read."""
+        body = {**resource, "status": after}
+        try:
+            await self.api.put(
+                kubernetes.scaler(self.namespace, self.name) + "/status", f"{kubernetes.PLURAL}/status", body
+            )
+        except ApiError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    async def _announce(self, resource: Json, before: Json, after: Json, decision: Decision | None) -> None:
+        """Make Events of what changed. One that cannot be made is lost: Events are for people, not for the
+        record."""
+        for notice in status.notices(before, after, decision):
+            body = self._event(resource, notice)
+            try:
+                await self.api.post(kubernetes.events(self.namespace), "events", body)
+            except ApiError as error:
+                logger.warning("%s/%s: no Event %s: %s", self.namespace, self.name, notice.reason, error)
+
+    def _event(self, resource: Json, notice: status.Notice) -> Json:
+        meta, at = resource["metadata"], status.moment(self.clock())
+        short = at[:19] + "Z"
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{self.name}.", "namespace": self.namespace},
+            "involvedObject": {
+                "apiVersion": f"{kubernetes.GROUP}/{kubernetes.VERSION}",
+                "kind": "WebSocketScaler",
+                "name": self.name,
+                "namespace": self.namespace,
+                "uid": meta["uid"],
+                "resourceVersion": meta["resourceVersion"],
+            },
+            "type": notice.type,
+            "reason": notice.reason,
+            "message": notice.message[:1000],
+            "source": {"component": "hunarmitra-operator"},
+            "firstTimestamp": short,
+            "lastTimestamp": short,
+            "count": 1,
+        }
+
+    async def _keep_alive(self, now: float) -> None:
+        """Renew the leases of a drain from memory, until a window after its deadline."""
+        if self.held is None:
+            return
+        spec, drain, pods = self.held
+        if now > drain.deadline + spec.drain_window:
+            self.held = None
+            return
+        await self.actor.renew(spec, drain, pods)
+
+    async def let_go(self) -> None:
+        """The resource is gone: return its victims to service now rather than when their leases end."""
+        self.actor.stop()
+        if self.held is not None:
+            spec, drain, pods = self.held
+            self.held = None
+            victims = [pods[victim.uid] for victim in drain.victims if victim.uid in pods]
+            await self.actor.release(spec, victims, drain.id)
+        metrics.forget(self.namespace, self.name)
+
+    def _measure(self, spec: Spec, decision: Decision) -> None:
+        labels = (self.namespace, self.name)
+        metrics.connections.labels(*labels).set(decision.connections)
+        metrics.pods_ready.labels(*labels).set(decision.ready)
+        metrics.pods_unreadable.labels(*labels).set(len(decision.stale))
+        metrics.fullest_pod.labels(*labels).set(decision.fullest[1] if decision.fullest else 0)
+        metrics.replicas_current.labels(*labels).set(decision.current)
+        metrics.replicas_desired.labels(*labels).set(decision.desired)
+        metrics.replicas_recommended.labels(*labels).set(decision.recommended)
+        metrics.draining.labels(*labels).set(len(decision.drain.victims) if decision.drain else 0)
+        metrics.last_decision.labels(*labels).set(decision.at)
+        metrics.decisions.labels(*labels, decision.reason.value).inc()
+        for item in status.conditions(spec, decision):
+            metrics.condition.labels(*labels, item.type).set(item.status)
+
+    def _count(self, before: Drain | None, decision: Decision) -> None:
+        def count(event: str) -> None:
+            metrics.drains.labels(self.namespace, self.name, event).inc()
+
+        if decision.drain and decision.drain.started == decision.at:
+            count("begun")
+        if decision.drain and decision.drain.scaled == decision.at:
+            count("finished")
+        if before and decision.release and not decision.drain:
+            count("given_up")

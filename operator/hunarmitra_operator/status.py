@@ -1,0 +1,294 @@
+"""The resource's status: what was decided, in fields, conditions and Events; and the memory of the next
+decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hunarmitra_operator.model import (
+    Change,
+    Decision,
+    Drain,
+    History,
+    Reason,
+    Recommendation,
+    Spec,
+    Victim,
+)
+
+Json = dict[str, Any]
+
+HEARTBEAT_SECONDS = 30.0
+"""A status without news is written this often, so that its age says whether the operator lives."""
+REFRESH_SECONDS = 10.0
+"""Figures that change all the time are written at most this often."""
+
+
+def moment(at: float) -> str:
+    """A time as the API server takes it; microseconds, so that a history is read as it was written."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def seconds(text: str) -> float:
+    """The reverse of `moment`."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+# ── memory
+# ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+_MOMENTS = {
+    "pending_since": "pendingSince",
+    "adopted": "adoptedAt",
+    "grown": "grownAt",
+    "shed": "shedAt",
+    "drain_ended": "drainEndedAt",
+    "drain_aborted": "drainAbortedAt",
+}
+
+
+def read_history(status: Mapping[str, Any]) -> History:
+    """What the last decision left to remember. A status that somebody spoiled counts as none."""
+    try:
+        return _read_history(status)
+    except (KeyError, TypeError, ValueError):
+        return History()
+
+
+def _read_history(status: Mapping[str, Any]) -> History:
+    raw = status.get("history", {})
+    moments = {field: seconds(raw[name]) for field, name in _MOMENTS.items() if raw.get(name)}
+    return History(
+        recommendations=tuple(
+            Recommendation(int(item["replicas"]), seconds(item["at"]))
+            for item in raw.get("recommendations", ())
+        ),
+        changes=tuple(Change(int(item["by"]), seconds(item["at"])) for item in raw.get("changes", ())),
+        replicas=raw.get("replicas"),
+        pending=raw.get("pendingReplicas"),
+        foreign=tuple(seconds(item) for item in raw.get("foreignChanges", ())),
+        drain=_read_drain(status.get("drain")),
+        **moments,
+    )
+
+
+def _read_drain(raw: Mapping[str, Any] | None) -> Drain | None:
+    if not raw:
+        return None
+    return Drain(
+        id=str(raw["id"]),
+        target=int(raw["target"]),
+        victims=tuple(
+            Victim(item["uid"], item["name"], int(item.get("connections", 0))) for item in raw["victims"]
+        ),
+        started=seconds(raw["startedAt"]),
+        deadline=seconds(raw["deadline"]),
+        scaled=seconds(raw["scaledAt"]) if raw.get("scaledAt") else None,
+    )
+
+
+def write_history(history: History) -> Json:
+    """The `history` field."""
+    moments = {name: getattr(history, field) for field, name in _MOMENTS.items()}
+    raw: Json = {
+        "recommendations": [{"replicas": r.replicas, "at": moment(r.at)} for r in history.recommendations],
+        "changes": [{"by": change.by, "at": moment(change.at)} for change in history.changes],
+        "foreignChanges": [moment(at) for at in history.foreign],
+        **{name: moment(at) for name, at in moments.items() if at is not None},
+    }
+    if history.replicas is not None:
+        raw["replicas"] = history.replicas
+    if history.pending is not None:
+        raw["pendingReplicas"] = history.pending
+    return raw
+
+
+def _write_drain(drain: Drain) -> Json:
+    raw: Json = {
+        "id": drain.id,
+        "target": drain.target,
+        "startedAt": moment(drain.started),
+        "deadline": moment(drain.deadline),
+        "victims": [{"uid": v.uid, "name": v.name, "connections": v.connections} for v in drain.victims],
+    }
+    if drain.scaled is not None:
+        raw["scaledAt"] = moment(drain.scaled)
+    return raw
+
+
+# ── conditions
+# ───────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition before its transition time is known."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+
+
+def conditions(spec: Spec, decision: Decision) -> list[Condition]:
+    """All conditions after a decision, always the same ones in the same order."""
+    scaling = decision.scale_to is not None or decision.drain is not None
+    stale = ", ".join(decision.stale[:3]) + (" and more" if len(decision.stale) > 3 else "")
+    drain = decision.drain
+    return [
+        Condition("Ready", False, "Conflict", decision.conflict)
+        if decision.conflict
+        else Condition("Ready", True, "Reconciling", "the Deployment is being looked after"),
+        Condition("Scaling", scaling, decision.reason.value if scaling else "NotScaling", decision.message),
+        Condition("Draining", True, "PodsDraining", decision.message)
+        if drain and drain.scaled is None
+        else Condition("Draining", False, "NothingDraining", "no pod is being drained"),
+        Condition("MetricsStale", True, "PodsUnreadable", f"not readable: {stale}")
+        if decision.stale
+        else Condition("MetricsStale", False, "AllPodsRead", "every running pod was read"),
+        Condition("Limited", True, decision.limited.value, decision.message)
+        if decision.limited
+        else Condition("Limited", False, "AsTheLoadAsks", "the number of replicas is what the load asks for"),
+        Condition("Conflict", True, "SeveralWriters", decision.conflict)
+        if decision.conflict
+        else Condition("Conflict", False, "SingleWriter", "nobody else scales the Deployment"),
+        Condition("Paused", True, "SpecPaused", "spec.paused is set")
+        if spec.paused
+        else Condition("Paused", False, "NotPaused", "spec.paused is not set"),
+    ]
+
+
+def merge_conditions(old: list[Json], new: list[Condition], generation: int, now: float) -> list[Json]:
+    """The new conditions, each with the time of its last change of status."""
+    before = {item["type"]: item for item in old}
+    merged = []
+    for condition in new:
+        status = "True" if condition.status else "False"
+        past = before.get(condition.type)
+        same = past is not None and past["status"] == status
+        merged.append(
+            {
+                "type": condition.type,
+                "status": status,
+                "reason": condition.reason,
+                "message": condition.message,
+                "observedGeneration": generation,
+                "lastTransitionTime": past["lastTransitionTime"] if past and same else moment(now),
+            }
+        )
+    return merged
+
+
+# ── the whole
+# ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, generation: int) -> Json:
+    """The status to write after a decision."""
+    status: Json = {
+        "observedGeneration": generation,
+        "connections": decision.connections,
+        "pods": f"{decision.ready}/{decision.current}",
+        "readyPods": decision.ready,
+        "currentReplicas": decision.current,
+        "desiredReplicas": decision.desired,
+        "recommendedReplicas": decision.recommended,
+        "reason": decision.reason.value,
+        "message": decision.message,
+        "lastDecisionTime": moment(decision.at),
+        "history": write_history(decision.history),
+        "conditions": merge_conditions(
+            list(old.get("conditions", ())), conditions(spec, decision), generation, decision.at
+        ),
+    }
+    if decision.fullest:
+        status["fullestPod"] = {"name": decision.fullest[0], "connections": decision.fullest[1]}
+    if decision.drain:
+        status["drain"] = _write_drain(decision.drain)
+    return status
+
+
+def after_failure(old: Mapping[str, Any], reason: str, message: str, generation: int, now: float) -> Json:
+    """The status when no decision could be made: not ready, and everything else as it was."""
+    failed = Condition("Ready", False, reason, message)
+    kept = [item for item in old.get("conditions", ()) if item["type"] != "Ready"]
+    ready = merge_conditions(list(old.get("conditions", ())), [failed], generation, now)
+    return {
+        **old,
+        "observedGeneration": generation,
+        "reason": reason,
+        "message": message,
+        "lastDecisionTime": moment(now),
+        "conditions": [*ready, *kept],
+    }
+
+
+def _essence(status: Mapping[str, Any]) -> Json:
+    """What of a status is news the moment it changes."""
+    history = dict(status.get("history", {}))
+    history["recommendations"] = [item["replicas"] for item in history.get("recommendations", ())]
+    return {
+        **{
+            field: status.get(field)
+            for field in (
+                "observedGeneration",
+                "reason",
+                "desiredReplicas",
+                "currentReplicas",
+                "pods",
+                "drain",
+            )
+        },
+        "history": history,
+        "conditions": [(c["type"], c["status"], c["reason"]) for c in status.get("conditions", ())],
+    }
+
+
+def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the new status says enough to be written: news at once, figures now and then, anything in the
+    end."""
+    if not old.get("lastDecisionTime") or _essence(old) != _essence(new):
+        return True
+    age = seconds(new["lastDecisionTime"]) - seconds(old["lastDecisionTime"])
+    moved = old.get("connections") != new.get("connections")
+    return age >= HEARTBEAT_SECONDS or (moved and age >= REFRESH_SECONDS)
+
+
+# ── events
+# ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An Event to be made."""
+
+    type: str
+    reason: str
+    message: str
+
+
+_TELLING = {
+    Reason.SCALING_UP: "Normal",
+    Reason.SCALING_DOWN: "Normal",
+    Reason.RETURNED: "Normal",
+    Reason.ABORTED: "Warning",
+    Reason.REBALANCING: "Normal",
+    Reason.ADOPTED: "Normal",
+}
+_ALARMING = {"MetricsStale", "Conflict", "Paused"}
+
+
+def notices(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision | None) -> list[Notice]:
+    """What changed so that somebody may want to read about it; never the same thing twice in a row."""
+    made = []
+    if decision is not None and decision.reason.value != old.get("reason"):
+        if decision.reason in _TELLING:
+            made.append(Notice(_TELLING[decision.reason], decision.reason.value, decision.message))
+        elif decision.drain and decision.drain.started == decision.at:
+            made.append(Notice("Normal", "DrainStarted", decision.message))
+    before = {item["type"]: item["status"] for item in old.get("conditions", ())}
+    for item in new.get("conditions", ()):
+        kind, status = item["type"], item["status"]
+        if kind == "Ready" and status == "False" and before.get(kind) != "False":
+            made.append(Notice("Warning", item["reason"], item["message"]))
+        elif kind in _ALARMING and status != before.get(kind, "False"):
+            alarm = "Warning" if status == "True" and kind != "Paused" else "Normal"
+            reason = kind if status == "True" else f"{kind}Over"
+            made.append(Notice(alarm, reason, item["message"]))
+    return made

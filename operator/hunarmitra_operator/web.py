@@ -1,0 +1,41 @@
+"""The operator's own port: probes and metrics."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from hunarmitra_operator.loop import Loop
+
+STALL_SECONDS = 60.0
+
+
+def application(loop: Loop) -> web.Application:
+    """`/livez` fails when the loop stands still, `/readyz` until the first turn has ended, `/metrics`
+    never."""
+    first = loop.finished
+
+    async def livez(_: web.Request) -> web.Response:
+        if loop.stalled(STALL_SECONDS):
+            return web.Response(status=503, text=f"no turn has ended for {STALL_SECONDS:.0f} s\n")
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if loop.finished == first:
+            return web.Response(status=503, text="the first turn has not ended yet\n")
+        return web.Response(text="ok\n")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    return app
+
+
+async def serve(loop: Loop, host: str, port: int) -> web.AppRunner:
+    """Start listening; the runner to clean up with."""
+    runner = web.AppRunner(application(loop), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

@@ -1,0 +1,388 @@
+"""A cluster for the operator to work on: a fake API server, stub pods with a control port, and a clock.
+
+The API server keeps objects with resource versions and refuses stale writes; `advance` plays the controllers
+and the kubelet: it creates and removes pods, reports readiness, and lets leases end and drained clients move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Json = dict[str, Any]
+NAMESPACE = "shop"
+TOKEN = "let-me-in"
+STARTUP = 10.0
+SETTLE, WINDOW = 5.0, 20.0
+
+
+@dataclass
+class Clock:
+    """Time that passes when a test says so."""
+
+    now: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def free_port() -> int:
+    """A port that nobody listens on, on any loopback address."""
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class StubPod:
+    """A ws pod's control port, and the clients behind it."""
+
+    name: str
+    uid: str
+    ip: str
+    clock: Clock
+    born: float
+    revision: str = "rs-1"
+    connections: int = 0
+    leases: dict[str, float] = field(default_factory=dict)
+    drained: float | None = None
+    hangs: bool = False
+    terminating: float | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    runner: web.AppRunner | None = None
+    unready: bool = False
+
+    @property
+    def started(self) -> bool:
+        return self.clock() - self.born >= STARTUP
+
+    @property
+    def ready(self) -> bool:
+        return self.started and not self.leases and self.terminating is None and not self.unready
+
+    async def listen(self, port: int) -> None:
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/connections", self._connections),
+                web.post("/drain", self._drain),
+                web.delete("/drain", self._release),
+                web.post("/shed", self._shed),
+            ]
+        )
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, self.ip, port, reuse_address=True).start()
+
+    async def close(self) -> None:
+        if self.runner is not None:
+            await self.runner.cleanup()
+            self.runner = None
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.hangs:
+            await asyncio.sleep(3600)
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"code": "unauthenticated"}, status=401)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _connections(self, _: web.Request) -> web.Response:
+        return web.json_response({"total": self.connections, "kinds": {"booking": self.connections}})
+
+    async def _drain(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.calls.append(("drain", body))
+        if not self.leases:
+            self.drained = self.clock()
+        self.leases[body["id"]] = self.clock() + body["ttl_seconds"]
+        return web.json_response({"state": "settling"}, status=202)
+
+    async def _release(self, request: web.Request) -> web.Response:
+        self.calls.append(("release", request.query.get("id")))
+        if self.leases.pop(request.query["id"], None) is None:
+            return web.json_response({"code": "not_found"}, status=404)
+        return web.json_response({"state": "serving"})
+
+    async def _shed(self, request: web.Request) -> web.Response:
+        wanted = (await request.json())["connections"]
+        moved = min(wanted, self.connections)
+        self.calls.append(("shed", moved))
+        self.connections -= moved
+        return web.json_response({"moved": moved})
+
+    def manifest(self) -> Json:
+        phase = "Running" if self.clock() - self.born >= STARTUP / 2 else "Pending"
+        meta: Json = {
+            "name": self.name,
+            "uid": self.uid,
+            "namespace": NAMESPACE,
+            "creationTimestamp": "2027-01-01T00:00:00Z",
+            "annotations": dict(self.annotations),
+            "ownerReferences": [{"kind": "ReplicaSet", "uid": self.revision, "controller": True}],
+        }
+        if self.terminating is not None:
+            meta["deletionTimestamp"] = "2027-01-01T01:00:00Z"
+        state: Json = {"running": {}} if phase == "Running" else {"waiting": {}}
+        return {
+            "metadata": meta,
+            "status": {
+                "phase": phase,
+                "podIP": self.ip,
+                "conditions": [{"type": "Ready", "status": "True" if self.ready else "False"}],
+                "containerStatuses": [{"state": state}],
+            },
+        }
+
+
+def deployment(replicas: int) -> Json:
+    return {
+        "metadata": {
+            "name": "ws",
+            "namespace": NAMESPACE,
+            "uid": "deployment",
+            "generation": 1,
+            "labels": {"realtime.hunarmitra.io/scalable": "true"},
+        },
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "ws"}}},
+        "status": {"observedGeneration": 1},
+    }
+
+
+class FakeCluster:
+    """The API server and its controllers. `away` makes the API server unreachable; `requests` counts."""
+
+    def __init__(self, clock: Clock, port: int) -> None:
+        self.clock, self.port = clock, port
+        self.pods: dict[str, StubPod] = {}
+        self.deployment = deployment(0)
+        self.scaler: Json | None = None
+        self.autoscalers: list[Json] = []
+        self.events: list[Json] = []
+        self.requests: list[tuple[str, str]] = []
+        self.scaled: list[int] = []
+        self.away = False
+        self.revision = "rs-1"
+        self.moved = 0
+        self.cut = 0
+        self._versions = itertools.count(1)
+        self._numbers = itertools.count(2)
+        self._runner: web.AppRunner | None = None
+        self._bump(self.deployment)
+        self.url = ""
+
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────────────
+    async def start(self) -> None:
+        app = web.Application(middlewares=[self._front])
+        base = f"/apis/apps/v1/namespaces/{NAMESPACE}"
+        scalers = "/apis/realtime.hunarmitra.io/v1alpha1"
+        one = f"{scalers}/namespaces/{NAMESPACE}/websocketscalers/sockets"
+        app.add_routes(
+            [
+                web.get(f"{scalers}/namespaces/{NAMESPACE}/websocketscalers", self._list_scalers),
+                web.get(one, self._get_scaler),
+                web.put(f"{one}/status", self._put_status),
+                web.get(f"{base}/deployments/ws", self._get_deployment),
+                web.put(f"{base}/deployments/ws/scale", self._put_scale),
+                web.get(f"{base}/replicasets", self._list_replica_sets),
+                web.get(f"/api/v1/namespaces/{NAMESPACE}/pods", self._list_pods),
+                web.patch(f"/api/v1/namespaces/{NAMESPACE}/pods/{{name}}", self._patch_pod),
+                web.post(f"/api/v1/namespaces/{NAMESPACE}/events", self._post_event),
+                web.get(
+                    f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers", self._list_hpas
+                ),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        port = free_port()
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self.url = f"http://127.0.0.1:{port}"
+
+    async def close(self) -> None:
+        for pod in self.pods.values():
+            await pod.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def run_pods(self, *connections: int) -> None:
+        """A Deployment with a ready pod for each number of connections."""
+        for amount in connections:
+            pod = await self._create()
+            pod.born -= 3600
+            pod.connections = amount
+        self.deployment["spec"]["replicas"] = len(connections)
+        self._bump(self.deployment)
+
+    def create_scaler(self, spec: Json, **status: Any) -> Json:
+        self.scaler = {
+            "metadata": {"name": "sockets", "namespace": NAMESPACE, "uid": "scaler", "generation": 1},
+            "spec": spec,
+            "status": status,
+        }
+        self._bump(self.scaler)
+        return self.scaler
+
+    def edit(self, **spec: Any) -> None:
+        assert self.scaler is not None
+        self.scaler["spec"] |= spec
+        self.scaler["metadata"]["generation"] += 1
+        self._bump(self.scaler)
+
+    @property
+    def status(self) -> Json:
+        assert self.scaler is not None
+        found: Json = self.scaler["status"]
+        return found
+
+    def condition(self, kind: str) -> str:
+        return str(next(c["status"] for c in self.status["conditions"] if c["type"] == kind))
+
+    def pod(self, index: int) -> StubPod:
+        return list(self.pods.values())[index]
+
+    def living(self) -> list[StubPod]:
+        return [pod for pod in self.pods.values() if pod.terminating is None]
+
+    async def _create(self) -> StubPod:
+        number = next(self._numbers)
+        name = f"ws-{number - 2}"
+        pod = StubPod(name, f"uid-{number}", f"127.1.0.{number}", self.clock, self.clock(), self.revision)
+        self.pods[name] = pod
+        await pod.listen(self.port)
+        return pod
+
+    def _bump(self, item: Json) -> None:
+        item["metadata"]["resourceVersion"] = str(next(self._versions))
+
+    # ── controllers and kubelet ─────────────────────────────────────────────────────────────────────────────
+    async def advance(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(end, self.clock.now + step)
+            await self._step(step)
+
+    async def _step(self, step: float) -> None:
+        for pod in list(self.pods.values()):
+            pod.leases = {name: until for name, until in pod.leases.items() if until > self.clock()}
+            if not pod.leases:
+                pod.drained = None
+            if pod.terminating is not None and self.clock() - pod.terminating > 5:
+                await pod.close()
+                del self.pods[pod.name]
+        self._move(step)
+        wanted = self.deployment["spec"]["replicas"]
+        self.deployment["status"]["observedGeneration"] = self.deployment["metadata"]["generation"]
+        for _ in range(wanted - len(self.living())):
+            await self._create()
+        cost = "controller.kubernetes.io/pod-deletion-cost"
+        doomed = sorted(self.living(), key=lambda p: (p.ready, int(p.annotations.get(cost, 0)), -p.born))
+        for pod in doomed[: max(0, len(self.living()) - wanted)]:
+            pod.terminating = self.clock()
+            if cost not in pod.annotations:
+                self.cut += pod.connections
+            self._land(pod.connections)
+            pod.connections = 0
+
+    def _move(self, step: float) -> None:
+        for pod in self.living():
+            if pod.drained is None or self.clock() - pod.drained < SETTLE:
+                continue
+            left = max(step, pod.drained + SETTLE + WINDOW - self.clock())
+            leaving = -(-pod.connections * step // left)
+            count = int(min(pod.connections, leaving))
+            pod.connections -= count
+            self.moved += count
+            self._land(count)
+
+    def _land(self, count: int) -> None:
+        ready = [pod for pod in self.living() if pod.ready]
+        for index in range(count):
+            if ready:
+                ready[index % len(ready)].connections += 1
+
+    # ── API server ──────────────────────────────────────────────────────────────────────────────────────────
+    @web.middleware
+    async def _front(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.away:
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response(status=500)
+        self.requests.append((request.method, request.path))
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    @staticmethod
+    def _error(status: int, message: str) -> web.Response:
+        return web.json_response({"kind": "Status", "message": message, "code": status}, status=status)
+
+    async def _list_scalers(self, _: web.Request) -> web.Response:
+        return web.json_response({"items": [self.scaler] if self.scaler else []})
+
+    async def _get_scaler(self, _: web.Request) -> web.Response:
+        return web.json_response(self.scaler) if self.scaler else self._error(404, "not found")
+
+    async def _put_status(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.scaler is None:
+            return self._error(404, "not found")
+        if body["metadata"]["resourceVersion"] != self.scaler["metadata"]["resourceVersion"]:
+            return self._error(409, "the object has been modified")
+        self.scaler["status"] = body["status"]
+        self._bump(self.scaler)
+        return web.json_response(self.scaler)
+
+    async def _get_deployment(self, _: web.Request) -> web.Response:
+        return web.json_response(self.deployment)
+
+    async def _put_scale(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body["metadata"]["resourceVersion"] != self.deployment["metadata"]["resourceVersion"]:
+            return self._error(409, "the object has been modified")
+        self.scale(body["spec"]["replicas"])
+        self.scaled.append(body["spec"]["replicas"])
+        return web.json_response(body)
+
+    def scale(self, replicas: int) -> None:
+        """What `kubectl scale` does."""
+        self.deployment["spec"]["replicas"] = replicas
+        self.deployment["metadata"]["generation"] += 1
+        self._bump(self.deployment)
+
+    async def _list_replica_sets(self, _: web.Request) -> web.Response:
+        owner = [{"kind": "Deployment", "uid": "deployment", "controller": True}]
+        items = [{"metadata": {"uid": uid, "ownerReferences": owner}} for uid in ("rs-1", "rs-2")]
+        return web.json_response({"items": items})
+
+    async def _list_pods(self, _: web.Request) -> web.Response:
+        return web.json_response({"items": [pod.manifest() for pod in self.pods.values()]})
+
+    async def _patch_pod(self, request: web.Request) -> web.Response:
+        pod = self.pods.get(request.match_info["name"])
+        if pod is None:
+            return self._error(404, "not found")
+        body = await request.json()
+        assert set(body) == {"metadata"}
+        assert set(body["metadata"]) == {"annotations"}
+        for key, value in body["metadata"]["annotations"].items():
+            if value is None:
+                pod.annotations.pop(key, None)
+            else:
+                pod.annotations[key] = value
+        return web.json_response(pod.manifest())
+
+    async def _post_event(self, request: web.Request) -> web.Response:
+        self.events.append(await request.json())
+        return web.json_response({}, status=201)
+
+    async def _list_hpas(self, _: web.Request) -> web.Response:
+        return web.json_response({"items": copy.deepcopy(self.autoscalers)})
