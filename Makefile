@@ -100,3 +100,15 @@ docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarm
 fix: $(VENV)/.dev ## format, and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# ── images and Kubernetes ───────────────────────────────────────────────────────────────────────────────────
+# IMAGE_BUILD is called as `$(IMAGE_BUILD) -t NAME -f DOCKERFILE CONTEXT`: docker, podman and buildah all understand.
+IMAGE_BUILD ?= docker build
+IMAGE_PREFIX ?= localhost/
+IMAGE_TAG ?= dev
+
+.PHONY: images
+images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=registry.example.org/, IMAGE_TAG=1.2.3)
+	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
+	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
+	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator

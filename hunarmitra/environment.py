@@ -222,6 +222,12 @@ class Environment:
     web_threads: int = variable(
         _integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at once."
     )
+    http_admin_port: int = variable(
+        _integer(0, 65535),
+        0,
+        "Port of /livez and /readyz for any `Host`, which the public port then no longer answers; "
+        "0: they are on the public port.",
+    )
 
     tracking_min_interval: float = variable(
         _seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"

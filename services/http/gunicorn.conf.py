@@ -16,6 +16,8 @@ except ConfigurationError as error:
     sys.exit(f"hunarmitra cannot start: {error}")
 
 bind = ["0.0.0.0:8000"]
+if _environment.http_admin_port:
+    bind.append(f"0.0.0.0:{_environment.http_admin_port}")
 worker_class = "gthread"
 workers = _environment.web_concurrency
 threads = _environment.web_threads

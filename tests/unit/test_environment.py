@@ -77,6 +77,7 @@ WRONG = {
     "THROTTLE_LOGIN_PER_MINUTE": ["0"],
     "WEB_CONCURRENCY": ["0", "auto"],
     "WEB_THREADS": ["0", "auto"],
+    "HTTP_ADMIN_PORT": ["-1", "65536", "admin"],
     "WS_SOCKETS_PER_USER": ["0"],
     "WS_FAILED_HANDSHAKES_PER_MINUTE": ["0"],
     "WS_MESSAGE_MAX_BYTES": ["127", "1048577"],

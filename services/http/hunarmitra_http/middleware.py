@@ -15,17 +15,24 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 class ProbeMiddleware:
     """``/livez`` and ``/readyz``, first of all: a kubelet names the pod's address in ``Host``, which
-    ALLOWED_HOSTS does not have."""
+    ALLOWED_HOSTS does not have. With HTTP_ADMIN_PORT they are on that port only, and nothing else is on it."""
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
+        self._admin_port = settings.ENVIRONMENT.http_admin_port
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # The port that the connection came in at; unlike ``request.get_port()`` no header decides it.
+        inner = str(self._admin_port) == request.META.get("SERVER_PORT")
+        if self._admin_port and not inner:
+            return self._get_response(request)
         if request.path_info == "/livez":
             return HttpResponse("ok\n", content_type="text/plain")
         if request.path_info == "/readyz":
             report = readiness().report()
             return JsonResponse(report, status=200 if report["status"] == "ready" else 503)
+        if self._admin_port:
+            return HttpResponse("Not found.\n", status=404, content_type="text/plain")
         return self._get_response(request)
 
 
