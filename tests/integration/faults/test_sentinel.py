@@ -1,0 +1,67 @@
+"""The Redis primary is killed under Sentinel: sockets and REST get over it by themselves."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.support.eventually import eventually_async
+from tests.support.postgres import PostgresServer
+from tests.support.redis import SentinelCluster
+from tests.support.scene import off_loop, scene
+from tests.support.traffic import Traffic, assert_exact
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 15.0
+"""Seconds after the primary's death until an open socket is complete."""
+
+LONGER = 1.0
+"""Seconds that a REST answer may take longer during the failover."""
+
+
+async def test_open_sockets_are_complete_and_no_request_fails_when_the_primary_is_killed(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    with (
+        SentinelCluster(tmp_path) as cluster,
+        # Hardly a comparison: publishers and subscribers have to find the new primary.
+        scene(tmp_path, postgres_server, redis_url=cluster.url, HUB_COMPARISON_INTERVAL="60") as system,
+    ):
+        bookings = [await system.new_booking() for _ in range(4)]
+        async with AsyncExitStack() as stack:
+            watched = []
+            for booking_id in bookings:
+                for pod in (0, 1):
+                    socket = await stack.enter_async_context(await system.watch(booking_id, pod=pod))
+                    await socket.joined()
+                    watched.append((booking_id, socket))
+            with Traffic(system, bookings) as traffic:
+                await off_loop(traffic.wait_calls, 40)
+                usual = max(traffic.durations)
+                cluster.kill_primary()
+                killed = time.monotonic()
+                before = len(traffic.durations)
+                await off_loop(cluster.wait_for_failover)
+                promoted = time.monotonic() - killed
+                await off_loop(traffic.wait_calls, 8)
+                during = traffic.durations[before:]
+            assert max(during) < usual + LONGER
+            for booking_id, socket in watched:
+                newest = (await off_loop(system.actors.employer.booking, booking_id))["seq"]
+                if newest not in socket.seqs():
+                    await socket.until_seq(newest, max(0.0, LIMIT - (time.monotonic() - killed)))
+                assert_exact(socket, newest)
+            complete = time.monotonic() - killed
+
+            async def live() -> bool:
+                await off_loop(system.actors.admin.track, bookings[0], 28.0, 77.0)
+                return all(socket.frames[-1]["type"] == "location_update" for _, socket in watched[:2])
+
+            await eventually_async(live, max(0.0, LIMIT - (time.monotonic() - killed)), "a position arrives live")
+    logger.info(
+        "new primary after %.1f s, complete after %.1f s; REST: usual %.3f s, worst %.3f s of %d calls",
+        promoted, complete, usual, max(during), len(during),
+    )  # fmt: skip
