@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from functools import partial
 
 from django.apps import apps
 from django.db import connection, transaction
@@ -29,12 +28,12 @@ RELAY_BATCH = 500
 
 def publish_on_commit(rows: Sequence[OutboxRow]) -> None:
     """Publish these rows, in this order, when the transaction commits; a failure never reaches the caller."""
-    transaction.on_commit(partial(_publish_committed, rows), robust=True)
+    transaction.on_commit(lambda: _publish_committed(rows), robust=True)  # no partial: Django logs the __qualname__
 
 
 def announce_on_commit(message: Message) -> None:
     """Publish a message that is no outbox row (its readers have another way to learn of it)."""
-    transaction.on_commit(partial(publish_events, [message]), robust=True)
+    transaction.on_commit(lambda: publish_events([message]), robust=True)
 
 
 def _publish_committed(rows: Sequence[OutboxRow]) -> None:
