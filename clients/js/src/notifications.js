@@ -8,8 +8,9 @@ const UNRELATED = ['invalid_token', 'rate_limited'];
 /** The user's notifications, live: each once and in order, and how many are unread. */
 export class NotificationStream extends RealtimeStream {
   #unread;
-  #marking = []; // asked for and not answered, the first is the one that was sent
-  #sent = false;
+  #marking = []; // asked for and not answered
+  #sent = false; // the first of them
+  #pacing = false;
 
   constructor(options) {
     super('/ws/notifications/', 'notification', options);
@@ -31,7 +32,7 @@ export class NotificationStream extends RealtimeStream {
   _established(snapshot) {
     this._emit('snapshot', snapshot);
     this.#count(snapshot.unread);
-    this.#sent = false;
+    this.#sent = this.#pacing = false;
     this.#markNext();
   }
 
@@ -44,8 +45,8 @@ export class NotificationStream extends RealtimeStream {
     const [first] = this.#marking;
     if (frame.type === 'marked_read') {
       this.#count(frame.unread);
-      if (frame.id === first?.id) this.#answered().resolve({ id: frame.id, unread: frame.unread });
-    } else if (frame.type === 'error' && this.#sent && first && !UNRELATED.includes(frame.code)) {
+      if (this.#sent && frame.id === first.id) this.#answered().resolve({ id: frame.id, unread: frame.unread });
+    } else if (frame.type === 'error' && this.#sent && !UNRELATED.includes(frame.code)) {
       this.#answered().reject(Object.assign(new Error(frame.message), { code: frame.code }));
     }
   }
@@ -55,15 +56,17 @@ export class NotificationStream extends RealtimeStream {
   }
 
   #answered() {
+    this.#sent = false;
+    this.#pacing = true;
     this._after('mark', PACE_MS, () => {
-      this.#sent = false;
+      this.#pacing = false;
       this.#markNext();
     });
     return this.#marking.shift();
   }
 
   #markNext() {
-    if (!this.#sent && this.#marking.length) this.#sent = this._send({ type: 'mark_read', id: this.#marking[0].id });
+    if (!this.#sent && !this.#pacing && this.#marking.length) this.#sent = this._send({ type: 'mark_read', id: this.#marking[0].id });
   }
 
   #count(unread) {

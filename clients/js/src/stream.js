@@ -164,7 +164,6 @@ export class RealtimeStream extends Emitter {
 
   /** The connection is gone, or has to go: decides whether and when there is another. */
   #lost(code, atOnce = code === UNAUTHENTICATED || code === TOO_SLOW) {
-    if (!this.#running || this.#paused) return;
     const now = this.#env.clock();
     const wasLive = this.#liveSince !== undefined;
     const afterMs = this.#afterMs;
@@ -320,7 +319,6 @@ export class RealtimeStream extends Emitter {
 
   // Only a hint (a server on this machine still answers): the socket stays, and has to prove itself.
   #onOffline = () => {
-    if (this.#paused) return;
     if (this.#liveSince !== undefined) {
       this.#become({ name: 'offline' });
       this.#wake();

@@ -96,6 +96,22 @@ test('starting twice makes one connection; stopping while a token is fetched mak
   assert.equal(world.sockets.length, 1);
 });
 
+test('starting a live stream changes nothing', async () => {
+  const { world, stream, socket } = await liveBooking();
+  stream.start();
+  await settle();
+  assert.equal(world.socket, socket);
+  assert.equal(stream.state.name, 'live');
+});
+
+test('a stream stopped as it begins asks for no token', async () => {
+  const { stream, asked } = booking();
+  stream.on('state', () => stream.stop());
+  stream.start();
+  await settle();
+  assert.deepEqual(asked, []);
+});
+
 test('a listener may stop the stream at any moment', async () => {
   for (const type of ['state', 'snapshot', 'status']) {
     const { world, stream } = booking();
@@ -140,6 +156,7 @@ test('what an abandoned socket still says is not heard', async () => {
   await world.advance(40_000); // no pong
   onmessage({ data: JSON.stringify({ type: 'booking_status', seq: 4, status: 'arrived' }) });
   onclose({ code: 4003 });
+  socket.onerror(new Error('late')); // in Node, an error that nobody listens to would end the process
   assert.equal(told.of('status').length, 0);
   assert.equal(stream.state.name, 'reconnecting');
 });

@@ -184,6 +184,24 @@ test('pausing what hidden paused holds until resume', async () => {
   assert.equal(world.sockets.length, 2);
 });
 
+test('what the application paused is not taken over by hidden', async () => {
+  const { world, stream } = await liveBooking({ pauseWhenHidden: 5000 });
+  world.hide();
+  stream.pause();
+  await world.advance(5000);
+  world.show();
+  await settle();
+  assert.equal(stream.state.name, 'paused');
+  assert.equal(world.sockets.length, 1);
+});
+
+test('stopped while hidden: no timer is left', async () => {
+  const { world, stream } = await liveBooking({ pauseWhenHidden: 5000 });
+  world.hide();
+  stream.stop();
+  assert.equal(world.timerCount, 0);
+});
+
 test('pause and resume mean nothing to a stream that is not running', async () => {
   const { world, stream } = booking();
   stream.pause();

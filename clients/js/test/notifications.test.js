@@ -26,6 +26,14 @@ test('replayed notifications are in the snapshot\'s number already', async () =>
   assert.deepEqual(told.of('unread'), [2, 3]);
 });
 
+test('a number of unread ones that stayed the same is not told again', async () => {
+  const { world, told, socket } = await liveNotifications();
+  socket.end(1006);
+  await world.advance(500);
+  await accept(world, notificationsSnapshot(world));
+  assert.deepEqual(told.of('unread'), [2]);
+});
+
 test('a gap makes it reconnect with since', async () => {
   const { world, told, socket } = await liveNotifications();
   socket.frame(notification(8));
@@ -54,16 +62,21 @@ test('markRead of an unknown id is rejected, and the next one goes on', async ()
   await known;
 });
 
-test('errors that answer something else leave markRead alone', async () => {
-  const { stream, socket } = await liveNotifications();
+test('frames that answer something else leave markRead alone', async () => {
+  const { world, stream, socket } = await liveNotifications();
   const answer = stream.markRead('n-1');
   socket.frame({ type: 'error', code: 'invalid_token', message: '' });
   socket.frame({ type: 'error', code: 'rate_limited', message: '' });
+  socket.frame({ type: 'marked_read', id: 'n-9', unread: 2 }); // another page of the user's, perhaps
   socket.frame({ type: 'marked_read', id: 'n-1', unread: 1 });
-  await answer;
-  socket.frame({ type: 'error', code: 'not_found', message: 'for nobody' });
-  socket.frame({ type: 'marked_read', id: 'n-9', unread: 0 }); // another page of the user's, perhaps
+  assert.deepEqual(await answer, { id: 'n-1', unread: 1 });
+  const next = stream.markRead('n-2'); // waits for its turn
+  socket.frame({ type: 'error', code: 'invalid_message', message: 'for nobody' });
+  socket.frame({ type: 'marked_read', id: 'n-9', unread: 0 });
   assert.equal(stream.unread, 0);
+  await world.advance(150);
+  socket.frame({ type: 'marked_read', id: 'n-2', unread: 0 });
+  await next;
 });
 
 test('many at once stay under the server\'s limit of messages', async () => {
