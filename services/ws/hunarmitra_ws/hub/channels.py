@@ -29,10 +29,13 @@ class LocalChannels:
         self.open(channel)
         return await self._queues[channel].get()
 
-    def close(self, channel: str) -> None:
+    def close(self, channel: str) -> list[str]:
+        """The channel leaves its groups. Returns the names that may have nobody left who listens."""
         self._queues.pop(channel, None)
-        for group in list(self._groups):
+        left = [group for group, members in self._groups.items() if channel in members]
+        for group in left:
             self.discard(group, channel)
+        return [channel, *left]
 
     def add(self, group: str, channel: str) -> None:
         self._groups.setdefault(group, {})[channel] = None
@@ -58,6 +61,9 @@ class LocalChannels:
             else:
                 queue.put_nowait(dict(body))
 
-    def clear(self) -> None:
+    def clear(self) -> list[str]:
+        """Returns the names that may have nobody left who listens."""
+        left = [*self._queues, *self._groups]
         self._queues.clear()
         self._groups.clear()
+        return left

@@ -36,5 +36,5 @@ class OutgoingFrame:
 
     @property
     def size(self) -> int:
-        """About the bytes that it takes in a buffer."""
-        return len(self.text)
+        """Bytes of the text in UTF-8."""
+        return len(self.text) if self.text.isascii() else len(self.framed)

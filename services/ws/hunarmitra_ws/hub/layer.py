@@ -44,12 +44,17 @@ class HubChannelLayer(BaseChannelLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         hub = await running_hub()
+        if not hub.listens_to(channel):
+            # A channel with a name of its own (`runworker`), which nobody got from new_channel.
+            hub.channels.open(channel)
+            await hub.transport.subscribe(channel)
         try:
             return await hub.channels.receive(channel)
         except BaseException:
             # Cancelled: the consumer is gone, and nobody else tells (channels_redis leaks such channels).
-            hub.channels.close(channel)
-            hub.transport.unsubscribe(channel)
+            for name in hub.channels.close(channel):
+                if not hub.listens_to(name):
+                    hub.transport.unsubscribe(name)
             raise
 
     async def group_add(self, group: str, channel: str) -> None:
@@ -64,4 +69,7 @@ class HubChannelLayer(BaseChannelLayer):
             hub.transport.unsubscribe(group)
 
     async def flush(self) -> None:
-        (await running_hub()).channels.clear()
+        hub = await running_hub()
+        for name in hub.channels.clear():
+            if not hub.listens_to(name):
+                hub.transport.unsubscribe(name)

@@ -12,11 +12,11 @@ from typing import Protocol
 
 
 class Peer(Protocol):
-    """``heard_at`` is the loop's time of the last bytes; ``pinged`` whether a ping has been sent since;
-    ``look_at`` the bucket it stands in."""
+    """``heard_at`` is the loop's time of the last bytes; ``pinged_at`` that of the last ping, 0 before the
+    first; ``look_at`` the bucket it stands in."""
 
     heard_at: float
-    pinged: bool
+    pinged_at: float
     look_at: int
 
     def ping(self) -> None: ...
@@ -60,10 +60,9 @@ class Pings:
     def _look_at(self, peer: Peer, now: float) -> None:
         silent = now - peer.heard_at
         if silent < self._interval:
-            peer.pinged = False
             self._look_again(peer, self._interval - silent)
-        elif not peer.pinged:
-            peer.pinged = True
+        elif peer.heard_at >= peer.pinged_at:
+            peer.pinged_at = now
             peer.ping()
             self._look_again(peer, self._timeout)
         else:

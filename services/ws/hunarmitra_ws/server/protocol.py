@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from daphne.ws_protocol import WebSocketProtocol
@@ -21,6 +22,10 @@ logger = logging.getLogger(__name__)
 PING: Final = b"\x89\x00"
 """An empty ping (RFC 6455, section 5.5.2)."""
 
+KERNEL_BUFFER: Final = 65536
+"""Bytes that the kernel may hold for a client that does not read. Left to itself it grows to megabytes a socket,
+which the lanes cannot see: positions in it are stale, and the memory is the node's."""
+
 MOST_UNREAD_MESSAGES: Final = 64
 """Client messages that may wait for the application; stock daphne's queue has no end."""
 
@@ -33,7 +38,7 @@ class ServerProtocol(WebSocketProtocol):
     kind: str = ""
     joined_at: float = 0.0
     heard_at: float = 0.0
-    pinged: bool = False
+    pinged_at: float = 0.0
     look_at: int = 0
     moved: bool = False
     _http_channel: Any = None
@@ -45,6 +50,8 @@ class ServerProtocol(WebSocketProtocol):
         # when a client is slow.
         self._http_channel = getattr(self.transport, "producer", None)
         self.transport.unregisterProducer()
+        if isinstance(self.transport, TcpConnection):
+            self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         super().connectionMade()
 
     def onOpen(self) -> None:  # noqa: N802
@@ -55,7 +62,11 @@ class ServerProtocol(WebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         self.heard_at = self.server.loop.time()
-        if self.application_queue.qsize() >= MOST_UNREAD_MESSAGES:
+        if self.application_queue.qsize() >= KERNEL_BUFFER: Final = 65536
+"""Bytes that the kernel may hold for a client that does not read. Left to itself it grows to megabytes a socket,
+which the lanes cannot see: positions in it are stale, and the memory is the node's."""
+
+MOST_UNREAD_MESSAGES:
             self.end(CloseCode.TOO_MANY)
             return
         super().onMessage(payload, isBinary)
