@@ -62,11 +62,7 @@ class ServerProtocol(WebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         self.heard_at = self.server.loop.time()
-        if self.application_queue.qsize() >= KERNEL_BUFFER: Final = 65536
-"""Bytes that the kernel may hold for a client that does not read. Left to itself it grows to megabytes a socket,
-which the lanes cannot see: positions in it are stale, and the memory is the node's."""
-
-MOST_UNREAD_MESSAGES:
+        if self.application_queue.qsize() >= MOST_UNREAD_MESSAGES:
             self.end(CloseCode.TOO_MANY)
             return
         super().onMessage(payload, isBinary)
