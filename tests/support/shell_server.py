@@ -1,8 +1,8 @@
 """Run by `shell.Shell` in a stack's environment: executes what it is sent, a JSON line at a time.
 
 A request is `{"source", "variables"}`. The source runs with every public name of the domain's models and services
-in reach, and may set `result`; a coroutine function `main` is awaited on one event loop that lives as long as the
-process. The answer is `{"result"}` or `{"error"}`.
+in reach, and may set `result`; a coroutine function `main` is awaited on one event loop, which runs all the time in a
+thread of its own. The answer is `{"result"}` or `{"error"}`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -54,7 +55,7 @@ def execute(request: dict[str, Any], names: dict[str, Any], loop: asyncio.Abstra
     try:
         exec(compile(request["source"], "<test>", "exec"), scope)  # noqa: S102 - the test's own source
         if "main" in scope:
-            scope["result"] = loop.run_until_complete(scope["main"]())
+            scope["result"] = asyncio.run_coroutine_threadsafe(scope["main"](), loop).result(60)
     except BaseException:  # noqa: BLE001 - the test that asked raises it
         return {"error": traceback.format_exc()}
     return {"result": scope["result"]}
@@ -65,6 +66,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever the code under test prints is no answer
     loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
     answers.write(json.dumps({"result": "ready"}) + "\n")
     for line in sys.stdin:
         answers.write(json.dumps(execute(json.loads(line), names, loop), default=str) + "\n")
