@@ -210,8 +210,10 @@ def test_a_wrong_worker_is_400(actors: Actors, booking: str, worker_id: Any) -> 
     ("path", "body"),
     [
         ("auth/token/", {}), ("auth/token/", {"username": "x"}), ("auth/token/", {"username": "x", "password": 5}),
-        ("auth/token/", {"username": "x\x00", "password": "x"}), ("auth/token/", {"username": "\ud800", "password": "x"}),
-        ("auth/token/", {"username": "x" * 151, "password": "x"}), ("auth/token/", {"username": "x", "password": "x" * 1025}),
+        ("auth/token/", {"username": "x\x00", "password": "x"}),
+        ("auth/token/", {"username": "\ud800", "password": "x"}),
+        ("auth/token/", {"username": "x" * 151, "password": "x"}),
+        ("auth/token/", {"username": "x", "password": "x" * 1025}),
         ("auth/refresh/", {}), ("auth/refresh/", {"refresh": None}), ("auth/refresh/", {"refresh": ""}),
         ("auth/verify/", {"token": 5}), ("auth/verify/", {"token": ["x"]}), ("auth/logout/", {"refresh": {}}),
     ],

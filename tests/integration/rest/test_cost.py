@@ -1,0 +1,42 @@
+"""What a request costs the database, which is what limits how many there can be."""
+
+from __future__ import annotations
+
+from tests.support.actors import Actors
+from tests.support.shell import Shell
+
+COUNT = """
+import json
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+client = Client(SERVER_NAME="127.0.0.1")
+with CaptureQueriesContext(connection, ) as captured:
+    answer = client.generic(method, path, json.dumps(body) if body is not None else "",
+        content_type="application/json", HTTP_AUTHORIZATION="Bearer " + token)
+connection.close()
+result = [answer.status_code, [query["sql"].split()[0] for query in captured.captured_queries]]
+"""
+
+
+def test_a_position_costs_two_reads_and_one_write(actors: Actors, shell: Shell) -> None:
+    booking_id = actors.new_booking()
+    status, queries = shell.run(
+        COUNT,
+        method="POST",
+        path=f"/api/v1/tracking/{booking_id}/",
+        body={"lat": 28.6, "lng": 77.2},
+        token=actors.worker.token,
+    )
+    assert (status, queries) == (200, ["SELECT", "SELECT", "UPDATE"])
+
+
+def test_lists_cost_the_same_however_long_they_are(actors: Actors, shell: Shell) -> None:
+    for _ in range(3):
+        actors.new_booking()
+    for path, most in (("bookings/", 3), ("notifications/", 3), ("workers/", 3)):
+        actor = actors.admin if path == "workers/" else actors.employer
+        status, queries = shell.run(COUNT, method="GET", path=f"/api/v1/{path}", body=None, token=actor.token)
+        assert status == 200
+        assert queries == ["SELECT"] * most, path

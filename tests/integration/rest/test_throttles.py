@@ -1,0 +1,86 @@
+"""The rate limits, shared by the processes through Redis, or each process's own without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.rest.conftest import http_processes
+from tests.support.actors import Actors, seed
+from tests.support.api import Api
+from tests.support.redis import RedisServer
+from tests.support.stack import Stack
+
+HOURLY = 12
+
+
+@pytest.fixture(params=["in memory", "redis"])
+def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """Two processes with Redis, one without."""
+    with ExitStack() as running:
+        variables = {
+            "THROTTLE_USER_PER_HOUR": str(HOURLY),
+            "THROTTLE_AUTH_PER_MINUTE": "20",
+            "THROTTLE_LOGIN_PER_MINUTE": "3",
+            "TRACKING_MIN_INTERVAL": "0",
+        }
+        if request.param == "redis":
+            redis = running.enter_context(RedisServer(tmp_path))
+            variables["REDIS_URL"] = redis.url
+            stack = running.enter_context(http_processes(tmp_path, count=2, **variables))
+            stack.redis = redis
+        else:
+            stack = running.enter_context(http_processes(tmp_path, **variables))
+        yield stack
+
+
+def throttled(answer: httpx.Response) -> bool:
+    if answer.status_code != 429:
+        return False
+    assert answer.json()["code"] == "throttled"
+    assert int(answer.headers["Retry-After"]) >= 1
+    return True
+
+
+def test_limits(limited: Stack) -> None:
+    """One test, for starting the processes takes longer than all of it."""
+    people = Actors.of(limited)
+    booking_id = people.new_booking("on_the_way")  # 6 sign-ins so far, the worker's hour has two requests less
+
+    statuses = [
+        people.worker.send("POST", f"tracking/{booking_id}/", {"lat": 1, "lng": 1}).status_code for _ in range(30)
+    ]
+    assert 429 not in statuses, "posting positions has its own limit"
+
+    def me(number: int) -> httpx.Response:
+        url = f"{limited.base_urls[number % len(limited.http)]}/api/v1/users/me/"
+        return httpx.get(url, headers={"Authorization": f"Bearer {people.stranger.token}"}, trust_env=False, timeout=30)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(me, range(2 * HOURLY)))
+    refused = [answer for answer in answers if throttled(answer)]
+    assert len(refused) == HOURLY, "all that is over the limit, however many come at once"
+    assert all(200 <= int(answer.headers["Retry-After"]) <= 3600 / HOURLY for answer in refused)
+    assert people.employer.me(), "another user's hour is another's"
+
+    user = seed(limited, ["worker"])[0]
+    with closing(Api(limited.base_url)) as api:
+        wrong = {"username": user.username, "password": "guess"}
+        attempts = [api.send("POST", "auth/token/", wrong) for _ in range(4)]
+        assert [answer.status_code for answer in attempts] == [401, 401, 401, 429]
+        assert throttled(api.send("POST", "auth/token/", {**wrong, "password": user.password})), (
+            "guessed right too late"
+        )
+        for _ in range(20):
+            last = api.send("POST", "auth/verify/", {"token": "x"})
+        assert throttled(last)
+    people.close()
+
+    if limited.redis is not None:
+        limited.redis.kill()
+        assert me(0).status_code == 200, "each process counts for itself again"
