@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 _SECRETS = (
     re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]+)*"),
     re.compile(r"hmt_[A-Za-z0-9_-]+"),
-    re.compile(r"(?<=\bjwt, )[^\s'\",\[\]]+"),
 )
+_OFFERED = re.compile(r"""(\bjwt["']?\s*,\s*(?:b?["'])?)[^\s'",\[\]]+""")
+"""What follows `jwt` among the subprotocols, as a header or as a list."""
+
 _NAMED = re.compile(
     r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\[\])}]+""", re.IGNORECASE
 )
@@ -28,7 +31,7 @@ _installed = False
 
 def redact(text: str) -> str:
     """``text`` with every JWT, ticket and named credential replaced by ``[redacted]``."""
-    text = _NAMED.sub(r"\1[redacted]", text)
+    text = _OFFERED.sub(r"\1[redacted]", _NAMED.sub(r"\1[redacted]", text))
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
     return text
@@ -57,10 +60,27 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def install() -> None:
-    """Wrap the log record factory, once per process."""
+    """Wrap the log record factory, and daphne's access log, which does not pass through it; once per process."""
     global _installed  # noqa: PLW0603 - the factory is global to the process too
     if _installed:
         return
     _installed = True
     make_record: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
     logging.setLogRecordFactory(lambda *args, **kwargs: _redact_record(make_record(*args, **kwargs)))
+    _wrap_daphne_access_log()
+
+
+def _wrap_daphne_access_log() -> None:
+    """Daphne writes it to a stream, URLs with their query: a socket's URL too, when it is requested over plain HTTP.
+
+    Where daphne runs this process, its module is loaded before ours; nothing here imports it.
+    """
+    access = sys.modules.get("daphne.access")
+    if access is None:
+        return
+    write_entry = access.AccessLogGenerator.write_entry
+
+    def write_redacted(log: Any, host: Any, date: Any, request: str, *rest: Any, **named: Any) -> None:
+        write_entry(log, host, date, redact(request), *rest, **named)
+
+    access.AccessLogGenerator.write_entry = write_redacted
