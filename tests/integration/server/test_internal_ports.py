@@ -1,0 +1,80 @@
+"""Probes and control on ports of their own: who may call what, and what bad calls are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.server.conftest import TOKEN, own_server
+from tests.support.services import OwnServer
+
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_nothing_internal_is_on_the_public_port(shared_server: OwnServer) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/connections", "/drain"):
+        assert httpx.get(shared_server.url + path, trust_env=False).status_code in {400, 404}, path
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}])
+def test_control_needs_the_token(shared_server: OwnServer, header: dict[str, str]) -> None:
+    for method, path in (("GET", "/connections"), ("POST", "/drain"), ("DELETE", "/drain"), ("POST", "/shed")):
+        response = httpx.request(method, shared_server.control_url + path, headers=header, trust_env=False)
+        assert response.status_code == 401, path
+        assert response.json()["code"] == "unauthenticated"
+    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False).json()["drain"] == "serving"
+
+
+def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:
+    with own_server(tmp_path) as (server, _):
+        (tmp_path / "control-token").write_text(f"fresh\n{TOKEN}\n")
+        url = f"{server.control_url}/connections"
+        for token in ("fresh", TOKEN):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert httpx.get(url, headers=headers, trust_env=False).status_code == 200
+        (tmp_path / "control-token").write_text("fresh\n")
+        assert httpx.get(url, headers=AUTHORIZED, trust_env=False).status_code == 401
+        log = server.log_text()
+        assert TOKEN not in log
+        assert "fresh" not in log
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/drain", b"{"),
+        ("/drain", b"[]"),
+        ("/drain", b'{"id": "", "ttl_seconds": 5}'),
+        ("/drain", b'{"id": "x"}'),
+        ("/drain", b'{"id": "x", "ttl_seconds": 0}'),
+        ("/drain", b'{"id": "x", "ttl_seconds": 1e9}'),
+        ("/drain", b'{"id": "x", "ttl_seconds": true}'),
+        ("/drain", b'{"id": "x", "ttl_seconds": NaN}'),
+        ("/drain", b" " * 5000),
+        ("/shed", b'{"connections": -1}'),
+        ("/shed", b'{"connections": 1.5}'),
+        ("/shed", b"{}"),
+    ],
+)
+def test_bad_calls_are_refused_and_change_nothing(shared_server: OwnServer, path: str, body: bytes) -> None:
+    response = httpx.post(shared_server.control_url + path, content=body, headers=AUTHORIZED, trust_env=False)
+    assert response.status_code == 400
+    assert set(response.json()) == {"detail", "code"}
+    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False).status_code == 200
+
+
+def test_an_unsupported_method_is_405_with_allow(shared_server: OwnServer) -> None:
+    response = httpx.put(f"{shared_server.control_url}/drain", headers=AUTHORIZED, trust_env=False)
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, POST")
+
+
+def test_metrics_start_at_zero_for_every_label(shared_server: OwnServer) -> None:
+    text = httpx.get(f"{shared_server.admin_url}/metrics", trust_env=False).text
+    for line in (
+        'hunarmitra_ws_connections{kind="booking"} 0.0',
+        'hunarmitra_ws_closes_total{code="4008"} 0.0',
+        "hunarmitra_ws_draining 0.0",
+    ):
+        assert line in text

@@ -1,0 +1,100 @@
+"""Slow clients, full servers, crowds, large messages and dead peers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket as plain_sockets
+from pathlib import Path
+
+import httpx
+
+from tests.integration.server.conftest import Clients, own_clients, readiness
+from tests.support.eventually import eventually, eventually_async
+from tests.support.services import OwnServer
+
+
+def _metric(server: OwnServer, line: str) -> float:
+    text = httpx.get(f"{server.admin_url}/metrics", trust_env=False).text
+    return float(next(row for row in text.splitlines() if row.startswith(line)).rsplit(" ", 1)[1])
+
+
+def _deaf_client(port: int, path: str) -> plain_sockets.socket:
+    """Upgrades and then never reads; its window is as small as the kernel allows."""
+    client = plain_sockets.socket()
+    client.setsockopt(plain_sockets.SOL_SOCKET, plain_sockets.SO_RCVBUF, 2048)
+    client.connect(("127.0.0.1", port))
+    client.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    return client
+
+
+async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_path: Path) -> None:
+    limits = {"WS_SEND_BUFFER_BYTES": "4096", "WS_MESSAGES_PER_SECOND": "1000", "WS_MESSAGE_BURST": "10000"}
+    async with own_clients(tmp_path, **limits) as (server, clients):
+        booking = clients.actors.new_booking("requested")
+        deaf = _deaf_client(server.port, f"/ws/bookings/{booking}/?token={clients.actors.employer.token}")
+        healthy = await clients.watch(booking)
+        await healthy.joined()
+        # A masked text frame of one byte that is no JSON; the errors in answer fill buffers that nobody empties.
+        nonsense = b"\x81\x81\x00\x00\x00\x00x"
+        deaf.settimeout(5)
+
+        def overflow() -> bool:
+            with contextlib.suppress(OSError):
+                deaf.sendall(nonsense * 30)
+            return _metric(server, "hunarmitra_ws_overflows_total") == 1
+
+        await asyncio.to_thread(eventually, overflow, 60, "the overflow is noticed")
+        await eventually_async(
+            lambda: _metric(server, 'hunarmitra_ws_connections{kind="booking"}') == 1, 15, "the client is aborted"
+        )
+        deaf.close()
+        await healthy.synchronized()
+
+
+async def test_a_full_server_says_so(tmp_path: Path) -> None:
+    async with own_clients(tmp_path, WS_MAX_CONNECTIONS="2") as (server, clients):
+        inside = [await clients.notifications() for _ in range(2)]
+        for socket in inside:
+            await socket.joined()
+        outside = await clients.notifications()
+        assert await outside.closed() == (4013, "server is full")
+        assert outside.frames[0]["code"] == "full"
+        assert readiness(server)[1]["full"] is True
+        await inside[0].close()
+        await eventually_async(lambda: _metric(server, "hunarmitra_ws_connections") < 2, 5, "a place is free")
+        again = await clients.notifications()
+        await again.joined()
+
+
+async def test_a_crowd_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with own_clients(tmp_path, WS_CONNECTS_PER_SECOND="2", WS_CONNECT_BURST="3") as (_, clients):
+        crowd = [await clients.notifications() for _ in range(8)]
+        first = [await socket.next_frame() for socket in crowd]
+        turned_away = [frame for frame in first if frame["type"] == "reconnect"]
+        assert 1 <= len(turned_away) <= 5
+        assert max(frame["after_ms"] for frame in turned_away) > 500
+
+
+async def test_our_server_closes_1009_with_its_code(clients: Clients) -> None:
+    socket = await clients.notifications()
+    await socket.joined()
+    await socket.send_raw("x" * 16384)
+    assert (await socket.next_frame())["code"] == "invalid_json"
+    await socket.send_raw("x" * 16385)
+    assert (await socket.closed())[0] == 1009
+
+
+async def test_a_dead_peer_is_dropped(tmp_path: Path) -> None:
+    async with own_clients(tmp_path, WS_SERVER_PING_INTERVAL="1", WS_SERVER_PING_TIMEOUT="1") as (server, clients):
+        dead = _deaf_client(server.port, f"/ws/notifications/?token={clients.actors.employer.token}")
+        alive = await clients.notifications()
+        await alive.joined()
+        kind = 'hunarmitra_ws_connections{kind="notifications"}'
+        await eventually_async(lambda: _metric(server, kind) == 2, 5, "both are connected")
+        await eventually_async(lambda: _metric(server, kind) == 1, 15, "the dead one is dropped")
+        await alive.synchronized()
+        dead.close()

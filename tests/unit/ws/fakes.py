@@ -1,0 +1,50 @@
+"""Stand-ins for what the pure parts of the ws service talk to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.sockets import Socket
+
+
+class RecordingLanes:
+    """Lanes that keep what was given to them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.location: str | None = None
+        self.closed_with: CloseCode | None = None
+
+    @property
+    def closing(self) -> bool:
+        return self.closed_with is not None
+
+    def push(self, frame: OutgoingFrame) -> None:
+        self.texts.append(frame.text)
+
+    def set_location(self, frame: OutgoingFrame) -> None:
+        self.location = frame.text
+
+    def clear_location(self) -> None:
+        self.location = None
+
+    def close(self, code: CloseCode) -> None:
+        self.closed_with = code
+
+    async def finish(self, code: CloseCode) -> None:
+        self.close(code)
+
+    def abandon(self) -> None:
+        self.closed_with = CloseCode.INTERNAL_ERROR
+
+
+def make_socket(
+    *, user: UUID | None = None, session: UUID | None = None, expires: float = 4e9, group: str = "booking.x"
+) -> tuple[Socket, RecordingLanes]:
+    lanes = RecordingLanes()
+    identity = Identity(user or uuid4(), session or uuid4(), datetime.fromtimestamp(expires, tz=UTC))
+    return Socket(identity=identity, booking_id=uuid4(), group_name=group, lanes=lanes), lanes

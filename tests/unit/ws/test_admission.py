@@ -1,0 +1,78 @@
+"""Who may come in, and when those who may not are told to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import Reconnect
+from hunarmitra_ws.server.admission import Admission
+from hunarmitra_ws.server.drain import Drain, DrainTimes
+
+
+class Crowd:
+    """The number of connections and the time, both set by the test."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.now = 100.0
+
+    def admission(self, drain: Drain) -> Admission:
+        return Admission(
+            drain,
+            lambda: self.count,
+            lambda: self.now,
+            cap=10,
+            per_second=2,
+            burst=3,
+            concurrent_replays=2,
+        )
+
+
+def _drain() -> Drain:
+    return Drain(DrainTimes(settle=0, window=0), list, rng=random.Random(1))
+
+
+def test_the_cap_turns_the_next_one_away() -> None:
+    crowd = Crowd()
+    admission = crowd.admission(_drain())
+    crowd.count = 10
+    assert admission.refusal() is None
+    crowd.count = 11
+    refusal = admission.refusal()
+    assert refusal is not None
+    assert refusal.close is CloseCode.FULL
+
+
+def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> None:
+    crowd = Crowd()
+    admission = crowd.admission(_drain())
+    answers = [admission.refusal() for _ in range(9)]
+    assert answers[:3] == [None, None, None]
+    after = [answer.frame.after_ms for answer in answers[3:] if answer and isinstance(answer.frame, Reconnect)]
+    assert len(after) == 6
+    # Two a second: the sixth comes three seconds later, give or take the jitter of a second.
+    assert after[0] < 1600
+    assert 3000 <= after[5] <= 4100
+    crowd.now += 1
+    assert admission.refusal() is None
+
+
+async def test_replays_are_bounded() -> None:
+    admission = Crowd().admission(_drain())
+    entered: list[int] = []
+    leave = asyncio.Event()
+
+    async def replay(number: int) -> None:
+        async with admission.replaying():
+            entered.append(number)
+            await leave.wait()
+
+    tasks = [asyncio.create_task(replay(number)) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(entered) == 2
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert len(entered) == 5
