@@ -104,8 +104,17 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
         "PASSWORD": target.password,
         "HOST": target.host,
         "PORT": target.port or "",
+        # An empty round trip when a connection is taken from the pool: one that died meanwhile fails no request.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 0, "max_size": ENVIRONMENT.database_pool_max, "timeout": 5},
+            "pool": {
+                "min_size": 0,
+                "max_size": ENVIRONMENT.database_pool_max,
+                "timeout": 5,
+                # By default the pause between two attempts doubles for five minutes, and whoever asks waits for it:
+                # a database that was away for long would stay unused for minutes after its return.
+                "reconnect_timeout": 5,
+            },
             "connect_timeout": 5,
             **target.options,
         },
