@@ -47,6 +47,21 @@ class Scene:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
+    def insert_events(self, booking_id: str, count: int, actor: str = "Test") -> int:
+        """As `count` handovers whose process died before it published them. Returns the newest event's number."""
+        rows = self.sql(
+            "UPDATE bookings_booking SET seq = seq + %s WHERE id = %s RETURNING seq, status", count, booking_id
+        )
+        newest, status = rows[0]
+        self.sql(
+            "INSERT INTO bookings_bookingevent"
+            " (booking_id, seq, event_type, status, actor, clears_location, created_at)"
+            " SELECT %s, seq, 'booking_assigned', %s, %s, false, now() - interval '1 minute'"
+            " FROM generate_series(%s::bigint, %s::bigint) seq",
+            booking_id, status, actor, newest - count + 1, newest,
+        )  # fmt: skip
+        return int(newest)
+
     def unpublished(self, booking_id: str) -> list[int]:
         """Events of the booking that the outbox still holds."""
         rows = self.sql(

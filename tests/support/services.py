@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
@@ -103,9 +104,16 @@ def gunicorn(directory: Path, environment: Mapping[str, str], *options: str, nam
     )
 
 
-def ws_server(directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws") -> ServiceProcess:
+def ws_server(
+    directory: Path,
+    environment: Mapping[str, str],
+    *options: str,
+    name: str = "ws",
+    by: Literal["daphne", "uvicorn"] = "daphne",
+) -> ServiceProcess:
     """A process of the ws service alone."""
-    return daphne(directory, {**environment, "SERVICES": "ws"}, *options, name=name)
+    start = daphne if by == "daphne" else uvicorn
+    return start(directory, {**environment, "SERVICES": "ws"}, *options, name=name)
 
 
 def relay(directory: Path, environment: Mapping[str, str], name: str = "relay") -> Process:

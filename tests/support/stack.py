@@ -150,11 +150,12 @@ def distributed_stack(
     redis_url: str | None = None,
     with_relay: bool = True,
     ws_options: tuple[str, ...] = (),
+    ws_with: Literal["daphne", "uvicorn"] = "daphne",
     **variables: str,
 ) -> Iterator[Stack]:
     """http and ws processes on PostgreSQL and a Redis of their own (or `redis_url`, e.g. a Sentinel's).
 
-    `ws_options` are daphne's: `("--ping-interval", "1")`.
+    `ws_with` serves WebSockets; `ws_options` are its: `("--ping-interval", "1")`.
     """
     with ExitStack() as running:
         redis = None if redis_url else running.enter_context(RedisServer(directory))
@@ -167,7 +168,7 @@ def distributed_stack(
         for number in range(http):
             stack.http.append(services.gunicorn(directory, environment, name=f"http{number}"))
         for number in range(ws):
-            stack.ws.append(services.ws_server(directory, environment, *ws_options, name=f"ws{number}"))
+            stack.ws.append(services.ws_server(directory, environment, *ws_options, name=f"ws{number}", by=ws_with))
         if with_relay:
             stack.relay = services.relay(directory, environment)
         for process in stack.processes:  # all at once, for each takes seconds to import
