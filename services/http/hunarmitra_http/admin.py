@@ -54,7 +54,8 @@ class ReadOnlyMixin:
 class EventInline(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = BookingEvent
     ordering = ["seq"]
-    fields = ["seq", "event_type", "status", "actor", "eta_minutes", "created_at", "published_at"]
+    readonly_fields = ("seq", "event_type", "status", "actor", "eta_minutes", "created_at", "published_at")
+    fields = readonly_fields
     extra = 0
     can_delete = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -12,8 +12,6 @@ from tests.support import services
 from tests.support.api import Api
 from tests.support.shell import Shell
 from tests.support.stack import Stack, base_environment, fresh_sqlite
-
-HttpOnly = Callable[..., Stack]
 
 
 @pytest.fixture
@@ -31,10 +29,11 @@ def shell(stack: Stack) -> Iterator[Shell]:
 
 
 @contextmanager
-def http_processes(directory: Path, count: int = 1, **variables: str) -> Iterator[Stack]:
-    """Only gunicorn, on a migrated SQLite database unless `variables` name another."""
-    defaults = {} if "DATABASE_URL" in variables else {"DATABASE_URL": fresh_sqlite(directory)}
-    environment = base_environment(WEB_CONCURRENCY="1", SERVICES="http", **defaults) | variables
+def http_processes(directory: Path, variables: Mapping[str, str], *, count: int = 1) -> Iterator[Stack]:
+    """Only gunicorn, with these environment variables, on a migrated SQLite database unless they name another."""
+    environment = base_environment(WEB_CONCURRENCY="1", SERVICES="http") | dict(variables)
+    if "DATABASE_URL" not in variables:
+        environment["DATABASE_URL"] = fresh_sqlite(directory)
     stack = Stack("embedded", directory, environment)
     with ExitStack() as running:
         for number in range(count):

@@ -74,7 +74,7 @@ def test_without_a_list_no_other_origin_may_call(nobody: Api) -> None:
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("proxied")
     limits = {"THROTTLE_AUTH_PER_MINUTE": "3", "TRUSTED_PROXIES": "127.0.0.1", "ALLOWED_ORIGINS": ORIGIN}
-    with http_processes(directory, **limits) as stack:
+    with http_processes(directory, limits) as stack:
         yield stack
 
 
@@ -113,7 +113,7 @@ def test_a_trusted_proxy_tells_the_clients_address(behind_proxy: Stack) -> None:
 
 
 def test_without_trusted_proxies_the_headers_are_nothing(tmp_path: Path) -> None:
-    with http_processes(tmp_path, THROTTLE_AUTH_PER_MINUTE="1") as stack, closing(Api(stack.base_url)) as api:
+    with http_processes(tmp_path, {"THROTTLE_AUTH_PER_MINUTE": "1"}) as stack, closing(Api(stack.base_url)) as api:
         statuses = [
             api.send(
                 "POST",
@@ -128,7 +128,7 @@ def test_without_trusted_proxies_the_headers_are_nothing(tmp_path: Path) -> None
 
 def test_a_process_is_ready_when_its_database_is_migrated(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    with http_processes(tmp_path, DATABASE_URL=url) as stack, closing(Api(stack.base_url)) as api:
+    with http_processes(tmp_path, {"DATABASE_URL": url}) as stack, closing(Api(stack.base_url)) as api:
         answer = api.http.get(f"{stack.base_url}/readyz")
         assert (answer.status_code, answer.json()["status"]) == (503, "starting")
         assert "not applied" in answer.json()["dependencies"]["database"]

@@ -42,7 +42,9 @@ def surroundings(postgres_server: PostgresServer, tmp_path_factory: pytest.TempP
         redis = running.enter_context(RedisServer(directory))
         to_postgres = running.enter_context(CuttableProxy(database_url))
         to_redis = running.enter_context(CuttableProxy(redis.url))
-        stack = running.enter_context(http_processes(directory, DATABASE_URL=to_postgres.url, REDIS_URL=to_redis.url))
+        stack = running.enter_context(
+            http_processes(directory, {"DATABASE_URL": to_postgres.url, "REDIS_URL": to_redis.url})
+        )
         people = Actors.of(stack)
         running.callback(people.close)
         yield Surroundings(stack, people, to_postgres, to_redis)

@@ -31,7 +31,7 @@ def two_processes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             server: PostgresServer = request.getfixturevalue("postgres_server")
             database["DATABASE_URL"] = fresh_postgres(server)
             running.callback(server.drop_database, database["DATABASE_URL"])
-        yield running.enter_context(http_processes(directory, count=2, **database))
+        yield running.enter_context(http_processes(directory, database, count=2))
 
 
 async def post_at_once(stack: Stack, booking_id: str, token: str) -> tuple[list[tuple[int, str]], float, float]:
@@ -64,10 +64,12 @@ async def post_at_once(stack: Stack, booking_id: str, token: str) -> tuple[list[
 
 def test_exactly_one_of_200_simultaneous_positions_is_accepted(two_processes: Stack) -> None:
     people = Actors.of(two_processes)
+    took = 0.0
     try:
         for _ in range(ATTEMPTS):
             booking_id = people.new_booking("on_the_way")
             answers, sent, answered = asyncio.run(post_at_once(two_processes, booking_id, people.worker.token))
+            took = answered
             statuses = Counter(status for status, _ in answers)
             assert set(statuses) == {200, 429}
             waits = [head for status, head in answers if status == 429]
@@ -77,6 +79,6 @@ def test_exactly_one_of_200_simultaneous_positions_is_accepted(two_processes: St
                 return
             # This machine was too busy to answer all within the two seconds that one position holds for.
             assert statuses[200] <= 1 + answered / 2
-        pytest.fail(f"none of {ATTEMPTS} attempts was answered within 2 s; the last took {answered:.1f} s")
+        pytest.fail(f"none of {ATTEMPTS} attempts was answered within 2 s; the last took {took:.1f} s")
     finally:
         people.close()

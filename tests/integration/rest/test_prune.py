@@ -1,0 +1,135 @@
+"""``manage.py prune``: what has outlived its use goes, the rest stays, and numbers stay right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.actors import Actors
+from tests.support.shell import Shell
+from tests.support.stack import Stack
+
+AGE_BOOKING = """
+from datetime import timedelta
+ago = clock_now() - timedelta(days=days)
+Booking.objects.filter(pk=booking_id).update(finished_at=ago)
+""".replace("clock_now", "utc_now")
+AGE_NOTIFICATIONS = """
+from datetime import timedelta
+own = Notification.objects.filter(user_id=user_id, seq__in=seqs)
+own.update(created_at=utc_now() - timedelta(days=days), read_at=utc_now() if read else None)
+"""
+EXPIRE_SESSION = """
+from datetime import timedelta
+Session.objects.filter(user_id=user_id).update(expires_at=utc_now() - timedelta(seconds=1))
+Ticket.objects.filter(session__user_id=user_id).update(expires_at=utc_now() - timedelta(seconds=1))
+"""
+LEFT = """
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from hunarmitra.realtime.models import Revocation
+result = {
+    "sessions": Session.objects.filter(user_id=user_id).count(),
+    "tickets": Ticket.objects.filter(session__user_id=user_id).count(),
+    "outstanding": OutstandingToken.objects.filter(user_id=user_id).count(),
+    "blacklisted": BlacklistedToken.objects.filter(token__user_id=user_id).count(),
+    "revocations": Revocation.objects.filter(subject=user_id).count(),
+    "notifications": list(Notification.objects.filter(user_id=user_id).order_by("seq").values_list("seq", flat=True)),
+}
+"""
+
+
+@pytest.fixture
+def people(stack: Stack) -> Iterator[Actors]:
+    fresh = Actors.of(stack)
+    yield fresh
+    fresh.close()
+
+
+def left(shell: Shell, user_id: str) -> dict[str, Any]:
+    counts: dict[str, Any] = shell.run(LEFT, user_id=user_id)
+    return counts
+
+
+def counts_of(output: str) -> dict[str, int]:
+    """Printed as `booking events: deleted 12 (0.0 s)`."""
+    pairs = (line.split(": ") for line in output.splitlines() if ": " in line)
+    return {what: int(rest.removeprefix("would delete ").removeprefix("deleted ").split()[0]) for what, rest in pairs}
+
+
+def test_events_of_bookings_that_ended_long_ago(stack: Stack, people: Actors, shell: Shell) -> None:
+    old, recent, open_one = (people.new_booking(status) for status in ("completed", "completed", "arrived"))
+    shell.run(AGE_BOOKING, booking_id=old, days=91)
+    shell.run(AGE_BOOKING, booking_id=recent, days=89)
+    before = people.employer.booking(old)
+
+    dry = counts_of(stack.manage("prune", "--dry-run"))
+    assert dry["booking events"] == 6
+    assert len(people.employer.events(old)["results"]) == 6, "a dry run deletes nothing"
+    assert counts_of(stack.manage("prune"))["booking events"] == 6
+    assert counts_of(stack.manage("prune"))["booking events"] == 0
+
+    assert people.employer.events(old) == {"results": [], "seq": 6, "pruned_seq": 6}
+    assert people.employer.booking(old) == before, "the booking stays"
+    for kept in (recent, open_one):
+        log = people.employer.events(kept)
+        assert (len(log["results"]), log["pruned_seq"]) == (log["seq"], 0)
+
+
+def test_a_users_oldest_read_notifications(stack: Stack, people: Actors, shell: Shell) -> None:
+    people.new_booking("completed")
+    owner = people.employer.id
+    assert left(shell, owner)["notifications"] == [1, 2, 3, 4, 5]
+    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[1, 2, 4], days=91, read=True)
+    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[3], days=91, read=False)
+    stack.manage("prune", "--dry-run")
+    assert left(shell, owner)["notifications"] == [1, 2, 3, 4, 5]
+    stack.manage("prune")
+    assert left(shell, owner)["notifications"] == [3, 4, 5], "what is above an unread one stays, so there is no gap"
+    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[3, 4, 5], days=91, read=True)
+    stack.manage("prune")
+    assert left(shell, owner)["notifications"] == [5], "the newest stays and tells what was pruned"
+    people.new_booking("requested")
+    people.admin.assign(people.new_booking("requested"), people.worker.id)
+    assert left(shell, owner)["notifications"] == [5, 6, 7], "numbers go on"
+
+
+def test_expired_sessions_tickets_tokens_and_old_revocations(stack: Stack, people: Actors, shell: Shell) -> None:
+    stranger = people.stranger
+    stranger.ticket()
+    stranger.refresh()
+    counts = left(shell, stranger.id)
+    assert {name: counts[name] for name in ("sessions", "tickets", "outstanding", "blacklisted")} == {
+        "sessions": 1, "tickets": 1, "outstanding": 2, "blacklisted": 1,
+    }  # fmt: skip
+    stack.manage("prune")
+    assert left(shell, stranger.id) == counts, "nothing of it has expired"
+    assert stranger.me()
+
+    shell.run(
+        "user_set_active(user_id=user_id, active=False)\nuser_set_active(user_id=user_id, active=True)",
+        user_id=stranger.id,
+    )
+    shell.run(
+        """
+        from datetime import timedelta
+        from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+        from hunarmitra.realtime.models import Revocation
+        tokens = OutstandingToken.objects.filter(user_id=user_id).order_by("pk")
+        long_ago = utc_now() - timedelta(days=8)
+        tokens.filter(blacklistedtoken__isnull=False).update(expires_at=utc_now() - timedelta(seconds=5))
+        tokens.filter(blacklistedtoken__isnull=True).update(expires_at=long_ago)
+        Revocation.objects.filter(subject=user_id).update(created_at=long_ago)
+        """,
+        user_id=stranger.id,
+    )
+    shell.run(EXPIRE_SESSION, user_id=stranger.id)
+    printed = counts_of(stack.manage("prune"))
+    assert min(printed[name] for name in ("tickets", "sessions", "refresh tokens", "revocations")) >= 1
+    after = left(shell, stranger.id)
+    assert (after["sessions"], after["tickets"], after["revocations"]) == (0, 0, 0)
+    assert (after["outstanding"], after["blacklisted"]) == (1, 1), "within the leeway a spent token must stay known"
+    assert stranger.send("GET", "users/me/").status_code == 401
+    stranger.sign_in()
+    assert people.employer.me(), "others are still signed in"
