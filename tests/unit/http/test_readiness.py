@@ -1,0 +1,60 @@
+"""Readiness: not ready only before the first success, and never slow."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from hunarmitra_http import readiness as module
+from hunarmitra_http.readiness import NotMigratedError, Readiness
+
+
+class Dependency:
+    """Answers, fails or hangs, as the test says."""
+
+    def __init__(self, problem: Exception | None = None) -> None:
+        self.problem = problem
+        self.calls = 0
+        self.released = threading.Event()
+        self.released.set()
+
+    def __call__(self) -> None:
+        self.calls += 1
+        self.released.wait(10)
+        if self.problem is not None:
+            raise self.problem
+
+
+def test_not_ready_until_the_first_start_up_check_succeeds_and_ready_ever_after() -> None:
+    now = [0.0]
+    database, redis, at_start = Dependency(OSError()), Dependency(), Dependency(NotMigratedError("3 are not applied"))
+    readiness = Readiness({"database": database, "redis": redis}, at_start, clock=lambda: now[0])
+    assert readiness.report() == {"status": "starting", "dependencies": {"database": "OSError", "redis": "ok"}}
+    assert at_start.calls == 0
+
+    database.problem = None
+    assert readiness.report()["dependencies"]["database"] == "3 are not applied"
+    at_start.problem = None
+    redis.problem = OSError()
+    assert readiness.report() == {"status": "ready", "dependencies": {"database": "ok", "redis": "OSError"}}
+
+    database.problem = OSError()
+    assert readiness.report()["dependencies"]["database"] == "ok", "a report is good for a second"
+    now[0] += module.FRESH_SECONDS
+    assert readiness.report() == {"status": "ready", "dependencies": {"database": "OSError", "redis": "OSError"}}
+    assert at_start.calls == 2
+
+
+def test_a_dependency_that_hangs_delays_no_probe_and_is_asked_once() -> None:
+    now = [0.0]
+    database = Dependency()
+    readiness = Readiness({"database": database}, Dependency(), clock=lambda: now[0])
+    assert readiness.report()["status"] == "ready"
+    now[0] += module.FRESH_SECONDS
+    database.released.clear()
+    begun = time.monotonic()
+    for _ in range(2):
+        assert readiness.report() == {"status": "ready", "dependencies": {"database": "no answer yet"}}
+    assert time.monotonic() - begun < 2 * module.MOST_SECONDS + 1
+    assert database.calls == 2
+    database.released.set()
