@@ -41,7 +41,7 @@ class Actor:
         released = [pods[victim.uid] for victim in decision.release if victim.uid in pods]
         await self.release(spec, released, lease)
         kept = {victim.uid for victim in (decision.drain.victims if decision.drain else ())}
-        await self._mark((pod for pod in pods.values() if pod.marked and pod.uid not in kept), None)
+        await self.unmark(pod for pod in pods.values() if pod.marked and pod.uid not in kept)
         if decision.drain is not None:
             victims = [pods[victim.uid] for victim in decision.drain.victims if victim.uid in pods]
             # Marked first, so that a scale-down at any moment from now on would take them and nobody else.
@@ -76,6 +76,10 @@ class Actor:
             return_exceptions=True,
         )
         self._report("drain", results)
+
+    async def unmark(self, pods: Iterable[Pod]) -> None:
+        """Remove the deletion cost: these pods are like any other again."""
+        await self._mark((pod for pod in pods if not pod.terminating), None)
 
     async def _mark(self, pods: Iterable[Pod], cost: str | None) -> None:
         """Write or remove the deletion cost; never on a schedule, only when a pod becomes a victim or stops

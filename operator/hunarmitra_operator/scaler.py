@@ -89,6 +89,10 @@ class Scaler:
         before: Json = resource.get("status", {})
         if self.history is None or self.uid != resource["metadata"]["uid"]:
             self.history, self.uid = status.read_history(before), resource["metadata"]["uid"]
+        if before.get("target", spec.target) != spec.target:
+            # Nothing that is remembered is about this Deployment, and the victims of the old one are let go.
+            self.history = History()
+            await self.let_go()
         history, now = self.history, self.clock()
         with metrics.decide_seconds.time():
             decision = decide(spec, target.fleet, self.samples, history, now)
@@ -176,13 +180,14 @@ class Scaler:
         await self.actor.renew(spec, drain, pods)
 
     async def let_go(self) -> None:
-        """The resource is gone: return its victims to service now rather than when their leases end."""
+        """The resource is gone, or about another Deployment: return its victims now, not when leases end."""
         self.actor.stop()
         if self.held is not None:
             spec, drain, pods = self.held
             self.held = None
             victims = [pods[victim.uid] for victim in drain.victims if victim.uid in pods]
             await self.actor.release(spec, victims, drain.id)
+            await self.actor.unmark(victims)
         metrics.forget(self.namespace, self.name)
 
     def _measure(self, spec: Spec, decision: Decision) -> None:

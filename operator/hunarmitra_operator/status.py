@@ -185,6 +185,7 @@ def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, gener
     """The status to write after a decision."""
     status: Json = {
         "observedGeneration": generation,
+        "target": spec.target,
         "connections": decision.connections,
         "pods": f"{decision.ready}/{decision.current}",
         "readyPods": decision.ready,

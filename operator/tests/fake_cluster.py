@@ -164,6 +164,8 @@ class FakeCluster:
         self.clock, self.port = clock, port
         self.pods: dict[str, StubPod] = {}
         self.deployment = deployment(0)
+        self.other = deployment(7)
+        self.other["metadata"] |= {"name": "other", "uid": "other", "resourceVersion": "0"}
         self.scaler: Json | None = None
         self.autoscalers: list[Json] = []
         self.events: list[Json] = []
@@ -190,7 +192,7 @@ class FakeCluster:
                 web.get(f"{scalers}/namespaces/{NAMESPACE}/websocketscalers", self._list_scalers),
                 web.get(one, self._get_scaler),
                 web.put(f"{one}/status", self._put_status),
-                web.get(f"{base}/deployments/ws", self._get_deployment),
+                web.get(f"{base}/deployments/{{name}}", self._get_deployment),
                 web.put(f"{base}/deployments/ws/scale", self._put_scale),
                 web.get(f"{base}/replicasets", self._list_replica_sets),
                 web.get(f"/api/v1/namespaces/{NAMESPACE}/pods", self._list_pods),
@@ -341,8 +343,12 @@ class FakeCluster:
         self._bump(self.scaler)
         return web.json_response(self.scaler)
 
-    async def _get_deployment(self, _: web.Request) -> web.Response:
-        return web.json_response(self.deployment)
+    async def _get_deployment(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] == "ws":
+            return web.json_response(self.deployment)
+        if request.match_info["name"] == "other":
+            return web.json_response(self.other)
+        return self._error(404, "not found")
 
     async def _put_scale(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -243,7 +243,20 @@ async def test_a_deleted_resource_releases_its_victims(cluster: FakeCluster, ope
     operator.loop.gone(NAMESPACE, "sockets")
     await operator.loop.turn()
     assert drained(cluster) == set()
+    assert not any(COST in pod.annotations for pod in cluster.pods.values())
     assert operator.loop.scalers == {}
+
+
+async def test_another_target_begins_anew(cluster: FakeCluster, operator: Operator) -> None:
+    await begin(cluster, operator)
+    cluster.edit(target={"name": "other"})
+    await operator.turns(2)
+    assert drained(cluster) == set()
+    assert not any(COST in pod.annotations for pod in cluster.pods.values())
+    assert cluster.status["target"] == "other"
+    assert cluster.status["currentReplicas"] == 7
+    assert not cluster.status["history"]["foreignChanges"]
+    assert "drain" not in cluster.status
 
 
 async def test_another_autoscaler_is_a_conflict(cluster: FakeCluster, operator: Operator) -> None:
@@ -297,7 +310,7 @@ async def test_trouble_with_the_target_is_said(
     cluster.create_scaler(
         spec(cluster.port)
         | ({"schedule": [peak]} if trouble == "zone" else {})
-        | ({"target": {"name": "other"}} if trouble == "name" else {})
+        | ({"target": {"name": "missing"}} if trouble == "name" else {})
     )
     if trouble == "label":
         cluster.deployment["metadata"]["labels"] = {}
