@@ -45,10 +45,11 @@ async def test_joins_whose_queries_take_long_delay_no_event_and_no_pong(system: 
         socket = await stack.enter_async_context(await system.watch(quick))
         await socket.joined()
         usual = await slowest(system, quick, socket)
-        faults = [system.faults.arm("booking read, not its log") for _ in range(DATABASE_THREADS)]
-        joining = [await stack.enter_async_context(await system.watch(slow, since=0)) for _ in range(DATABASE_THREADS)]
-        for fault in faults:
-            await fault.reached_by_one()
+        joining, faults = [], []
+        for _ in range(DATABASE_THREADS):
+            faults.append(system.faults.arm("booking read, not its log"))
+            joining.append(await stack.enter_async_context(await system.watch(slow, since=0)))
+            await faults[-1].reached_by_one()
         assert await slowest(system, quick, socket) < usual + DELAY
         await off_loop(system.actors.worker.status, quick, "arrived")
         await socket.until_seq(5, DELAY)
