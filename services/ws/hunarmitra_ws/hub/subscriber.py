@@ -135,8 +135,10 @@ class RedisSubscriber:
         unacknowledged = set(wanted)
         self._heard_at = time.monotonic()
         self._commands = asyncio.Queue()
-        await connection.send_command("SUBSCRIBE", *wanted)
+        self._outstanding = dict.fromkeys(wanted, 1)
+        # From here on new channels are queued: writing thousands of names takes long, and they are not among these.
         self._connection = connection
+        await connection.send_command("SUBSCRIBE", *wanted)
         self._attempted.set()
         sender = asyncio.create_task(self._send_commands(connection, self._commands))
         try:

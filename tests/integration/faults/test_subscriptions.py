@@ -1,0 +1,74 @@
+"""The one Redis subscription of a process, at the moment in which it is made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hunarmitra.common.redis_url import parse_redis_url
+from hunarmitra_ws.hub.subscriber import RedisSubscriber
+from tests.support.eventually import eventually_async
+from tests.support.redis import RedisServer
+
+
+class HeldConnection:
+    """A connection whose first SUBSCRIBE takes long to be written, as one with ten thousand channels does."""
+
+    def __init__(self, connection: Any, reached: asyncio.Event, released: asyncio.Event) -> None:
+        self._connection = connection
+        self._reached = reached
+        self._released = released
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def send_command(self, *arguments: Any, **options: Any) -> None:
+        await self._connection.send_command(*arguments, **options)
+        if not self._reached.is_set():
+            self._reached.set()
+            await self._released.wait()
+
+
+@pytest.fixture
+def received() -> list[tuple[str, bytes]]:
+    return []
+
+
+def subscriber_of(server: RedisServer, on_message: Callable[[str, bytes], None]) -> RedisSubscriber:
+    return RedisSubscriber(
+        parse_redis_url(server.url),
+        on_message=on_message,
+        on_recovered=lambda: None,
+        heartbeat_interval=1,
+        heartbeat_timeout=3,
+    )
+
+
+async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
+    redis_server: RedisServer, received: list[tuple[str, bytes]]
+) -> None:
+    subscriber = subscriber_of(redis_server, lambda channel, data: received.append((channel, data)))
+    reached, released = asyncio.Event(), asyncio.Event()
+    pool: Any = subscriber._client.connection_pool
+    make = pool.make_connection
+    pool.make_connection = lambda: HeldConnection(make(), reached, released)
+    starting = asyncio.create_task(subscriber.start())
+    await asyncio.wait_for(reached.wait(), 5)
+    subscribing = asyncio.create_task(subscriber.subscribe("news"))
+    await asyncio.sleep(0)
+    released.set()
+    await starting
+    await asyncio.wait_for(subscribing, 5)
+
+    async def heard() -> bool:
+        await subscriber.publish("news", b"hello")
+        return bool(received)
+
+    try:
+        await eventually_async(heard, 3, "a message arrives")
+        assert received[0] == ("news", b"hello")
+    finally:
+        await subscriber.stop()
