@@ -6,15 +6,13 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 INTERVAL = 0.02
 T = TypeVar("T")
 
 
-def eventually(
-    predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL
-) -> T:
+def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL) -> T:
     """Call `predicate` until its value is truthy; that value. AssertionErrors in it count as "not yet"."""
     deadline = time.monotonic() + timeout
     while True:
@@ -31,12 +29,21 @@ def eventually(
         time.sleep(interval)
 
 
+@overload
 async def eventually_async(
-    predicate: Callable[[], T | Awaitable[T]],
-    timeout: float = 10,
-    message: str = "",
-    interval: float = INTERVAL,
-) -> T:
+    predicate: Callable[[], Awaitable[T]], timeout: float = 10, message: str = "", interval: float = INTERVAL
+) -> T: ...
+
+
+@overload
+async def eventually_async(
+    predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL
+) -> T: ...
+
+
+async def eventually_async(
+    predicate: Callable[[], Any], timeout: float = 10, message: str = "", interval: float = INTERVAL
+) -> Any:
     """As `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = time.monotonic() + timeout
     while True:

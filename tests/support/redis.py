@@ -59,17 +59,14 @@ class SentinelCluster:
 
     MASTER = "hunarmitra"
 
-    def __init__(
-        self, directory: Path, *, down_after_ms: int = 2000, failover_timeout_ms: int = 5000
-    ) -> None:
+    def __init__(self, directory: Path, *, down_after_ms: int = 2000, failover_timeout_ms: int = 5000) -> None:
         self.primary = RedisServer(directory, name="redis-primary")
         self.replica = RedisServer(
             directory, name="redis-replica", options=["--replicaof", HOST, str(self.primary.port)]
         )
         self.sentinel_ports = [free_port() for _ in range(3)]
         self.sentinels = [
-            self._sentinel(directory, port, down_after_ms, failover_timeout_ms)
-            for port in self.sentinel_ports
+            self._sentinel(directory, port, down_after_ms, failover_timeout_ms) for port in self.sentinel_ports
         ]
         addresses = ",".join(f"{HOST}:{port}" for port in self.sentinel_ports)
         self.url = f"redis+sentinel://{addresses}/{self.MASTER}/0"

@@ -100,8 +100,8 @@ def scene(directory: Path, postgres: PostgresServer, **options: Any) -> Iterator
     with ExitStack() as running:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
-        variables = {"TRACKING_MIN_INTERVAL": "0", "WEB_CONCURRENCY": "1", **options}
-        stack = running.enter_context(distributed_stack(directory, postgres, **faults.environment, **variables))
+        given: dict[str, Any] = {"TRACKING_MIN_INTERVAL": "0", "WEB_CONCURRENCY": "1", **faults.environment, **options}
+        stack = running.enter_context(distributed_stack(directory, postgres, **given))
         actors = Actors.of(stack)
         running.callback(actors.close)
         yield Scene(stack, actors, faults)
@@ -113,9 +113,8 @@ def embedded_scene(directory: Path, **options: Any) -> Iterator[Scene]:
     with ExitStack() as running:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
-        stack = running.enter_context(
-            embedded_stack(directory, TRACKING_MIN_INTERVAL="0", **faults.environment, **options)
-        )
+        given: dict[str, Any] = {"TRACKING_MIN_INTERVAL": "0", **faults.environment, **options}
+        stack = running.enter_context(embedded_stack(directory, **given))
         actors = Actors.of(stack)
         running.callback(actors.close)
         yield Scene(stack, actors, faults)

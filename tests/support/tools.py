@@ -49,9 +49,7 @@ def redis_server() -> Path:
 
 @cache
 def postgres() -> PostgresPrograms:
-    return _found_or_installed(
-        _find_postgres, "postgresql", f"PostgreSQL >= {POSTGRES_MAJOR} (initdb and postgres)"
-    )
+    return _found_or_installed(_find_postgres, "postgresql", f"PostgreSQL >= {POSTGRES_MAJOR} (initdb and postgres)")
 
 
 @cache
@@ -134,9 +132,7 @@ def _found_or_installed(find: Callable[[], Found], package: str, wanted: str) ->
             return find()
         except ToolMissingError as error:
             reason = f"{error}, even after apt-get install {package}"
-    pytest.fail(
-        f"These tests need {wanted}: {reason}. Install it (Debian: apt-get install {package}).", pytrace=False
-    )
+    pytest.fail(f"These tests need {wanted}: {reason}. Install it (Debian: apt-get install {package}).", pytrace=False)
 
 
 def _apt_install(package: str) -> None:
@@ -155,9 +151,7 @@ def _apt_install(package: str) -> None:
             policy.unlink()
 
 
-def _run(
-    command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None
-) -> None:
+def _run(command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     result = subprocess.run(
         command,
         cwd=cwd,

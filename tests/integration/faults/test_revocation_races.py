@@ -132,7 +132,8 @@ async def test_a_right_that_ends_closes_open_sockets_on_both_pods_and_no_other(
 ) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(ending.restored(kind))
-        others, sockets = [], []
+        others: list[Socket] = []
+        sockets: list[Socket] = []
         for who, opened in ((system.actors.admin, others), (ending.whose(kind), sockets)):
             for pod in (0, 1):
                 opened.append(await stack.enter_async_context(await system.watch(ending.booking_id, pod=pod, who=who)))
