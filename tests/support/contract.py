@@ -1,4 +1,4 @@
-"""The API contract, `docs/contract/*.md`, taken apart for the tests: fenced blocks and tables."""
+"""The API contract, `docs/contract/*.md`, taken apart for the tests: fenced blocks, tables, sentences."""
 
 from __future__ import annotations
 
@@ -65,3 +65,40 @@ def rows(name: str, first_header: str) -> list[list[str]]:
             break
         table.append([cell.strip() for cell in line.strip("|").split("|")])
     return table
+
+
+@cache
+def commands(name: str) -> tuple[str, ...]:
+    """Every line of every shell block that is no comment: what a reader types, and what the terminal answers."""
+    lines = [line.strip() for block in blocks(name) if block.language == "bash" for line in block.text.splitlines()]
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+@cache
+def statements(name: str) -> tuple[str, ...]:
+    """Everything that the page says outside of its code: each sentence, list item and table row by itself."""
+    found: list[str] = []
+    for paragraph in _paragraphs(name):
+        if paragraph.startswith("|"):
+            found.append(paragraph)
+        else:
+            found += re.split(r"(?<=[.;])\s+(?=[A-Z`])", paragraph)
+    return tuple(found)
+
+
+def _paragraphs(name: str) -> list[str]:
+    """Paragraphs, list items and table rows, each on one line; headings, rules and code blocks are left out."""
+    paragraphs: list[str] = []
+    fenced, open_paragraph = False, False
+    for line in text_of(name).splitlines():
+        text = line.strip()
+        if text.startswith("```"):
+            fenced, open_paragraph = not fenced, False
+        elif fenced or not text or text.startswith(("#", "---", "|---")):
+            open_paragraph = False
+        elif open_paragraph and not re.match(r"(-|\d+\.|\|) ", text):
+            paragraphs[-1] += f" {text}"
+        else:
+            paragraphs.append(text)
+            open_paragraph = not text.startswith("|")
+    return paragraphs

@@ -36,6 +36,8 @@ class Plain(AsyncJsonWebsocketConsumer):
                 await layer.group_send(argument, message)
             case "send":
                 await layer.send(argument, message)
+            case unknown:
+                raise ValueError(unknown)
         await self.send_json({"type": "done"})
 
     async def plain_message(self, event: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ async def test_a_notification_has_exactly_the_documented_keys(live: Stack, peopl
         for seq, frame in enumerate(frames, 1):
             assert frame.keys() == {"type", "seq", "id", "title", "message", "data", "created_at"}
             assert (frame["type"], frame["seq"]) == ("notification", seq)
-            assert uuid.UUID(frame["id"])
+            assert str(uuid.UUID(frame["id"])) == frame["id"]
             assert frame["title"]
             assert frame["message"]
             assert frame["created_at"].endswith("Z")
