@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Count, Q, QuerySet
 from rest_framework_simplejwt.tokens import Token
 
@@ -12,20 +14,21 @@ from hunarmitra.common.clock import utc_now
 BUSY_STATUSES = ("on_the_way", "arrived")
 
 
-def user_of_session(identity: Identity) -> User | None:
-    """The active user whose unrevoked session a token names, or None: one query, for REST and sockets alike."""
-    session = (
-        Session.objects.filter(
-            pk=identity.session_id,
-            user_id=identity.user_id,
-            revoked_at=None,
-            user__is_active=True,
-            expires_at__gt=utc_now(),
-        )
+def users_of_sessions(identities: Collection[Identity]) -> dict[Identity, User]:
+    """The active users whose unrevoked sessions tokens name, in one query; other identities are not in the answer."""
+    found = (
+        Session.objects.filter(pk__in=[identity.session_id for identity in identities], revoked_at=None)
+        .filter(user__is_active=True, expires_at__gt=utc_now())
         .select_related("user")
-        .first()
     )
-    return session.user if session else None
+    users = {(session.pk, session.user_id): session.user for session in found}
+    keys = {identity: (identity.session_id, identity.user_id) for identity in identities}
+    return {identity: users[key] for identity, key in keys.items() if key in users}
+
+
+def user_of_session(identity: Identity) -> User | None:
+    """As :func:`users_of_sessions`, for one: REST and sockets ask the same question."""
+    return users_of_sessions([identity]).get(identity)
 
 
 def user_of_token(encoded: str) -> User | None:

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 from rest_framework_simplejwt.exceptions import TokenError
 
+from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.services import ticket_claim
 from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common import checkpoints
@@ -29,7 +30,14 @@ from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, re
 from hunarmitra_ws.hosting import host_of
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
-from hunarmitra_ws.hub.reading import UNAUTHENTICATED, Joined, RejectedError, session_is_valid
+from hunarmitra_ws.hub.joining import (
+    REVOKED,
+    TOO_MANY_FAILURES,
+    UNAUTHENTICATED,
+    Joined,
+    JoinRequest,
+    RejectedError,
+)
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.streams import Stream
 
@@ -102,10 +110,11 @@ class Connection:
         address = address_of(self._scope, self._limits.trusted_proxies)
         try:
             if self._failed.exceeded(address, time.monotonic()):
-                raise RejectedError(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
+                raise RejectedError(TOO_MANY_FAILURES)
             await self._join(hub, await self._identify(hub, handshake), handshake)
-        except RejectedError as rejection:
+        except RejectedError as error:
             self._failed.record(address, time.monotonic())
+            rejection = error.rejection
             self._end(Error(code=rejection.code, message=rejection.message), rejection.close)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
@@ -125,12 +134,12 @@ class Connection:
             try:
                 return read_access_token(handshake.token)
             except TokenError:
-                raise UNAUTHENTICATED from None
+                raise RejectedError(UNAUTHENTICATED) from None
         if handshake.ticket is not None:
             identity = await hub.threads.run(ticket_claim, secret=handshake.ticket)
             if identity is not None:
                 return identity
-        raise UNAUTHENTICATED
+        raise RejectedError(UNAUTHENTICATED)
 
     async def _join(self, hub: Hub, identity: Identity, handshake: Handshake) -> None:
         """Register, subscribe, then authorize and read: whatever changes in between is held back or closes the socket.
@@ -153,8 +162,8 @@ class Connection:
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
         while socket.lacks_after(joined.standing.seq, group.last_seq):
             joined = await self._read(hub, identity, since)
-        if self._stream.booking_id is not None and not socket.allow(joined.parts):
-            raise RejectedError(CloseCode.FORBIDDEN, "forbidden", "You may no longer watch this booking.")
+        if self._stream.kind == "booking" and not socket.allow(joined.parts):
+            raise RejectedError(REVOKED)
         events = joined.events if not handshake.since.malformed else None
         replay = events or ()
         socket.send(self._stream.first_frame(joined, socket, len(replay), self._limits.heartbeat))
@@ -169,11 +178,19 @@ class Connection:
             # Something may have passed before the subscription, or the group's other sockets are behind.
             hub.catch_up.request(group.name)
         hub.catch_up.started(group.name)
-        self._host.joined("notifications" if self._stream.booking_id is None else "booking")
+        self._host.joined(self._stream.kind)
 
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
         async with self._host.replaying():
-            return await hub.threads.run(self._stream.read, identity, since, self._limits.replay_max_events)
+            return await hub.joins.read(
+                JoinRequest(
+                    identity=identity,
+                    notifications=self._stream.kind == "notifications",
+                    booking_id=self._stream.booking_id,
+                    since=since,
+                    most_events=self._limits.replay_max_events,
+                )
+            )
 
     async def _listen(self, hub: Hub) -> None:
         """What the client says, until it is gone."""
@@ -225,7 +242,7 @@ class Connection:
         valid = False
         try:
             await checkpoints.reach_async("reidentified, not checked")
-            valid = await hub.threads.run(session_is_valid, identity)
+            valid = await hub.threads.run(user_of_session, identity) is not None
         finally:
             if not valid:
                 hub.index.drop_session(socket, identity.session_id)

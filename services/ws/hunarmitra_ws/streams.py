@@ -17,7 +17,7 @@ from hunarmitra.realtime import groups
 from hunarmitra.realtime.events import BookingConnected, Frame, MarkedRead, NotificationsConnected
 from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.reading import Joined, join_booking, join_notifications
+from hunarmitra_ws.hub.joining import Joined
 from hunarmitra_ws.hub.sockets import Socket
 
 
@@ -31,13 +31,12 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 class Stream(Protocol):
+    """``booking_id`` is None for the notifications, and for a booking whose id in the URL is no UUID."""
+
+    kind: str
     booking_id: UUID | None
 
     def group(self, identity: Identity) -> str: ...
-
-    def read(self, identity: Identity, since: int | None, most_events: int) -> Joined:
-        """Authorize and read, in a database thread. Raises RejectedError."""
-        ...
 
     def first_frame(self, joined: Joined, socket: Socket, replay: int, heartbeat: float) -> Frame: ...
 
@@ -51,15 +50,14 @@ def _whole(seconds: float) -> float:
 
 
 class BookingStream:
+    kind = "booking"
+
     def __init__(self, url_id: str) -> None:
         self.booking_id = parse_uuid(url_id)
 
     def group(self, identity: Identity) -> str:
         # A name that no booking has, where the id is no UUID: the join then tells what it tells of unknown ones.
         return groups.booking_group(self.booking_id or UUID(int=0))
-
-    def read(self, identity: Identity, since: int | None, most_events: int) -> Joined:
-        return join_booking(identity, self.booking_id, since, most_events)
 
     def first_frame(self, joined: Joined, socket: Socket, replay: int, heartbeat: float) -> Frame:
         return BookingConnected(
@@ -78,13 +76,11 @@ class BookingStream:
 
 
 class NotificationStream:
+    kind = "notifications"
     booking_id: UUID | None = None
 
     def group(self, identity: Identity) -> str:
         return groups.user_group(identity.user_id)
-
-    def read(self, identity: Identity, since: int | None, most_events: int) -> Joined:
-        return join_notifications(identity, since, most_events)
 
     def first_frame(self, joined: Joined, socket: Socket, replay: int, heartbeat: float) -> Frame:
         return NotificationsConnected(

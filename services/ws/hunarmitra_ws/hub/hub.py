@@ -24,6 +24,7 @@ from hunarmitra_ws.hub.catch_up import CatchUp
 from hunarmitra_ws.hub.channels import LocalChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.groups import Group
+from hunarmitra_ws.hub.joining import JoinReader
 from hunarmitra_ws.hub.revoking import Revoking
 from hunarmitra_ws.hub.sockets import Socket, SocketIndex
 from hunarmitra_ws.hub.transport import Transport, make_transport
@@ -56,6 +57,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._background = DatabaseThreads("hub", 1)
         self.threads = DatabaseThreads("sockets", limits.database_threads)
+        self.joins = JoinReader(self.threads, limits.database_threads)
         self.index = SocketIndex()
         self.channels = LocalChannels()
         self.catch_up = CatchUp(

@@ -1,27 +1,19 @@
-"""What the hub and joining sockets read from the database: whole batches, in threads, never per socket and event."""
+"""What the hub reads from the database: whole batches, in threads, never per socket and event."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db.models import Q
 
-from hunarmitra.accounts.models import Role, User
-from hunarmitra.accounts.selectors import user_of_session
-from hunarmitra.accounts.tokens import Identity
+from hunarmitra.accounts.models import User
 from hunarmitra.bookings.models import Booking, BookingEvent
-from hunarmitra.bookings.selectors import events_after, parts_of
-from hunarmitra.bookings.transitions import Part
 from hunarmitra.bookings.wire import status_frame, stored_location_frame
-from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds
 from hunarmitra.notifications.models import Notification
-from hunarmitra.notifications.selectors import notifications_after, unread_count
 from hunarmitra.realtime import groups
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import LocationUpdated, encode
+from hunarmitra.realtime.events import encode
 
 GROUPS_PER_QUERY = 500
 LOGS_PER_QUERY = 100
@@ -39,94 +31,9 @@ class Standing:
     location_order: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedError(Exception):
-    """Why a socket may not join: the close code, and the error frame's code and message."""
-
-    close: CloseCode
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """What a joining socket is told. ``events`` is None when the log cannot be replayed from ``since``."""
-
-    standing: Standing
-    parts: frozenset[Part]
-    events: Sequence[Event] | None
-    status: str = ""
-    location: LocationUpdated | None = None
-    unread: int = 0
-
-
-UNAUTHENTICATED = RejectedError(
-    CloseCode.UNAUTHENTICATED, "unauthenticated", "The token is missing, invalid or revoked."
-)
-
-
-def _user(identity: Identity) -> User:
-    user = user_of_session(identity)
-    if user is None:
-        raise UNAUTHENTICATED
-    return user
-
-
-def session_is_valid(identity: Identity) -> bool:
-    return user_of_session(identity) is not None
-
-
-def _standing(booking: Booking) -> Standing:
+def standing_of(booking: Booking) -> Standing:
     order = to_microseconds(booking.location_at) if booking.location_at else 0
     return Standing(booking.seq, booking.location_floor_seq, order)
-
-
-def join_booking(identity: Identity, booking_id: UUID | None, since: int | None, most_events: int) -> Joined:
-    """Authorize, then the snapshot and the log after ``since``. Raises :class:`RejectedError`.
-
-    The booking's row is read before its events: those up to its ``seq`` were committed with it.
-    """
-    user = _user(identity)
-    checkpoints.reach("session read, not its booking")
-    booking = Booking.objects.filter(pk=booking_id).first() if booking_id else None
-    if booking is None:
-        if user.effective_role == Role.ADMIN:
-            raise RejectedError(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
-        raise RejectedError(CloseCode.FORBIDDEN, "forbidden", "You may not watch this booking.")
-    parts = parts_of(booking, user)
-    if not parts:
-        raise RejectedError(CloseCode.FORBIDDEN, "forbidden", "You may not watch this booking.")
-    checkpoints.reach("booking read, not its log")
-    events: Sequence[Event] | None = ()
-    if since is not None:
-        log = [event for event in events_after(booking.pk, since)[: most_events + 1] if event.seq <= booking.seq]
-        events = _complete([_booking_event(event) for event in log], since, booking.seq, most_events)
-    return Joined(
-        standing=_standing(booking),
-        parts=parts,
-        events=events,
-        status=booking.status,
-        location=stored_location_frame(booking),
-    )
-
-
-def join_notifications(identity: Identity, since: int | None, most_events: int) -> Joined:
-    """Raises :class:`RejectedError`."""
-    user = _user(identity)
-    seq = user.notification_seq
-    checkpoints.reach("user read, not the notifications")
-    events: Sequence[Event] | None = ()
-    if since is not None:
-        log = [row for row in notifications_after(user.pk, since)[: most_events + 1] if row.seq <= seq]
-        events = _complete([_notification_event(row) for row in log], since, seq, most_events)
-    return Joined(standing=Standing(seq), parts=frozenset(), events=events, unread=unread_count(user.pk))
-
-
-def _complete(events: Sequence[Event], since: int, seq: int, most_events: int) -> Sequence[Event] | None:
-    """None unless these are exactly the events after ``since`` (from the future, pruned, too many: no replay)."""
-    if since > seq or len(events) != seq - since or len(events) > most_events:
-        return None
-    return events
 
 
 def _booking_event(event: BookingEvent) -> Event:
@@ -149,7 +56,7 @@ def standings(names: Sequence[str]) -> dict[str, Standing]:
         users = [user for name in chunk if (user := groups.user_of(name))]
         if bookings:
             columns = Booking.objects.only("seq", "location_floor_seq", "location_at").filter(pk__in=bookings)
-            found.update({groups.booking_group(booking.pk): _standing(booking) for booking in columns})
+            found.update({groups.booking_group(booking.pk): standing_of(booking) for booking in columns})
         if users:
             rows = User.objects.filter(pk__in=users).values_list("pk", "notification_seq")
             found.update({groups.user_group(pk): Standing(seq) for pk, seq in rows})
@@ -182,6 +89,6 @@ def locations(names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
         for booking in Booking.objects.filter(pk__in=[groups.booking_of(name) for name in chunk]):
             frame = stored_location_frame(booking)
             if frame is not None:
-                order = _standing(booking).location_order
+                order = standing_of(booking).location_order
                 found[groups.booking_group(booking.pk)] = (booking.seq, order, encode(frame))
     return found

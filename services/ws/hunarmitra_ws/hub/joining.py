@@ -1,0 +1,234 @@
+"""What joining sockets read: who they are, what they may see, the snapshot and the log. Many of them at once.
+
+A socket that joins alone is read for at once. While reads are under way, those that come meanwhile wait and are
+read for together, in as many queries as one needs: when a whole fleet returns, the database sees a few dozen
+queries and no thousands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count
+
+from hunarmitra.accounts.models import Role, User
+from hunarmitra.accounts.selectors import users_of_sessions
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.selectors import parts_of
+from hunarmitra.bookings.transitions import Part
+from hunarmitra.bookings.wire import stored_location_frame
+from hunarmitra.common import checkpoints
+from hunarmitra.notifications.models import Notification
+from hunarmitra.realtime import groups
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import LocationUpdated
+from hunarmitra_ws.hub.database_threads import DatabaseThreads
+from hunarmitra_ws.hub.reading import Event, Standing, logs_after, standing_of
+
+MOST_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a socket may not join: the close code, and the error frame's code and message."""
+
+    close: CloseCode
+    code: str
+    message: str
+
+
+class RejectedError(Exception):
+    """A socket may not join."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.message)
+        self.rejection = rejection
+
+
+UNAUTHENTICATED: Final = Rejection(
+    CloseCode.UNAUTHENTICATED, "unauthenticated", "The token is missing, invalid or revoked."
+)
+NOT_FOUND: Final = Rejection(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
+FORBIDDEN: Final = Rejection(CloseCode.FORBIDDEN, "forbidden", "You may not watch this booking.")
+REVOKED: Final = Rejection(CloseCode.FORBIDDEN, "forbidden", "You may no longer watch this booking.")
+TOO_MANY_FAILURES: Final = Rejection(
+    CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """``booking_id`` is None for the notifications and for a booking whose id is no UUID.
+
+    ``since`` is None when nothing is to be replayed; more than ``most_events`` are not.
+    """
+
+    identity: Identity
+    notifications: bool
+    booking_id: UUID | None
+    since: int | None
+    most_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a joining socket is told. ``events`` is None when the log cannot be replayed from ``since``."""
+
+    standing: Standing
+    parts: frozenset[Part]
+    events: Sequence[Event] | None
+    status: str = ""
+    location: LocationUpdated | None = None
+    unread: int = 0
+
+
+Answer = Joined | Rejection
+
+
+class JoinReader:
+    """Reads for sockets of one event loop; ``concurrency`` reads may be under way at once."""
+
+    def __init__(self, threads: DatabaseThreads, concurrency: int) -> None:
+        self._threads = threads
+        self._free = concurrency
+        self._waiting: list[tuple[JoinRequest, asyncio.Future[Answer]]] = []
+        self._scheduled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def read(self, request: JoinRequest) -> Joined:
+        """Raises :class:`RejectedError`, or what the database raises."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((request, answered))
+        if not self._scheduled:
+            # Not at once: those that arrive in the same turn of the loop go together.
+            self._scheduled = True
+            loop.call_soon(self._dispatch)
+        answer = await answered
+        if isinstance(answer, Rejection):
+            raise RejectedError(answer)
+        return answer
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        while self._free and self._waiting:
+            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            self._free -= 1
+            task = asyncio.create_task(self._answer(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._threads.run(read_joins, [request for request, _ in batch])
+        except Exception as error:  # noqa: BLE001 - it is those who wait that it concerns
+            for _, answered in batch:
+                if not answered.done():
+                    answered.set_exception(error)
+        else:
+            for (_, answered), answer in zip(batch, answers, strict=True):
+                if not answered.done():
+                    answered.set_result(answer)
+        finally:
+            self._free += 1
+            self._dispatch()
+
+
+def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:
+    """Authorize each, then snapshots and logs: at most five queries, however many sockets.
+
+    A booking's row is read before its events, and a user's before the notifications: those up to the row's
+    ``seq`` were committed with it.
+    """
+    users = users_of_sessions({request.identity for request in requests})
+    checkpoints.reach("session read, not its booking")
+    wanted = {request.booking_id for request in requests if request.booking_id and request.identity in users}
+    bookings = {booking.pk: booking for booking in Booking.objects.filter(pk__in=wanted)} if wanted else {}
+    checkpoints.reach("booking read, not its log")
+    answers = [_authorize(request, users.get(request.identity), bookings) for request in requests]
+    logs = logs_after(_replay_positions(requests, answers))
+    checkpoints.reach("user read, not the notifications")
+    unread = _unread_counts(requests, answers)
+    return [_complete(request, answer, logs, unread) for request, answer in zip(requests, answers, strict=True)]
+
+
+def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, Booking]) -> Answer:
+    if user is None:
+        return UNAUTHENTICATED
+    if request.notifications:
+        return Joined(standing=Standing(user.notification_seq), parts=frozenset(), events=())
+    booking = bookings.get(request.booking_id) if request.booking_id else None
+    if booking is None:
+        return NOT_FOUND if user.effective_role == Role.ADMIN else FORBIDDEN
+    parts = parts_of(booking, user)
+    if not parts:
+        return FORBIDDEN
+    return Joined(
+        standing=standing_of(booking),
+        parts=parts,
+        events=(),
+        status=booking.status,
+        location=stored_location_frame(booking),
+    )
+
+
+def _group(request: JoinRequest) -> str:
+    if request.notifications or request.booking_id is None:
+        return groups.user_group(request.identity.user_id)
+    return groups.booking_group(request.booking_id)
+
+
+def _can_replay(request: JoinRequest, joined: Joined) -> bool:
+    """Whether the log from ``since`` may be there and short enough."""
+    return request.since is not None and 0 <= joined.standing.seq - request.since <= request.most_events
+
+
+def _replay_positions(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[str, int]:
+    """For each log to be read the least ``since`` that anybody asks for."""
+    positions: dict[str, int] = {}
+    for request, answer in zip(requests, answers, strict=True):
+        if isinstance(answer, Joined) and request.since is not None and _can_replay(request, answer):
+            name = _group(request)
+            if request.since < answer.standing.seq:
+                positions[name] = min(positions.get(name, request.since), request.since)
+    return positions
+
+
+def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[UUID, int]:
+    users = {
+        request.identity.user_id
+        for request, answer in zip(requests, answers, strict=True)
+        if request.notifications and isinstance(answer, Joined)
+    }
+    if not users:
+        return {}
+    counted = (
+        Notification.objects.filter(user_id__in=users, read_at=None).values("user_id").annotate(unread=Count("pk"))
+    )
+    return {row["user_id"]: row["unread"] for row in counted}
+
+
+def _complete(
+    request: JoinRequest, answer: Answer, logs: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
+) -> Answer:
+    """With the events, or None for them unless they are exactly those after ``since``."""
+    if isinstance(answer, Rejection):
+        return answer
+    events: Sequence[Event] | None = ()
+    if request.since is not None:
+        log = [event for event in logs.get(_group(request), ()) if request.since < event[0] <= answer.standing.seq]
+        complete = _can_replay(request, answer) and len(log) == answer.standing.seq - request.since
+        events = log if complete else None
+    return Joined(
+        standing=answer.standing,
+        parts=answer.parts,
+        events=events,
+        status=answer.status,
+        location=answer.location,
+        unread=unread.get(request.identity.user_id, 0),
+    )
