@@ -86,9 +86,10 @@ def _judge(booking: Booking, user: User, received: datetime, timestamp: datetime
         raise ConflictError("not_tracked", f"The booking is {booking.status}; positions are not taken.")
     if booking.location_received_at is not None:
         since = (received - booking.location_received_at).total_seconds()
-        wait = settings.ENVIRONMENT.tracking_min_interval - since
-        if wait > 0:
-            raise TooSoonError(wait)
+        interval = settings.ENVIRONMENT.tracking_min_interval
+        if since < interval:
+            # Another process may have received its position later than this one and accepted it sooner.
+            raise TooSoonError(min(interval - since, interval))
     if booking.location_at is not None and min(timestamp or received, received) <= booking.location_at:
         raise ConflictError("stale_position", "A newer position was accepted already.")
 
