@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from hunarmitra_http.admin import own_password
 from hunarmitra_http.errors import not_found
 from hunarmitra_http.views.accounts import MeView, TicketsView, WorkersView
 from hunarmitra_http.views.auth import LogoutView, RefreshView, TokenView, VerifyView
@@ -45,6 +47,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SchemaView.as_view()),
     # Exempt, or a POST to a wrong path would be refused for want of a CSRF token, in HTML.
     re_path(r"^api/", csrf_exempt(not_found)),
+    path("admin/password_change/", admin.site.admin_view(own_password)),
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),
 ]
+if settings.ENVIRONMENT.serves_page:
+    urlpatterns.append(path("", include("hunarmitra_http.page.urls")))

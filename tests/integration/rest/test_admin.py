@@ -204,6 +204,19 @@ def test_a_changed_password_signs_out_everywhere(browser: Browser, person: Actor
         assert again.me()["id"] == person.id
 
 
+def test_ones_own_password_can_be_changed_and_the_browser_stays_signed_in(stack: Stack) -> None:
+    with closing(Actor(stack.base_url, seed(stack, ["admin"])[0])) as admin, closing(Browser(stack.base_url)) as own:
+        own.sign_in(admin.user)
+        new = secrets.token_urlsafe(12)
+        passwords = {"old_password": admin.user.password, "new_password1": new, "new_password2": new}
+        answer = own.submit("/admin/password_change/", **{**passwords, "old_password": "wrong"})  # type: ignore[arg-type]
+        assert answer.status_code == 200
+        assert admin.me()
+        assert own.submit("/admin/password_change/", **passwords).status_code == 302  # type: ignore[arg-type]
+        own.page("/admin/bookings/booking/")
+        assert admin.send("GET", "users/me/").status_code == 401
+
+
 def test_signing_out_and_deactivating_chosen_users(browser: Browser, person: Actor, shell: Shell) -> None:
     for action, kinds in (("sign_out", ["session"]), ("deactivate", ["session", "user"])):
         page = browser.page("/admin/accounts/user/")
