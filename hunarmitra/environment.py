@@ -12,6 +12,7 @@ which Kubernetes and Docker mount secrets.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -71,6 +72,15 @@ def _origins(value: str) -> tuple[str, ...]:
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
             raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
     return tuple(origin.lower() for origin in origins)
+
+
+def _tiles(value: str) -> str:
+    """A template of tile addresses. Its origin ends up in a header, hence the narrow choice of characters."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*", value):
+        raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
+    if not all(place in value for place in ("{z}", "{x}", "{y}")):
+        raise ValueError("must have {z}, {x} and {y}")
+    return value
 
 
 def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
@@ -229,6 +239,24 @@ class Environment:
         "0: they are on the public port.",
     )
 
+    demo_page: bool | None = variable(
+        _boolean,
+        None,
+        "Serves the page at `/`: sign in, watch bookings live, assign workers.",
+        shown="1 while DEBUG or DEMO is on, else 0",
+        section="Page",
+    )
+    map_tile_url: str = variable(
+        _tiles,
+        "",
+        "Where the page's map takes its tiles: `https://tiles.example.org/{z}/{x}/{y}.png`. Without it, and where "
+        "tiles cannot be loaded, it shows a plain grid and asks nobody.",
+        shown="none",
+    )
+    map_attribution: str = variable(
+        _text, "", "What the providers of the tiles want to read in the map's corner.", shown="none"
+    )
+
     tracking_min_interval: float = variable(
         _seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"
     )
@@ -342,6 +370,10 @@ class Environment:
     @property
     def effective_secret_key(self) -> str:
         return self.secret_key or DEVELOPMENT_SECRET
+
+    @property
+    def serves_page(self) -> bool:
+        return self.debug or self.demo if self.demo_page is None else self.demo_page
 
     @property
     def comparison_interval(self) -> float:

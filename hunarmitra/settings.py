@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from hunarmitra.common import redaction
@@ -43,6 +44,16 @@ MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
 ROOT_URLCONF = "hunarmitra.urls"
 WSGI_APPLICATION = "hunarmitra.wsgi.application"
 
+
+def _files_of(package: str, *parts: str) -> str:
+    """A folder of an installed package, which is not imported."""
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        sys.exit(f"hunarmitra cannot start: the package {package} is not installed here.")
+    return str(Path(found.submodule_search_locations[0], *parts))
+
+
+STATICFILES_DIRS: list[tuple[str, str]] = []
 if SERVES_HTTP:
     INSTALLED_APPS += [
         "django.contrib.admin",
@@ -54,6 +65,13 @@ if SERVES_HTTP:
         "drf_spectacular",
         "hunarmitra_http",
     ]
+    if ENVIRONMENT.serves_page:
+        INSTALLED_APPS.append("hunarmitra_http.page")
+        # The page runs the JavaScript client as it is published, without a copy of it.
+        STATICFILES_DIRS += [
+            ("realtime", str(BASE_DIR / "clients" / "js" / "src")),
+            ("leaflet", _files_of("leaflet", "static", "leaflet")),
+        ]
     MIDDLEWARE = [
         "hunarmitra_http.middleware.ProbeMiddleware",
         "hunarmitra_http.middleware.TrustedProxyMiddleware",

@@ -32,6 +32,7 @@ ANY_TEXT = {
     "SECRET_KEY",
     "ALLOWED_HOSTS",
     "ETA_ESTIMATOR",
+    "MAP_ATTRIBUTION",
     "JWT_KEYS",
     "JWT_SIGNING_KID",
     "WS_ADMIN_HOST",
@@ -69,6 +70,14 @@ WRONG = {
     "JWT_REFRESH_LIFETIME": ["59", "31536001", "7d"],
     "JWT_LEEWAY": ["-1", "301", "none"],
     "TICKET_LIFETIME": ["0", "301"],
+    "DEMO_PAGE": ["maybe"],
+    "MAP_TILE_URL": [
+        "tiles.example.org/{z}/{x}/{y}.png",
+        "https://tiles.example.org/{z}/{x}.png",
+        "https://tiles.example.org",
+        "https://t.example.org; script-src */{z}/{x}/{y}",
+        "ftp://tiles.example.org/{z}/{x}/{y}.png",
+    ],
     "TRACKING_MIN_INTERVAL": ["-0.1", "61"],
     "TRACKING_MAX_FUTURE": ["-1", "3601"],
     "REQUEST_MAX_BYTES": ["1023", "64k"],
@@ -194,6 +203,14 @@ def test_what_depends_on_redis(variables: dict[str, str], interval: float, relay
     environment = read(**variables)
     assert environment.comparison_interval == interval
     assert environment.relays_in_process is relays
+
+
+@pytest.mark.parametrize(
+    ("variables", "served"),
+    [({}, False), ({"DEMO": "1"}, True), ({"DEBUG": "1", "DEMO_PAGE": "0"}, False), ({"DEMO_PAGE": "1"}, True)],
+)
+def test_the_page_is_for_the_demo_unless_it_is_asked_for(variables: dict[str, str], served: bool) -> None:
+    assert read(**variables).serves_page is served
 
 
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────

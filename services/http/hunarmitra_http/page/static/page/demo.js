@@ -1,0 +1,63 @@
+/** "Drive the demo": plays the worker of a booking, and begins another booking when this one is over. */
+import { Journey } from './journey.js';
+import { demoPeople, Session } from './session.js';
+
+/** Milliseconds above the server's limit, so that no position comes too soon. */
+const SPARE = 200;
+const QUICKEST = 1000;
+
+export class Demo {
+  #session;
+  #me;
+  #pace;
+  #people;
+  #signedIn = new Map(); // role → session
+
+  constructor(session, me, trackingSeconds) {
+    this.#session = session;
+    this.#me = me;
+    this.#pace = Math.max(QUICKEST, trackingSeconds * 1000 + SPARE);
+  }
+
+  /** Whether somebody here may play the worker of this booking. */
+  async drives({ worker }) {
+    return !worker || worker.id === this.#me.id || this.#me.role === 'admin' || worker.id === (await this.#person('worker'))?.id;
+  }
+
+  /** The journey of the booking's worker, who is assigned first where there is none; `last` is where they were seen. */
+  async journey(booking, last) {
+    const { worker } = booking;
+    const played = !worker || worker.id === (await this.#person('worker'))?.id;
+    const session = played && worker?.id !== this.#me.id ? await this.#as('worker') : this.#session;
+    if (!worker) await this.#assign(booking);
+    return new Journey(session, booking.id, this.#pace, last);
+  }
+
+  /** The same work once more: a new booking of the same customer, with the demo's worker. Its id. */
+  async again({ service, address, lat, lng, notes, estimated_price }) {
+    const customer = this.#me.role === 'employer' ? this.#session : await this.#as('employer');
+    const order = { service, address, lat, lng, notes, estimated_price, preferred_time: new Date(Date.now() + 3_600_000).toISOString() };
+    const booking = await customer.post('bookings/', order);
+    await this.#assign(booking);
+    return booking.id;
+  }
+
+  async #assign(booking) {
+    const staff = this.#me.role === 'admin' ? this.#session : await this.#as('admin');
+    await staff.post(`bookings/${booking.id}/assign/`, { worker_id: (await this.#person('worker')).id });
+  }
+
+  async #person(role) {
+    this.#people ??= await demoPeople();
+    return this.#people.find((person) => person.role === role);
+  }
+
+  async #as(role) {
+    if (!this.#signedIn.has(role)) {
+      const person = await this.#person(role);
+      if (!person) throw new Error('The people of the demo are not known here.');
+      this.#signedIn.set(role, await Session.signIn(person.username, person.password));
+    }
+    return this.#signedIn.get(role);
+  }
+}

@@ -1,0 +1,162 @@
+/** The map: where the work is, where the worker is, and the way between. Leaflet's global `L` draws it. */
+
+/** Milliseconds that a glide takes at least and at most; in between it takes as long as positions are apart. */
+const SHORTEST = 250;
+const LONGEST = 2500;
+/** Metres: farther apart are two places, not a movement. */
+const JUMP = 5000;
+const LONGEST_TRAIL = 2000;
+const ZOOM = 15;
+
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** Stands in for tiles, below those that load. */
+const Grid = L.GridLayer.extend({ createTile: () => L.DomUtil.create('div', 'grid-tile') });
+
+const pin = (name) => L.divIcon({ className: `marker ${name}`, iconSize: [36, 36], iconAnchor: [18, 18] });
+
+export class LiveMap {
+  #element;
+  #map;
+  #site;
+  #marker;
+  #trail;
+  #points = [];
+  #shownAt = -Infinity;
+  #frame;
+  #follows = true;
+  #ours = false;
+  #onFollow;
+  #watcher;
+
+  /** `onFollow(following)`: whether the map keeps the worker in view, which moving it by hand ends. */
+  constructor(element, { tileUrl, attribution, site, onFollow }) {
+    this.#element = element;
+    this.#site = site;
+    this.#onFollow = onFollow;
+    this.#map = L.map(element, { zoomControl: false, attributionControl: Boolean(tileUrl), zoomSnap: 0.5 });
+    this.#map.attributionControl?.setPrefix(false);
+    this.#map.setView(site ?? [20, 78], site ? ZOOM : 4);
+    new Grid({ tileSize: 128 }).addTo(this.#map);
+    if (tileUrl) L.tileLayer(tileUrl, { attribution: escaped(attribution), maxZoom: 19 }).addTo(this.#map);
+    L.control.zoom({ position: 'bottomright' }).addTo(this.#map);
+    L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(this.#map);
+    if (site) L.marker(site, { icon: pin('site'), interactive: false, keyboard: false }).addTo(this.#map);
+    this.#map.on('movestart zoomstart', () => !this.#ours && this.#follow(false));
+    this.#watcher = new ResizeObserver(() => this.#refit());
+    this.#watcher.observe(element);
+  }
+
+  /** Moves the worker there, gliding. */
+  show({ lat, lng }) {
+    const to = L.latLng(lat, lng);
+    const now = performance.now();
+    const glide = Math.min(LONGEST, Math.max(SHORTEST, now - this.#shownAt));
+    this.#shownAt = now;
+    this.#element.dataset.worker = `${lat},${lng}`;
+    if (!this.#marker) this.#place(to);
+    else if (still.matches || document.hidden || this.#marker.getLatLng().distanceTo(to) > JUMP) this.#jump(to);
+    else this.#glide(to, glide);
+    this.#keepInView(to);
+  }
+
+  /** Takes the worker off the map, and the trail with it. */
+  hide() {
+    cancelAnimationFrame(this.#frame);
+    this.#marker?.remove();
+    this.#trail?.remove();
+    this.#marker = this.#trail = undefined;
+    this.#points = [];
+    this.#shownAt = -Infinity;
+    delete this.#element.dataset.worker;
+  }
+
+  /** Whether the position is too old to trust. */
+  stale(is) {
+    this.#marker?.getElement()?.classList.toggle('stale', is);
+  }
+
+  /** Keeps the worker in view again. */
+  recentre() {
+    this.#follow(true);
+    this.#fit();
+  }
+
+  remove() {
+    cancelAnimationFrame(this.#frame);
+    this.#watcher.disconnect();
+    this.#map.remove();
+  }
+
+  #place(at) {
+    this.#points = [at];
+    this.#trail = L.polyline([at], { className: 'trail', interactive: false }).addTo(this.#map);
+    this.#marker = L.marker(at, { icon: pin('worker'), interactive: false, keyboard: false, zIndexOffset: 1000 }).addTo(this.#map);
+    this.#fit();
+  }
+
+  #jump(to) {
+    cancelAnimationFrame(this.#frame);
+    this.#settle(to);
+    this.#marker.setLatLng(to);
+    this.#trail.setLatLngs(this.#points);
+  }
+
+  #glide(to, duration) {
+    cancelAnimationFrame(this.#frame);
+    const from = this.#marker.getLatLng();
+    const start = performance.now();
+    this.#settle(from);
+    const step = (now) => {
+      const part = Math.min(1, Math.max(0, (now - start) / duration));
+      const at = L.latLng(from.lat + (to.lat - from.lat) * part, from.lng + (to.lng - from.lng) * part);
+      this.#marker.setLatLng(at);
+      this.#trail.setLatLngs([...this.#points, at]);
+      if (part < 1) this.#frame = requestAnimationFrame(step);
+    };
+    this.#frame = requestAnimationFrame(step);
+  }
+
+  #settle(at) {
+    if (this.#points.length === LONGEST_TRAIL) this.#points.shift();
+    this.#points.push(at);
+  }
+
+  #follow(follows) {
+    if (follows === this.#follows) return;
+    this.#follows = follows;
+    this.#onFollow(follows);
+  }
+
+  #keepInView(to) {
+    if (this.#follows && !this.#map.getBounds().pad(-0.15).contains(to)) this.#fit(to);
+  }
+
+  #fit(at = this.#marker?.getLatLng()) {
+    const points = [this.#site, at].filter(Boolean);
+    if (!this.#follows || !points.length) return;
+    this.#move(() => this.#map.fitBounds(L.latLngBounds(points), { padding: [56, 56], maxZoom: ZOOM + 2, animate: false }));
+  }
+
+  #refit() {
+    this.#move(() => this.#map.invalidateSize({ animate: false }));
+    this.#fit();
+  }
+
+  /** What moves the map by itself is not somebody's hand. */
+  #move(change) {
+    this.#ours = true;
+    try {
+      change();
+    } finally {
+      this.#ours = false;
+    }
+  }
+}
+
+/** Leaflet takes attributions as HTML. */
+function escaped(text) {
+  const element = document.createElement('i');
+  element.textContent = text;
+  return element.innerHTML;
+}

@@ -1,0 +1,143 @@
+/** The bell: how many notifications are unread, the newest ones, and a word when one arrives. */
+import { NotificationStream } from '../realtime/index.js';
+import { moment } from './clock.js';
+import { announce, fill, h, say } from './dom.js';
+
+const TOAST_MS = 7000;
+const MOST_SHOWN = 50;
+
+export class Bell {
+  #session;
+  #shown = new Map(); // id → notification, newest first when listed
+  #listeners = new Set();
+  #count = h('span', { class: 'badge', id: 'unread', hidden: true });
+  #label = h('span', { class: 'hidden' }, 'Notifications');
+  #button = h('button', { type: 'button', class: 'bell', 'aria-expanded': 'false', 'aria-controls': 'notifications', onclick: () => this.#toggle() },
+    h('span', { class: 'bell-icon', 'aria-hidden': 'true' }), this.#label, this.#count);
+  #list = h('ul', { class: 'notifications' });
+  #readAll = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markAllRead() }, 'Mark all as read');
+  #panel = h('section', { class: 'panel', id: 'notifications', 'aria-label': 'Notifications', hidden: true },
+    h('header', {}, h('h2', {}, 'Notifications'), this.#readAll), this.#list);
+  element = h('div', { class: 'bell-place', onkeydown: (event) => event.key === 'Escape' && this.#close(true) }, this.#button, this.#panel);
+  stream;
+
+  constructor(session) {
+    this.#session = session;
+  }
+
+  /** The list first, and then everything after it: nothing falls between the two. */
+  async start() {
+    document.addEventListener('pointerdown', this.#outside);
+    const since = await this.#read();
+    if (!this.element.isConnected) return;
+    this.stream = new NotificationStream({ token: this.#session.token, since });
+    this.stream.on('notification', (notification) => this.#arrived(notification));
+    this.stream.on('unread', (unread) => this.#showUnread(unread));
+    this.stream.on('resync', () => void this.#read());
+    this.stream.start();
+  }
+
+  stop() {
+    document.removeEventListener('pointerdown', this.#outside);
+    this.#listeners.clear();
+    this.stream?.stop();
+  }
+
+  /** Calls back at each new notification; returns what ends it. */
+  onArrival(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Returns the newest number, undefined when that could not be had. */
+  async #read() {
+    try {
+      const { results } = await this.#session.get('notifications/');
+      for (const notification of results) this.#shown.set(notification.id, notification);
+      this.#render();
+      return results[0]?.seq ?? 0;
+    } catch {
+      return undefined; // the stream then begins with what is new
+    }
+  }
+
+  #arrived(notification) {
+    this.#shown.set(notification.id, { ...notification, read_at: null });
+    this.#render();
+    toast(notification);
+    for (const listener of this.#listeners) listener(notification);
+  }
+
+  #showUnread(unread) {
+    this.#count.hidden = !unread;
+    this.#count.textContent = unread > 99 ? '99+' : String(unread);
+    say(this.#label, unread ? 'Notifications, unread:' : 'Notifications');
+    this.#readAll.hidden = !unread;
+  }
+
+  #render() {
+    const newest = [...this.#shown.values()].sort((one, other) => other.seq - one.seq).slice(0, MOST_SHOWN);
+    fill(this.#list, newest.length ? newest.map((each) => this.#item(each)) : h('li', { class: 'empty' }, 'Nothing yet.'));
+  }
+
+  #item(notification) {
+    const { id, title, message, created_at: at, read_at: readAt, data } = notification;
+    const heading = data?.booking_id ? h('a', { href: `#/bookings/${data.booking_id}`, onclick: () => this.#close() }, title) : title;
+    const read = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markRead(id) }, 'Mark as read', h('span', { class: 'hidden' }, `: ${title}, ${moment(at)}`));
+    return h('li', { class: readAt ? '' : 'unread', 'data-id': id },
+      h('p', { class: 'title' }, heading),
+      h('p', {}, message),
+      h('p', { class: 'foot' }, h('time', { datetime: at }, moment(at)), readAt ? null : read));
+  }
+
+  async #markRead(id) {
+    try {
+      await this.stream.markRead(id);
+      this.#shown.set(id, { ...this.#shown.get(id), read_at: new Date().toISOString() });
+      this.#render();
+      (this.#list.querySelector('button') ?? this.#button).focus();
+    } catch (error) {
+      announce(error.message);
+    }
+  }
+
+  async #markAllRead() {
+    try {
+      await this.#session.patch('notifications/mark_all_read/');
+    } catch (error) {
+      announce(error.message);
+      return;
+    }
+    for (const [id, each] of this.#shown) this.#shown.set(id, { ...each, read_at: each.read_at ?? new Date().toISOString() });
+    this.#render();
+    this.#button.focus();
+    // A new connection brings the new count.
+    this.stream.pause();
+    this.stream.resume();
+  }
+
+  #toggle() {
+    if (!this.#panel.hidden) return this.#close();
+    this.#panel.hidden = false;
+    this.#button.setAttribute('aria-expanded', 'true');
+  }
+
+  #close(focus = false) {
+    if (this.#panel.hidden) return;
+    this.#panel.hidden = true;
+    this.#button.setAttribute('aria-expanded', 'false');
+    if (focus) this.#button.focus();
+  }
+
+  #outside = (event) => {
+    if (!this.element.contains(event.target)) this.#close();
+  };
+}
+
+function toast({ title, message }) {
+  const place = document.getElementById('toasts');
+  const element = h('div', { class: 'toast' }, h('p', { class: 'title' }, title), h('p', {}, message));
+  place.replaceChildren(element);
+  announce(`${title}. ${message}`);
+  setTimeout(() => element.remove(), TOAST_MS);
+}

@@ -1,0 +1,56 @@
+/** Staff give a booking to a worker. */
+import { announce, fill, h } from '../dom.js';
+
+export function assignForm(session, booking) {
+  let shown = booking;
+  const workers = h('select', { id: 'worker', required: true }, h('option', { value: '' }, 'Loading…'));
+  const button = h('button', { class: 'secondary' }, 'Assign');
+  const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+  const element = h('form', { class: 'card form assign', 'aria-label': 'Assign a worker', onsubmit: assign },
+    h('label', { for: 'worker' }, 'Worker'), h('div', { class: 'row' }, workers, button), problem);
+
+  async function load() {
+    try {
+      const found = [];
+      for (let path = 'workers/?page_size=100'; path; ) {
+        const { results, next } = await session.get(path);
+        found.push(...results);
+        path = next && `workers/${new URL(next).search}`;
+      }
+      const option = ({ id, name, available }) => h('option', { value: id, selected: id === shown.worker?.id }, available ? name : `${name} (busy)`);
+      fill(workers, h('option', { value: '' }, 'Choose a worker'), found.map(option));
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  async function assign(event) {
+    event.preventDefault();
+    button.disabled = true;
+    problem.hidden = true;
+    try {
+      await session.post(`bookings/${shown.id}/assign/`, { worker_id: workers.value });
+      announce('Assigned.');
+    } catch (error) {
+      complain(error);
+    } finally {
+      button.disabled = false;
+      button.focus();
+    }
+  }
+
+  function complain(error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+  }
+
+  void load();
+  return {
+    element,
+    show(booking) {
+      if (booking.worker?.id !== shown.worker?.id && booking.worker) workers.value = booking.worker.id;
+      shown = booking;
+      button.textContent = booking.worker ? 'Reassign' : 'Assign';
+    },
+  };
+}

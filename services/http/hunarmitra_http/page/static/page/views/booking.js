@@ -1,0 +1,186 @@
+/** One booking, live. */
+import { BookingStream } from '../../realtime/index.js';
+import { ago, everySecond, moment } from '../clock.js';
+import { announce, fill, h, say } from '../dom.js';
+import { LiveMap } from '../map.js';
+import { Timeline } from '../timeline.js';
+import { distance, eventWords, FINAL, headline, metresBetween, place, STATUS, TRACKED } from '../words.js';
+import { assignForm } from './assign.js';
+import { driveButton } from './drive.js';
+
+/** Milliseconds without a position after which the last one is called that. */
+const STALE_MS = 10_000;
+
+/** Resolves to the view, or to one that says why there is none. */
+export async function bookingView(app, id) {
+  try {
+    return new BookingView(app, await app.session.get(`bookings/${id}/`));
+  } catch (error) {
+    const words = error.status === 404 ? 'There is no such booking, or you have no part in it.' : error.message;
+    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Nothing to see'), h('p', { class: 'problem', role: 'alert' }, words), back());
+    return { element, title: 'Nothing to see', close() {} };
+  }
+}
+
+const back = () => h('p', {}, h('a', { class: 'back', href: '#/' }, 'All bookings'));
+
+class BookingView {
+  #app;
+  #booking;
+  #offs = [];
+  #lastAt; // of the position shown, by the server's clock
+  #ahead = 0; // the server's clock less this machine's
+  #timeline = new Timeline();
+  #status = h('span', { class: 'status', id: 'status' });
+  #headline = h('p', { class: 'headline', id: 'headline' });
+  #eta = h('p', { class: 'eta', id: 'eta' });
+  #where = h('span', { class: 'where', id: 'where' });
+  #seen = h('span', { class: 'seen', id: 'seen' });
+  #details = h('dl', { class: 'details' });
+  #recentre = h('button', { type: 'button', class: 'recentre', hidden: true, onclick: () => this.#map.recentre() }, 'Follow the worker');
+  #canvas = h('div', { class: 'map', id: 'map', role: 'region', 'aria-label': 'Map' });
+  #controls = h('div', { class: 'controls' });
+  #map;
+  #driving; // a promise of the button
+  #assign;
+
+  constructor(app, booking) {
+    this.#app = app;
+    this.#booking = booking;
+    this.title = booking.service;
+    this.element = h('article', { class: 'live', 'data-id': booking.id },
+      h('div', { class: 'stage' }, this.#canvas, this.#recentre),
+      h('div', { class: 'side' },
+        back(),
+        h('header', {}, h('h1', { tabindex: '-1' }, booking.service), this.#status, h('p', { class: 'foot' }, booking.address)),
+        h('section', { class: 'card now', 'aria-label': 'Now' }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
+        this.#controls,
+        h('section', {}, h('h2', {}, 'What has happened'), this.#timeline.element),
+        h('section', {}, h('h2', {}, 'Details'), this.#details)));
+    this.stream = new BookingStream({ bookingId: booking.id, token: app.session.token, since: 0 });
+    this.#listen();
+    this.#describe();
+    void this.#renderControls();
+  }
+
+  /** Once the element is on the page: Leaflet needs to know its size. */
+  opened() {
+    const { tileUrl, attribution } = this.#app.configuration;
+    this.#map = new LiveMap(this.#canvas, { tileUrl, attribution, site: place(this.#booking), onFollow: (follows) => (this.#recentre.hidden = follows) });
+    this.#offs.push(everySecond(() => this.#tellAge()));
+    this.stream.start();
+  }
+
+  close() {
+    this.stream.stop();
+    void this.#driving?.then((drive) => drive?.close());
+    this.#offs.forEach((off) => off());
+    this.#map?.remove();
+  }
+
+  #listen() {
+    const { stream } = this;
+    stream.on('snapshot', ({ server_time: now }) => {
+      this.#ahead = Date.parse(now) - Date.now();
+      void this.#readAgain();
+    });
+    stream.on('status', (event) => this.#happened(event));
+    stream.on('location', (location) => this.#moved(location));
+    stream.on('resync', () => void this.#readLog());
+    stream.on('state', (state) => {
+      if (state.name === 'closed' && state.reason === 'forbidden') this.#app.leave('This booking is no longer shared with you.');
+    });
+  }
+
+  #happened(event) {
+    this.#timeline.add(event);
+    // Replayed events lead up to what the snapshot has shown already.
+    if (event.seq <= this.#booking.seq) return;
+    this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
+    announce(`${eventWords(event)}: ${headline(this.#booking)}.`);
+    this.#describe();
+    void this.#readAgain();
+  }
+
+  #moved(location) {
+    if (!location) {
+      this.#lastAt = undefined;
+      this.#map.hide();
+    } else {
+      this.#lastAt = Math.min(Date.parse(location.timestamp), Date.now() + this.#ahead);
+      this.#booking = { ...this.#booking, eta_minutes: location.eta_minutes ?? this.#booking.eta_minutes };
+      this.#map.show(location);
+    }
+    this.#describe();
+  }
+
+  /** What frames do not carry: who the worker is, and the details. */
+  async #readAgain() {
+    try {
+      const booking = await this.#app.session.get(`bookings/${this.#booking.id}/`);
+      if (booking.seq < this.#booking.seq) return;
+      this.#booking = booking;
+      this.#describe();
+      void this.#renderControls();
+    } catch {
+      // The next snapshot asks again.
+    }
+  }
+
+  async #readLog() {
+    try {
+      const { results } = await this.#app.session.get(`bookings/${this.#booking.id}/events/`);
+      this.#timeline.replace(results);
+    } catch (error) {
+      announce(error.message);
+    }
+    void this.#readAgain();
+  }
+
+  #describe() {
+    const { status, eta_minutes: minutes, worker } = this.#booking;
+    const { location } = this.stream;
+    this.element.dataset.status = status;
+    this.#status.dataset.status = status;
+    say(this.#status, STATUS[status]);
+    say(this.#headline, headline(this.#booking));
+    const coming = ['confirmed', 'on_the_way'].includes(status) && minutes;
+    this.#eta.hidden = !coming;
+    if (coming) fill(this.#eta, h('strong', {}, `${minutes}`), ` minute${minutes === 1 ? '' : 's'} away`);
+    const site = place(this.#booking);
+    const far = location && site && status === 'on_the_way' ? distance(metresBetween([location.lat, location.lng], site)) : '';
+    this.#where.hidden = !far;
+    say(this.#where, far);
+    this.#canvas.setAttribute('aria-label', location ? `Map with ${worker?.name ?? 'the worker'}${far && `, ${far}`}` : 'Map of the site');
+    this.#describeDetails();
+    this.#tellAge();
+  }
+
+  #describeDetails() {
+    const { owner, worker, preferred_time: time, estimated_price: price, notes } = this.#booking;
+    const rows = [['Customer', owner.name], ['Worker', worker?.name ?? 'Nobody yet'], ['Wanted', time && moment(time)], ['Estimate', price && `₹ ${price}`], ['Notes', notes]];
+    fill(this.#details, rows.filter(([, words]) => words).map(([term, words]) => h('div', {}, h('dt', {}, term), h('dd', {}, words))));
+  }
+
+  #tellAge() {
+    const age = this.#lastAt === undefined ? undefined : Date.now() + this.#ahead - this.#lastAt;
+    const shown = age !== undefined && TRACKED.includes(this.#booking.status);
+    const stale = shown && age >= STALE_MS && this.#booking.status !== 'arrived';
+    this.#seen.hidden = !shown;
+    this.#seen.classList.toggle('stale', stale);
+    if (shown) say(this.#seen, stale ? `Last seen ${ago(age)}` : age < 3000 ? 'Position just now' : `Position ${ago(age)}`);
+    this.#map?.stale(stale);
+  }
+
+  async #renderControls() {
+    const { session, me, configuration } = this.#app;
+    const assign = me.role === 'admin' && !FINAL.includes(this.#booking.status);
+    if (assign !== Boolean(this.#assign)) this.#assign = assign && assignForm(session, this.#booking);
+    this.#assign?.show(this.#booking);
+    if (configuration.demo) this.#driving ??= driveButton(this.#app, this.#booking, () => this.stream.location);
+    const drive = await this.#driving;
+    drive?.show(this.#booking);
+    const wanted = [drive?.element, this.#assign?.element].filter(Boolean);
+    if (wanted.some((element) => element.parentNode !== this.#controls) || this.#controls.childElementCount !== wanted.length) fill(this.#controls, wanted);
+  }
+}

@@ -1,0 +1,64 @@
+/** The button that plays the worker. */
+import { announce, h, say } from '../dom.js';
+import { FINAL } from '../words.js';
+
+/** `lastSeen()`: the worker's last position. Resolves to null where nobody here may play the booking's worker. */
+export async function driveButton(app, booking, lastSeen) {
+  const { demo } = app;
+  if (!(await demo.drives(booking).catch(() => false))) return null;
+  let shown = booking;
+  let journey;
+  let busy = false;
+  let closed = false;
+  const button = h('button', { type: 'button', class: 'primary', id: 'drive', onclick: () => (journey ? journey.stop() : void drive()) });
+  const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+  const element = h('div', { class: 'drive' }, button, h('p', { class: 'foot' }, 'Plays the worker from here: sets out, moves, arrives, completes.'), problem);
+
+  async function drive() {
+    busy = true;
+    problem.hidden = true;
+    describe();
+    try {
+      if (FINAL.includes(shown.status)) {
+        app.driveNext = await demo.again(shown);
+        location.hash = `#/bookings/${app.driveNext}`;
+        return;
+      }
+      journey = await demo.journey(shown, lastSeen());
+      busy = false;
+      if (closed) return;
+      describe();
+      await journey.run();
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+      announce(error.message);
+    } finally {
+      busy = false;
+      journey = undefined;
+      describe();
+    }
+  }
+
+  function describe() {
+    button.disabled = busy;
+    say(button, journey ? 'Stop the demo' : FINAL.includes(shown.status) ? 'Drive the demo again' : 'Drive the demo');
+  }
+
+  describe();
+  if (app.driveNext === booking.id) {
+    app.driveNext = undefined;
+    void drive();
+  }
+  return {
+    element,
+    show(booking) {
+      shown = booking;
+      describe();
+    },
+    close() {
+      closed = true;
+      journey?.stop();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** What the page calls things. */
+
+export const STATUS = {
+  requested: 'Requested',
+  confirmed: 'Confirmed',
+  on_the_way: 'On the way',
+  arrived: 'Arrived',
+  completed: 'Completed',
+  cancelled: 'Cancelled',
+};
+
+export const PATH = ['requested', 'confirmed', 'on_the_way', 'arrived', 'completed'];
+export const FINAL = ['completed', 'cancelled'];
+/** While in one of these the worker may be seen. */
+export const TRACKED = ['confirmed', 'on_the_way', 'arrived'];
+
+export const ROLE = { employer: 'Customer', worker: 'Worker', admin: 'Staff' };
+
+export function headline({ status, worker }) {
+  const who = worker?.name ?? 'The worker';
+  return {
+    requested: 'Waiting for a worker',
+    confirmed: worker ? `${who} will come` : 'Confirmed',
+    on_the_way: `${who} is on the way`,
+    arrived: `${who} has arrived`,
+    completed: 'The work is done',
+    cancelled: 'Cancelled',
+  }[status];
+}
+
+export function eventWords({ event_type: type, status }) {
+  return type === 'booking_assigned' ? 'Worker assigned' : STATUS[status];
+}
+
+export function distance(metres) {
+  if (metres < 30) return 'At the site';
+  return metres < 950 ? `${Math.round(metres / 10) * 10} m away` : `${(metres / 1000).toFixed(1)} km away`;
+}
+
+/** Great-circle metres between `[lat, lng]` pairs. */
+export function metresBetween([lat, lng], [toLat, toLng]) {
+  const radians = Math.PI / 180;
+  const across = Math.sin(((toLat - lat) * radians) / 2) ** 2;
+  const along = Math.sin(((toLng - lng) * radians) / 2) ** 2;
+  const part = across + Math.cos(lat * radians) * Math.cos(toLat * radians) * along;
+  return 2 * 6_371_008.8 * Math.asin(Math.min(1, Math.sqrt(part)));
+}
+
+export const place = ({ lat, lng }) => (lat === null || lng === null ? null : [Number(lat), Number(lng)]);
