@@ -292,7 +292,8 @@ class Environment:
     ws_send_buffer_bytes: int = variable(
         _integer(4096, 67108864),
         1048576,
-        "Status frames waiting for one slow socket, in bytes, before it is closed 4008.",
+        "Status frames waiting for one slow socket, in bytes, before it is closed 4008. "
+        "A replay longer than half of it gets resync_required.",
     )
     ws_heartbeat: float = variable(_seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
     ws_replay_max_events: int = variable(

@@ -164,13 +164,12 @@ class Connection:
             joined = await self._read(hub, identity, since)
         if self._stream.kind == "booking" and not socket.allow(joined.parts):
             raise RejectedError(REVOKED)
-        events = joined.events if not handshake.since.malformed else None
-        replay = events or ()
-        socket.send(self._stream.first_frame(joined, socket, len(replay), self._limits.heartbeat))
-        if events is None:
+        replay = None if handshake.since.malformed else self._replay(joined)
+        socket.send(self._stream.first_frame(joined, socket, len(replay or ()), self._limits.heartbeat))
+        if replay is None:
             socket.send(ResyncRequired(seq=joined.standing.seq))
-        for _, frame, _ in replay:
-            self._lanes.push(OutgoingFrame(frame))
+        for frame in replay or ():
+            self._lanes.push(frame)
         socket.go_live(
             seq=joined.standing.seq, location_order=joined.standing.location_order, floor=joined.standing.floor
         )
@@ -179,6 +178,17 @@ class Connection:
             hub.catch_up.request(group.name)
         hub.catch_up.started(group.name)
         self._host.joined(self._stream.kind)
+
+    def _replay(self, joined: Joined) -> list[OutgoingFrame] | None:
+        """None when the log cannot be replayed, or only by overflowing the send buffer.
+
+        That would close the socket 4008, and again when the client came back for the same events.
+        """
+        if joined.events is None:
+            return None
+        frames = [OutgoingFrame(text) for _, text, _ in joined.events]
+        fits = sum(frame.size for frame in frames) <= self._limits.send_buffer_bytes // 2
+        return frames if fits else None
 
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
         async with self._host.replaying():

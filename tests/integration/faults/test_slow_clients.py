@@ -109,6 +109,10 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_resumes_complete(s
     async with await system.watch(booking_id, since=newest - 500) as resumed:
         await resumed.until_seq(newest, 30)
         assert resumed.seqs() == list(range(newest - 499, newest + 1))
+    async with await system.watch(booking_id, since=got[-1]) as too_late:
+        # More than fits into the send buffer: told to fetch the state, not closed 4008 each time it comes back.
+        assert (await too_late.next_of("resync_required"))["seq"] == newest
+        await too_late.synchronized()
 
 
 def unsent(server_port: int, client_port: int) -> int:
