@@ -46,6 +46,7 @@ async def observe(stack: Stack, shell: Shell) -> Record:
     with closing(await asyncio.to_thread(Person, stack, shell)) as person:
         booking = await asyncio.to_thread(person.create_booking)
         unused, in_time = person.ticket(), person.ticket()
+        issued = time.time()
         expired_token, expiry = person.token, expiry_of(person.token)
         url = stack.booking_url(booking["id"])
         sockets = {
@@ -58,7 +59,8 @@ async def observe(stack: Stack, shell: Shell) -> Record:
         await asyncio.gather(
             *(wait_for_close(record, name, socket, expiry) for name, socket in sockets.items()),
             authenticate(record, person, sockets, expiry),
-            try_late(record, stack, expired_token, unused, expiry),
+            try_late(record, stack, expired_token, expiry),
+            use_late(record, stack, unused, issued + TICKET_LIFETIME),
         )
     return record
 
@@ -82,10 +84,13 @@ async def authenticate(record: Record, person: Person, sockets: dict[str, Socket
     record.expiry_moved_by = told - expiry
 
 
-async def try_late(record: Record, stack: Stack, token: str, ticket: str, expiry: float) -> None:
+async def use_late(record: Record, stack: Stack, ticket: str, expiry: float) -> None:
+    await until(expiry + 0.1)
+    record.rejections["late ticket"] = await rejection(stack.notifications_url(), ticket, how="ticket")
+
+
+async def try_late(record: Record, stack: Stack, token: str, expiry: float) -> None:
     url = stack.notifications_url()
-    await until(expiry - LIFETIME + TICKET_LIFETIME + 1)
-    record.rejections["late ticket"] = await rejection(url, ticket, how="ticket")
     await until(expiry + LEEWAY / 2)
     async with await join(url, token):  # expired, within the leeway
         pass

@@ -24,7 +24,7 @@ from tests.support.stack import Stack, base_environment, fresh_sqlite
 OPAQUE = ["opaque-Secret-0123456789", "another.Secret.value-987", "dGhpcyBpcyBubyBKV1Q="]
 """Credentials that do not look like ours: a client's mistake may send somebody else's."""
 
-Variant = Literal["daphne", "uvicorn debug", "uvicorn trace", "daphne failing", "uvicorn failing"]
+Variant = Literal["daphne", "uvicorn", "daphne failing", "uvicorn failing"]
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def verbose(directory: Path, variant: Variant) -> Iterator[Stack]:
     )
     server, _, extra = variant.partition(" ")
     start = services.daphne if server == "daphne" else services.uvicorn
-    options = ["-v", "3"] if server == "daphne" else ["--log-level", "debug" if extra == "debug" else "trace"]
+    options = ["-v", "3"] if server == "daphne" else ["--log-level", "trace"]
     process = start(directory, environment, *options)
     if extra == "failing":
         process.command = [
@@ -161,7 +161,7 @@ def logged(*processes: ServiceProcess) -> str:
     return "\n".join(process.log_text() for process in processes)
 
 
-@pytest.mark.parametrize("variant", ["daphne", "uvicorn debug", "uvicorn trace"])
+@pytest.mark.parametrize("variant", ["daphne", "uvicorn"])
 async def test_no_way_to_join_or_to_fail_leaves_a_secret_in_the_log(tmp_path: Path, variant: Variant) -> None:
     secrets = Secrets()
     with verbose(tmp_path, variant) as stack:
