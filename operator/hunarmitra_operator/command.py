@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 ENV = "HUNARMITRA_OPERATOR_"
 
@@ -64,8 +65,11 @@ def main(options: argparse.Namespace) -> int:
     memo = kopf.Memo(
         options=handlers.Options(namespaces, options.token_file, options.interval, port=options.port)
     )
+    # Without an identity kopf asks for the user's name, and in a container a number is all there is.
+    identity: Any = "hunarmitra-operator"
     kopf.run(
         standalone=True,
+        identity=identity,
         clusterwide=options.all_namespaces,
         namespaces=namespaces,
         memo=memo,

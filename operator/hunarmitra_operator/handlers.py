@@ -6,7 +6,8 @@ it (or uninstalling the chart) would hang whenever the operator is not there to 
 from __future__ import annotations
 
 import asyncio
-import logging
+import dataclasses
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,6 @@ from hunarmitra_operator.kubernetes import Access, Api
 from hunarmitra_operator.loop import Loop
 from hunarmitra_operator.podclient import PodClient
 from hunarmitra_operator.web import serve
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,15 +51,42 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.finalizer = f"{kubernetes.GROUP}/unused"
 
 
-def login(settings: kopf.OperatorSettings) -> Access:
-    """The service account's access, else the kubeconfig's."""
-    info = kopf.login_with_service_account(settings=settings, logger=logger) or kopf.login_with_kubeconfig(
-        settings=settings, logger=logger
+class Connection(kopf.ConnectionInfo):
+    """A connection that takes the certificate authorities that clusters have.
+
+    Since 3.13 Python refuses one without a key usage extension, which many clusters' own authorities lack.
+    The server is verified against the cluster's authority all the same, and against no other."""
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        """The context, without the checks of form that Python 3.13 added."""
+        context = super().as_ssl_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        return context
+
+
+def connection(settings: kopf.OperatorSettings) -> Connection:
+    """The service account's credentials, else the kubeconfig's."""
+    found = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(
+        settings=settings
     )
-    if info is None:
-        raise OSError("neither a service account nor a kubeconfig is there to log in with")
-    tls: Any = info.as_ssl_context() if info.server.startswith("https") else True
-    return Access(info.server.rstrip("/"), info.as_http_headers(), tls)
+    if found is None:
+        raise kopf.LoginError("neither a service account nor a kubeconfig is there to log in with")
+    return Connection(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
+
+
+def access(settings: kopf.OperatorSettings) -> Access:
+    """The same, for the loop's own requests."""
+    try:
+        info = connection(settings)
+    except kopf.LoginError as error:
+        raise OSError(str(error)) from error
+    return Access(info.server.rstrip("/"), info.as_http_headers(), info.as_ssl_context())
+
+
+@kopf.on.login()
+def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo:
+    """kopf's own requests log in the same way."""
+    return connection(settings)
 
 
 @kopf.on.startup()
@@ -68,7 +94,7 @@ async def start(memo: Any, settings: kopf.OperatorSettings, **_: Any) -> None:
     """Start the loop and the operator's port."""
     options: Options = memo.options
     configure(settings)
-    api, clients = Api(lambda: login(settings)), PodClient(options.token_file)
+    api, clients = Api(lambda: access(settings)), PodClient(options.token_file)
     options.loop = Loop(api, clients, options.namespaces, options.interval)
     options.runner = await serve(options.loop, options.host, options.port)
     options.task = asyncio.create_task(options.loop.run(), name="hunarmitra-operator-loop")

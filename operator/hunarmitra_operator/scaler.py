@@ -103,6 +103,8 @@ class Scaler:
             if not await self._store(resource, after):
                 return  # somebody changed the resource meanwhile: nothing was decided
             await self._announce(resource, before, after, decision)
+        if before.get("reason") != decision.reason.value:
+            logger.info("%s/%s: %s: %s", self.namespace, self.name, decision.reason.value, decision.message)
         self.history = decision.history
         lease = history.drain.id if history.drain else ""
         pods = {pod.uid: pod for pod in target.fleet.pods}

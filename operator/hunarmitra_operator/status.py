@@ -53,7 +53,7 @@ def read_history(status: Mapping[str, Any]) -> History:
     """What the last decision left to remember. A status that somebody spoiled counts as none."""
     try:
         return _read_history(status)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return History()
 
 

@@ -1,0 +1,78 @@
+"""How the operator sits in kopf, and its command line."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import kopf
+import pytest
+
+from hunarmitra_operator import handlers
+from hunarmitra_operator.__main__ import main
+
+
+def test_no_handler_needs_a_finalizer_or_an_annotation() -> None:
+    registry = kopf.get_default_registry()
+    assert len(registry._watching.get_all_handlers()) == 1
+    assert registry._changing.get_all_handlers() == []
+    assert registry._spawning.get_all_handlers() == []
+
+
+def test_a_stalled_watch_is_noticed() -> None:
+    settings = kopf.OperatorSettings()
+    handlers.configure(settings)
+    assert settings.watching.server_timeout == 120
+    assert settings.watching.client_timeout == 150
+    assert settings.networking.request_timeout == 10
+    assert settings.peering.standalone
+    assert not settings.posting.enabled
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "kubeconfig"
+    path.write_text(
+        "current-context: a\n"
+        "contexts: [{name: a, context: {cluster: b, user: c}}]\n"
+        "clusters: [{name: b, cluster: {server: 'https://127.0.0.1:6443/'}}]\n"
+        "users: [{name: c, user: {token: secret}}]\n"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    return path
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_a_clusters_authority_without_key_usage_is_taken_but_still_checked() -> None:
+    access = handlers.access(kopf.OperatorSettings())
+    assert access.server == "https://127.0.0.1:6443"
+    assert access.headers["Authorization"] == "Bearer secret"
+    assert isinstance(access.tls, ssl.SSLContext)
+    assert not access.tls.verify_flags & ssl.VERIFY_X509_STRICT
+    assert access.tls.verify_mode is ssl.CERT_REQUIRED
+    assert access.tls.check_hostname
+
+
+def test_nothing_to_log_in_with_is_an_error_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(OSError, match="neither a service account nor a kubeconfig"):
+        handlers.access(kopf.OperatorSettings())
+
+
+def test_a_namespace_has_to_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HUNARMITRA_OPERATOR_NAMESPACES", raising=False)
+    assert main(["run"]) == 2
+    assert "name a namespace" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["simulate", "--help"]])
+def test_help_is_there(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 0
+    assert "usage: python -m hunarmitra_operator" in capsys.readouterr().out
