@@ -12,7 +12,6 @@ which Kubernetes and Docker mount secrets.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,10 +19,21 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
+from hunarmitra.common.addresses import Network
 from hunarmitra.common.database_url import DatabaseTarget, parse_database_url
 from hunarmitra.common.redis_url import RedisTarget, parse_redis_url
-from hunarmitra.common.urls import split_url
+from hunarmitra.common.values import (
+    boolean,
+    integer,
+    name_list,
+    networks,
+    one_of,
+    origins,
+    seconds,
+    services,
+    text_value,
+    tile_template,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # noqa: S105 - see secret_key
@@ -31,91 +41,6 @@ DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # 
 
 class ConfigurationError(Exception):
     """The environment holds a value that the service cannot run with; the message says which and why."""
-
-
-def _text(value: str) -> str:
-    if not value:
-        raise ValueError("must not be empty")
-    return value
-
-
-def _boolean(value: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    try:
-        return words[value.strip().lower()]
-    except KeyError:
-        raise ValueError("must be 1 or 0 (true/false, yes/no and on/off are understood too)") from None
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())
-
-
-def _services(value: str) -> tuple[str, ...]:
-    names = _list(value)
-    if not names or set(names) - {"http", "ws"}:
-        raise ValueError("must be http, ws or http,ws")
-    return names
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    try:
-        return parse_networks(_list(value))
-    except InvalidNetworkError as error:
-        raise ValueError(str(error)) from None
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = _list(value)
-    for origin in origins:
-        parts = split_url(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
-            raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
-    return tuple(origin.lower() for origin in origins)
-
-
-def _tiles(value: str) -> str:
-    """A template of tile addresses. Its origin ends up in a header, hence the narrow choice of characters."""
-    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*", value):
-        raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
-    if not all(place in value for place in ("{z}", "{x}", "{y}")):
-        raise ValueError("must have {z}, {x} and {y}")
-    return value
-
-
-def _integer(minimum: int, maximum: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError("must be a whole number") from None
-        if not minimum <= number <= maximum:
-            raise ValueError(f"must be from {minimum} to {maximum}")
-        return number
-
-    return parse
-
-
-def _seconds(minimum: float, maximum: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            raise ValueError("must be a number of seconds") from None
-        if not minimum <= number <= maximum:
-            raise ValueError(f"must be from {minimum:g} to {maximum:g} seconds")
-        return number
-
-    return parse
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError("must be one of " + ", ".join(choices))
-        return value
-
-    return parse
 
 
 def variable(
@@ -137,43 +62,43 @@ class Environment:
     """Every setting, typed. Field ``access_lifetime`` is read from the variable ``ACCESS_LIFETIME``."""
 
     secret_key: str = variable(
-        _text,
+        text_value,
         "",
         "Signs sessions, and tokens unless JWT_KEYS is set. Required when DEBUG is off.",
         secret=True,
         shown="none (a fixed development key while DEBUG is on)",
         section="Django",
     )
-    debug: bool = variable(_boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
-    demo: bool = variable(_boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
+    debug: bool = variable(boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
+    demo: bool = variable(boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
     port: int = variable(
-        _integer(1, 65535), 8000, "Port that `manage.py serve` listens on; `demo` and `drive` expect it there."
+        integer(1, 65535), 8000, "Port that `manage.py serve` listens on; `demo` and `drive` expect it there."
     )
     allowed_hosts: tuple[str, ...] = variable(
-        _list,
+        name_list,
         (),
         "Comma-separated host names that HTTP requests may name in `Host`.",
         shown="none (localhost while DEBUG is on)",
     )
     allowed_origins: tuple[str, ...] = variable(
-        _origins,
+        origins,
         (),
         "Comma-separated origins of web pages that may call the REST API (CORS) and open sockets. "
         "A page of the same host and port may always.",
         shown="none",
     )
     trusted_proxies: tuple[Network, ...] = variable(
-        _networks,
+        networks,
         (),
         "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed.",
         shown="none",
     )
     services: tuple[str, ...] = variable(
-        _services, (), "Which services this process serves: http, ws or http,ws.", shown="every one installed"
+        services, (), "Which services this process serves: http, ws or http,ws.", shown="every one installed"
     )
     log_level: str = variable(
-        _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
     )
 
     database_url: DatabaseTarget = variable(
@@ -185,7 +110,7 @@ class Environment:
         section="Storage",
     )
     database_pool_max: int = variable(
-        _integer(1, 1000), 10, "Most PostgreSQL connections of one process (psycopg's pool)."
+        integer(1, 1000), 10, "Most PostgreSQL connections of one process (psycopg's pool)."
     )
     redis_url: RedisTarget | None = variable(
         parse_redis_url,
@@ -196,24 +121,24 @@ class Environment:
         shown="none",
     )
     redis_publish_timeout: float = variable(
-        _seconds(0.01, 5), 0.25, "Seconds that a REST request waits for Redis before it goes on without."
+        seconds(0.01, 5), 0.25, "Seconds that a REST request waits for Redis before it goes on without."
     )
     relay_in_process: bool | None = variable(
-        _boolean,
+        boolean,
         None,
         "Runs the outbox relay inside the ws process instead of `manage.py relay`.",
         shown="1 without REDIS_URL, else 0",
     )
 
     jwt_access_lifetime: float = variable(
-        _seconds(5, 86400), 900, "Seconds that an access token is valid.", section="Tokens"
+        seconds(5, 86400), 900, "Seconds that an access token is valid.", section="Tokens"
     )
     jwt_refresh_lifetime: float = variable(
-        _seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
+        seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
     )
-    jwt_leeway: float = variable(_seconds(0, 300), 10, "Seconds of clock difference that a token's expiry forgives.")
+    jwt_leeway: float = variable(seconds(0, 300), 10, "Seconds of clock difference that a token's expiry forgives.")
     jwt_keys: str = variable(
-        _text,
+        text_value,
         "",
         'The signing-key ring, JSON: `[{"kid": "2026-11", "alg": "EdDSA", "private_key": "<PEM>"}, '
         '{"kid": "2026-05", "alg": "RS256", "public_key": "<PEM>"}]`; HS256 keys have `secret`. '
@@ -222,150 +147,146 @@ class Environment:
         shown="one HS256 key derived from SECRET_KEY",
     )
     jwt_signing_kid: str = variable(
-        _text, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
+        text_value, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
     )
-    ticket_lifetime: float = variable(_seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
+    ticket_lifetime: float = variable(seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
 
     web_concurrency: int = variable(
-        _integer(1, 64), 2, "Processes of gunicorn, which serves REST in production.", section="HTTP server"
+        integer(1, 64), 2, "Processes of gunicorn, which serves REST in production.", section="HTTP server"
     )
     web_threads: int = variable(
-        _integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at once."
+        integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at once."
     )
     http_admin_port: int = variable(
-        _integer(0, 65535),
+        integer(0, 65535),
         0,
         "Port of /livez and /readyz for any `Host`, which the public port then no longer answers; "
         "0: they are on the public port.",
     )
 
     demo_page: bool | None = variable(
-        _boolean,
+        boolean,
         None,
         "Serves the page at `/`: sign in, watch bookings live, assign workers.",
         shown="1 while DEBUG or DEMO is on, else 0",
         section="Page",
     )
     map_tile_url: str = variable(
-        _tiles,
+        tile_template,
         "",
         "Where the page's map takes its tiles: `https://tiles.example.org/{z}/{x}/{y}.png`. Without it, and where "
         "tiles cannot be loaded, it shows a plain grid and asks nobody.",
         shown="none",
     )
     map_attribution: str = variable(
-        _text, "", "What the providers of the tiles want to read in the map's corner.", shown="none"
+        text_value, "", "What the providers of the tiles want to read in the map's corner.", shown="none"
     )
 
     tracking_min_interval: float = variable(
-        _seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"
+        seconds(0, 60), 2, "Least seconds between two accepted positions of one booking.", section="REST limits"
     )
-    tracking_max_future: float = variable(_seconds(0, 3600), 60, "Seconds that a position's timestamp may be ahead.")
+    tracking_max_future: float = variable(seconds(0, 3600), 60, "Seconds that a position's timestamp may be ahead.")
     eta_estimator: str = variable(
-        _text,
+        text_value,
         "hunarmitra.tracking.eta.great_circle_estimate",
         "Dotted path of the function that estimates arrival times.",
     )
-    request_max_bytes: int = variable(_integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
+    request_max_bytes: int = variable(integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
     throttle_user_per_hour: int = variable(
-        _integer(1, 1000000), 3600, "REST requests of one user per hour; posting positions does not count."
+        integer(1, 1000000), 3600, "REST requests of one user per hour; posting positions does not count."
     )
     throttle_auth_per_minute: int = variable(
-        _integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
+        integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
     )
     throttle_login_per_minute: int = variable(
-        _integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address."
+        integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address."
     )
 
     ws_sockets_per_user: int = variable(
-        _integer(1, 100000),
+        integer(1, 100000),
         20,
         "Sockets of one user in one process; the oldest is closed 4029.",
         section="WebSocket limits",
     )
     ws_failed_handshakes_per_minute: int = variable(
-        _integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
+        integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
     )
-    ws_message_max_bytes: int = variable(_integer(128, 1048576), 16384, "Largest client message, in bytes.")
-    ws_messages_per_second: float = variable(_seconds(0.1, 1000), 10, "Client messages per second and socket.")
-    ws_message_burst: int = variable(_integer(1, 10000), 20, "Client messages that may come at once.")
+    ws_message_max_bytes: int = variable(integer(128, 1048576), 16384, "Largest client message, in bytes.")
+    ws_messages_per_second: float = variable(seconds(0.1, 1000), 10, "Client messages per second and socket.")
+    ws_message_burst: int = variable(integer(1, 10000), 20, "Client messages that may come at once.")
     ws_send_buffer_bytes: int = variable(
-        _integer(4096, 67108864),
+        integer(4096, 67108864),
         1048576,
         "Status frames waiting for one slow socket, in bytes, before it is closed 4008. "
         "A replay longer than half of it gets resync_required.",
     )
-    ws_heartbeat: float = variable(_seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
+    ws_heartbeat: float = variable(seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
     ws_replay_max_events: int = variable(
-        _integer(1, 100000), 1000, "Most events replayed to one socket; a longer absence gets resync_required."
+        integer(1, 100000), 1000, "Most events replayed to one socket; a longer absence gets resync_required."
     )
-    ws_database_threads: int = variable(
-        _integer(1, 64), 4, "Threads of one process that read the database for sockets."
-    )
+    ws_database_threads: int = variable(integer(1, 64), 4, "Threads of one process that read the database for sockets.")
 
     ws_max_connections: int = variable(
-        _integer(1, 1000000),
+        integer(1, 1000000),
         10000,
         "Most sockets of one process; one more is closed 4013.",
         section="WebSocket server (`python -m hunarmitra_ws`)",
     )
     ws_connects_per_second: float = variable(
-        _seconds(0.1, 100000), 500, "New sockets per second; those above it are told when to come back."
+        seconds(0.1, 100000), 500, "New sockets per second; those above it are told when to come back."
     )
-    ws_connect_burst: int = variable(_integer(1, 1000000), 2000, "New sockets that may come at once.")
-    ws_concurrent_replays: int = variable(_integer(1, 10000), 64, "Sockets whose log is read at the same time.")
+    ws_connect_burst: int = variable(integer(1, 1000000), 2000, "New sockets that may come at once.")
+    ws_concurrent_replays: int = variable(integer(1, 10000), 64, "Sockets whose log is read at the same time.")
     ws_drain_settle: float = variable(
-        _seconds(0, 300), 3, "Seconds between not being ready and moving sockets away: endpoints forget the pod."
+        seconds(0, 300), 3, "Seconds between not being ready and moving sockets away: endpoints forget the pod."
     )
-    ws_drain_window: float = variable(_seconds(0, 3600), 20, "Seconds over which a drain moves the sockets away.")
+    ws_drain_window: float = variable(seconds(0, 3600), 20, "Seconds over which a drain moves the sockets away.")
     ws_grace: float = variable(
-        _seconds(0, 3600), 30, "Seconds after SIGTERM at which what is left is cut off; at least settle + window."
+        seconds(0, 3600), 30, "Seconds after SIGTERM at which what is left is cut off; at least settle + window."
     )
     ws_close_timeout: float = variable(
-        _seconds(0.1, 300), 10, "Seconds that a client has to answer a close before the connection is aborted."
+        seconds(0.1, 300), 10, "Seconds that a client has to answer a close before the connection is aborted."
     )
-    ws_shed_min_age: float = variable(_seconds(0, 86400), 60, "Seconds after which an open socket may be shed.")
-    ws_admin_host: str = variable(_text, "0.0.0.0", "Address of the port for probes and metrics.")  # noqa: S104
-    ws_admin_port: int = variable(_integer(0, 65535), 8081, "Port of /livez, /readyz and /metrics; 0 for none.")
+    ws_shed_min_age: float = variable(seconds(0, 86400), 60, "Seconds after which an open socket may be shed.")
+    ws_admin_host: str = variable(text_value, "0.0.0.0", "Address of the port for probes and metrics.")  # noqa: S104
+    ws_admin_port: int = variable(integer(0, 65535), 8081, "Port of /livez, /readyz and /metrics; 0 for none.")
     ws_control_host: str = variable(
-        _text,
+        text_value,
         "0.0.0.0",  # noqa: S104
         "Address of the port for drain, shed and counts; loopback without WS_CONTROL_TOKEN_FILE.",
     )
-    ws_control_port: int = variable(_integer(0, 65535), 8082, "Port of /drain, /shed and /connections; 0 for none.")
+    ws_control_port: int = variable(integer(0, 65535), 8082, "Port of /drain, /shed and /connections; 0 for none.")
     ws_control_token_file: str = variable(
-        _text, "", "File with the bearer token of the control port; two lines during a rotation.", shown="none"
+        text_value, "", "File with the bearer token of the control port; two lines during a rotation.", shown="none"
     )
 
     hub_comparison_interval: float | None = variable(
-        _seconds(0.1, 60),
+        seconds(0.1, 60),
         None,
         "Seconds between comparisons of the watched bookings with the database.",
         shown="5 with Redis, 1 without",
         section="Event delivery",
     )
     hub_revocation_interval: float = variable(
-        _seconds(0.1, 60), 1, "Seconds between looks for revocations that no message announced."
+        seconds(0.1, 60), 1, "Seconds between looks for revocations that no message announced."
     )
     hub_heartbeat_interval: float = variable(
-        _seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself."
+        seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself."
     )
     hub_heartbeat_timeout: float = variable(
-        _seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
+        seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
     )
-    relay_after: float = variable(
-        _seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event."
-    )
-    relay_interval: float = variable(_seconds(0.05, 60), 1, "Seconds between two looks of the relay.")
+    relay_after: float = variable(seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event.")
+    relay_interval: float = variable(seconds(0.05, 60), 1, "Seconds between two looks of the relay.")
 
     prune_events_after_days: int = variable(
-        _integer(1, 3650),
+        integer(1, 3650),
         90,
         "Days after a booking's end at which `manage.py prune` deletes its events.",
         section="Retention",
     )
     prune_notifications_after_days: int = variable(
-        _integer(1, 3650), 90, "Days after which `manage.py prune` deletes read notifications."
+        integer(1, 3650), 90, "Days after which `manage.py prune` deletes read notifications."
     )
 
     @property
@@ -410,7 +331,7 @@ def read_environment(source: Mapping[str, str]) -> Environment:
     for item in fields(Environment):
         name = item.name.upper()
         raw = _raw_value(name, source, item.metadata["secret"])
-        if raw is None or (raw == "" and item.metadata["parse"] is not _list):
+        if raw is None or (raw == "" and item.metadata["parse"] is not name_list):
             continue
         try:
             values[item.name] = item.metadata["parse"](raw)

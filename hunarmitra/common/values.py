@@ -1,0 +1,97 @@
+"""How the value of one environment variable is read and checked.
+
+Each of these raises ValueError with the rest of a sentence that begins with the variable's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
+from hunarmitra.common.urls import split_url
+
+
+def text_value(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def boolean(value: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[value.strip().lower()]
+    except KeyError:
+        raise ValueError("must be 1 or 0 (true/false, yes/no and on/off are understood too)") from None
+
+
+def name_list(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def services(value: str) -> tuple[str, ...]:
+    names = name_list(value)
+    if not names or set(names) - {"http", "ws"}:
+        raise ValueError("must be http, ws or http,ws")
+    return names
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    try:
+        return parse_networks(name_list(value))
+    except InvalidNetworkError as error:
+        raise ValueError(str(error)) from None
+
+
+def origins(value: str) -> tuple[str, ...]:
+    origins = name_list(value)
+    for origin in origins:
+        parts = split_url(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+            raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
+    return tuple(origin.lower() for origin in origins)
+
+
+def tile_template(value: str) -> str:
+    """A template of tile addresses. Its origin ends up in a header, hence the narrow choice of characters."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*", value):
+        raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
+    if not all(place in value for place in ("{z}", "{x}", "{y}")):
+        raise ValueError("must have {z}, {x} and {y}")
+    return value
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"must be from {minimum} to {maximum}")
+        return number
+
+    return parse
+
+
+def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("must be a number of seconds") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"must be from {minimum:g} to {maximum:g} seconds")
+        return number
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError("must be one of " + ", ".join(choices))
+        return value
+
+    return parse
