@@ -54,9 +54,7 @@ async def test_what_does_not_come_is_an_error_that_shows_what_came() -> None:
         await connection.wait_closed()
 
     async with server(one_frame) as url, await Socket.connect(url) as socket:
-        with pytest.raises(
-            AssertionError, match=r"not within 0.2 s; received 1 frames, last \[\{'type': 'pong'\}\]"
-        ):
+        with pytest.raises(AssertionError, match=r"not within 0.2 s; received 1 frames, last \[\{'type': 'pong'\}\]"):
             await socket.next_of("booking_status", timeout=0.2)
 
 

@@ -52,9 +52,7 @@ def test_no_file_has(what: str) -> None:
 def test_python_files_hold_one_idea_each() -> None:
     lengths = {path: len(text_of(path).splitlines()) for path in tracked_files() if path.suffix == ".py"}
     long = [
-        f"{path.relative_to(REPOSITORY)}: {length} lines"
-        for path, length in lengths.items()
-        if length > MOST_LINES
+        f"{path.relative_to(REPOSITORY)}: {length} lines" for path, length in lengths.items() if length > MOST_LINES
     ]
     assert not long, f"over {MOST_LINES} lines:\n" + "\n".join(long)
 
@@ -69,9 +67,7 @@ def test_text_files_end_with_a_newline_and_use_unix_line_ends() -> None:
     wrong = [
         str(path.relative_to(REPOSITORY))
         for path in tracked_files()
-        if path.name not in GENERATED
-        and (text := text_of(path))
-        and (not text.endswith("\n") or "\r" in text)
+        if path.name not in GENERATED and (text := text_of(path)) and (not text.endswith("\n") or "\r" in text)
     ]
     assert not wrong
 
