@@ -20,6 +20,7 @@ from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.selectors import booking_visible_to, parts_of
 from hunarmitra.bookings.services import is_tracked
 from hunarmitra.bookings.transitions import TRACKED, Part
+from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds, utc_now
 from hunarmitra.realtime import groups, messages
 from hunarmitra.realtime.events import encode
@@ -153,4 +154,5 @@ def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minu
     message = messages.location_message(
         groups.booking_group(booking_id), seq=seq, order=to_microseconds(current.moment), frame=encode(frame)
     )
+    checkpoints.reach("stored, not published")
     publish_events([message])

@@ -38,6 +38,7 @@ POINTS = (
     "reidentified, not checked",
     "committed, not published",
     "published, not marked",
+    "stored, not published",
     "locked, not relayed",
 )
 """Every checkpoint of the code base."""

@@ -15,10 +15,11 @@ class Group:
 
     ``last_seq`` is the newest event handed out, or None until a joining socket has read where the log stands.
     ``floor`` is the event with which older positions became void, ``location_order`` the newest position's time
-    (microseconds since 1970).
+    (microseconds since 1970). ``location_seq`` is the event after which that one was accepted: an event that voids
+    positions may come later than positions that were accepted after it.
     """
 
-    __slots__ = ("_pending", "floor", "last_seq", "location_order", "name", "sockets")
+    __slots__ = ("_pending", "floor", "last_seq", "location_order", "location_seq", "name", "sockets")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -26,6 +27,7 @@ class Group:
         self.last_seq: int | None = None
         self.floor = 0
         self.location_order = 0
+        self.location_seq = 0
         self._pending: dict[int, tuple[str, bool]] = {}
 
     def start(self, *, seq: int, floor: int, location_order: int) -> None:
@@ -33,7 +35,8 @@ class Group:
         self.floor = max(self.floor, floor)
         if self.last_seq is None:
             self.last_seq = seq
-            self.location_order = max(self.location_order, location_order)
+            if location_order > self.location_order:
+                self.location_order, self.location_seq = location_order, seq
             self._hand_out_pending()
 
     def receive(self, seq: int, frame: str, clears_location: bool) -> bool:
@@ -54,7 +57,7 @@ class Group:
         """A position, unless it is void or older than the newest."""
         if seq < self.floor or order <= self.location_order:
             return
-        self.location_order = order
+        self.location_order, self.location_seq = order, seq
         outgoing = OutgoingFrame(frame)
         for socket in self.sockets:
             socket.deliver_location(seq, order, outgoing)
@@ -63,13 +66,13 @@ class Group:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
         self.last_seq = seq
         self.floor = 0
-        self.location_order = 0
+        self.location_order = self.location_seq = 0
         self._pending.clear()
         frame = OutgoingFrame(encode(ResyncRequired(seq=seq)))
         for socket in self.sockets:
             if socket.live:
                 socket.last_seq = seq
-                socket.location_order = 0
+                socket.location_order = socket.location_seq = 0
                 socket.lanes.push(frame)
 
     def _keep(self, seq: int, frame: str, clears_location: bool) -> None:
@@ -80,7 +83,8 @@ class Group:
         self.last_seq = seq
         if clears_location:
             self.floor = max(self.floor, seq)
-            self.location_order = 0
+            if self.location_seq < seq:
+                self.location_order = 0
         outgoing = OutgoingFrame(frame)
         for socket in self.sockets:
             socket.deliver(seq, outgoing, clears_location)

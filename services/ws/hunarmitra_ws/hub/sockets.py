@@ -34,6 +34,7 @@ class Socket:
         "last_seq",
         "live",
         "location_order",
+        "location_seq",
         "parts",
         "session_id",
         "user_id",
@@ -51,6 +52,7 @@ class Socket:
         self.live = False
         self.last_seq = 0
         self.location_order = 0
+        self.location_seq = 0
         self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
@@ -75,7 +77,7 @@ class Socket:
         if seq <= self.last_seq:
             return
         self.last_seq = seq
-        if clears_location:
+        if clears_location and self.location_seq < seq:
             self.lanes.clear_location()
             self.location_order = 0
         self.lanes.push(frame)
@@ -85,7 +87,7 @@ class Socket:
         if not self.live:
             self._held_location = (seq, order, frame)
         elif order > self.location_order:
-            self.location_order = order
+            self.location_order, self.location_seq = order, seq
             self.lanes.set_location(frame)
 
     def lacks_after(self, seq: int, group_seq: int | None) -> bool:
@@ -100,7 +102,7 @@ class Socket:
     def go_live(self, *, seq: int, location_order: int, floor: int) -> None:
         """The client has everything up to ``seq``: hand over what was held back above it."""
         self.last_seq = seq
-        self.location_order = location_order
+        self.location_order, self.location_seq = location_order, seq
         self.live = True
         held, self._held = self._held or [], None
         for event in held:
