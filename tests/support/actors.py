@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.api import Api
@@ -21,10 +21,15 @@ class User:
     password: str
     name: str
     role: str
+    access: str = field(default="", repr=False)
+    refresh: str = field(default="", repr=False)
 
 
-def seed(stack: Stack, roles: list[str]) -> list[User]:
-    """One new user for each of `roles` (employer, worker, admin), with random names and passwords."""
+def seed(stack: Stack, roles: list[str], *, sign_in: bool = False) -> list[User]:
+    """One new user for each of `roles` (employer, worker, admin), with random names and passwords.
+
+    With `sign_in` each has the tokens of a first session.
+    """
     wanted = [
         {
             "username": f"{role}-{secrets.token_hex(4)}",
@@ -34,7 +39,8 @@ def seed(stack: Stack, roles: list[str]) -> list[User]:
         }
         for number, role in enumerate(roles, 1)
     ]
-    made = json.loads(stack.python("-m", "tests.support.seed_users", stdin=json.dumps(wanted)))
+    options = ["--sign-in"] if sign_in else []
+    made = json.loads(stack.python("-m", "tests.support.seed_users", *options, stdin=json.dumps(wanted)))
     return [User(**user) for user in made]
 
 
@@ -45,7 +51,10 @@ class Actor(Api):
         super().__init__(base_url)
         self.user = user
         self.id = user.id
-        self.sign_in()
+        if user.access:
+            self.token, self.refresh_token = user.access, user.refresh
+        else:
+            self.sign_in()
 
     def sign_in(self) -> None:
         """Begin a new session."""
@@ -70,7 +79,7 @@ class Actors:
     @classmethod
     def of(cls, stack: Stack) -> Actors:
         """Five new users, signed in."""
-        users = seed(stack, ["employer", "worker", "admin", "employer", "worker"])
+        users = seed(stack, ["employer", "worker", "admin", "employer", "worker"], sign_in=True)
         return cls(*(Actor(stack.base_url, user) for user in users))
 
     def new_booking(self, status: str = "confirmed", **fields: Any) -> str:

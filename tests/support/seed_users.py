@@ -1,6 +1,8 @@
 """Run by `actors.seed` in a stack's environment: makes users through the domain's own service.
 
-Reads a JSON list of `{"username", "password", "name", "role"}` and prints it with each user's `id`.
+Reads a JSON list of `{"username", "password", "name", "role"}` and prints it with each user's `id`. With the argument
+`--sign-in` also with the tokens of a first session, and quickly: hashing a password properly takes longer than many
+a test.
 """
 
 from __future__ import annotations
@@ -15,9 +17,19 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
     django.setup()
 
-    from hunarmitra.accounts.services import user_create
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    from hunarmitra.accounts.services import session_start, user_create
 
     users = json.load(sys.stdin)
+    quickly = "--sign-in" in sys.argv
     for user in users:
-        user["id"] = str(user_create(**user).pk)
+        made = user_create(**{**user, "password": None if quickly else user["password"]})
+        user["id"] = str(made.pk)
+        if quickly:
+            hasher = PBKDF2PasswordHasher()
+            made.password = hasher.encode(user["password"], hasher.salt(), iterations=1)
+            made.save(update_fields=["password"])
+            tokens = session_start(user=made)
+            user["access"], user["refresh"] = tokens.access, tokens.refresh
     json.dump(users, sys.stdout)
