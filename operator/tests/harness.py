@@ -1,0 +1,70 @@
+"""The operator in a test's hands: a loop whose turns the test takes, on a fake cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fake_cluster import NAMESPACE, FakeCluster, Json
+
+from hunarmitra_operator.kubernetes import Access, Api
+from hunarmitra_operator.loop import Loop
+from hunarmitra_operator.podclient import PodClient
+
+COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+def reading(cluster: FakeCluster, **changes: int) -> Json:
+    """`spec.pods`, with changes."""
+    return {"controlPort": cluster.port, "timeoutSeconds": 1, **changes}
+
+
+def spec(port: int, **changes: object) -> Json:
+    base: Json = {
+        "target": {"name": "ws"},
+        "connectionsPerPod": {"target": 100, "cap": 150},
+        "minReplicas": 1,
+        "maxReplicas": 10,
+        "scaleDown": {"stabilizationWindowSeconds": 0},
+        "drain": {"windowSeconds": 60, "leaseSeconds": 30},
+        "pods": {"controlPort": port, "timeoutSeconds": 1},
+    }
+    return base | changes
+
+
+class Operator:
+    """A loop whose turns the test takes, five seconds of the cluster's time apart."""
+
+    def __init__(self, cluster: FakeCluster, token: Path) -> None:
+        self.cluster = cluster
+        api = Api(lambda: Access(cluster.url, {}), timeout=2)
+        self.loop = Loop(api, PodClient(token), (NAMESPACE,), clock=cluster.clock)
+
+    async def turns(self, count: int = 1) -> None:
+        for _ in range(count):
+            await self.loop.turn()
+            await self.cluster.advance(5)
+
+    async def until(self, what: str, limit: int = 60) -> None:
+        """Take turns until the status has that reason."""
+        for _ in range(limit):
+            await self.turns()
+            if self.cluster.status.get("reason") == what:
+                return
+        raise AssertionError(f"never {what}: {self.cluster.status}")
+
+    async def stop(self) -> None:
+        await self.loop.stop()
+        await self.loop.clients.close()
+        await self.loop.api.close()
+
+
+def drained(cluster: FakeCluster) -> set[str]:
+    return {pod.name for pod in cluster.pods.values() if pod.leases}
+
+
+async def begin(cluster: FakeCluster, operator: Operator, *loads: int, **changes: object) -> None:
+    """A fleet that is too large, and the first turns of its drain: the initial recommendation has to age a
+    moment."""
+    await cluster.run_pods(*(loads or (70, 5, 60, 10, 55)))
+    cluster.create_scaler(spec(cluster.port, **changes))
+    await operator.until("Draining")
