@@ -50,7 +50,7 @@ lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 tak
 
 .PHONY: clean
 clean: ## remove .venv and everything generated
-	rm -rf $(VENV) .cache build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) operator/.venv .cache build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -68,6 +68,7 @@ test: $(VENV)/.dev ## run every test, with line and branch coverage (starts its 
 	@rm -f .coverage .coverage.*
 	@status=0; $(BIN)/coverage run -m pytest $(ARGS) || status=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+	@$(MAKE) --no-print-directory test-operator test-js
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## run the tests that need no other process
@@ -77,6 +78,21 @@ test-unit: $(VENV)/.dev ## run the tests that need no other process
 test-integration: $(VENV)/.dev ## run the tests against real servers
 	$(PYTEST) tests/integration $(ARGS)
 
+.PHONY: test-operator
+test-operator: operator/.venv/.dev ## run the operator's tests (those on a cluster need KUBECONFIG)
+	cd operator && .venv/bin/python -m pytest -q tests
+
+# The operator has a lock and an environment of its own: its image has no Django, and the others no kopf.
+operator/.venv/.dev: operator/requirements-dev.txt
+	@$(BIN)/python -c '' 2>/dev/null || $(MAKE) --no-print-directory setup
+	@$(BIN)/python -m venv --clear operator/.venv
+	@operator/.venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@touch $@
+
+.PHONY: test-js
+test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
+	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
+
 # ── check ───────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: check
 check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files are up to date
@@ -84,7 +100,12 @@ check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory check-operator
 	@$(MAKE) --no-print-directory drift
+
+.PHONY: check-operator
+check-operator: operator/.venv/.dev ## lint and types of the operator, in its own environment
+	cd operator && .venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
 
 .PHONY: drift
 drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
