@@ -100,6 +100,7 @@ async def test_a_revocation_whose_announcement_is_swallowed_closes_within_two_se
 ) -> None:
     booking_id = await system.new_booking("confirmed")
     employer = Actor(system.stack.base_url, system.actors.employer.user)
+    employer.sign_in()
     async with AsyncExitStack() as stack:
         sockets = [
             await stack.enter_async_context(await system.watch(booking_id, pod=pod, who=employer)) for pod in (0, 1)

@@ -150,7 +150,7 @@ async def test_clients_that_resume_see_every_event_once_and_positions_in_order(s
     rng = random.Random(number)
     begun = time.monotonic()
     with ExitStack() as stack:
-        workers = [Actor(system.stack.base_url, user) for user in seed(system.stack, ["worker"] * 8)]
+        workers = [Actor(system.stack.base_url, user) for user in seed(system.stack, ["worker"] * 8, sign_in=True)]
         for worker in workers:
             stack.callback(worker.close)
         employer = system.actors.employer
