@@ -53,6 +53,12 @@ def postgres() -> PostgresPrograms:
 
 
 @cache
+def chromium() -> Path:
+    """The browser; Playwright is told where it is."""
+    return _found_or_installed(lambda: _on_path("chromium"), "chromium", "Chromium")
+
+
+@cache
 def wscat() -> Path:
     """wscat at the version of `wscat/package-lock.json`, installed under .cache by npm."""
     npm = _found_or_installed(_find_npm, "npm", f"Node.js >= {NODE_MAJOR} with npm")
@@ -178,7 +184,7 @@ def _exclusive(name: str) -> Iterator[None]:
 def main() -> None:
     """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
     try:
-        for path in (redis_server(), postgres().postgres, wscat()):
+        for path in (redis_server(), postgres().postgres, wscat(), chromium()):
             print(f"using {path}")  # noqa: T201 - a command
     except pytest.fail.Exception as problem:
         sys.exit(f"error: {problem}")

@@ -1,5 +1,7 @@
 /** Elements in one expression, and words for people who listen. No HTML is ever made from text. */
 
+const MOST_NEWS = 5;
+
 /** `h('a', { class: 'x', href: '#', onclick }, 'text', child)`. `null`, `false` and `undefined` are left out. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -21,10 +23,11 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** To screen readers, once, without disturbing what they are reading. */
+/** To screen readers, one after the other, without disturbing what they are reading. */
 export function announce(text) {
-  const region = document.getElementById('announcements');
-  region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+  const news = document.getElementById('announcements');
+  news.append(h('p', {}, text));
+  if (news.childElementCount > MOST_NEWS) news.firstElementChild.remove();
 }
 
 const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);

@@ -64,7 +64,8 @@ export class Bell {
   #arrived(notification) {
     this.#shown.set(notification.id, { ...notification, read_at: null });
     this.#render();
-    toast(notification);
+    // Whoever watches the booking sees and hears it there.
+    if (!location.hash.endsWith(`/${notification.data?.booking_id}`)) toast(notification);
     for (const listener of this.#listeners) listener(notification);
   }
 

@@ -30,6 +30,7 @@ export async function driveButton(app, booking, lastSeen) {
       describe();
       await journey.run();
     } catch (error) {
+      if (error.status === 409) return; // somebody else changed the booking meanwhile
       problem.textContent = error.message;
       problem.hidden = false;
       announce(error.message);
@@ -54,6 +55,7 @@ export async function driveButton(app, booking, lastSeen) {
     element,
     show(booking) {
       shown = booking;
+      if (FINAL.includes(booking.status)) journey?.stop();
       describe();
     },
     close() {

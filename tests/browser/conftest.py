@@ -1,0 +1,109 @@
+"""A browser, and the demo that it looks at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize
+
+from tests.support.actors import Actor, User
+from tests.support.browser import DESKTOP, Scheme, Visit, chromium
+from tests.support.stack import Stack, embedded_stack
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """What `make run` serves, with positions as quick as a test wants them."""
+    with embedded_stack(tmp_path_factory.mktemp("demo"), DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
+        yield stack
+
+
+class People:
+    """The demo's people over REST, and its booking."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._data: dict[str, Any] = json.loads(stack.manage("demo", "--json"))
+        self.employer, self.worker, self.admin = (
+            self._actor(stack, role, name)
+            for role, name in (("employer", "Asha Verma"), ("worker", "Ravi Kumar"), ("admin", "Meera Iyer"))
+        )
+        self.booking_id = str(self._data["booking_id"])
+
+    def _actor(self, stack: Stack, role: str, name: str) -> Actor:
+        given = self._data[role]
+        user = User("", given["username"], given["password"], name, role)
+        return Actor(stack.base_url, user)
+
+    def close(self) -> None:
+        for actor in (self.employer, self.worker, self.admin):
+            actor.close()
+
+    def new_booking(self, **fields: Any) -> str:
+        """A confirmed one with the demo's worker; its log has the events 1 to 3."""
+        booking_id = str(self.employer.create_booking(**fields)["id"])
+        self.admin.assign(booking_id, self.worker.me()["id"])
+        return booking_id
+
+
+@contextmanager
+def own_demo(directory: Path, **variables: str) -> Iterator[tuple[Stack, People]]:
+    """For a test that kills the server, or that needs other settings."""
+    with embedded_stack(directory, DEMO="1", **variables) as stack, closing(People(stack)) as known:  # type: ignore[arg-type]
+        yield stack, known
+
+
+@pytest.fixture(scope="module")
+def people(demo: Stack) -> Iterator[People]:
+    with closing(People(demo)) as known:
+        yield known
+
+
+class Visitor(Protocol):
+    """Opens a browser of its own (cookies, storage) on the stack's page."""
+
+    def __call__(
+        self,
+        stack: Stack,
+        viewport: ViewportSize = DESKTOP,
+        scheme: Scheme = "light",
+        *,
+        still: bool = False,
+        allowed: str = "$^",
+    ) -> Visit: ...
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visitor]:
+    """At the end, nothing may have gone wrong on any of the pages but what was `allowed`."""
+    visits: list[tuple[Visit, str]] = []
+
+    def opened(
+        stack: Stack,
+        viewport: ViewportSize = DESKTOP,
+        scheme: Scheme = "light",
+        *,
+        still: bool = False,
+        allowed: str = "$^",
+    ) -> Visit:
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, reduced_motion="reduce" if still else "no-preference"
+        )
+        visits.append((Visit(context.new_page(), stack.base_url), allowed))
+        return visits[-1][0]
+
+    yield opened
+    for each, _ in visits:
+        each.page.context.close()
+    for each, allowed in visits:
+        each.assert_no_problems(allowed)

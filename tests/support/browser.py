@@ -1,0 +1,132 @@
+"""A page in headless Chromium that notes everything that should not happen on it.
+
+Playwright's synchronous interface keeps its event loop running in this thread, so no asynchronous test may run
+while a browser is open: the fixtures that open one belong to a module, and their modules have no such tests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
+
+from tests.support import tools
+from tests.support.actors import User
+from tests.support.processes import REPOSITORY
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / ".cache" / "screenshots")
+Scheme = Literal["light", "dark"]
+
+expect.set_options(timeout=10_000)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=tools.chromium(), args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@cache
+def _axe() -> str:
+    return (files("axe_playwright_python") / "axe.min.js").read_text()
+
+
+@dataclass
+class Visit:
+    """One person's browser. `problems` are console errors, uncaught exceptions and requests to other hosts."""
+
+    page: Page
+    base_url: str
+    problems: list[str] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._note_message)
+        self.page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        self.page.on("request", lambda request: self._note_request(request.url))
+        self.page.on("websocket", lambda socket: self.sockets.append(socket.url))
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _note_request(self, url: str) -> None:
+        if not url.startswith((self.base_url, self.base_url.replace("http", "ws", 1), "data:", "blob:")):
+            self.problems.append(f"external: {url}")
+
+    def assert_no_problems(self, allowed: str = "$^") -> None:
+        """`allowed`: a pattern of what the test itself brought about."""
+        assert [problem for problem in self.problems if not re.search(allowed, problem)] == []
+
+    # ── what a person does ──────────────────────────────────────────────────────────────────────────────────
+    def open(self, path: str = "/") -> None:
+        self.page.goto(self.base_url + path)
+
+    def be(self, name: str) -> None:
+        """Choose one of the demo's people."""
+        self.open()
+        self.page.get_by_role("button", name=name).click()
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def sign_in(self, user: User) -> None:
+        """By the form."""
+        self.page.get_by_label("User name").fill(user.username)
+        self.page.get_by_label("Password").fill(user.password)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def watch(self, booking_id: str) -> None:
+        """Open the booking and wait until it is live."""
+        self.page.goto(f"{self.base_url}/#/bookings/{booking_id}")
+        expect(self.page.locator(f"article[data-id='{booking_id}']")).to_be_visible()
+        self.expect_live()
+
+    # ── what a person sees ──────────────────────────────────────────────────────────────────────────────────
+    @property
+    def connection(self) -> Locator:
+        return self.page.locator("#connection")
+
+    def expect_live(self, timeout: float = 20) -> None:
+        expect(self.connection).to_have_text("Live", timeout=timeout * 1000)
+
+    def expect_status(self, words: str) -> None:
+        expect(self.page.locator("#status[data-status]")).to_have_text(words)
+
+    def expect_timeline(self, *seqs: int) -> None:
+        """Exactly these events, in this order."""
+        items = self.page.locator("#timeline li[data-seq]")
+        expect(items).to_have_count(len(seqs))
+        assert items.evaluate_all("items => items.map((item) => Number(item.dataset.seq))") == list(seqs)
+
+    def expect_worker_at(self, lat: float, lng: float) -> None:
+        expect(self.page.locator("#map")).to_have_attribute("data-worker", f"{lat},{lng}")
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def accessibility_violations(self) -> list[str]:
+        """What axe finds on the page as it is now."""
+        self.page.evaluate(_axe())
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "() => axe.run({resultTypes: ['violations']}).then((result) => result.violations)"
+        )
+        return [f"{each['id']}: {each['help']} {[node['html'] for node in each['nodes']]}" for each in found]

@@ -1,0 +1,69 @@
+"""Who is offered the demo's passwords, and what a page may load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from hunarmitra_http.page.people import offers_people
+from hunarmitra_http.page.policy import apply_policy
+
+HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}
+
+
+def offered(settings: Any, *, demo: bool = True, debug: bool = False, **meta: Any) -> bool:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, demo=demo, debug=debug)
+    settings.ALLOWED_HOSTS = ["*"]
+    return offers_people(RequestFactory().get("/", **{**HERE, **meta}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "[::1]:8000", "127.8.9.1"])
+def test_the_person_at_this_machine_is_offered_the_demos_people(settings: Any, host: str) -> None:
+    assert offered(settings, HTTP_HOST=host)
+    assert offered(settings, HTTP_HOST=host, REMOTE_ADDR="::1")
+    assert offered(settings, HTTP_HOST=host, demo=False, debug=True)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"REMOTE_ADDR": "192.0.2.7"},
+        {"REMOTE_ADDR": ""},
+        {"HTTP_HOST": "demo.example.org"},  # resolves to 127.0.0.1, or was passed on by a proxy
+        {"HTTP_HOST": "localhost.example.org"},
+        {"HTTP_X_FORWARDED_HOST": "demo.example.org"},
+        {"HTTP_FORWARDED": "for=192.0.2.7"},
+        {"HTTP_X_REAL_IP": "192.0.2.7"},
+        {"HTTP_VIA": "1.1 proxy"},
+    ],
+)
+def test_nobody_else_is(settings: Any, meta: dict[str, Any]) -> None:
+    assert not offered(settings, **meta)
+
+
+def test_without_demo_nobody_is(settings: Any) -> None:
+    assert not offered(settings, demo=False)
+
+
+def policy(tile_url: str = "") -> dict[str, list[str]]:
+    response = HttpResponse()
+    apply_policy(response, tile_url=tile_url)
+    directives = (directive.split() for directive in response["Content-Security-Policy"].split(";"))
+    return {name: words for name, *words in directives}
+
+
+def test_a_page_loads_only_its_own_files_and_runs_nothing_written_into_it() -> None:
+    given = policy()
+    assert given["default-src"] == ["'none'"]
+    assert given["script-src"] == given["style-src"] == given["connect-src"] == ["'self'"]
+    assert not any("unsafe" in word or "*" in word for words in given.values() for word in words)
+
+
+def test_tiles_may_come_from_their_origin_and_only_images() -> None:
+    given = policy("https://tiles.example.org:8443/{z}/{x}/{y}.png?key=1")
+    assert given.pop("img-src") == ["'self'", "data:", "https://tiles.example.org:8443"]
+    assert not any("example" in word for words in given.values() for word in words)
