@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -50,3 +51,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),
 ]
+if settings.ENVIRONMENT.serves_page:
+    urlpatterns.append(path("", include("hunarmitra_http.page.urls")))
