@@ -58,14 +58,19 @@ class Revoking:
             self._wake.clear()
 
     async def _read(self) -> None:
-        if self._number is None:
-            self._number = await self._threads.run(revocations.newest_number)
+        known = self._number
+        newest = await self._threads.run(revocations.newest_number)
+        if known is None or newest < known:
+            if known is not None:
+                # Restored from a backup. Were the old number kept, none would be noticed until it is reached again.
+                logger.warning("the revocations went back from %d to %d in the database", known, newest)
+            self._number = newest
             self.ready.set()
-            return
-        for row in await self._threads.run(revocations.recorded_after, self._number):
-            if row.number > self._number:
-                self._number = row.number
-                self._apply(row.kind, row.subject, row.booking)
+        elif newest > known:
+            for row in await self._threads.run(revocations.recorded_after, known):
+                if row.number > (self._number or 0):
+                    self._number = row.number
+                    self._apply(row.kind, row.subject, row.booking)
 
     def _apply(self, kind: str, subject: UUID, booking: UUID | None) -> None:
         if kind == Kind.SESSION:
