@@ -194,20 +194,26 @@ async def test_a_session_that_ends_while_its_socket_tries_another_is_not_missed(
 
 async def test_revocations_are_seen_after_the_database_went_back(system: Scene, ending: Ending) -> None:
     """A restored backup counts them from a lower number; the processes remember a higher one."""
-    system.sql("DELETE FROM realtime_revocation WHERE number > 1")
-    system.sql("UPDATE realtime_counter SET value = 1 WHERE name = 'revocation'")
+
+    async def logout_closes() -> None:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(ending.restored("session"))
+            who = ending.whose("session")
+            sockets = [
+                await stack.enter_async_context(await system.watch(ending.booking_id, pod=pod, who=who))
+                for pod in (0, 1)
+            ]
+            for socket in sockets:
+                await socket.joined()
+            await off_loop(ending.end, "session")
+            await both_closed(sockets, 4001, time.monotonic())
 
     def noticed() -> bool:
         return all("revocations went back" in process.log_text() for process in system.stack.ws)
 
+    await logout_closes()
+    await logout_closes()
+    system.sql("DELETE FROM realtime_revocation WHERE number > 1")
+    system.sql("UPDATE realtime_counter SET value = 1 WHERE name = 'revocation'")
     await eventually_async(noticed, 10, "both processes noticed")
-    async with AsyncExitStack() as stack:
-        stack.enter_context(ending.restored("session"))
-        who = ending.whose("session")
-        sockets = [
-            await stack.enter_async_context(await system.watch(ending.booking_id, pod=pod, who=who)) for pod in (0, 1)
-        ]
-        for socket in sockets:
-            await socket.joined()
-        await off_loop(ending.end, "session")
-        await both_closed(sockets, 4001, time.monotonic())
+    await logout_closes()
