@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -13,7 +14,7 @@ from tests.support.live import join
 from tests.support.ports import free_port
 from tests.support.services import HOST, ServiceProcess
 from tests.support.shell import Shell
-from tests.support.sockets import Socket
+from tests.support.sockets import PlainSocket, Socket
 from tests.support.stack import Stack
 
 
@@ -46,7 +47,7 @@ class Client:
 
     @classmethod
     async def of(cls, server: ServiceProcess) -> Client:
-        socket = await Socket.connect(f"{server.ws_url}/plain/")
+        socket = await PlainSocket.connect(f"{server.ws_url}/plain/")
         return cls(socket, (await socket.next_of("ready"))["channel"])
 
     async def do(self, what: str, name: str, text: str = "") -> None:
@@ -135,17 +136,23 @@ async def test_group_send_from_an_ordinary_process_reaches_a_bookings_sockets(
 ) -> None:
     """A cron job or a shell: whichever services it has installed."""
     booking = people.new_booking("on_the_way")
+    frame = {
+        "type": "location_update",
+        "booking_id": booking,
+        "lat": 28.5,
+        "lng": 77.5,
+        "timestamp": "2026-01-03T11:05:00Z",
+        "actor": "Cron",
+    }
     source = """
-        message = messages.location_message(
-            groups.booking_group(booking), seq=4, order=10**15, frame='{"type":"location_update","lat":1}'
-        )
+        message = messages.location_message(groups.booking_group(booking), seq=4, order=10**15, frame=frame)
         async_to_sync(get_channel_layer().group_send)(message.group, dict(message.body))
     """
     sockets = [await join(live.booking_url(booking, pod), people.employer.token) for pod in (0, 1)]
     with Shell(live, SERVICES=services) as ordinary:
-        ordinary.run(source, booking=booking)
+        ordinary.run(source, booking=booking, frame=json.dumps(frame))
     for socket in sockets:
-        assert await socket.next_frame() == {"type": "location_update", "lat": 1}
+        assert await socket.next_frame() == frame
         await socket.close()
 
 
