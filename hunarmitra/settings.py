@@ -65,6 +65,8 @@ if SERVES_HTTP:
         "drf_spectacular",
         "hunarmitra_http",
     ]
+    swagger = ("static", "drf_spectacular_sidecar", "swagger-ui-dist")
+    STATICFILES_DIRS.append(("swagger-ui", _files_of("drf_spectacular_sidecar", *swagger)))
     if ENVIRONMENT.serves_page:
         INSTALLED_APPS.append("hunarmitra_http.page")
         # The page runs the JavaScript client as it is published, without a copy of it.

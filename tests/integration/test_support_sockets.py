@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
-from tests.support.sockets import Socket
+from tests.support.sockets import PlainSocket as Socket
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 

@@ -13,6 +13,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_connection
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.frames import problems_of_frame
+
 Frame = dict[str, Any]
 Presentation = Literal["query", "subprotocol", "ticket"]
 
@@ -26,6 +28,7 @@ class Socket:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.frames: list[Frame] = []
+        self.problems: list[str] = []
         self.cursor = 0
         self._news = asyncio.Event()
         self._close: tuple[int, str] | None = None
@@ -107,9 +110,7 @@ class Socket:
 
     async def until_seq(self, seq: int, timeout: float = 10) -> list[Frame]:
         """Wait for the numbered event `seq`; the frames up to and including it."""
-        return await self.frames_until(
-            lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout
-        )
+        return await self.frames_until(lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout)
 
     async def synchronized(self, timeout: float = 10) -> list[Frame]:
         """Ping and wait for the pong: the frames that came before it. What is not there now was not sent."""
@@ -139,9 +140,10 @@ class Socket:
         return self._close
 
     async def close(self, code: int = 1000) -> None:
-        """Close with a handshake."""
+        """Close with a handshake. No frame may have been other than its schema says."""
         await self.connection.close(code)
         await self._reader
+        assert self.problems == [], self.problems[:5]
 
     async def drop(self) -> None:
         """Break the connection, as a phone in a tunnel does: no close frame."""
@@ -152,10 +154,17 @@ class Socket:
     def is_open(self) -> bool:
         return self._close is None
 
+    @staticmethod
+    def check(frame: Frame) -> list[str]:
+        """What the frame's schema has against it."""
+        return problems_of_frame(frame)
+
     async def _read(self) -> None:
         try:
             async for message in self.connection:
-                self.frames.append(json.loads(message))
+                frame = json.loads(message)
+                self.problems += self.check(frame)
+                self.frames.append(frame)
                 self._news.set()
         except ConnectionClosed:
             pass
@@ -178,6 +187,14 @@ class Socket:
 
     def _seen(self) -> str:
         return f"received {len(self.frames)} frames, last {self.frames[-5:]}"
+
+
+class PlainSocket(Socket):
+    """Of a server that does not speak the catalogue."""
+
+    @staticmethod
+    def check(frame: Frame) -> list[str]:
+        return []
 
 
 NUMBERED = frozenset({"booking_status", "notification"})

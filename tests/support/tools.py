@@ -26,6 +26,7 @@ from tests.support.processes import REPOSITORY
 REDIS_MAJOR, POSTGRES_MAJOR, NODE_MAJOR = 7, 15, 18
 CACHE = REPOSITORY / ".cache"
 WSCAT_PROJECT = Path(__file__).parent / "wscat"
+ASYNCAPI_PROJECT = Path(__file__).parent / "asyncapi"
 
 
 Found = TypeVar("Found")
@@ -61,17 +62,39 @@ def chromium() -> Path:
 @cache
 def wscat() -> Path:
     """wscat at the version of `wscat/package-lock.json`, installed under .cache by npm."""
-    npm = _found_or_installed(_find_npm, "npm", f"Node.js >= {NODE_MAJOR} with npm")
-    target = CACHE / "wscat"
-    program = target / "node_modules" / ".bin" / "wscat"
-    lock = (WSCAT_PROJECT / "package-lock.json").read_bytes()
-    with _exclusive("wscat"):
-        installed = target / "package-lock.json"
-        if not (program.exists() and installed.exists() and installed.read_bytes() == lock):
+    return _npm_project(WSCAT_PROJECT) / "node_modules" / ".bin" / "wscat"
+
+
+@cache
+def asyncapi_validator() -> Path:
+    """A script around AsyncAPI's own parser; see there. It runs under `node`."""
+    return _npm_project(ASYNCAPI_PROJECT) / "validate.js"
+
+
+def npm() -> Path:
+    return _found_or_installed(_find_npm, "npm", f"Node.js >= {NODE_MAJOR} with npm")
+
+
+def npm_install(folder: Path) -> None:
+    """What the folder's lock says, and nothing of it is run."""
+    _run([npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
+
+
+def _npm_project(source: Path) -> Path:
+    """A copy of `source` under .cache with its packages installed, anew when a file of it has changed."""
+    target = CACHE / source.name
+    with _exclusive(source.name):
+        complete = target / ".complete"
+        files = {path.name: path.read_bytes() for path in sorted(source.iterdir()) if path.is_file()}
+        same = all((target / name).exists() and (target / name).read_bytes() == text for name, text in files.items())
+        if not (complete.exists() and same):
             shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(WSCAT_PROJECT, target)
-            _run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target)
-    return program
+            target.mkdir(parents=True)
+            for name, text in files.items():
+                (target / name).write_bytes(text)
+            npm_install(target)
+            complete.touch()
+    return target
 
 
 def _find_redis() -> Path:
@@ -184,7 +207,7 @@ def _exclusive(name: str) -> Iterator[None]:
 def main() -> None:
     """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
     try:
-        for path in (redis_server(), postgres().postgres, wscat(), chromium()):
+        for path in (redis_server(), postgres().postgres, wscat(), chromium(), asyncapi_validator()):
             print(f"using {path}")  # noqa: T201 - a command
     except pytest.fail.Exception as problem:
         sys.exit(f"error: {problem}")

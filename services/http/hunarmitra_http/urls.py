@@ -19,8 +19,9 @@ from hunarmitra_http.views.bookings import (
     BookingsView,
     BookingView,
 )
+from hunarmitra_http.views.documents import RestDocumentView, SocketsDocumentView
 from hunarmitra_http.views.notifications import MarkAllReadView, MarkReadView, NotificationsView
-from hunarmitra_http.views.schema import SchemaView
+from hunarmitra_http.views.schema import AsyncApiView, SchemaView
 from hunarmitra_http.views.tracking import TrackingView
 
 api_v1: list[URLPattern] = [
@@ -45,6 +46,9 @@ api_v1: list[URLPattern] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(api_v1)),
     path("api/schema/", SchemaView.as_view()),
+    path("api/docs/", RestDocumentView.as_view()),
+    path("api/asyncapi/", AsyncApiView.as_view()),
+    path("api/asyncapi/docs/", SocketsDocumentView.as_view()),
     # Exempt, or a POST to a wrong path would be refused for want of a CSRF token, in HTML.
     re_path(r"^api/", csrf_exempt(not_found)),
     path("admin/password_change/", admin.site.admin_view(own_password)),

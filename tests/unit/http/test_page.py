@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from hunarmitra_http.page.people import offers_people
-from hunarmitra_http.page.policy import apply_policy
+from hunarmitra_http.policy import apply_policy
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}
 

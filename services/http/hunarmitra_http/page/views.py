@@ -10,7 +10,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.generic import TemplateView, View
 
 from hunarmitra_http.page.people import demo_people, offers_people
-from hunarmitra_http.page.policy import apply_policy
+from hunarmitra_http.policy import apply_policy
 
 
 class PageView(TemplateView):

@@ -1,4 +1,4 @@
-"""The API's description, made once per process: it takes a quarter of a second."""
+"""The descriptions of the API (OpenAPI) and of the sockets (AsyncAPI), made once per process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hunarmitra.realtime.asyncapi import document
 from hunarmitra_http.views.base import ApiView
 
 
@@ -18,6 +19,22 @@ from hunarmitra_http.views.base import ApiView
 def description() -> dict[str, Any]:
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return document
+
+
+@functools.cache
+def sockets_description() -> dict[str, Any]:
+    return document()
+
+
+class AsyncApiView(ApiView):
+    """The sockets, in AsyncAPI 3."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(sockets_description())
 
 
 class SchemaView(ApiView):
