@@ -93,6 +93,13 @@ operator/.venv/.dev: operator/requirements-dev.txt
 test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
 	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
 
+.PHONY: test-browser
+test-browser: $(VENV)/.dev ## run the tests in headless Chromium; screenshots go to .cache/screenshots (SCREENSHOTS=folder)
+	$(PYTEST) tests/browser $(ARGS)
+
+.PHONY: js
+js: test-js
+
 # ── check ───────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: check
 check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files are up to date
@@ -110,12 +117,23 @@ check-operator: operator/.venv/.dev ## lint and types of the operator, in its ow
 .PHONY: drift
 drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
-	@$(BIN)/python -m hunarmitra.environment_docs | diff -u docs/configuration.md - || { \
-		echo "error: docs/configuration.md is out of date: run make docs-configuration" >&2; exit 1; }
+	@$(call same,docs/configuration.md,hunarmitra.environment_docs)
+	@$(call same,docs/asyncapi.json,hunarmitra.realtime.asyncapi)
+	@$(call same,clients/js/src/events.d.ts,hunarmitra.realtime.typescript)
+
+# same(file, module that prints it)
+define same
+$(BIN)/python -m $(2) | diff -u $(1) - || { echo "error: $(1) is out of date: run make generated" >&2; exit 1; }
+endef
 
 .PHONY: docs-configuration
 docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/environment.py
 	$(BIN)/python -m hunarmitra.environment_docs > docs/configuration.md
+
+.PHONY: generated
+generated: docs-configuration ## write every generated document and the JavaScript client's types anew
+	$(BIN)/python -m hunarmitra.realtime.asyncapi > docs/asyncapi.json
+	$(BIN)/python -m hunarmitra.realtime.typescript > clients/js/src/events.d.ts
 
 .PHONY: fix
 fix: $(VENV)/.dev ## format, and repair what the linter can
@@ -133,3 +151,27 @@ images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=regi
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
+
+.PHONY: chart manifests
+chart manifests: $(VENV)/.dev ## write the chart's README, schema and copies, and k8s/ (needs helm), from their sources
+	$(BIN)/python charts/generate.py
+
+.PHONY: chart-test
+chart-test: $(VENV)/.dev ## test the chart, the manifests and the Dockerfiles (with helm, kubeconform and kubectl if there)
+	$(PYTEST) tests/chart $(ARGS)
+
+# A program that makes a cluster where no KUBECONFIG is given; see tests/e2e/run.sh.
+E2E_CLUSTER ?= $(wildcard ../shared/cluster/cluster)
+E2E := PYTHON="$(BIN)/python" E2E_CLUSTER="$(abspath $(E2E_CLUSTER))" tests/e2e/run.sh
+
+.PHONY: e2e-smoke
+e2e-smoke: $(VENV)/.dev ## install on a cluster: chart tests, the contract through the ingress, one rolling restart
+	HM_NODES=1 E2E_WITHOUT_OPERATOR=1 $(E2E) tests/chart tests/e2e/test_smoke.py $(ARGS)
+
+.PHONY: e2e
+e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgrade, rollback and uninstall
+	$(E2E) tests/chart tests/e2e -m "not slow" $(ARGS)
+
+.PHONY: e2e-full
+e2e-full: $(VENV)/.dev ## all of that and the longer faults
+	$(E2E) tests/chart tests/e2e $(ARGS)

@@ -1,0 +1,105 @@
+"""One installation for the session, from nothing, reached through the ingress.
+
+Runs only for `make e2e…`, which sets E2E: a KUBECONFIG alone may be anybody's cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import HOST, Release, delete_namespace, make_namespace
+from tests.support.actors import Actor, User
+from tests.support.processes import REPOSITORY
+
+SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    if "E2E" not in os.environ:
+        for item in items:
+            if here in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason="needs a cluster: make e2e-smoke, e2e or e2e-full"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def host_name() -> Iterator[None]:
+    """The host's name leads to the ingress, E2E_INGRESS=address:port, in this process only."""
+    address = os.environ.get("E2E_INGRESS", "127.0.0.1:80").rpartition(":")[0]
+    genuine = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        return genuine(address if host == HOST else host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        yield
+
+
+@pytest.fixture(scope="session")
+def release() -> Iterator[Release]:
+    """Installed into a new namespace in which only restricted pods are admitted.
+
+    With E2E_KEEP it stays there, and the next run goes on with it: for whoever writes these tests.
+    """
+    keep = "E2E_KEEP" in os.environ
+    installed = Release(secret_key="e2e-kept-secret-key-0123456789abcdef") if keep else Release()
+    if keep and installed.exists():
+        yield installed
+        return
+    delete_namespace(installed.namespace)
+    make_namespace(installed.namespace)
+    try:
+        installed.apply("install")
+        yield installed
+    finally:
+        if not keep:
+            delete_namespace(installed.namespace)
+
+
+def seed(release: Release, roles: list[str]) -> list[User]:
+    """New users, made inside an http pod, where the database is reachable."""
+    wanted = [
+        {
+            "username": f"{role}-{secrets.token_hex(4)}",
+            "password": secrets.token_urlsafe(12),
+            "name": f"{role.title()} {number}",
+            "role": role,
+        }
+        for number, role in enumerate(roles, 1)
+    ]
+    return [User(**user) for user in json.loads(release.python("http", SEED.read_text(), json.dumps(wanted)))]
+
+
+@dataclass(frozen=True)
+class People:
+    employer: Actor
+    worker: Actor
+    admin: Actor
+    stranger: Actor
+    other_worker: Actor
+
+    def bookings(self, count: int) -> list[str]:
+        """Confirmed ones, assigned to the worker."""
+        made = [str(self.employer.create_booking()["id"]) for _ in range(count)]
+        for booking in made:
+            self.admin.assign(booking, self.worker.id)
+        return made
+
+
+@pytest.fixture(scope="session")
+def people(release: Release) -> Iterator[People]:
+    users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
+    found = People(*(Actor(release.base_url, user) for user in users))
+    yield found
+    for actor in (found.employer, found.worker, found.admin, found.stranger, found.other_worker):
+        actor.close()

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs end-to-end tests: `run.sh PYTEST_ARGUMENTS…`. With KUBECONFIG set, on that cluster, which has to hold the images of
+# values.yaml, an ingress controller at E2E_INGRESS (address:port) and helm and kubectl on the PATH: docs/operations.md.
+# Otherwise on a cluster that the program E2E_CLUSTER makes (`up`, `build TAG CONTEXT …`, `load TAG`, `schemas DIR`,
+# `down`), from nothing, and which is gone afterwards.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python=${PYTHON:-.venv/bin/python}
+
+step() { echo "── $(date +%T) $*" >&2; "$@"; }
+
+if [ -z "${KUBECONFIG:-}" ]; then
+  if [ -z "${E2E_CLUSTER:-}" ]; then
+    echo "error: these tests need a cluster: set KUBECONFIG, or E2E_CLUSTER to a program that makes one (docs/operations.md)" >&2
+    exit 1
+  fi
+  work=$(mktemp -d)
+  HM_NODES=2 "$E2E_CLUSTER" down
+  trap '"$E2E_CLUSTER" down; rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM
+
+  build() { "$E2E_CLUSTER" build "localhost/$1:dev" "${@:2}" >"$work/$1.log" 2>&1 || { cat "$work/$1.log" >&2; return 1; }; }
+  # Nothing is up yet, so these only build. The first makes the base image, then two at a time for two cores.
+  images=(hunarmitra-http hunarmitra-ws hunarmitra-e2e-postgresql hunarmitra-e2e-redis)
+  step build hunarmitra-http . -f services/http/Dockerfile
+  build hunarmitra-ws . -f services/ws/Dockerfile & first=$!
+  step build hunarmitra-e2e-postgresql tests/e2e/images/postgresql
+  wait "$first"
+  build hunarmitra-e2e-redis tests/e2e/images/redis & first=$!
+  if [ -z "${E2E_WITHOUT_OPERATOR:-}" ]; then
+    step build hunarmitra-operator operator
+    images+=(hunarmitra-operator)
+  fi
+  wait "$first"
+  # One archive holds the layers that the images share only once.
+  step podman save --quiet --multi-image-archive --output "$work/images.tar" "${images[@]/%/:dev}"
+  eval "$(step "$E2E_CLUSTER" up)"
+  step "$E2E_CLUSTER" load "$work/images.tar"
+  rm "$work/images.tar"
+  "$E2E_CLUSTER" schemas "$work/schemas"
+  export KUBERNETES_SCHEMAS=$work/schemas
+  export E2E_INGRESS=${E2E_INGRESS:-10.201.0.2:80}
+  export E2E_INGRESS_LOG=${E2E_INGRESS_LOG:-$(dirname "$KUBECONFIG")/log/ingress-access.log}
+fi
+E2E=1 step "$python" -m pytest -p no:cacheprovider "$@"
