@@ -151,3 +151,27 @@ images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=regi
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
+
+.PHONY: chart manifests
+chart manifests: $(VENV)/.dev ## write the chart's README, schema and copies, and k8s/ (needs helm), from their sources
+	$(BIN)/python charts/generate.py
+
+.PHONY: chart-test
+chart-test: $(VENV)/.dev ## test the chart, the manifests and the Dockerfiles (with helm, kubeconform and kubectl if there)
+	$(PYTEST) tests/chart $(ARGS)
+
+# A program that makes a cluster where no KUBECONFIG is given; see tests/e2e/run.sh.
+E2E_CLUSTER ?= $(wildcard ../shared/cluster/cluster)
+E2E := PYTHON="$(BIN)/python" E2E_CLUSTER="$(abspath $(E2E_CLUSTER))" tests/e2e/run.sh
+
+.PHONY: e2e-smoke
+e2e-smoke: $(VENV)/.dev ## install on a cluster: chart tests, the contract through the ingress, one rolling restart
+	HM_NODES=1 E2E_WITHOUT_OPERATOR=1 $(E2E) tests/chart tests/e2e/test_smoke.py $(ARGS)
+
+.PHONY: e2e
+e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgrade, rollback and uninstall
+	$(E2E) tests/chart tests/e2e -m "not slow" $(ARGS)
+
+.PHONY: e2e-full
+e2e-full: $(VENV)/.dev ## all of that and the longer faults
+	$(E2E) tests/chart tests/e2e $(ARGS)
