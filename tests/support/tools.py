@@ -71,6 +71,19 @@ def asyncapi_validator() -> Path:
     return _npm_project(ASYNCAPI_PROJECT) / "validate.js"
 
 
+@cache
+def js_client() -> Path:
+    """The folder of the JavaScript client, with what its own tests need installed."""
+    folder = REPOSITORY / "clients" / "js"
+    lock = (folder / "package-lock.json").read_bytes()
+    with _exclusive("js-client"):
+        installed = folder / "node_modules" / ".installed-lock.json"
+        if not (installed.exists() and installed.read_bytes() == lock):
+            npm_install(folder)
+            installed.write_bytes(lock)
+    return folder
+
+
 def npm() -> Path:
     return _found_or_installed(_find_npm, "npm", f"Node.js >= {NODE_MAJOR} with npm")
 
@@ -207,7 +220,7 @@ def _exclusive(name: str) -> Iterator[None]:
 def main() -> None:
     """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
     try:
-        for path in (redis_server(), postgres().postgres, wscat(), chromium(), asyncapi_validator()):
+        for path in (redis_server(), postgres().postgres, wscat(), chromium(), asyncapi_validator(), js_client()):
             print(f"using {path}")  # noqa: T201 - a command
     except pytest.fail.Exception as problem:
         sys.exit(f"error: {problem}")

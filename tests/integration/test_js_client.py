@@ -1,0 +1,37 @@
+"""The JavaScript client's own test against a server, through its proxy that drops, delays and half-closes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from tests.support import tools
+from tests.support.actors import Actors
+from tests.support.processes import clean_environment
+from tests.support.stack import embedded_stack
+
+RUNS = 8
+
+
+def test_the_client_ends_with_the_servers_log_whatever_the_network_does(tmp_path: Path) -> None:
+    with embedded_stack(tmp_path, TRACKING_MIN_INTERVAL="0") as stack, closing(Actors.of(stack)) as actors:
+        run_against(stack.base_url, actors)
+
+
+def run_against(base_url: str, actors: Actors) -> None:
+    people = {"EMPLOYER": actors.employer, "WORKER": actors.worker, "STAFF": actors.admin}
+    logins = {f"HUNARMITRA_{name}": f"{who.user.username}:{who.user.password}" for name, who in people.items()}
+    result = subprocess.run(
+        ["node", "--test", "--test-reporter=tap", "test/real-server.test.js"],
+        cwd=tools.js_client(),
+        env=clean_environment({"HUNARMITRA_BASE_URL": base_url, "HUNARMITRA_FAULT_RUNS": str(RUNS), **logins}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert re.search(r"^# pass 2$", result.stdout, re.MULTILINE), result.stdout[-2000:]
+    assert re.search(r"^# skipped 0$", result.stdout, re.MULTILINE)
