@@ -35,10 +35,16 @@ def test_workers_are_listed_for_staff_with_their_availability(actors: Actors) ->
     booking = actors.new_booking("on_the_way")
 
     def available() -> dict[str, bool]:
-        answer = actors.admin.call("GET", "workers/?page_size=100")
-        assert set(answer) == {"count", "next", "previous", "results"}
-        assert all(set(worker) == {"id", "name", "available"} for worker in answer["results"])
-        return {worker["id"]: worker["available"] for worker in answer["results"]}
+        found: dict[str, bool] = {}
+        page = 1
+        while True:
+            answer = actors.admin.call("GET", f"workers/?page_size=100&page={page}")
+            assert set(answer) == {"count", "next", "previous", "results"}
+            assert all(set(worker) == {"id", "name", "available"} for worker in answer["results"])
+            found |= {worker["id"]: worker["available"] for worker in answer["results"]}
+            if answer["next"] is None:
+                return found
+            page += 1
 
     assert available()[actors.worker.id] is False
     assert available()[actors.other_worker.id] is True
