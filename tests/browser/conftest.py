@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """What `make run` serves, with positions as quick as a test wants them."""
     with embedded_stack(tmp_path_factory.mktemp("demo"), DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:

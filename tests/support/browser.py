@@ -74,7 +74,8 @@ class Visit:
 
     def assert_no_problems(self, allowed: str = "$^") -> None:
         """`allowed`: a pattern of what the test itself brought about."""
-        assert [problem for problem in self.problems if not re.search(allowed, problem)] == []
+        found = [problem for problem in self.problems if not re.search(allowed, problem)]
+        assert not found, found
 
     # ── what a person does ──────────────────────────────────────────────────────────────────────────────────
     def open(self, path: str = "/") -> None:
@@ -114,7 +115,8 @@ class Visit:
         """Exactly these events, in this order."""
         items = self.page.locator("#timeline li[data-seq]")
         expect(items).to_have_count(len(seqs))
-        assert items.evaluate_all("items => items.map((item) => Number(item.dataset.seq))") == list(seqs)
+        shown = items.evaluate_all("items => items.map((item) => Number(item.dataset.seq))")
+        assert shown == list(seqs), shown
 
     def expect_worker_at(self, lat: float, lng: float) -> None:
         expect(self.page.locator("#map")).to_have_attribute("data-worker", f"{lat},{lng}")
