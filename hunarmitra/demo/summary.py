@@ -17,6 +17,8 @@ def summary(data: DemoData, base_url: str) -> str:
     environment = settings.ENVIRONMENT
     booking, minutes = data.booking, environment.jwt_access_lifetime / 60
     lines = ["", f"HunarMitra realtime  {base_url}", ""]
+    if environment.serves_page:
+        lines += ['Open it in a browser, choose who to be, and press "Drive the demo" in a booking. The people:', ""]
     lines += [
         f"  {role:<9} {user.username:<14} {user.password:<17} {user.user.name}"
         for role, user in zip(("employer", "worker", "admin"), data.users, strict=True)
