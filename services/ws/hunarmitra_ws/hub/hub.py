@@ -104,7 +104,7 @@ class Hub:
                 group.receive_location(body["seq"], body["order"], body["frame"])
             elif kind == messages.REVOCATION and group_name == groups.CONTROL:
                 self.revoking.announced(body)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             logger.exception("a message to %s is malformed and was dropped", group_name)
 
     def _on_recovered(self) -> None:

@@ -36,8 +36,10 @@ class Revoking:
         if self._number is None or body["number"] > self._number + 1:
             self._wake.set()
         elif body["number"] == self._number + 1:
+            # Parsed before it counts as heard: a malformed announcement must not hide the row of its number.
+            subject, booking = UUID(body["subject"]), UUID(body["booking"]) if body["booking"] else None
             self._number += 1
-            self._apply(body["kind"], UUID(body["subject"]), UUID(body["booking"]) if body["booking"] else None)
+            self._apply(body["kind"], subject, booking)
 
     def check(self) -> None:
         """Read the table now: announcements may have been missed."""

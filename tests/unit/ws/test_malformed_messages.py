@@ -1,0 +1,39 @@
+"""What anybody may publish on the channel layer must not stop the hub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hunarmitra.realtime import groups, messages
+from hunarmitra_ws.hub.hub import Hub, HubLimits
+
+LIMITS = HubLimits(
+    sockets_per_user=20,
+    comparison_interval=60,
+    revocation_interval=60,
+    expiry_leeway=10,
+    database_threads=1,
+    relays=False,
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"type": messages.REVOCATION},
+        {"type": messages.REVOCATION, "number": "x", "kind": "session", "subject": "x", "booking": None},
+        {"type": messages.REVOCATION, "number": 1, "kind": "session", "subject": 7, "booking": None},
+        {"type": messages.REVOCATION, "number": 1, "kind": "session", "subject": "no uuid", "booking": None},
+        {"type": messages.REVOCATION, "number": None, "kind": None, "subject": None, "booking": None},
+        {"type": 7},
+    ],
+)
+async def test_a_malformed_control_message_is_dropped(body: dict[str, Any]) -> None:
+    hub = Hub(LIMITS)
+    hub.revoking._number = 0
+    hub.receive(groups.CONTROL, body)
+    assert hub.revoking._number == 0
+    await hub.stop()
