@@ -10,10 +10,11 @@ securityContext:
     type: RuntimeDefault
 {{- end -}}
 
+{{/* Takes a dict; `writable` is for development. */}}
 {{- define "hunarmitra.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
+  readOnlyRootFilesystem: {{ not .writable }}
   capabilities:
     drop: [ALL]
 {{- end -}}
@@ -127,7 +128,7 @@ containers:
     envFrom:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- include "hunarmitra.containerSecurity" . | nindent 4 }}
+    {{- include "hunarmitra.containerSecurity" (dict) | nindent 4 }}
     resources:
       {{- toYaml .resources | nindent 6 }}
     volumeMounts:
