@@ -27,10 +27,13 @@ export function ago(milliseconds) {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 
-/** The time of day, with the day unless it is today. */
+/** The time of day, with the day unless it is today, and the year unless it is this one. */
 export function moment(timestamp) {
   const date = new Date(timestamp);
-  const today = date.toDateString() === new Date().toDateString();
-  return today ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
+  const now = new Date();
+  if (date.toDateString() === now.toDateString()) return clock.format(date);
+  const which = date.getFullYear() === now.getFullYear() ? day : dayOfYear;
+  return `${which.format(date)}, ${clock.format(date)}`;
 }
