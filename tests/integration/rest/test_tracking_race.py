@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,19 +20,20 @@ from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack, fresh_postgres
 
 POSTS = 200
-ATTEMPTS = 5
+INTERVAL = 30
+"""Seconds for which one position holds: longer than by default, so that all are answered in time on any machine."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def two_processes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory: Path = tmp_path_factory.mktemp(request.param)
     with ExitStack() as running:
-        database: dict[str, str] = {}
+        variables = {"TRACKING_MIN_INTERVAL": str(INTERVAL)}
         if request.param == "postgresql":
             server: PostgresServer = request.getfixturevalue("postgres_server")
-            database["DATABASE_URL"] = fresh_postgres(server)
-            running.callback(server.drop_database, database["DATABASE_URL"])
-        yield running.enter_context(http_processes(directory, database, count=2))
+            variables["DATABASE_URL"] = fresh_postgres(server)
+            running.callback(server.drop_database, variables["DATABASE_URL"])
+        yield running.enter_context(http_processes(directory, variables, count=2))
 
 
 async def post_at_once(stack: Stack, booking_id: str, token: str) -> tuple[list[tuple[int, str]], float, float]:
@@ -64,21 +66,13 @@ async def post_at_once(stack: Stack, booking_id: str, token: str) -> tuple[list[
 
 def test_exactly_one_of_200_simultaneous_positions_is_accepted(two_processes: Stack) -> None:
     people = Actors.of(two_processes)
-    took = 0.0
     try:
-        for _ in range(ATTEMPTS):
-            booking_id = people.new_booking("on_the_way")
-            answers, sent, answered = asyncio.run(post_at_once(two_processes, booking_id, people.worker.token))
-            took = answered
-            statuses = Counter(status for status, _ in answers)
-            assert set(statuses) == {200, 429}
-            waits = [head for status, head in answers if status == 429]
-            assert all("Retry-After: 1\r\n" in f"{head}\r\n" or "Retry-After: 2\r\n" in f"{head}\r\n" for head in waits)
-            if sent < 1 and answered < 2:
-                assert statuses == {200: 1, 429: POSTS - 1}
-                return
-            # This machine was too busy to answer all within the two seconds that one position holds for.
-            assert statuses[200] <= 1 + answered / 2
-        pytest.fail(f"none of {ATTEMPTS} attempts was answered within 2 s; the last took {took:.1f} s")
+        booking_id = people.new_booking("on_the_way")
+        answers, sent, answered = asyncio.run(post_at_once(two_processes, booking_id, people.worker.token))
     finally:
         people.close()
+    assert answered < INTERVAL, f"sent within {sent:.1f} s, answered only after {answered:.1f} s"
+    assert Counter(status for status, _ in answers) == {200: 1, 429: POSTS - 1}
+    waits = [int(re.findall(r"Retry-After: ([0-9]+)\r", f"{head}\r")[0]) for status, head in answers if status == 429]
+    assert min(waits) >= 1
+    assert max(waits) <= INTERVAL
