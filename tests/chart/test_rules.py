@@ -162,8 +162,8 @@ def test_the_grace_of_gunicorn_and_the_ingress_is_passed_on() -> None:
     container = deployment(render("operator", "http.options.graceSeconds=19"), "http")["template"]["spec"][
         "containers"
     ][0]
-    assert "--graceful-timeout=19" in container["args"]
-    assert "--keep-alive=75" in container["args"]
+    assert "--graceful-timeout=19" in container["command"]
+    assert "--keep-alive=75" in container["command"]
     assert container["lifecycle"] == {"preStop": {"sleep": {"seconds": 8}}}
 
 

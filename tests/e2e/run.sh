@@ -7,6 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-.venv/bin/python}
 
+# Two runs at once would install into the same namespace, and take each other's cluster down.
+exec 9>"${TMPDIR:-/tmp}/hunarmitra-e2e.lock"
+flock --nonblock 9 || { echo "── waiting for another end-to-end run on this machine" >&2; flock 9; }
+
 step() { echo "── $(date +%T) $*" >&2; "$@"; }
 
 if [ -z "${KUBECONFIG:-}" ]; then
