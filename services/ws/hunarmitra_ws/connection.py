@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import Error as DatabaseError
 from rest_framework_simplejwt.exceptions import TokenError
@@ -23,25 +23,21 @@ from hunarmitra.common import checkpoints
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
 from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Authenticated, Error, Frame, Pong, ResyncRequired, encode
+from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
 from hunarmitra_ws.client_messages import Authenticate, ClientMessageError, Ping, TokenBucket, parse_client_message
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
-from hunarmitra_ws.hub.joining import (
-    REVOKED,
-    TOO_MANY_FAILURES,
-    UNAUTHENTICATED,
-    Joined,
-    JoinRequest,
-    RejectedError,
-)
+from hunarmitra_ws.hub.joining import Joined, JoinRequest, RefusedError
+from hunarmitra_ws.hub.refusals import ANOTHER_USER, REVOKED, TOO_MANY_FAILURES, TOO_MANY_MESSAGES, UNAUTHENTICATED
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.streams import Stream
 
 logger = logging.getLogger(__name__)
+
+UNAVAILABLE: Final = Error(code="unavailable", message="The service is unavailable; try again.")
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -99,7 +95,7 @@ class Connection:
             if refusal is None:
                 await self._serve(hub, handshake)
             else:
-                self._end(refusal.frame, refusal.close)
+                refusal.send(self._lanes)
             await self._listen(hub)
         finally:
             self._lanes.abandon()
@@ -110,41 +106,33 @@ class Connection:
         address = address_of(self._scope, self._limits.trusted_proxies)
         try:
             if self._failed.exceeded(address, time.monotonic()):
-                raise RejectedError(TOO_MANY_FAILURES)
+                raise RefusedError(TOO_MANY_FAILURES)
             await self._join(hub, await self._identify(hub, handshake), handshake)
-        except RejectedError as error:
+        except RefusedError as error:
             self._failed.record(address, time.monotonic())
-            rejection = error.rejection
-            self._end(Error(code=rejection.code, message=rejection.message), rejection.close)
+            error.refusal.send(self._lanes)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
-            self._push(Error(code="unavailable", message="The service is unavailable; try again."))
+            self._lanes.push(OutgoingFrame(encode(UNAVAILABLE)))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
 
-    def _push(self, frame: Frame) -> None:
-        self._lanes.push(OutgoingFrame(encode(frame)))
-
-    def _end(self, frame: Frame, close: CloseCode) -> None:
-        self._push(frame)
-        self._lanes.close(close)
-
     async def _identify(self, hub: Hub, handshake: Handshake) -> Identity:
-        """Who connects. A token costs no query here; a ticket is spent. Raises :class:`RejectedError`."""
+        """Who connects. A token costs no query here; a ticket is spent. Raises :class:`RefusedError`."""
         if handshake.token is not None:
             try:
                 return read_access_token(handshake.token)
             except TokenError:
-                raise RejectedError(UNAUTHENTICATED) from None
+                raise RefusedError(UNAUTHENTICATED) from None
         if handshake.ticket is not None:
             identity = await hub.threads.run(ticket_claim, secret=handshake.ticket)
             if identity is not None:
                 return identity
-        raise RejectedError(UNAUTHENTICATED)
+        raise RefusedError(UNAUTHENTICATED)
 
     async def _join(self, hub: Hub, identity: Identity, handshake: Handshake) -> None:
         """Register, subscribe, then authorize and read: whatever changes in between is held back or closes the socket.
 
-        Raises :class:`RejectedError`, a database error, or TimeoutError.
+        Raises :class:`RefusedError`, a database error, or TimeoutError.
         """
         socket = self._socket = Socket(
             identity=identity,
@@ -163,7 +151,7 @@ class Connection:
         while socket.lacks_after(joined.standing.seq, group.last_seq):
             joined = await self._read(hub, identity, since)
         if self._stream.kind == "booking" and not socket.allow(joined.parts):
-            raise RejectedError(REVOKED)
+            raise RefusedError(REVOKED)
         replay = None if handshake.since.malformed else self._replay(joined)
         socket.send(self._stream.first_frame(joined, socket, len(replay or ()), self._limits.heartbeat))
         if replay is None:
@@ -217,7 +205,7 @@ class Connection:
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):
-                socket.refuse(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
+                socket.refuse(TOO_MANY_MESSAGES)
             else:
                 await self._handle(hub, socket, text)
 
@@ -234,7 +222,7 @@ class Connection:
             socket.send(Error(code=error.code, message=str(error)))
         except DatabaseError as error:
             logger.warning("a client message was not handled, the database is away: %s", type(error).__name__)
-            socket.send(Error(code="unavailable", message="The service is unavailable; try again."))
+            socket.send(UNAVAILABLE)
 
     async def _authenticate(self, hub: Hub, socket: Socket, message: Authenticate) -> None:
         """A fresh token for the open socket. A bad one changes nothing. Raises ClientMessageError."""
@@ -244,7 +232,7 @@ class Connection:
         except TokenError:
             raise invalid from None
         if identity.user_id != socket.user_id:
-            socket.refuse(CloseCode.FORBIDDEN, "forbidden", "The token is another user's.")
+            socket.refuse(ANOTHER_USER)
             return
         # Found under the new session before that is looked up, and under the old one until it is valid: a
         # revocation of either in between is seen.

@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Frame
 from hunarmitra_ws.hub.lanes import AsgiLanes, AsgiSend, Lanes
+from hunarmitra_ws.hub.refusals import Refusal
 
 EXTENSION: Final = "hunarmitra.host"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a new connection is turned away right after it was accepted."""
-
-    frame: Frame
-    close: CloseCode
 
 
 class Host(Protocol):

@@ -19,12 +19,12 @@ from django.conf import settings
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.realtime import groups, messages, relay
-from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.catch_up import CatchUp
 from hunarmitra_ws.hub.channels import LocalChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.groups import Group
 from hunarmitra_ws.hub.joining import JoinReader
+from hunarmitra_ws.hub.refusals import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED, TOO_MANY_SOCKETS
 from hunarmitra_ws.hub.revoking import Revoking
 from hunarmitra_ws.hub.sockets import Socket, SocketIndex
 from hunarmitra_ws.hub.transport import Transport, make_transport
@@ -122,7 +122,7 @@ class Hub:
         await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
         open_sockets = [other for other in self.index.of_user(socket.user_id) if not other.lanes.closing]
         for oldest in open_sockets[: max(0, len(open_sockets) + 1 - self._limits.sockets_per_user)]:
-            oldest.refuse(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
+            oldest.refuse(TOO_MANY_SOCKETS)
         self.index.add(socket)
         name = socket.group_name
         group = self._groups.get(name)
@@ -145,11 +145,16 @@ class Hub:
         if not group.sockets:
             del self._groups[socket.group_name]
             self._subscriptions.pop(socket.group_name).cancel()
-            if not self.listens_to(socket.group_name):
-                self.transport.unsubscribe(socket.group_name)
+            self.unsubscribe_unheard(socket.group_name)
 
     def listens_to(self, group_name: str) -> bool:
         return group_name in self._groups or self.channels.listens_to(group_name)
+
+    def unsubscribe_unheard(self, *names: str) -> None:
+        """Give up the subscriptions of those that nobody in this process listens to any more."""
+        for name in names:
+            if not self.listens_to(name):
+                self.transport.unsubscribe(name)
 
     def group_of(self, socket: Socket) -> Group:
         return self._groups[socket.group_name]
@@ -158,17 +163,14 @@ class Hub:
         """The booking or the user was deleted."""
         group = self._groups.get(name)
         for socket in list(group.sockets) if group else ():
-            if socket.booking_id is None:
-                socket.refuse(CloseCode.UNAUTHENTICATED, "unauthenticated", "The account no longer exists.")
-            else:
-                socket.refuse(CloseCode.FORBIDDEN, "forbidden", "The booking no longer exists.")
+            socket.refuse(ACCOUNT_GONE if socket.booking_id is None else BOOKING_GONE)
 
     async def _close_expired(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_INTERVAL)
             moment = utc_now().timestamp() - self._limits.expiry_leeway
             for socket in self.index.pop_expired(moment):
-                socket.refuse(CloseCode.UNAUTHENTICATED, "token_expired", "The token expired.")
+                socket.refuse(TOKEN_EXPIRED)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, asyncio.Task[Hub]] = {}

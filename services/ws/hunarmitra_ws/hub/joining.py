@@ -25,40 +25,20 @@ from hunarmitra.bookings.wire import stored_location_frame
 from hunarmitra.common import checkpoints
 from hunarmitra.notifications.models import Notification
 from hunarmitra.realtime import groups
-from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra.realtime.events import LocationUpdated
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.reading import Event, Standing, logs_after, standing_of
+from hunarmitra_ws.hub.refusals import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Refusal
 
 MOST_AT_ONCE: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why a socket may not join: the close code, and the error frame's code and message."""
-
-    close: CloseCode
-    code: str
-    message: str
-
-
-class RejectedError(Exception):
+class RefusedError(Exception):
     """A socket may not join."""
 
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.message)
-        self.rejection = rejection
-
-
-UNAUTHENTICATED: Final = Rejection(
-    CloseCode.UNAUTHENTICATED, "unauthenticated", "The token is missing, invalid or revoked."
-)
-NOT_FOUND: Final = Rejection(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
-FORBIDDEN: Final = Rejection(CloseCode.FORBIDDEN, "forbidden", "You may not watch this booking.")
-REVOKED: Final = Rejection(CloseCode.FORBIDDEN, "forbidden", "You may no longer watch this booking.")
-TOO_MANY_FAILURES: Final = Rejection(
-    CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute."
-)
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.close.reason)
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +67,7 @@ class Joined:
     unread: int = 0
 
 
-Answer = Joined | Rejection
+Answer = Joined | Refusal
 
 
 class JoinReader:
@@ -101,7 +81,7 @@ class JoinReader:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def read(self, request: JoinRequest) -> Joined:
-        """Raises :class:`RejectedError`, or what the database raises."""
+        """Raises :class:`RefusedError`, or what the database raises."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((request, answered))
@@ -110,8 +90,8 @@ class JoinReader:
             self._scheduled = True
             loop.call_soon(self._dispatch)
         answer = await answered
-        if isinstance(answer, Rejection):
-            raise RejectedError(answer)
+        if isinstance(answer, Refusal):
+            raise RefusedError(answer)
         return answer
 
     def _dispatch(self) -> None:
@@ -217,7 +197,7 @@ def _complete(
     request: JoinRequest, answer: Answer, logs: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
 ) -> Answer:
     """With the events, or None for them unless they are exactly those after ``since``."""
-    if isinstance(answer, Rejection):
+    if isinstance(answer, Refusal):
         return answer
     events: Sequence[Event] | None = ()
     if request.since is not None:

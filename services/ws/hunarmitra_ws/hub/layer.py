@@ -52,9 +52,7 @@ class HubChannelLayer(BaseChannelLayer):
             return await hub.channels.receive(channel)
         except BaseException:
             # Cancelled: the consumer is gone, and nobody else tells (channels_redis leaks such channels).
-            for name in hub.channels.close(channel):
-                if not hub.listens_to(name):
-                    hub.transport.unsubscribe(name)
+            hub.unsubscribe_unheard(*hub.channels.close(channel))
             raise
 
     async def group_add(self, group: str, channel: str) -> None:
@@ -65,11 +63,8 @@ class HubChannelLayer(BaseChannelLayer):
     async def group_discard(self, group: str, channel: str) -> None:
         hub = await running_hub()
         hub.channels.discard(group, channel)
-        if not hub.listens_to(group):
-            hub.transport.unsubscribe(group)
+        hub.unsubscribe_unheard(group)
 
     async def flush(self) -> None:
         hub = await running_hub()
-        for name in hub.channels.clear():
-            if not hub.listens_to(name):
-                hub.transport.unsubscribe(name)
+        hub.unsubscribe_unheard(*hub.channels.clear())

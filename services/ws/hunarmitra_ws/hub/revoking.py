@@ -12,9 +12,9 @@ from django.db import Error as DatabaseError
 
 from hunarmitra.bookings.transitions import Part
 from hunarmitra.realtime import revocations
-from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra.realtime.revocations import Kind
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
+from hunarmitra_ws.hub.refusals import ACCOUNT_DEACTIVATED, REVOKED, SESSION_ENDED
 from hunarmitra_ws.hub.sockets import Socket, SocketIndex
 
 logger = logging.getLogger(__name__)
@@ -77,10 +77,10 @@ class Revoking:
     def _apply(self, kind: str, subject: UUID, booking: UUID | None) -> None:
         if kind == Kind.SESSION:
             for socket in self._index.of_session(subject):
-                socket.refuse(CloseCode.UNAUTHENTICATED, "unauthenticated", "The session was ended.")
+                socket.refuse(SESSION_ENDED)
         elif kind == Kind.USER:
             for socket in self._index.of_user(subject):
-                socket.refuse(CloseCode.UNAUTHENTICATED, "unauthenticated", "The account was deactivated.")
+                socket.refuse(ACCOUNT_DEACTIVATED)
         elif kind == Kind.STAFF:
             for socket in self._index.of_user(subject):
                 self._take_part(socket, Part.STAFF)
@@ -92,4 +92,4 @@ class Revoking:
     @staticmethod
     def _take_part(socket: Socket, part: Part) -> None:
         if socket.booking_id is not None and socket.lose(part):
-            socket.refuse(CloseCode.FORBIDDEN, "forbidden", "You may no longer watch this booking.")
+            socket.refuse(REVOKED)

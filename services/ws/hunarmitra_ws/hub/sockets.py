@@ -9,10 +9,10 @@ from uuid import UUID
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.transitions import Part
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Error, Frame, encode
+from hunarmitra.realtime.events import Frame, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.hub.refusals import Refusal
 
 _Key = TypeVar("_Key", int, UUID)
 
@@ -116,10 +116,8 @@ class Socket:
     def send(self, frame: Frame) -> None:
         self.lanes.push(OutgoingFrame(encode(frame)))
 
-    def refuse(self, close: CloseCode, code: str, message: str) -> None:
-        """An ``error`` frame, so that the client sees why even where servers drop the reason; then the close."""
-        self.send(Error(code=code, message=message))
-        self.lanes.close(close)
+    def refuse(self, refusal: Refusal) -> None:
+        refusal.send(self.lanes)
 
 
 class SocketIndex:

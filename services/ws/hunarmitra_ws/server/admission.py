@@ -11,13 +11,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Error, Reconnect
 from hunarmitra_ws.client_messages import TokenBucket
-from hunarmitra_ws.hosting import Refusal
+from hunarmitra_ws.hub.refusals import FULL, Refusal, reconnect
 from hunarmitra_ws.server.drain import Drain
-
-FULL = Refusal(Error(code="full", message="This server is full; try again."), CloseCode.FULL)
 
 
 class Admission:
@@ -46,7 +42,7 @@ class Admission:
     def refusal(self) -> Refusal | None:
         """For a connection that is counted already."""
         if self._drain.refuses:
-            return Refusal(Reconnect(after_ms=self._drain.after_ms()), CloseCode.DRAINING)
+            return reconnect(self._drain.after_ms())
         if self._count() > self._cap:
             return FULL
         now = self._clock()
@@ -55,20 +51,7 @@ class Admission:
         # Each one that is turned away gets a place of its own behind those before it.
         self._turned_away_until = max(self._turned_away_until, now) + 1 / self._per_second
         after_ms = int((self._turned_away_until - now) * 1000) + self._drain.after_ms()
-        return Refusal(Reconnect(after_ms=after_ms), CloseCode.DRAINING)
+        return reconnect(after_ms)
 
     def replaying(self) -> AbstractAsyncContextManager[None]:
-        return _Slot(self._replays)
-
-
-class _Slot(AbstractAsyncContextManager[None]):
-    """A semaphore's place, as a context manager of type ``None``."""
-
-    def __init__(self, semaphore: asyncio.Semaphore) -> None:
-        self._semaphore = semaphore
-
-    async def __aenter__(self) -> None:
-        await self._semaphore.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._semaphore.release()
+        return self._replays

@@ -10,8 +10,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.tcp import Connection as TcpConnection
 
 from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Reconnect, encode
-from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.refusals import reconnect
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 
 if TYPE_CHECKING:
@@ -145,8 +144,7 @@ class ServerProtocol(WebSocketProtocol):
     def move_away(self, after_ms: int) -> None:
         if self.lanes is not None and not self.lanes.closing:
             self.moved = True
-            self.lanes.push(OutgoingFrame(encode(Reconnect(after_ms=after_ms))))
-            self.lanes.close(CloseCode.DRAINING)
+            reconnect(after_ms).send(self.lanes)
 
     def _call_when_drained(self) -> None:
         producer = _WhenDrained(self)

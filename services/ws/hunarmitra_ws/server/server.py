@@ -15,9 +15,10 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from django.db import Error as DatabaseError
 
-from hunarmitra_ws.hosting import EXTENSION, Refusal
+from hunarmitra_ws.hosting import EXTENSION
 from hunarmitra_ws.hub.hub import running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
+from hunarmitra_ws.hub.refusals import Refusal
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
 from hunarmitra_ws.server.direct_lanes import DirectLanes

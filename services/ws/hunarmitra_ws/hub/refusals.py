@@ -1,0 +1,53 @@
+"""Why a socket is turned away or ended by us: the frame that says so, and the close code behind it.
+
+The frame comes first because stock daphne drops the reason of a close, and shows a code of the RFC's own as 1011.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.realtime.events import Error, Frame, Reconnect, encode
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.lanes import Lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    frame: Frame
+    close: CloseCode
+
+    def send(self, lanes: Lanes) -> None:
+        """Behind what the status lane already holds; the socket takes nothing more."""
+        lanes.push(OutgoingFrame(encode(self.frame)))
+        lanes.close(self.close)
+
+
+def _error(close: CloseCode, code: str, message: str) -> Refusal:
+    return Refusal(Error(code=code, message=message), close)
+
+
+def reconnect(after_ms: int) -> Refusal:
+    """The client is to come back after that many milliseconds, here or elsewhere."""
+    return Refusal(Reconnect(after_ms=after_ms), CloseCode.DRAINING)
+
+
+_UNAUTHENTICATED: Final = (CloseCode.UNAUTHENTICATED, "unauthenticated")
+_FORBIDDEN: Final = (CloseCode.FORBIDDEN, "forbidden")
+
+UNAUTHENTICATED: Final = _error(*_UNAUTHENTICATED, "The token is missing, invalid or revoked.")
+SESSION_ENDED: Final = _error(*_UNAUTHENTICATED, "The session was ended.")
+ACCOUNT_DEACTIVATED: Final = _error(*_UNAUTHENTICATED, "The account was deactivated.")
+ACCOUNT_GONE: Final = _error(*_UNAUTHENTICATED, "The account no longer exists.")
+TOKEN_EXPIRED: Final = _error(CloseCode.UNAUTHENTICATED, "token_expired", "The token expired.")
+FORBIDDEN: Final = _error(*_FORBIDDEN, "You may not watch this booking.")
+REVOKED: Final = _error(*_FORBIDDEN, "You may no longer watch this booking.")
+BOOKING_GONE: Final = _error(*_FORBIDDEN, "The booking no longer exists.")
+ANOTHER_USER: Final = _error(*_FORBIDDEN, "The token is another user's.")
+NOT_FOUND: Final = _error(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
+TOO_MANY_FAILURES: Final = _error(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
+TOO_MANY_SOCKETS: Final = _error(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
+TOO_MANY_MESSAGES: Final = _error(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
+FULL: Final = _error(CloseCode.FULL, "full", "This server is full; try again.")
