@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts.models import Role, Session, Ticket, User
@@ -88,11 +89,7 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
 
 def session_revoke(*, session_id: UUID) -> bool:
     """Sign out: no token of the session is accepted any more and its sockets are closed. False if it already was."""
-    with transaction.atomic():
-        changed = Session.objects.filter(pk=session_id, revoked_at=None).update(revoked_at=utc_now())
-        if changed:
-            revocations.record(revocations.Kind.SESSION, subject=session_id)
-    return bool(changed)
+    return bool(_revoke(Session.objects.filter(pk=session_id)))
 
 
 def session_end(*, encoded_refresh: str) -> None:
@@ -100,6 +97,8 @@ def session_end(*, encoded_refresh: str) -> None:
     token = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
     identity = identity_of(token)
     with transaction.atomic():
+        # Locked before the token is spent, as session_rotate does: the other way round the two would deadlock.
+        Session.objects.select_for_update().filter(pk=identity.session_id).first()
         token.blacklist()
         session_revoke(session_id=identity.session_id)
 
@@ -114,22 +113,21 @@ def user_set_active(*, user_id: UUID, active: bool) -> None:
 
 def user_set_staff(*, user_id: UUID, staff: bool) -> None:
     """Taking the staff right away closes the sockets that only it allowed."""
-    with transaction.atomic():
-        user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-        before = user.effective_role
-        user.is_staff = staff
-        user.save(update_fields=["is_staff"])
-        if before == Role.ADMIN and user.effective_role != Role.ADMIN:
-            revocations.record(revocations.Kind.STAFF, subject=user_id)
+    _change_rights(user_id, is_staff=staff)
 
 
 def user_set_role(*, user_id: UUID, role: str) -> None:
     """Taking the admin role away closes the sockets that only it allowed."""
+    _change_rights(user_id, role=role)
+
+
+def _change_rights(user_id: UUID, **fields: object) -> None:
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
         before = user.effective_role
-        user.role = role
-        user.save(update_fields=["role"])
+        for name, value in fields.items():
+            setattr(user, name, value)
+        user.save(update_fields=list(fields))
         if before == Role.ADMIN and user.effective_role != Role.ADMIN:
             revocations.record(revocations.Kind.STAFF, subject=user_id)
 
@@ -143,16 +141,29 @@ def user_set_password(*, user_id: UUID, password: str | None) -> None:
 
 def user_sign_out(*, user_id: UUID) -> int:
     """Revoke every session of the user, and so close every socket. Returns how many sessions there were."""
+    return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=utc_now()))
+
+
+def _revoke(sessions: QuerySet[Session]) -> int:
+    """Returns how many were not revoked yet.
+
+    Every session is locked, in one order, before the first revocation takes the counter that all of them share:
+    one session after the other would deadlock with a sign-out of the second.
+    """
     with transaction.atomic():
-        sessions = Session.objects.filter(user_id=user_id, revoked_at=None, expires_at__gt=utc_now())
-        return sum(session_revoke(session_id=pk) for pk in list(sessions.values_list("pk", flat=True)))
+        unrevoked = sessions.filter(revoked_at=None).select_for_update().order_by("pk")
+        ids = list(unrevoked.values_list("pk", flat=True))
+        Session.objects.filter(pk__in=ids).update(revoked_at=utc_now())
+        for session_id in ids:
+            revocations.record(revocations.Kind.SESSION, subject=session_id)
+    return len(ids)
 
 
 def user_delete(*, user_id: UUID) -> None:
     """Closes the user's sockets. Raises ProtectedError while bookings name the user."""
     with transaction.atomic():
-        revocations.record(revocations.Kind.USER, subject=user_id)
         User.objects.filter(pk=user_id).delete()
+        revocations.record(revocations.Kind.USER, subject=user_id)
 
 
 def ticket_issue(*, identity: Identity) -> IssuedTicket:

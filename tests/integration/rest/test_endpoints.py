@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.actors import Actor, Actors
+from tests.support.actors import Actor, Actors, seed
 from tests.support.api import Api
 from tests.support.stack import Stack
 
@@ -31,8 +31,9 @@ def test_me_tells_id_name_and_role(actors: Actors) -> None:
         assert actor.me() == {"id": actor.id, "name": actor.user.name, "role": role}
 
 
-def test_workers_are_listed_for_staff_with_their_availability(actors: Actors) -> None:
+def test_workers_are_listed_for_staff_with_their_availability(actors: Actors, stack: Stack) -> None:
     booking = actors.new_booking("on_the_way")
+    (idle,) = seed(stack, ["worker"])
 
     def available() -> dict[str, bool]:
         found: dict[str, bool] = {}
@@ -47,7 +48,7 @@ def test_workers_are_listed_for_staff_with_their_availability(actors: Actors) ->
             page += 1
 
     assert available()[actors.worker.id] is False
-    assert available()[actors.other_worker.id] is True
+    assert available()[idle.id] is True, "nobody assigned this worker anything yet"
     actors.employer.call("PATCH", f"bookings/{booking}/status/", {"status": "cancelled"})
     assert actors.admin.id not in available()
     for actor in (actors.employer, actors.worker):
