@@ -61,12 +61,14 @@ run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo d
 
 # ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest
+# Sessions of tests side by side; each starts servers of its own.
+JOBS ?= 2
 
 .PHONY: test
 test: $(VENV)/.dev ## run every test, with line and branch coverage (starts its own Redis and PostgreSQL)
 	@$(BIN)/python -m tests.support.tools
 	@rm -f .coverage .coverage.*
-	@status=0; $(BIN)/coverage run -m pytest $(ARGS) || status=$$?; \
+	@status=0; $(BIN)/coverage run -m pytest --numprocesses $(JOBS) $(ARGS) || status=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
 	@$(MAKE) --no-print-directory test-operator test-js
 

@@ -6,12 +6,14 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
+from tests.support.side_by_side import ByFileAndShape
 from tests.support.stack import Stack, distributed_stack, embedded_stack
 
 
@@ -22,6 +24,11 @@ def pytest_configure() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndShape:
+    return ByFileAndShape(config, log)
 
 
 @pytest.fixture(scope="session")
