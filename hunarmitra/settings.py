@@ -198,6 +198,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "BookingStatus": "hunarmitra_http.serializers.bookings.STATUSES",
+        "EventType": "hunarmitra.realtime.schemas.EVENT_TYPES",
         "Role": "hunarmitra_http.serializers.accounts.ROLES",
     },
 }

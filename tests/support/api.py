@@ -1,4 +1,7 @@
-"""A REST client for one user of a running stack. Each call checks its status and returns the JSON."""
+"""A REST client for one user of a running stack. Each call checks its status and returns the JSON.
+
+Every answer has to be one that the OpenAPI description has, as frames have to be ones of the catalogue.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,15 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.answers import problems_of_answer
+
 Json = Any
+
+
+def _judge(answer: httpx.Response) -> None:
+    answer.read()
+    problems = problems_of_answer(answer)
+    assert not problems, problems
 
 
 class Api:
@@ -18,7 +29,9 @@ class Api:
         self.base_url = base_url
         self.token = token
         self.refresh_token = refresh_token
-        self.http = httpx.Client(base_url=f"{base_url}/api/v1/", timeout=15, trust_env=False)
+        self.http = httpx.Client(
+            base_url=f"{base_url}/api/v1/", timeout=15, trust_env=False, event_hooks={"response": [_judge]}
+        )
 
     @classmethod
     def login(cls, base_url: str, username: str, password: str) -> Self:

@@ -39,3 +39,17 @@ class PageNumberPages(PageNumberPagination):
         for parameter in parameters:
             parameter["schema"] |= {"minimum": 1, "maximum": 999_999_999}
         return parameters
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """REST framework's own is OpenAPI 3.0's, in which ``nullable`` is not JSON Schema."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "minimum": 0, "description": "Of all pages."},
+                "next": {**link, "description": "The next page's URL; null on the last."},
+                "previous": {**link, "description": "The previous page's URL; null on the first."},
+                "results": schema,
+            },
+        }

@@ -10,6 +10,7 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 
+from hunarmitra.realtime.schemas import TIMESTAMP
 from hunarmitra_http.serializers.errors import ErrorSerializer, InvalidRequestSerializer
 
 Json = dict[str, Any]
@@ -34,8 +35,8 @@ _HEADERS: Final[dict[int, Json]] = {
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,
 }
-EVERYWHERE: Final = (405, 429, 503)
-WITH_A_BODY: Final = (400, 413, 415)
+EVERYWHERE: Final = (400, 405, 429, 503)  # 400 also for a `Host` that is not served
+WITH_A_BODY: Final = (413, 415)
 
 
 class ApiSchema(AutoSchema):
@@ -56,8 +57,6 @@ class ApiSchema(AutoSchema):
         if "requestBody" in operation:
             statuses |= {*WITH_A_BODY}
         places = {parameter["in"] for parameter in operation.get("parameters", ())}
-        if "query" in places:
-            statuses.add(400)
         if "path" in places or self._is_list_view():
             statuses.add(404)
         return statuses
@@ -90,6 +89,8 @@ class MomentSchema(OpenApiSerializerFieldExtension):
     target_class = "hunarmitra_http.fields.Moment"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Json:
+        if direction == "response":
+            return {name: TIMESTAMP[name] for name in ("type", "format", "pattern")}
         return {**(build_basic_type(OpenApiTypes.DATETIME) or {})}
 
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.transitions import Status
 from hunarmitra.realtime.events import BookingStatusChanged
+from hunarmitra.realtime.schemas import EVENT_TYPES
 from hunarmitra.tracking.eta import LONGEST_MINUTES
 from hunarmitra_http.fields import Choice, DecimalNumber, Identifier, Moment, Text, WholeNumber
 from hunarmitra_http.serializers.accounts import PersonSerializer
@@ -81,7 +82,7 @@ class EventSerializer(serializers.Serializer[Any]):
     type = Choice([BookingStatusChanged.type])
     booking_id = Identifier()
     status = Choice(STATUSES)
-    event_type = serializers.CharField()
+    event_type = Choice(EVENT_TYPES)
     actor = serializers.CharField()
     timestamp = Moment()
     seq = serializers.IntegerField()
