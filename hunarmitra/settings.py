@@ -133,9 +133,16 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
                 "timeout": 5,
                 # By default the pause between two attempts doubles for five minutes, and whoever asks waits for it:
                 # a database that was away for long would stay unused for minutes after its return.
-                "reconnect_timeout": 5,
+                "reconnect_timeout": 2,
             },
             "connect_timeout": 5,
+            # A node that lost its power or its network answers nothing, not even with a reset. Without these TCP
+            # repeats itself for a quarter of an hour, at ever longer intervals, and the query with it: the
+            # connection would be slow to notice even that the network is back.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 5000,
             **target.options,
         },
     }

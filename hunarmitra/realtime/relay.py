@@ -16,8 +16,9 @@ from hunarmitra.realtime.outbox import relay_once
 
 logger = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 30.0
-"""Seconds between two attempts while the database is away, at most."""
+LONGEST_PAUSE = 3.0
+"""Seconds between two attempts while the database is away, at most: it is part of how late an event may come after
+the database's return."""
 
 
 def run(stop: threading.Event) -> None:
