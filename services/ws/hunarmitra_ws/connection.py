@@ -31,7 +31,7 @@ from hunarmitra_ws.hosting import host_of
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
 from hunarmitra_ws.hub.joining import Joined, JoinRequest, RefusedError
-from hunarmitra_ws.hub.refusals import ANOTHER_USER, REVOKED, TOO_MANY_FAILURES, TOO_MANY_MESSAGES, UNAUTHENTICATED
+from hunarmitra_ws.hub.refusals import ANOTHER_USER, TOO_MANY_FAILURES, TOO_MANY_MESSAGES, UNAUTHENTICATED
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.streams import Stream
 
@@ -148,10 +148,8 @@ class Connection:
         await checkpoints.reach_async("read, not live")
         group = hub.group_of(socket)
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
-        while socket.lacks_after(joined.standing.seq, group.last_seq):
+        while socket.lacks_after(joined.standing.seq, group.last_seq) or not socket.allow(joined.parts):
             joined = await self._read(hub, identity, since)
-        if self._stream.kind == "booking" and not socket.allow(joined.parts):
-            raise RefusedError(REVOKED)
         replay = None if handshake.since.malformed else self._replay(joined)
         socket.send(self._stream.first_frame(joined, socket, len(replay or ()), self._limits.heartbeat))
         if replay is None:

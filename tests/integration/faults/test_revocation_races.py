@@ -33,6 +33,9 @@ class Ending:
             Actor(base_url, user) for user in seed(system.stack, ["employer", "employer"])
         )
         self._make_staff(True)
+        self.new_booking()
+
+    def new_booking(self) -> None:
         self.booking_id = str(self._employer.create_booking()["id"])
         self._admin.assign(self.booking_id, self._worker.id)
 
@@ -125,6 +128,28 @@ async def test_a_right_that_ends_during_a_join_closes_the_socket_on_both_pods(
                 fault.release()
             await both_closed(sockets, CODES[kind], ended)
             assert not any(socket.seqs() for socket in sockets)
+
+
+@pytest.mark.parametrize("point", JOIN_POINTS)
+async def test_a_right_given_back_during_the_join_keeps_the_socket(
+    system: Scene, ending: Ending, other_booking: str, point: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        arrival = await Arrival.at(system, other_booking, (0,), stack)
+        fault = system.faults.arm(point)
+        with ending.restored("assignment"):
+            worker = ending.whose("assignment")
+            socket = await stack.enter_async_context(await system.watch(ending.booking_id, who=worker))
+            await fault.reached_by_one()
+            await off_loop(ending.end, "assignment")
+        await arrival.wait()
+        fault.release()
+        await socket.joined()
+        newest = await off_loop(system.actors.admin.booking, ending.booking_id)
+        await off_loop(worker.status, ending.booking_id, "on_the_way")
+        await socket.until_seq(newest["seq"] + 1)
+        # The other tests reassign the booking, which only one that nobody set out for allows.
+        ending.new_booking()
 
 
 @pytest.mark.parametrize("kind", CODES)

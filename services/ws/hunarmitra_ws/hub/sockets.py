@@ -57,13 +57,20 @@ class Socket:
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
     def allow(self, parts: frozenset[Part]) -> bool:
-        """The grounds that the database gave. False when those ended while they were being read."""
-        self.parts = parts - self._lost
-        return bool(self.parts)
+        """The grounds that the database gave. False when one of them ended meanwhile: read again.
+
+        It may have been given back since, so that only a read that began after the loss can tell.
+        """
+        lost, self._lost = self._lost, frozenset()
+        if parts & lost:
+            return False
+        self.parts = parts
+        return True
 
     def lose(self, part: Part) -> bool:
         """A ground ended. True when none is left; while joining, :meth:`allow` decides that."""
-        self._lost |= {part}
+        if not self.live:
+            self._lost |= {part}
         had = part in self.parts
         self.parts -= {part}
         return had and not self.parts
