@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import psycopg
 
 from tests.support.actors import Actors
 from tests.support.api import Api
+from tests.support.eventually import eventually_async
 from tests.support.faults import Faults
 from tests.support.postgres import PostgresServer
 from tests.support.sockets import Frame, Socket
@@ -40,6 +41,25 @@ class Scene:
 
     async def new_booking(self, status: str = "on_the_way") -> str:
         return await off_loop(self.actors.new_booking, status)
+
+    async def watch_all(self, bookings: Sequence[str], stack: AsyncExitStack) -> list[tuple[str, Socket]]:
+        """A joined socket of the owner's for each booking on each of the two pods, open until `stack` ends."""
+        watched = []
+        for booking_id in bookings:
+            for pod in (0, 1):
+                socket = await stack.enter_async_context(await self.watch(booking_id, pod=pod))
+                await socket.joined()
+                watched.append((booking_id, socket))
+        return watched
+
+    async def until_live(self, booking_id: str, sockets: Sequence[Socket], timeout: float) -> None:
+        """Until what is published reaches the sockets at once again, not only what is read from the database."""
+
+        async def live() -> bool:
+            await off_loop(self.actors.admin.track, booking_id, 28.0, 77.0)
+            return all(socket.frames[-1]["type"] == "location_update" for socket in sockets)
+
+        await eventually_async(live, timeout, "a position arrives live")
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """On the stack's PostgreSQL; the rows, if the statement has any."""

@@ -5,7 +5,6 @@ The comparison with the database is so rare here, and no relay runs, that only n
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,9 @@ LIMIT = 5.0
 
 LONGER = 1.0
 """Seconds that a REST answer may take longer while Redis is away."""
+
+NOTICED = "lost the subscription at Redis"
+"""What a ws process logs when its connection broke, or its own heartbeat did not come back for 3 s."""
 
 
 @pytest.fixture(scope="module")
@@ -67,30 +69,21 @@ async def test_open_sockets_are_complete_and_rest_goes_on_when_redis_was_away(
     assert redis is not None
     bookings = [await system.new_booking() for _ in range(4)]
     async with AsyncExitStack() as stack:
-        watched = []
-        for booking_id in bookings:
-            for pod in (0, 1):
-                socket = await stack.enter_async_context(await system.watch(booking_id, pod=pod))
-                await socket.joined()
-                watched.append((booking_id, socket))
+        watched = await system.watch_all(bookings, stack)
         with Traffic(system, bookings) as traffic:
             await off_loop(traffic.wait_calls, 40)
             usual = max(traffic.durations)
+            noticed = system.stack.log_text().count(NOTICED)
             away(redis)
             before = len(traffic.durations)
-            # Longer than the heartbeat's timeout of 3 s, so that it has to notice.
-            await asyncio.sleep(4.5)
+            await eventually_async(
+                lambda: system.stack.log_text().count(NOTICED) >= noticed + 2, 15, "both ws processes notice"
+            )
             await off_loop(traffic.wait_calls, 8)
         worst = max(traffic.durations[before:])
         assert worst < usual + LONGER
         await off_loop(back, redis)
         await complete_within(system, watched, LIMIT)
-
-        async def live() -> bool:
-            """Events come through Redis again, not only through what was read after its return."""
-            await off_loop(system.actors.admin.track, bookings[0], 28.0, 77.0)
-            return all(socket.frames[-1]["type"] == "location_update" for _, socket in watched[:2])
-
-        await eventually_async(live, LIMIT, "a position arrives live")
+        await system.until_live(bookings[0], [socket for _, socket in watched[:2]], LIMIT)
     calls = len(traffic.durations) - before
     logger.info("usual %.3f s, worst %.3f s of %d calls while away", usual, worst, calls)

@@ -7,7 +7,6 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.redis import SentinelCluster
 from tests.support.scene import off_loop, scene
@@ -32,12 +31,7 @@ async def test_open_sockets_are_complete_and_no_request_fails_when_the_primary_i
     ):
         bookings = [await system.new_booking() for _ in range(4)]
         async with AsyncExitStack() as stack:
-            watched = []
-            for booking_id in bookings:
-                for pod in (0, 1):
-                    socket = await stack.enter_async_context(await system.watch(booking_id, pod=pod))
-                    await socket.joined()
-                    watched.append((booking_id, socket))
+            watched = await system.watch_all(bookings, stack)
             with Traffic(system, bookings) as traffic:
                 await off_loop(traffic.wait_calls, 40)
                 usual = max(traffic.durations)
@@ -55,12 +49,8 @@ async def test_open_sockets_are_complete_and_no_request_fails_when_the_primary_i
                     await socket.until_seq(newest, max(0.0, LIMIT - (time.monotonic() - killed)))
                 assert_exact(socket, newest)
             complete = time.monotonic() - killed
-
-            async def live() -> bool:
-                await off_loop(system.actors.admin.track, bookings[0], 28.0, 77.0)
-                return all(socket.frames[-1]["type"] == "location_update" for _, socket in watched[:2])
-
-            await eventually_async(live, max(0.0, LIMIT - (time.monotonic() - killed)), "a position arrives live")
+            left = max(0.0, LIMIT - (time.monotonic() - killed))
+            await system.until_live(bookings[0], [socket for _, socket in watched[:2]], left)
     logger.info(
         "new primary after %.1f s, complete after %.1f s; REST: usual %.3f s, worst %.3f s of %d calls",
         promoted, complete, usual, max(during), len(during),
