@@ -24,11 +24,14 @@ from hunarmitra.common.database_url import DatabaseTarget, parse_database_url
 from hunarmitra.common.redis_url import RedisTarget, parse_redis_url
 from hunarmitra.common.values import (
     boolean,
+    collector_url,
     integer,
     name_list,
     networks,
     one_of,
     origins,
+    pairs,
+    ratio,
     seconds,
     services,
     text_value,
@@ -99,6 +102,11 @@ class Environment:
     )
     log_level: str = variable(
         one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
+    )
+    log_format: str = variable(
+        one_of("text", "json"),
+        "text",
+        "How a log line looks: text for people, json (one object a line) for collectors.",
     )
 
     database_url: DatabaseTarget = variable(
@@ -288,6 +296,54 @@ class Environment:
     prune_notifications_after_days: int = variable(
         integer(1, 3650), 90, "Days after which `manage.py prune` deletes read notifications."
     )
+
+    otel_exporter_otlp_endpoint: str = variable(
+        collector_url,
+        "",
+        "Base URL of an OpenTelemetry collector, `http://collector:4318`, or `:4317` for gRPC. Without it nothing is "
+        "traced and OpenTelemetry is not even loaded.",
+        shown="none",
+        section="Tracing (OpenTelemetry's own variables; the SDK reads its others too)",
+    )
+    otel_exporter_otlp_protocol: str = variable(
+        one_of("http/protobuf", "grpc"),
+        "http/protobuf",
+        "How traces travel. gRPC needs an image that was built with it (`OTLP_GRPC=1`).",
+    )
+    otel_exporter_otlp_headers: tuple[tuple[str, str], ...] = variable(
+        pairs,
+        (),
+        "Headers of the exporter's requests, `name=value,other=value`: credentials for the collector.",
+        secret=True,
+        shown="none",
+    )
+    otel_traces_sampler: str = variable(
+        one_of(
+            "parentbased_traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "traceidratio",
+            "always_on",
+            "always_off",
+        ),
+        "parentbased_traceidratio",
+        "Which requests are traced. The parentbased ones do as a request's own `traceparent` says; where anybody may "
+        "send one, take `traceidratio`.",
+    )
+    otel_traces_sampler_arg: float = variable(
+        ratio, 1.0, "Part of the requests that is traced, 0 to 1, for the samplers with a ratio."
+    )
+    otel_service_name: str = variable(
+        text_value,
+        "",
+        "What this process calls itself in traces and in JSON logs.",
+        shown="hunarmitra- and what runs: http, ws, relay …",
+    )
+    otel_sdk_disabled: bool = variable(boolean, False, "Switches tracing off, whatever the others say.")
+
+    @property
+    def traces(self) -> bool:
+        return bool(self.otel_exporter_otlp_endpoint) and not self.otel_sdk_disabled
 
     @property
     def effective_secret_key(self) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from hunarmitra.common import redaction
 from hunarmitra.common.database_url import DatabaseTarget
 from hunarmitra.environment import BASE_DIR, ConfigurationError, process_environment
+from hunarmitra.observability import tracing
+from hunarmitra.observability.logs import log_daphne_access, logging_configuration, service_name
 
 try:
     ENVIRONMENT = process_environment()
@@ -76,6 +78,8 @@ if SERVES_HTTP:
         ]
     MIDDLEWARE = [
         "hunarmitra_http.middleware.ProbeMiddleware",
+        "hunarmitra_http.request_context.RequestIdMiddleware",
+        *(["hunarmitra_http.request_context.TraceMiddleware"] if ENVIRONMENT.traces else []),
         "hunarmitra_http.middleware.TrustedProxyMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "django.middleware.security.SecurityMiddleware",
@@ -212,8 +216,8 @@ SPECTACULAR_SETTINGS = {
 
 CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.allowed_origins)
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["Retry-After", "Idempotency-Replayed"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "traceparent", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["Retry-After", "Idempotency-Replayed", "X-Request-ID"]
 
 # A redirect to the path with a slash would lose a POST's body.
 APPEND_SLASH = False
@@ -233,16 +237,12 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
+SERVICE_NAME = service_name(ENVIRONMENT, SERVICES)
+try:
+    tracing.configure(ENVIRONMENT, SERVICE_NAME)
+except ConfigurationError as error:
+    sys.exit(f"hunarmitra cannot start: {error}")
 redaction.install()
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
-        "hunarmitra": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
-        "hunarmitra_http": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
-        "hunarmitra_ws": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level, "propagate": False},
-    },
-}
+LOGGING = logging_configuration(ENVIRONMENT, SERVICE_NAME)
+if ENVIRONMENT.log_format == "json":
+    log_daphne_access()

@@ -1,4 +1,4 @@
-"""Keeps tokens and tickets out of every log line, whoever writes it.
+"""Keeps tokens, tickets and phone numbers out of every log line, whoever writes it.
 
 The documented way to authenticate a socket puts the token in the URL, and servers log URLs: uvicorn writes
 the full WebSocket path on its ``uvicorn.error`` logger, which no access-log switch silences, and at DEBUG
@@ -25,16 +25,32 @@ _OFFERED = re.compile(r"""(\bjwt["']?\s*,\s*(?:b?["'])?)[^\s'",\[\]]+""")
 _NAMED = re.compile(
     r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\[\])}]+""", re.IGNORECASE
 )
+_PHONE = re.compile(
+    r"""(?<![0-9A-Za-z])(?<![0-9][.-])
+        (?:(?:%2[Bb]|\+|00)?\(?\+?91\)?[ .-]?\(?0?|\(?0)?
+        [6-9](?:[0-9]{4}[ .-]?[0-9]{5}|[0-9]{2}[ .-][0-9]{3}[ .-][0-9]{4}|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{3})
+        (?![0-9A-Za-z])(?!-[0-9A-Fa-f]{4})
+        |%2[Bb]91[6-9][0-9]{9}(?![0-9])""",
+    re.VERBOSE,
+)
+"""An Indian mobile number, which begins with 6 to 9 and has ten digits, with or without +91, 91 or 0 before them, and
+in the groups in which people write it. Not a part of a longer number, of a fraction or of a UUID."""
+
+_PHONES_AS_NUMBERS = ((6_000_000_000, 9_999_999_999), (916_000_000_000, 919_999_999_999))
 _PLAIN = (int, float, bool, type(None))
 _installed = False
 
 
 def redact(text: str) -> str:
-    """``text`` with every JWT, ticket and named credential replaced by ``[redacted]``."""
+    """``text`` with every JWT, ticket, named credential and phone number replaced by ``[redacted]``."""
     text = _OFFERED.sub(r"\1[redacted]", _NAMED.sub(r"\1[redacted]", text))
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
-    return text
+    return _PHONE.sub("[redacted]", text)
+
+
+def _is_phone_number(value: Any) -> bool:
+    return type(value) is int and any(first <= value <= last for first, last in _PHONES_AS_NUMBERS)
 
 
 def _redact_argument(value: Any) -> Any:
@@ -50,12 +66,17 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
         record.msg = redact(record.msg) if not record.args else record.msg
     else:
         record.msg = _redact_argument(record.msg)
-    if isinstance(record.args, tuple):
+    if isinstance(record.args, tuple) and any(map(_is_phone_number, record.args)):
+        # A text in its place would not go with `%d`.
+        record.msg, record.args = redact(record.getMessage()), ()
+    elif isinstance(record.args, tuple):
         record.args = tuple(_redact_argument(value) for value in record.args)
     elif isinstance(record.args, dict):
         record.args = {name: _redact_argument(value) for name, value in record.args.items()}
     if record.exc_info and record.exc_info[0] is not None:
         record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+    if record.stack_info:
+        record.stack_info = redact(record.stack_info)
     return record
 
 

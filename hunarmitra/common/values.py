@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
 from hunarmitra.common.urls import split_url
@@ -60,6 +61,33 @@ def tile_template(value: str) -> str:
     if not all(place in value for place in ("{z}", "{x}", "{y}")):
         raise ValueError("must have {z}, {x} and {y}")
     return value
+
+
+def collector_url(value: str) -> str:
+    if not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", value):
+        raise ValueError("must look like http://collector:4318, without a user, a query or a fragment")
+    return value.rstrip("/")
+
+
+def pairs(value: str) -> tuple[tuple[str, str], ...]:
+    """``name=value,other=value``, values in URL encoding: OpenTelemetry's form of headers."""
+    found = []
+    for item in name_list(value):
+        name, separator, text = item.partition("=")
+        if not separator or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip()):
+            raise ValueError("must look like name=value,other=value")
+        found.append((name.strip().lower(), unquote(text.strip())))
+    return tuple(found)
+
+
+def ratio(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError("must be a number from 0 to 1") from None
+    if not 0 <= number <= 1:
+        raise ValueError("must be a number from 0 to 1")
+    return number
 
 
 def integer(minimum: int, maximum: int) -> Callable[[str], int]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
+from hunarmitra.common import redaction
 from hunarmitra.environment import ConfigurationError, process_environment
+from hunarmitra.observability import tracing
+from hunarmitra.observability.logs import gunicorn_configuration, service_name
 
 try:
     _environment = process_environment()
@@ -46,8 +50,16 @@ forwarded_allow_ips = ""
 # The request line that HTTP/1.1 servers commonly take; longer is 414.
 limit_request_line = 8190
 
-# %(U)s is the path without the query string, which may hold secrets, and there is no Referer for the same reason.
+# Writes the path without the query string, which may hold secrets, and no Referer for the same reason.
+logger_class = "hunarmitra_http.access_log.AccessLogger"
 accesslog = "-"
-access_log_format = '%(h)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms "%(a)s"'
 errorlog = "-"
 loglevel = _environment.log_level.lower()
+if _logging := gunicorn_configuration(_environment, service_name(_environment, ("http",))):
+    logconfig_dict = _logging
+redaction.install()
+
+
+def post_worker_init(worker: Any) -> None:
+    """In the worker, after the fork: its first request need not wait for OpenTelemetry to load."""
+    tracing.start()

@@ -35,6 +35,7 @@ ANY_TEXT = {
     "MAP_ATTRIBUTION",
     "JWT_KEYS",
     "JWT_SIGNING_KID",
+    "OTEL_SERVICE_NAME",
     "WS_ADMIN_HOST",
     "WS_CONTROL_HOST",
     "WS_CONTROL_TOKEN_FILE",
@@ -55,6 +56,7 @@ WRONG = {
     "TRUSTED_PROXIES": ["10.0.0.0/33", "proxy.example.org", "10.0.0.1,nowhere"],
     "SERVICES": ["operator", "http,operator", ","],
     "LOG_LEVEL": ["LOUD", "info", "10"],
+    "LOG_FORMAT": ["JSON", "logfmt"],
     "DATABASE_URL": ["mysql://h/n", "sqlite://", "postgresql://h:port/n", "postgresql://h/", "n"],
     "DATABASE_POOL_MAX": ["0", "1001", "many"],
     "REDIS_URL": [
@@ -115,6 +117,19 @@ WRONG = {
     "RELAY_INTERVAL": ["0", "61"],
     "PRUNE_EVENTS_AFTER_DAYS": ["0", "3651", "1.5"],
     "PRUNE_NOTIFICATIONS_AFTER_DAYS": ["0"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": [
+        "collector:4318",
+        "grpc://collector:4317",
+        "http://",
+        "http://user:password@collector:4318",
+        "http://collector:port",
+        "http://collector:4318?x=1",
+    ],
+    "OTEL_EXPORTER_OTLP_PROTOCOL": ["http", "http/json", "GRPC"],
+    "OTEL_EXPORTER_OTLP_HEADERS": ["authorization", "=value", "a b=c"],
+    "OTEL_TRACES_SAMPLER": ["sometimes", "jaeger_remote"],
+    "OTEL_TRACES_SAMPLER_ARG": ["-0.1", "1.1", "nan", "1%"],
+    "OTEL_SDK_DISABLED": ["maybe"],
 }
 
 
@@ -237,6 +252,7 @@ def test_without_debug_there_is_no_default_secret() -> None:
         ("REDIS_URL", "redis://:hunter2@[host/0"),
         ("REDIS_URL", "rediss://:hunter2\u2100@host/0"),
         ("REDIS_URL", "redis+sentinel://:hunter2@host:x/primary"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
     ],
 )
 def test_a_secret_is_never_repeated(name: str, value: str) -> None:
@@ -245,7 +261,12 @@ def test_a_secret_is_never_repeated(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_may_be_a_file(name: str, tmp_path: Path) -> None:
-    value = {"DATABASE_URL": "postgresql://u:hunter2@h/n", "REDIS_URL": "redis://:hunter2@h"}.get(name, SECRET)
+    valid = {
+        "DATABASE_URL": "postgresql://u:hunter2@h/n",
+        "REDIS_URL": "redis://:hunter2@h",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hunter2",
+    }
+    value = valid.get(name, SECRET)
     file = tmp_path / "secret"
     file.write_text(value + "\n")
     base = {} if name == "SECRET_KEY" else {"SECRET_KEY": SECRET}

@@ -1,9 +1,10 @@
-"""No token, ticket or password reaches a log line."""
+"""No token, ticket, password or phone number reaches a log line."""
 
 from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -46,12 +47,39 @@ def test_credentials_are_replaced(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "number",
+    [
+        "9876543210",
+        "+919876543210",
+        "+91 98765 43210",
+        "+91-98765-43210",
+        "91 9876543210",
+        "09876543210",
+        "00919876543210",
+        "(+91) 9876543210",
+        "%2B919876543210",
+        "987-654-3210",
+        "6000000000",
+    ],
+)
+@pytest.mark.parametrize("line", ["call {} now", "phone={}&x=1", '{{"phone": "{}"}}', "{}", "tel:{},"])
+def test_indian_phone_numbers_are_replaced(line: str, number: str) -> None:
+    redacted = redact(line.format(number))
+    assert "[redacted]" in redacted
+    assert not re.search("[0-9]{4}", redacted)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "GET /api/v1/bookings/6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52/ 200",
         "the token was refused",
         "12 tickets issued, password hasher is md5",
         "since=4&x=1",
+        "booking 6f1c2f6e-8f6b-4f0e-9a53-916543210987",
+        "lat 28.9876543210, moment 1763870000123456",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "9876543210987 events, seq 1234567890",
     ],
 )
 def test_everything_else_stays(line: str) -> None:

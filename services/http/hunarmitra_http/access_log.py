@@ -1,0 +1,41 @@
+"""gunicorn's access log, without what may be secret, and with the names of the request for JSON."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from hunarmitra.observability.request_id import ENVIRON_REQUEST_ID, ENVIRON_TRACE_ID
+
+
+class AccessLogger(Logger):
+    """The path without its query string, which may hold a token, and no Referer for the same reason."""
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
+        if not self.access_log_enabled:
+            return
+        status = str(resp.status).split(None, 1)[0]
+        fields = {
+            "client": environ.get("REMOTE_ADDR", "-"),
+            "method": environ.get("REQUEST_METHOD", "-"),
+            "path": environ.get("PATH_INFO", "-"),
+            "status": int(status) if status.isdigit() else 0,
+            "bytes": getattr(resp, "sent", None) or 0,
+            "duration_ms": request_time // timedelta(milliseconds=1),
+            "user_agent": environ.get("HTTP_USER_AGENT", "-"),
+        }
+        names = {"request_id": environ.get(ENVIRON_REQUEST_ID), "trace_id": environ.get(ENVIRON_TRACE_ID)}
+        self.access_log.info(
+            '%s "%s %s %s" %s %s %sms "%s"',
+            fields["client"],
+            fields["method"],
+            fields["path"],
+            environ.get("SERVER_PROTOCOL", "-"),
+            status,
+            fields["bytes"],
+            fields["duration_ms"],
+            fields["user_agent"],
+            extra={"fields": fields | {name: value for name, value in names.items() if value}},
+        )
