@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ PHONE = "+91 98765 43210"
 @pytest.fixture(scope="module")
 def stack(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     directory = tmp_path_factory.mktemp("json")
-    with distributed_stack(directory, postgres_server, ws=1, LOG_FORMAT="json") as running:
-        with OwnServer(directory, {**running.environment, "SERVICES": "ws"}, name="own") as own:
-            running.ws.append(own)
-            yield running
+    with ExitStack() as started:
+        running = started.enter_context(distributed_stack(directory, postgres_server, ws=1, LOG_FORMAT="json"))
+        own = OwnServer(directory, {**running.environment, "SERVICES": "ws"}, name="own")
+        running.ws.append(started.enter_context(own))
+        yield running
 
 
 def lines(process: Process) -> list[dict[str, Any]]:
@@ -51,6 +53,7 @@ def test_the_access_log_has_the_request_without_its_query(stack: Stack) -> None:
         return next((line for line in access_lines(stack.http[0]) if line.get("request_id") == "abc.1"), None)
 
     line = eventually(found)
+    assert line is not None
     assert line["service"] == "hunarmitra-http"
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/users/me/", 401)
     assert line["user_agent"] == "phone [redacted]"
