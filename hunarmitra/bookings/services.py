@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
@@ -22,6 +22,7 @@ from hunarmitra.common.clock import utc_now
 from hunarmitra.notifications.services import Draft, notifications_write
 from hunarmitra.realtime import outbox, revocations
 from hunarmitra.realtime.models import OutboxRow
+from hunarmitra.realtime.transactions import traced_transaction
 
 SYSTEM = "System"
 
@@ -145,7 +146,7 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
         raise NotAllowedError("Only employers create bookings.")
     now = utc_now()
     try:
-        with transaction.atomic():
+        with traced_transaction("booking_create"):
             booking = Booking(
                 owner=owner,
                 created_at=now,
@@ -179,7 +180,7 @@ def booking_status_change(
 
     Raises NotVisibleError, NotAllowedError, or ConflictError (``illegal_transition``, ``seq_mismatch``).
     """
-    with transaction.atomic():
+    with traced_transaction("booking_status_change"):
         booking = _locked(booking_id, user)
         if expected_seq is not None and expected_seq != booking.seq:
             raise ConflictError("seq_mismatch", f"The booking is at seq {booking.seq}, not {expected_seq}.")
@@ -214,7 +215,7 @@ def booking_assign(*, booking_id: UUID, staff: User, worker_id: UUID) -> Booking
 
     Raises NotVisibleError, NotAllowedError, InvalidWorkerError, or ConflictError (``booking_finished``).
     """
-    with transaction.atomic():
+    with traced_transaction("booking_assign"):
         booking = _locked(booking_id, staff)
         if staff.effective_role != Role.ADMIN:
             raise NotAllowedError("Only staff assign workers.")

@@ -59,10 +59,7 @@ class JsonFormatter(logging.Formatter):
             "message": redact(record.getMessage()),
             "service": self._service,
         }
-        if identifier := request_id.current.get():
-            line["request_id"] = identifier
-        if span := tracing.current_ids():
-            line["trace_id"], line["span_id"] = span
+        line |= _names(record)
         if record.exc_info and not record.exc_text:
             record.exc_text = redact(self.formatException(record.exc_info))
         if record.exc_text:
@@ -72,6 +69,18 @@ class JsonFormatter(logging.Formatter):
         for name, value in (getattr(record, "fields", None) or {}).items():
             line[name] = redact(value) if isinstance(value, str) else value
         return json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+
+
+def _names(record: logging.LogRecord) -> dict[str, str]:
+    """Of the request and the span that the line belongs to. Django logs a request when its middleware is through."""
+    environ = getattr(getattr(record, "request", None), "META", {})
+    names = {
+        "request_id": request_id.current.get() or environ.get(request_id.ENVIRON_REQUEST_ID),
+        "trace_id": environ.get(request_id.ENVIRON_TRACE_ID),
+    }
+    if span := tracing.current_ids():
+        names["trace_id"], names["span_id"] = span
+    return {name: value for name, value in names.items() if value}
 
 
 def _formatter(environment: Environment, service: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from hunarmitra.observability import tracing
 from hunarmitra.realtime.messages import Message
 
 
@@ -19,6 +20,10 @@ class OutboxRow(models.Model):
     seq = models.BigIntegerField()
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    traceparent = models.CharField(  # noqa: DJ001 - NULL, as almost always, costs a row nothing
+        max_length=tracing.TRACEPARENT_LENGTH, null=True, default=tracing.current_traceparent, editable=False
+    )
+    """The trace that the change is part of, if it is recorded, for the relay to go on with."""
 
     class Meta:
         abstract = True

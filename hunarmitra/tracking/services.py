@@ -22,6 +22,7 @@ from hunarmitra.bookings.services import is_tracked
 from hunarmitra.bookings.transitions import TRACKED, Part
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds, utc_now
+from hunarmitra.observability import tracing
 from hunarmitra.realtime import groups, messages
 from hunarmitra.realtime.events import encode
 from hunarmitra.realtime.publishing import publish_events
@@ -68,7 +69,8 @@ def position_accept(
     _judge(booking, user, received, timestamp)
     current = Position(lat, lng, min(timestamp or received, received))
     estimate = _estimate(booking, current)
-    seq = _update(booking, user, current, received, estimate)
+    with tracing.span("position_accept"):
+        seq = _update(booking, user, current, received, estimate)
     if seq is None:
         # Something changed between the read and the UPDATE: the fresh row tells what.
         fresh = booking_visible_to(user, booking_id)

@@ -59,6 +59,8 @@ def test_the_access_log_has_the_request_without_its_query(stack: Stack) -> None:
     assert line["user_agent"] == "phone [redacted]"
     assert line["duration_ms"] >= 0
     assert line["bytes"] > 0
+    of_django = [line for line in lines(stack.http[0]) if line["logger"] == "django.request"]
+    assert "abc.1" in {line.get("request_id") for line in of_django}
     assert "opaque" not in stack.http[0].log_text()
 
 
