@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
-LOCKS := $(addprefix requirements/,dev.txt embedded.txt http.txt otlp-grpc.txt ws.txt)
+LOCKS := $(addprefix requirements/,dev.txt docs.txt embedded.txt http.txt ws.txt)
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 SOURCES = hunarmitra services tests manage.py
@@ -46,7 +46,7 @@ $(VENV)/.embedded: requirements/embedded.txt pyproject.toml
 .PHONY: lock
 lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 takes the newest releases)
 	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
-	cd requirements && for lock in embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
+	cd requirements && for lock in docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
 
 .PHONY: clean
 clean: ## remove .venv and everything generated

@@ -22,7 +22,12 @@ from hunarmitra.realtime.events import (
 from tests.support import contract
 from tests.support.processes import REPOSITORY
 
-DOCUMENTS = sorted(path for pattern in ("*.md", "docs/*.md", "docs/adr/*.md") for path in REPOSITORY.glob(pattern))
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "clients/js/*.md", "charts/*/*.md", "k8s/*.md")
+    for path in REPOSITORY.glob(pattern)
+    if path.parent.name != "contract"  # kept as it was given
+)
 REFERENCE = (REPOSITORY / "docs" / "realtime.md").read_text()
 
 
@@ -51,8 +56,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_make_targets_and_management_commands_exist(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    commands = {file.stem for file in REPOSITORY.glob("**/management/commands/*.py") if ".venv" not in file.parts}
+    rules = re.findall(r"^([a-z][a-z0-9 -]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    commands = {file.stem for file in REPOSITORY.glob("hunarmitra/*/management/commands/*.py")}
     text = path.read_text()
     assert set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)) <= targets
     assert set(re.findall(r"manage\.py ([a-z]+)", text)) <= commands | {"migrate", "help", "makemigrations", "check"}
@@ -111,3 +117,34 @@ def test_every_call_of_the_contract_is_in_the_reference() -> None:
     for row in contract.rows("wire.md", "call"):
         for path in re.findall(r"[a-z_]+/(?:\{\w+\}/)?(?:[a-z_]+/)?", row[0]):
             assert path.replace("{booking_id}", "{id}") in REFERENCE, path
+
+
+# ── docs/troubleshooting.md ─────────────────────────────────────────────────────────────────────────────────
+OF_THE_FRAMEWORKS = {
+    "method_not_allowed", "no_active_account", "not_authenticated", "parse_error", "throttled", "token_not_valid",
+    "unsupported_media_type",
+}  # fmt: skip
+MADE_BY = (
+    r'(?:_error|ClientMessageError|ConflictError|_answer|_page)\((?:[^"()]*, )?"(\w+)"',
+    r'(?:code|_UNAUTHENTICATED|_FORBIDDEN|default_code)(?:: \w+)? ?= ?(?:\([\w.]+, )?"([a-z_]+)"',
+    r'_(?:answer|page)\(\d+, "[^"]+", "(\w+)"',
+)
+
+
+def codes_in_the_source() -> set[str]:
+    """Every word for programs that an error of ours may carry."""
+    folders = ("hunarmitra", "services/http/hunarmitra_http", "services/ws/hunarmitra_ws")
+    files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
+    internal = {"admin.py", "schema.py", "asyncapi.py"}  # an operator's port, and descriptions
+    text = "\n".join(file.read_text() for file in files if file.name not in internal)
+    return {code for pattern in MADE_BY for code in re.findall(pattern, text)} | OF_THE_FRAMEWORKS
+
+
+def test_troubleshooting_has_every_error_and_every_close_code() -> None:
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    codes = codes_in_the_source()
+    assert {"forbidden", "invalid_json", "illegal_transition", "no_position", "full", "unavailable"} <= codes
+    assert {code for code in codes if f"`{code}`" not in page} == set()
+    assert {code.value for code in CloseCode} <= {
+        int(code) for code in re.findall(r"^\| (\d{4}) \|", page, re.MULTILINE)
+    }

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import importlib.metadata
 import json
-import os
-import pty
 import re
 import shlex
 import shutil
 import ssl
-import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -30,7 +25,6 @@ from websockets.asyncio.client import connect as open_connection
 
 from tests.support import contract, tools
 from tests.support.actors import Actors
-from tests.support.eventually import eventually
 from tests.support.live import join
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import REPOSITORY, Process
@@ -38,6 +32,7 @@ from tests.support.redis import RedisServer
 from tests.support.services import ServiceProcess
 from tests.support.sockets import Socket
 from tests.support.stack import Stack, base_environment, fresh_sqlite
+from tests.support.terminal import terminal
 
 HOST = "127.0.0.1"
 COMMANDS = contract.commands("realtime-api.md")
@@ -180,40 +175,6 @@ def test_wscat_connects_receives_and_gets_a_pong(stack: Stack, actors: Actors) -
         frames = [json.loads(found) for found in re.findall(r"< (\{.*?\})\s*$", screen.text, re.MULTILINE)]
     assert json.loads(expected) in frames
     assert {frame["type"] for frame in frames} == {"connection_established", "booking_status", "pong"}
-
-
-class Terminal:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.text = ""
-
-    def type(self, line: str) -> None:
-        os.write(self._descriptor, f"{line}\r".encode())
-
-    def wait_for(self, text: str) -> None:
-        eventually(lambda: text in self._read(), 20, f"{text} on the terminal")
-
-    def _read(self) -> str:
-        """What is on it, without the codes that move the cursor and colour."""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._descriptor, 65536):
-                self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
-        return self.text
-
-
-@contextlib.contextmanager
-def terminal(arguments: list[str]) -> Iterator[Terminal]:
-    """The program at a terminal of its own."""
-    ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
-    child = subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
-    os.close(theirs)
-    try:
-        yield Terminal(ours)
-    finally:
-        child.kill()
-        child.wait(10)
-        os.close(ours)
 
 
 def test_a_server_without_the_environments_settings_says_what_is_missing(tmp_path: Path) -> None:

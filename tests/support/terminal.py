@@ -1,0 +1,48 @@
+"""Programs at a terminal: what they show, and what somebody types."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+
+from tests.support.eventually import eventually
+
+
+class Terminal:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.text = ""
+
+    def type(self, line: str) -> None:
+        os.write(self._descriptor, f"{line}\r".encode())
+
+    def wait_for(self, text: str) -> None:
+        eventually(lambda: text in self._read(), 20, f"{text} on the terminal")
+
+    def _read(self) -> str:
+        """What is on it, without the codes that move the cursor and colour."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._descriptor, 65536):
+                self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
+        return self.text
+
+
+@contextlib.contextmanager
+def terminal(arguments: list[str], environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+    """The program at a terminal of its own; `environment` instead of this process' own."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    child = subprocess.Popen(
+        arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours)
+    finally:
+        child.kill()
+        child.wait(10)
+        os.close(ours)
