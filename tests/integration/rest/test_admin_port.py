@@ -35,7 +35,7 @@ def test_probes_need_no_known_host_on_the_inner_port(server: ServiceProcess, pat
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-@pytest.mark.parametrize("host", ["127.0.0.1", f"127.0.0.1:{ADMIN_PORT}"])
+@pytest.mark.parametrize("host", ["127.0.0.1", f"127.0.0.1:{ADMIN_PORT}"], ids=["address", "inner port"])
 def test_the_public_port_has_no_probes_whatever_the_host_says(server: ServiceProcess, path: str, host: str) -> None:
     assert get(f"{server.url}{path}", host).status_code == 404
 
