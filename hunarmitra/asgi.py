@@ -8,9 +8,12 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 
+from hunarmitra.metrics import expose_metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
 
 _http = get_asgi_application()
+expose_metrics()
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]

@@ -100,6 +100,13 @@ class Environment:
     services: tuple[str, ...] = variable(
         services, (), "Which services this process serves: http, ws or http,ws.", shown="every one installed"
     )
+    metrics_host: str = variable(text_value, "127.0.0.1", "Address of METRICS_PORT.")
+    metrics_port: int = variable(
+        integer(0, 65535),
+        0,
+        "Port of /metrics of a process that has no admin port: `manage.py relay`, or a stock server; 0 for none. "
+        "`manage.py serve` takes its own port + 1000 where this is not set.",
+    )
     log_level: str = variable(
         one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
     )
@@ -168,8 +175,8 @@ class Environment:
     http_admin_port: int = variable(
         integer(0, 65535),
         0,
-        "Port of /livez and /readyz for any `Host`, which the public port then no longer answers; "
-        "0: they are on the public port.",
+        "Port of /livez, /readyz and /metrics for any `Host`; the public port then no longer answers them. "
+        "0: probes are on the public port, and metrics on none.",
     )
 
     demo_page: bool | None = variable(

@@ -80,6 +80,7 @@ if SERVES_HTTP:
         "hunarmitra_http.middleware.ProbeMiddleware",
         "hunarmitra_http.request_context.RequestIdMiddleware",
         *(["hunarmitra_http.request_context.TraceMiddleware"] if ENVIRONMENT.traces else []),
+        "hunarmitra_http.metrics.MetricsMiddleware",
         "hunarmitra_http.middleware.TrustedProxyMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "django.middleware.security.SecurityMiddleware",

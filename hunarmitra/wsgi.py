@@ -6,6 +6,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from hunarmitra.metrics import expose_metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
 
 application = get_wsgi_application()
+expose_metrics()

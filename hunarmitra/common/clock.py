@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +21,11 @@ class NaiveTimestampError(ValueError):
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def microseconds_now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 def to_wire(moment: datetime) -> str:

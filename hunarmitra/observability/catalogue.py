@@ -13,7 +13,31 @@ from enum import StrEnum
 from itertools import product
 from typing import Final
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.observability.labels import (
+    AGE_SECONDS,
+    BACKENDS,
+    CLOSE_CODES,
+    CONNECTION_KINDS,
+    EVENT_SECONDS,
+    EVENTS,
+    GAP_FINDERS,
+    HANDSHAKE_OUTCOMES,
+    HANDSHAKE_SECONDS,
+    LANES,
+    LOOP_SECONDS,
+    METHODS,
+    OUTBOX_STREAMS,
+    PUBLISH_SECONDS,
+    RATE_LIMITS,
+    REMOTE_BACKENDS,
+    REQUEST_SECONDS,
+    RESPONSE_CODES,
+    RESUME_OUTCOMES,
+    ROUTES,
+    SERVED,
+    SOCKET_KINDS,
+    STATUS_CLASSES,
+)
 
 PREFIX: Final = "hunarmitra_"
 
@@ -60,78 +84,6 @@ class Metric:
         return (self.name,)
 
 
-# ── labels ──────────────────────────────────────────────────────────────────────────────────────────────────
-OTHER: Final = "other"
-UNMATCHED: Final = "unmatched"
-
-LANES: Final = ("status", "location")
-SOCKET_KINDS: Final = ("booking", "notifications")
-CONNECTION_KINDS: Final = (*SOCKET_KINDS, "joining")
-CLOSE_CODES: Final = (
-    *(str(code) for code in sorted({1000, 1001, 1002, 1006, *CloseCode})),
-    OTHER,
-)
-HANDSHAKE_OUTCOMES: Final = ("joined", "refused", "full", "reconnect", "unavailable", "abandoned")
-RESUME_OUTCOMES: Final = ("replayed", "resync", "fresh")
-GAP_FINDERS: Final = ("seq", "comparison", "recovery")
-OUTBOX_STREAMS: Final = ("bookings", "notifications")
-
-BACKENDS: Final = ("channel_layer", "redis", "log")
-REMOTE_BACKENDS: Final = ("channel_layer", "redis")
-
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER)
-STATUS_CLASSES: Final = ("2xx", "3xx", "4xx", "5xx")
-RESPONSE_CODES: Final = (
-    *("200", "201", "204", "301", "302", "304"),
-    *("400", "401", "403", "404", "405", "406", "409", "413", "415", "429"),
-    *("500", "503", OTHER),
-)
-RATE_LIMITS: Final = ("user", "auth", "login", "position")
-
-_API: Final = "/api/v1"
-ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    f"{_API}/auth/token/": ("POST",),
-    f"{_API}/auth/refresh/": ("POST",),
-    f"{_API}/auth/verify/": ("POST",),
-    f"{_API}/auth/logout/": ("POST",),
-    f"{_API}/users/me/": ("GET",),
-    f"{_API}/workers/": ("GET",),
-    f"{_API}/realtime/tickets/": ("POST",),
-    f"{_API}/bookings/": ("GET", "POST"),
-    f"{_API}/bookings/<uuid:booking_id>/": ("GET",),
-    f"{_API}/bookings/<uuid:booking_id>/status/": ("PATCH",),
-    f"{_API}/bookings/<uuid:booking_id>/assign/": ("POST",),
-    f"{_API}/bookings/<uuid:booking_id>/events/": ("GET",),
-    f"{_API}/tracking/<uuid:booking_id>/": ("GET", "POST"),
-    f"{_API}/notifications/": ("GET",),
-    f"{_API}/notifications/mark_all_read/": ("PATCH",),
-    f"{_API}/notifications/<uuid:notification_id>/mark_read/": ("PATCH",),
-    "/api/schema/": ("GET",),
-    "/api/docs/": ("GET",),
-    "/api/asyncapi/": ("GET",),
-    "/api/asyncapi/docs/": ("GET",),
-    "/admin/": ("GET", "POST"),
-    "/static/": ("GET",),
-    "/demo/people/": ("GET",),
-    "/": ("GET",),
-    UNMATCHED: ("GET", "POST"),
-}
-"""Each route, as the URL patterns spell it, with its methods. The admin is one route, and so are static files."""
-
-_SERVED: Final = tuple((method, route) for route, methods in ROUTES.items() for method in methods)
-
-# ── buckets ─────────────────────────────────────────────────────────────────────────────────────────────────
-EVENT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Around the objective, 500 ms from the commit to the socket."""
-REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-PUBLISH_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""A request waits 250 ms for Redis at most (REDIS_PUBLISH_TIMEOUT), twice that when it has to connect."""
-HANDSHAKE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-LOOP_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-AGE_SECONDS: Final = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
-EVENTS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
-
-# ── metrics ─────────────────────────────────────────────────────────────────────────────────────────────────
 _HTTP: Final = frozenset({Process.HTTP})
 _WS: Final = frozenset({Process.WS})
 _RELAY: Final = frozenset({Process.RELAY})
@@ -195,7 +147,7 @@ HTTP_REQUESTS: Final = _counter(
     "REST requests answered, by method, route and class of the status.",
     _HTTP,
     {"method": METHODS, "route": tuple(ROUTES), "status": STATUS_CLASSES},
-    tuple((method, route, status) for method, route in _SERVED for status in STATUS_CLASSES),
+    tuple((method, route, status) for method, route in SERVED for status in STATUS_CLASSES),
 )
 HTTP_RESPONSES: Final = _counter(
     "http_responses", "REST requests answered, by status code.", _HTTP, {"code": RESPONSE_CODES}
@@ -206,7 +158,7 @@ HTTP_DURATION: Final = _histogram(
     _HTTP,
     REQUEST_SECONDS,
     {"method": METHODS, "route": tuple(ROUTES)},
-    series=_SERVED,
+    series=SERVED,
 )
 HTTP_IN_PROGRESS: Final = _gauge("http_requests_in_progress", "REST requests being answered now.", _HTTP)
 HTTP_RATE_LIMITED: Final = _counter(

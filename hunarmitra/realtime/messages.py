@@ -2,12 +2,15 @@
 
 The frame inside is the very text that sockets receive, encoded once by whoever publishes it. ``type`` follows
 the Channels convention, so that an ordinary consumer may handle these messages too.
+
+``committed_at`` and ``published_at``, both in microseconds since 1970, tell when the event was committed and when it
+was handed to Redis, so that the time of each stage of its way can be measured. Hubs do without where they are missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 STATUS: Final = "realtime.status"
@@ -21,6 +24,23 @@ class Message:
 
     group: str
     body: Mapping[str, Any]
+
+
+def committed(message: Message, moment: int) -> Message:
+    """``moment``: when the transaction of its event was committed."""
+    return replace(message, body={**message.body, "committed_at": moment})
+
+
+def published(messages: Sequence[Message], moment: int) -> Sequence[Message]:
+    """Those that tell when they were committed also tell that they are published now."""
+    return [
+        replace(message, body={**message.body, "published_at": moment}) if "committed_at" in message.body else message
+        for message in messages
+    ]
+
+
+def lane_of(message: Message) -> str:
+    return "location" if message.body.get("type") == LOCATION else "status"
 
 
 def status_message(group: str, *, seq: int, frame: str, clears_location: bool = False) -> Message:

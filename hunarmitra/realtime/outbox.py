@@ -9,21 +9,37 @@ published in one go and marked. Whatever keeps that from happening (a crash, Red
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.apps import apps
 from django.db import connection, transaction
 
 from hunarmitra.common import checkpoints
-from hunarmitra.common.clock import utc_now
-from hunarmitra.realtime.messages import Message
+from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
+from hunarmitra.realtime.messages import Message, committed
 from hunarmitra.realtime.models import OutboxRow
 from hunarmitra.realtime.publishing import publish_events
 
 logger = logging.getLogger(__name__)
 
 RELAY_BATCH = 500
+
+MOST_COUNTED = 10_000
+"""Unpublished rows of one table beyond which nobody counts: more is just as bad, and would cost more each time."""
+
+
+class NotPublishedError(Exception):
+    """The relay found events, and no backend took them."""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is committed and not published: rows by stream, and the age of the oldest in seconds, 0 without any."""
+
+    rows: Mapping[str, int]
+    oldest_age: float
 
 
 def publish_on_commit(rows: Sequence[OutboxRow]) -> None:
@@ -38,7 +54,8 @@ def announce_on_commit(message: Message) -> None:
 
 def _publish_committed(rows: Sequence[OutboxRow]) -> None:
     checkpoints.reach("committed, not published")
-    if publish_events([row.to_message() for row in rows]):
+    now = microseconds_now()
+    if publish_events([committed(row.to_message(), now) for row in rows]):
         checkpoints.reach("published, not marked")
         _mark_published(rows)
 
@@ -57,7 +74,7 @@ def outbox_models() -> list[type[OutboxRow]]:
 
 
 def relay_once(*, older_than_seconds: float) -> int:
-    """Publish rows that were committed but not published. Returns how many.
+    """Publish rows that were committed but not published. Returns how many. Raises :class:`NotPublishedError`.
 
     Safe to run in several processes at once: rows are taken with SKIP LOCKED, or, on SQLite, under its one
     write lock. Rows younger than ``older_than_seconds`` are left to the process that wrote them.
@@ -66,6 +83,18 @@ def relay_once(*, older_than_seconds: float) -> int:
     for model in outbox_models():
         relayed += _relay_model(model, older_than_seconds)
     return relayed
+
+
+def backlog() -> Backlog:
+    """Two queries for each table, on the index of the unpublished rows, however many those are."""
+    rows: dict[str, int] = {}
+    oldest = now = utc_now()
+    for model in outbox_models():
+        unpublished = model._default_manager.filter(published_at=None).order_by("created_at")
+        rows[model._meta.app_label] = unpublished[:MOST_COUNTED].count()
+        first = unpublished.values_list("created_at", flat=True).first()
+        oldest = min(oldest, first or now)
+    return Backlog(rows, (now - oldest).total_seconds())
 
 
 def _relay_model(model: type[OutboxRow], older_than_seconds: float) -> int:
@@ -80,8 +109,10 @@ def _relay_model(model: type[OutboxRow], older_than_seconds: float) -> int:
             locked = unpublished.select_for_update(skip_locked=True, of=("self",))
         rows = list(locked.select_related(model.stream_field).order_by(model.stream_field, "seq")[:RELAY_BATCH])
         checkpoints.reach("locked, not relayed")
-        if not rows or not publish_events([row.to_message() for row in rows]):
+        if not rows:
             return 0
+        if not publish_events([committed(row.to_message(), to_microseconds(row.created_at)) for row in rows]):
+            raise NotPublishedError(f"no backend took {len(rows)} {model._meta.verbose_name_plural}")
         _mark_published(rows)
     logger.warning("the relay published %d %s that their process had not", len(rows), model._meta.verbose_name_plural)
     return len(rows)

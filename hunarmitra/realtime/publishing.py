@@ -12,7 +12,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hunarmitra.realtime.messages import Message
+from hunarmitra.common.clock import microseconds_now
+from hunarmitra.observability import publisher as metrics
+from hunarmitra.realtime.messages import Message, lane_of, published
 from hunarmitra.realtime.redis_publisher import PublisherUnavailableError, redis_publisher
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,18 @@ def publish_events(messages: Sequence[Message]) -> bool:
     return _through_channel_layer(messages) or _through_redis(messages) or _to_log(messages)
 
 
+def _observe(backend: str, messages: Sequence[Message]) -> None:
+    metrics.taken(backend, len(messages))
+    now = microseconds_now()
+    metrics.published(
+        [
+            (lane_of(message), (now - message.body["committed_at"]) / 1_000_000)
+            for message in messages
+            if "committed_at" in message.body
+        ]
+    )
+
+
 def _through_channel_layer(messages: Sequence[Message]) -> bool:
     try:
         from asgiref.sync import async_to_sync
@@ -40,18 +54,24 @@ def _through_channel_layer(messages: Sequence[Message]) -> bool:
         layer = get_channel_layer()
         if layer is None:
             return False
+        stamped = published(messages, microseconds_now())
         publish = getattr(layer, "publish", None)
-        if publish is not None:
-            # Ours: async_to_sync(group_send) would open a Redis connection for every call.
-            return bool(publish(messages))
-        for message in messages:
-            async_to_sync(layer.group_send)(message.group, dict(message.body))
+        with metrics.timed("channel_layer"):
+            if publish is not None:
+                # Ours: async_to_sync(group_send) would open a Redis connection for every call.
+                publish(stamped)
+            else:
+                for message in stamped:
+                    async_to_sync(layer.group_send)(message.group, dict(message.body))
     except PublisherUnavailableError as error:
         logger.debug("the channel layer did not take %d messages: %s", len(messages), error)
+        metrics.not_taken("channel_layer")
         return False
     except Exception:  # a request must not fail because its news did not travel
         logger.exception("the channel layer failed; trying Redis directly")
+        metrics.not_taken("channel_layer")
         return False
+    _observe("channel_layer", messages)
     return True
 
 
@@ -60,14 +80,18 @@ def _through_redis(messages: Sequence[Message]) -> bool:
     if publisher is None:
         return False
     try:
-        publisher.publish(messages)
+        with metrics.timed("redis"):
+            publisher.publish(published(messages, microseconds_now()))
     except PublisherUnavailableError as error:
         logger.debug("Redis did not take %d messages: %s", len(messages), error)
+        metrics.not_taken("redis")
         return False
+    _observe("redis", messages)
     return True
 
 
 def _to_log(messages: Sequence[Message]) -> bool:
+    metrics.taken("log", len(messages))
     for message in messages:
         logger.warning(
             "not published, no backend took it: %s to %s (seq %s); numbered events follow through the relay",

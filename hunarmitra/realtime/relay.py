@@ -12,7 +12,8 @@ import threading
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
-from hunarmitra.realtime.outbox import relay_once
+from hunarmitra.observability import relay as metrics
+from hunarmitra.realtime.outbox import NotPublishedError, backlog, relay_once
 
 logger = logging.getLogger(__name__)
 
@@ -28,27 +29,46 @@ def run(stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                relayed = relay_once(older_than_seconds=environment.relay_after)
+                relayed = _look(environment.relay_after)
+                if failures:
+                    logger.info("the relay reads the outbox again after %d failed tries", failures)
+                    failures = 0
+                _measure()
             except (DatabaseError, InterfaceError) as error:
                 failures += 1
+                metrics.failed()
                 pause = min(LONGEST_PAUSE, environment.relay_interval * 2 ** min(failures, 10))
                 logger.warning("the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause)
                 connections.close_all()
                 stop.wait(pause)
                 continue
-            if failures:
-                logger.info("the relay reads the outbox again after %d failed tries", failures)
-                failures = 0
             if not relayed:
                 stop.wait(environment.relay_interval)
     finally:
         connections.close_all()
 
 
+def _look(older_than_seconds: float) -> int:
+    """How many rows were published; none when no backend takes them, and the next look tries again."""
+    try:
+        relayed = relay_once(older_than_seconds=older_than_seconds)
+    except NotPublishedError as error:
+        logger.debug("not relayed: %s", error)
+        metrics.failed()
+        return 0
+    metrics.succeeded(relayed)
+    return relayed
+
+
+def _measure() -> None:
+    found = backlog()
+    metrics.outbox_seen(found.rows, found.oldest_age)
+
+
 def drain() -> int:
     """Relay until nothing is left that can be published now. Returns how many rows that were."""
     total = 0
-    while relayed := relay_once(older_than_seconds=settings.ENVIRONMENT.relay_after):
+    while relayed := _look(settings.ENVIRONMENT.relay_after):
         total += relayed
     return total
 

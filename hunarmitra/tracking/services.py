@@ -21,7 +21,7 @@ from hunarmitra.bookings.selectors import booking_visible_to, parts_of
 from hunarmitra.bookings.services import is_tracked
 from hunarmitra.bookings.transitions import TRACKED, Part
 from hunarmitra.common import checkpoints
-from hunarmitra.common.clock import to_microseconds, utc_now
+from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
 from hunarmitra.observability import tracing
 from hunarmitra.realtime import groups, messages
 from hunarmitra.realtime.events import encode
@@ -156,5 +156,6 @@ def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minu
     message = messages.location_message(
         groups.booking_group(booking_id), seq=seq, order=to_microseconds(current.moment), frame=encode(frame)
     )
+    now = microseconds_now()
     checkpoints.reach("stored, not published")
-    publish_events([message])
+    publish_events([messages.committed(message, now)])

@@ -5,7 +5,10 @@ Processes with threads, because a request waits for the database far longer than
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +66,38 @@ redaction.install()
 def post_worker_init(worker: Any) -> None:
     """In the worker, after the fork: its first request need not wait for OpenTelemetry to load."""
     tracing.start()
+
+
+# Metrics: each worker keeps its own in files of one folder, and whichever is asked adds them up. prometheus_client
+# names the files by process id, and so keeps three more for each worker that ever was. Here a worker takes a slot that
+# no living worker has, and goes on where the dead one stopped: as many files as workers, and no counter falls.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def on_starting(server: Any) -> None:
+    """A new folder, so that nothing of an earlier run counts; in memory, where a write cannot block."""
+    os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="hunarmitra-metrics-", dir=worker_tmp_dir)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    taken = {each.metrics_slot for each in server.WORKERS.values()}
+    worker.metrics_slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Before the application is loaded, and with it the first metric made."""
+    from prometheus_client import values
+
+    slot = worker.metrics_slot
+    values.ValueClass = values.MultiProcessValue(lambda: slot)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a dead worker was doing, it does no longer; what it has done stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.metrics_slot, os.environ[METRICS_FOLDER])
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connections
 
 from hunarmitra.realtime import relay
+from hunarmitra.realtime.outbox import Backlog
 
 
 class Stop(threading.Event):
@@ -48,6 +49,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
             return int(outcome)
 
         monkeypatch.setattr(relay, "relay_once", relay_once)
+        monkeypatch.setattr(relay, "backlog", lambda: Backlog({}, 0.0))
 
     monkeypatch.setattr(connections, "close_all", lambda: None)
     return use

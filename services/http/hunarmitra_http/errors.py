@@ -22,6 +22,7 @@ from hunarmitra.bookings.errors import (
     NotVisibleError,
 )
 from hunarmitra.tracking.services import TooSoonError
+from hunarmitra_http import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def error_response(error: Exception, context: Mapping[str, Any]) -> Response | N
         case BookingError():
             response = _booking_error(error)
         case TooSoonError():
+            metrics.rate_limited("position")
             response = _too_many(str(error), error.wait_seconds)
         case Http404():
             response = _answer(404, "No such resource.", "not_found")
@@ -82,6 +84,7 @@ def _too_many(detail: str, wait_seconds: float | None) -> Response:
 
 
 def _unavailable() -> Response:
+    metrics.database_unavailable()
     response = _answer(503, "The service cannot reach its database; try again.", "unavailable")
     response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
     return response

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from hunarmitra.common.addresses import client_address, is_trusted
+from hunarmitra.observability.exposition import exposition
 from hunarmitra_http.readiness import readiness
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -15,7 +16,8 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 class ProbeMiddleware:
     """``/livez`` and ``/readyz``, first of all: a kubelet names the pod's address in ``Host``, which
-    ALLOWED_HOSTS does not have. With HTTP_ADMIN_PORT they are on that port only, and nothing else is on it."""
+    ALLOWED_HOSTS does not have. With HTTP_ADMIN_PORT they are on that port only, with ``/metrics`` and nothing else;
+    without it there are no metrics here: they are none of the public's business."""
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
@@ -31,6 +33,9 @@ class ProbeMiddleware:
         if request.path_info == "/readyz":
             report = readiness().report()
             return JsonResponse(report, status=200 if report["status"] == "ready" else 503)
+        if self._admin_port and request.path_info == "/metrics":
+            body, content_type = exposition(request.META.get("HTTP_ACCEPT", ""))
+            return HttpResponse(body, content_type=content_type)
         if self._admin_port:
             return HttpResponse("Not found.\n", status=404, content_type="text/plain")
         return self._get_response(request)

@@ -17,6 +17,7 @@ from hunarmitra.accounts.models import User
 from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
 from hunarmitra.realtime.redis_connections import blocking_client
 from hunarmitra.realtime.redis_publisher import OPEN_SECONDS, CircuitBreaker
+from hunarmitra_http.metrics import rate_limited
 
 if TYPE_CHECKING:
     # At run time REST framework's views are still being imported when they import this module.
@@ -76,7 +77,10 @@ class LimitThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         subject = self.subject(request)
-        self._wait = 0.0 if subject is None else limiter().take(self.limit(), subject)
+        limit = self.limit()
+        self._wait = 0.0 if subject is None else limiter().take(limit, subject)
+        if self._wait > 0:
+            rate_limited(limit.name)
         return self._wait <= 0
 
     def wait(self) -> float:

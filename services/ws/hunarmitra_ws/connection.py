@@ -33,6 +33,7 @@ from hunarmitra_ws.hub.hub import Hub, running_hub
 from hunarmitra_ws.hub.joining import Joined, JoinRequest, RefusedError
 from hunarmitra_ws.hub.refusals import ANOTHER_USER, TOO_MANY_FAILURES, TOO_MANY_MESSAGES, UNAUTHENTICATED
 from hunarmitra_ws.hub.sockets import Socket
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -79,12 +80,25 @@ class Connection:
         self._host = host_of(scope)
         self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
         self._socket: Socket | None = None
+        self._began = 0.0
+        self._outcome = "abandoned"
+        self._kind = "joining"
 
     async def run(self) -> None:
         if (await self._receive())["type"] != "websocket.connect":
             return
+        self._began = time.monotonic()
+        metrics.opened()
+        try:
+            await self._run()
+        finally:
+            metrics.handshakes.inc(self._outcome)
+            metrics.ended(self._kind)
+
+    async def _run(self) -> None:
         limits = self._limits
         if not origin_is_allowed(self._scope, limits.allowed_origins, limits.trusted_proxies):
+            self._outcome = "refused"
             await self._send({"type": "websocket.close", "code": 1000})
             return
         handshake = read_handshake(self._scope)
@@ -95,6 +109,7 @@ class Connection:
             if refusal is None:
                 await self._serve(hub, handshake)
             else:
+                self._outcome = "full" if refusal.close == CloseCode.FULL else "reconnect"
                 refusal.send(self._lanes)
             await self._listen(hub)
         finally:
@@ -109,10 +124,12 @@ class Connection:
                 raise RefusedError(TOO_MANY_FAILURES)
             await self._join(hub, await self._identify(hub, handshake), handshake)
         except RefusedError as error:
+            self._outcome = "refused"
             self._failed.record(address, time.monotonic())
             error.refusal.send(self._lanes)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a socket could not join, the database is away: %s", type(error).__name__)
+            self._outcome = "unavailable"
             self._lanes.push(OutgoingFrame(encode(UNAVAILABLE)))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
 
@@ -161,9 +178,25 @@ class Connection:
         )
         if not subscribed or (group.last_seq is not None and group.last_seq < joined.standing.seq):
             # Something may have passed before the subscription, or the group's other sockets are behind.
-            hub.catch_up.request(group.name)
+            hub.catch_up.request(group.name, "recovery")
         hub.catch_up.started(group.name)
         self._host.joined(self._stream.kind)
+        self._outcome, self._kind = "joined", self._stream.kind
+        metrics.joined(self._kind, time.monotonic() - self._began)
+        self._count_resume(handshake, joined, replay is not None)
+
+    @staticmethod
+    def _count_resume(handshake: Handshake, joined: Joined, replayed: bool) -> None:
+        if not replayed:
+            metrics.resumes.inc("resync")
+        elif handshake.since.seq is None:
+            metrics.resumes.inc("fresh")
+        else:
+            metrics.resumes.inc("replayed")
+            metrics.resumed_events.observe(len(joined.events or ()))
+            now = time.time()
+            for event in joined.events or ():
+                metrics.replayed_age.observe(max(0.0, now - event.committed_at))
 
     def _replay(self, joined: Joined) -> list[OutgoingFrame] | None:
         """None when the log cannot be replayed, or only by overflowing the send buffer.
@@ -172,7 +205,7 @@ class Connection:
         """
         if joined.events is None:
             return None
-        frames = [OutgoingFrame(text) for _, text, _ in joined.events]
+        frames = [OutgoingFrame(event.frame) for event in joined.events]
         fits = sum(frame.size for frame in frames) <= self._limits.send_buffer_bytes // 2
         return frames if fits else None
 
@@ -194,6 +227,7 @@ class Connection:
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
+                self._host.closed(event.get("code") or 1006)
                 return
             socket = self._socket
             if socket is None or self._lanes.closing or event["type"] != "websocket.receive":

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from hunarmitra_ws.hub.lanes import AsgiLanes, AsgiSend, Lanes
 from hunarmitra_ws.hub.refusals import Refusal
+from hunarmitra_ws.metrics import metrics
 
 EXTENSION: Final = "hunarmitra.host"
 
@@ -25,6 +26,10 @@ class Host(Protocol):
 
     def replaying(self) -> AbstractAsyncContextManager[None]:
         """Held while the log is read for one socket, so that a whole fleet's return does not read at once."""
+        ...
+
+    def closed(self, code: int) -> None:
+        """The connection ended, with this close code."""
         ...
 
     def joined(self, kind: str) -> None:
@@ -41,6 +46,9 @@ class StockHost:
 
     def replaying(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
+
+    def closed(self, code: int) -> None:
+        metrics.closed(code)
 
     def joined(self, kind: str) -> None:
         pass

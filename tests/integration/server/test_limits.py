@@ -45,7 +45,7 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         def overflow() -> bool:
             with contextlib.suppress(OSError):
                 deaf.sendall(nonsense * 30)
-            return _metric(server, "hunarmitra_ws_overflows_total") == 1
+            return _metric(server, "hunarmitra_ws_slow_clients_closed_total") == 1
 
         await asyncio.to_thread(eventually, overflow, 60, "the overflow is noticed")
         await eventually_async(
@@ -65,7 +65,9 @@ async def test_a_full_server_says_so(tmp_path: Path) -> None:
         assert outside.frames[0]["code"] == "full"
         assert readiness(server)[1]["full"] is True
         await inside[0].close()
-        await eventually_async(lambda: _metric(server, "hunarmitra_ws_connections") < 2, 5, "a place is free")
+        await eventually_async(
+            lambda: _metric(server, 'hunarmitra_ws_connections{kind="notifications"}') < 2, 5, "a place is free"
+        )
         again = await clients.notifications()
         await again.joined()
 

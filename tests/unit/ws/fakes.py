@@ -23,6 +23,10 @@ class RecordingLanes:
     def closing(self) -> bool:
         return self.closed_with is not None
 
+    @property
+    def waiting_bytes(self) -> int:
+        return sum(len(text) for text in self.texts)
+
     def push(self, frame: OutgoingFrame) -> None:
         self.texts.append(frame.text)
 

@@ -6,6 +6,7 @@ import asyncio
 
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.write_queue import SLICE, WriteQueue
 
@@ -18,7 +19,6 @@ class FakeWire:
         self.full = False
         self.ended: CloseCode | None = None
         self.ending_soon = False
-        self.counts: list[str] = []
 
     def write(self, data: bytes) -> int:
         self.writes.append(data)
@@ -29,9 +29,6 @@ class FakeWire:
 
     def end_soon(self) -> None:
         self.ending_soon = True
-
-    def count(self, what: str) -> None:
-        self.counts.append(what)
 
 
 def _frame(text: str) -> OutgoingFrame:
@@ -63,6 +60,7 @@ async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_ev
     wire.full = True
     lanes.push(_frame("one"))
     await _turn()
+    conflated = metrics.locations_conflated.values[""]
     for position in ("a", "b", "c"):
         lanes.set_location(_frame(position))
     lanes.push(_frame("two"))
@@ -72,11 +70,12 @@ async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_ev
     lanes.drained()
     await _turn()
     assert wire.writes[1:] == [_frame("two").framed, _frame("c").framed]
-    assert wire.counts == ["conflated", "conflated"]
+    assert metrics.locations_conflated.values[""] - conflated == 2
 
 
 async def test_overflow_drops_the_lanes_and_closes_4008() -> None:
     lanes, wire = _lanes(limit=200)
+    closed = metrics.slow_clients_closed.values[""]
     wire.full = True
     lanes.push(_frame("x" * 90))
     await _turn()
@@ -89,7 +88,7 @@ async def test_overflow_drops_the_lanes_and_closes_4008() -> None:
     lanes.drained()
     await _turn()
     assert wire.writes == [_frame("x" * 90).framed]
-    assert wire.counts == ["overflow"]
+    assert metrics.slow_clients_closed.values[""] - closed == 1
 
 
 async def test_a_close_follows_what_was_pushed_and_drops_the_position() -> None:

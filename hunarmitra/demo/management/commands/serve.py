@@ -16,6 +16,7 @@ from hunarmitra.demo.data import demo_data
 from hunarmitra.demo.guard import require_demo_mode, require_free_port, require_loopback
 from hunarmitra.demo.summary import summary
 
+METRICS_OFFSET = 1000
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 
 
@@ -45,16 +46,25 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.stdout.write(summary(demo_data(), base_url))
+        if metrics_port := self._metrics_port(port):
+            self.stdout.write(f"Metrics on http://{settings.ENVIRONMENT.metrics_host}:{metrics_port}/metrics")
         self.stdout.write(f"Serving on {base_url}; Ctrl-C ends it.")
         self.stdout.flush()
         connections.close_all()
         self._become_daphne(host, port)
+
+    @staticmethod
+    def _metrics_port(port: int) -> int:
+        """Beside the port that is served, so that two runs on one machine do not meet; 0 where there is none."""
+        return settings.ENVIRONMENT.metrics_port or (port + METRICS_OFFSET if port + METRICS_OFFSET < 65536 else 0)
 
     def _become_daphne(self, host: str, port: int) -> None:
         """Replace this process, so that signals reach the server and nothing stands between."""
         environment = dict(os.environ)
         if not settings.ALLOWED_HOSTS:
             environment["ALLOWED_HOSTS"] = LOCAL_NAMES
+        if self._metrics_port(port):
+            environment["METRICS_PORT"] = str(self._metrics_port(port))
         arguments = [
             sys.executable,
             "-m",

@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from hunarmitra.observability import exposition, publisher
+from hunarmitra.observability import relay as metrics
 from hunarmitra.realtime import relay
 
 
@@ -28,6 +30,11 @@ class Command(BaseCommand):
         if options["once"]:
             self.stdout.write(f"{relay.drain()} published")
             return
+        environment = settings.ENVIRONMENT
+        if environment.metrics_port:
+            exposition.expose_process()
+            exposition.expose(publisher.REGISTRY, metrics.REGISTRY)
+            exposition.serve_metrics(environment.metrics_host, environment.metrics_port)
         stop = threading.Event()
 
         def end(number: int, frame: FrameType | None) -> None:

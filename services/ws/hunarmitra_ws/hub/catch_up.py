@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ from hunarmitra_ws.hub import reading
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.groups import Group
 from hunarmitra_ws.hub.reading import Standing
+from hunarmitra_ws.metrics import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +42,17 @@ class CatchUp:
         self._threads = threads
         self._interval = interval
         self._on_gone = on_gone
-        self._requested: set[str] = set()
+        self._requested: dict[str, str] = {}
         self._wake = asyncio.Event()
 
-    def request(self, name: str) -> None:
-        self._requested.add(name)
+    def request(self, name: str, found_by: str) -> None:
+        """``found_by``: ``seq`` or ``recovery``, for the metrics; the first reason stands."""
+        self._requested.setdefault(name, found_by)
         self._wake.set()
 
-    def request_all(self) -> None:
-        self._requested.update(self._groups)
+    def request_all(self, found_by: str) -> None:
+        for name in self._groups:
+            self._requested.setdefault(name, found_by)
         self._wake.set()
 
     def started(self, name: str) -> None:
@@ -65,19 +69,26 @@ class CatchUp:
                 await asyncio.wait_for(self._wake.wait(), max(0.0, due - loop.time()))
             self._wake.clear()
             if loop.time() >= due:
-                self._requested.update(self._groups)
+                self.request_all("comparison")
+                self._wake.clear()
                 due = loop.time() + self._interval
             # A group whose first socket is still reading keeps its request until it has started.
-            requested = {name for name in self._requested if self._is_started(name)}
-            self._requested = {name for name in self._requested - requested if name in self._groups}
+            requested = {name: reason for name, reason in self._requested.items() if self._is_started(name)}
+            self._requested = {
+                name: reason
+                for name, reason in self._requested.items()
+                if name not in requested and name in self._groups
+            }
             try:
-                await self._check(list(requested))
+                await self._check(requested)
                 available = True
+                metrics.compared_at = time.time()
             except DatabaseError as error:
                 if available:
                     logger.warning("the database cannot be compared with: %s; trying again", type(error).__name__)
                 available = False
-                self._requested |= requested
+                metrics.comparison_failures.inc()
+                self._requested = requested | self._requested
                 self._wake.set()
                 await asyncio.sleep(PAUSE_AFTER_FAILURE)
 
@@ -85,9 +96,10 @@ class CatchUp:
         group = self._groups.get(name)
         return group is not None and group.last_seq is not None
 
-    async def _check(self, names: list[str]) -> None:
-        if not names:
+    async def _check(self, requested: Mapping[str, str]) -> None:
+        if not requested:
             return
+        names = list(requested)
         before = {name: self._groups[name].last_seq or 0 for name in names}
         found = await self._threads.run(reading.standings, names)
         behind: dict[str, int] = {}
@@ -104,6 +116,7 @@ class CatchUp:
                 group.restart(standing.seq)
             elif standing.seq > group.last_seq:
                 behind[name] = group.last_seq
+                metrics.gaps.inc(requested[name])
             if standing.location_order > group.location_order:
                 moved.append(name)
         if behind:
@@ -121,8 +134,10 @@ class CatchUp:
             group = self._groups.get(name)
             if group is None:
                 continue
+            before = group.last_seq or 0
             for event in events:
                 group.receive(*event)
+            metrics.events_recovered.inc(amount=sum(before < event.seq <= (group.last_seq or 0) for event in events))
             if group.last_seq is not None and group.last_seq < found[name].seq:
                 logger.warning("the log of %s has a hole after %d", name, group.last_seq)
                 group.restart(found[name].seq)

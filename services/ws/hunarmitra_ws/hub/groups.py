@@ -5,6 +5,7 @@ from __future__ import annotations
 from hunarmitra.realtime.events import ResyncRequired, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.sockets import Socket
+from hunarmitra_ws.metrics import Origin, metrics
 
 MOST_PENDING = 1000
 """Events kept while one before them is missing; beyond it they are read from the database again."""
@@ -28,7 +29,7 @@ class Group:
         self.floor = 0
         self.location_order = 0
         self.location_seq = 0
-        self._pending: dict[int, tuple[str, bool]] = {}
+        self._pending: dict[int, tuple[str, bool, Origin]] = {}
 
     def start(self, *, seq: int, floor: int, location_order: int) -> None:
         """A socket has read the log up to ``seq``. Only the first one decides where handing out begins."""
@@ -39,28 +40,31 @@ class Group:
                 self.location_order, self.location_seq = location_order, seq
             self._hand_out_pending()
 
-    def receive(self, seq: int, frame: str, clears_location: bool) -> bool:
+    def receive(self, seq: int, frame: str, clears_location: bool, origin: Origin = None) -> bool:
         """An event, in whatever order. False when one before it is missing and must be read from the database."""
         if self.last_seq is None:
-            self._keep(seq, frame, clears_location)
+            self._keep(seq, frame, clears_location, origin)
             return True
         if seq <= self.last_seq:
             return True
         if seq > self.last_seq + 1:
-            self._keep(seq, frame, clears_location)
+            self._keep(seq, frame, clears_location, origin)
             return False
-        self._hand_out(seq, frame, clears_location)
+        self._hand_out(seq, frame, clears_location, origin)
         self._hand_out_pending()
         return not self._pending
 
-    def receive_location(self, seq: int, order: int, frame: str) -> None:
+    def receive_location(self, seq: int, order: int, frame: str, origin: Origin = None) -> None:
         """A position, unless it is void or older than the newest."""
         if seq < self.floor or order <= self.location_order:
             return
         self.location_order, self.location_seq = order, seq
         outgoing = OutgoingFrame(frame)
+        delivered = 0
         for socket in self.sockets:
-            socket.deliver_location(seq, order, outgoing)
+            delivered += socket.deliver_location(seq, order, outgoing)
+        if delivered:
+            metrics.delivered("location", delivered, origin)
 
     def restart(self, seq: int) -> None:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
@@ -75,19 +79,22 @@ class Group:
                 socket.location_order = socket.location_seq = 0
                 socket.lanes.push(frame)
 
-    def _keep(self, seq: int, frame: str, clears_location: bool) -> None:
+    def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
         if len(self._pending) < MOST_PENDING:
-            self._pending[seq] = (frame, clears_location)
+            self._pending[seq] = (frame, clears_location, origin)
 
-    def _hand_out(self, seq: int, frame: str, clears_location: bool) -> None:
+    def _hand_out(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
         self.last_seq = seq
         if clears_location:
             self.floor = max(self.floor, seq)
             if self.location_seq < seq:
                 self.location_order = 0
         outgoing = OutgoingFrame(frame)
+        delivered = 0
         for socket in self.sockets:
-            socket.deliver(seq, outgoing, clears_location)
+            delivered += socket.deliver(seq, outgoing, clears_location)
+        if delivered:
+            metrics.delivered("status", delivered, origin)
 
     def _hand_out_pending(self) -> None:
         assert self.last_seq is not None

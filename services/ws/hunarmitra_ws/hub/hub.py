@@ -28,10 +28,13 @@ from hunarmitra_ws.hub.refusals import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
 from hunarmitra_ws.hub.revoking import Revoking
 from hunarmitra_ws.hub.sockets import Socket, SocketIndex
 from hunarmitra_ws.hub.transport import Transport, make_transport
+from hunarmitra_ws.metrics import metrics
 
 logger = logging.getLogger(__name__)
 
 EXPIRY_INTERVAL: Final = 1.0
+DELAY_INTERVAL: Final = 0.1
+"""Seconds between two samples of the event loop's delay."""
 READY_TIMEOUT: Final = 5.0
 
 
@@ -68,12 +71,15 @@ class Hub:
         self.transport: Transport = make_transport(self.receive, self._on_recovered)
 
     async def start(self) -> None:
+        metrics.groups.read = lambda: len(self._groups)
+        metrics.send_buffer.read = self._waiting_bytes
         await self.transport.start()
         if self._relay is not None:
             self._relay.start()
         self._spawn(self.catch_up.run())
         self._spawn(self.revoking.run())
         self._spawn(self._close_expired())
+        self._spawn(_sample_loop_delay())
         self._subscriptions[groups.CONTROL] = asyncio.create_task(self.transport.subscribe(groups.CONTROL))
 
     async def stop(self) -> None:
@@ -98,17 +104,19 @@ class Hub:
         group = self._groups.get(group_name)
         try:
             if kind == messages.STATUS and group is not None:
-                if not group.receive(body["seq"], body["frame"], body.get("clears_location", False)):
-                    self.catch_up.request(group_name)
+                arrival = metrics.latency.arrived(body, "status")
+                if not group.receive(body["seq"], body["frame"], body.get("clears_location", False), arrival):
+                    self.catch_up.request(group_name, "seq")
             elif kind == messages.LOCATION and group is not None:
-                group.receive_location(body["seq"], body["order"], body["frame"])
+                arrival = metrics.latency.arrived(body, "location")
+                group.receive_location(body["seq"], body["order"], body["frame"], arrival)
             elif kind == messages.REVOCATION and group_name == groups.CONTROL:
                 self.revoking.announced(body)
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.exception("a message to %s is malformed and was dropped", group_name)
 
     def _on_recovered(self) -> None:
-        self.catch_up.request_all()
+        self.catch_up.request_all("recovery")
         self.revoking.check()
 
     # Sockets that come and go
@@ -156,6 +164,11 @@ class Hub:
             if not self.listens_to(name):
                 self.transport.unsubscribe(name)
 
+    def _waiting_bytes(self) -> int:
+        return sum(
+            socket.lanes.waiting_bytes for group in list(self._groups.values()) for socket in list(group.sockets)
+        )
+
     def group_of(self, socket: Socket) -> Group:
         return self._groups[socket.group_name]
 
@@ -171,6 +184,14 @@ class Hub:
             moment = utc_now().timestamp() - self._limits.expiry_leeway
             for socket in self.index.pop_expired(moment):
                 socket.refuse(TOKEN_EXPIRED)
+
+
+async def _sample_loop_delay() -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + DELAY_INTERVAL
+        await asyncio.sleep(DELAY_INTERVAL)
+        metrics.loop_delay.observe(max(0.0, loop.time() - due))
 
 
 _hubs: dict[asyncio.AbstractEventLoop, asyncio.Task[Hub]] = {}

@@ -201,7 +201,7 @@ def _complete(
         return answer
     events: Sequence[Event] | None = ()
     if request.since is not None:
-        log = [event for event in logs.get(_group(request), ()) if request.since < event[0] <= answer.standing.seq]
+        log = [event for event in logs.get(_group(request), ()) if request.since < event.seq <= answer.standing.seq]
         complete = _can_replay(request, answer) and len(log) == answer.standing.seq - request.since
         events = log if complete else None
     return Joined(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.metrics import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ class Lanes(Protocol):
     @property
     def closing(self) -> bool:
         """Whether the socket is closed or will be, so that nothing more can be pushed."""
+        ...
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that were pushed and not taken by whatever is below."""
         ...
 
     def push(self, frame: OutgoingFrame) -> None:
@@ -79,6 +85,10 @@ class AsgiLanes:
     def closing(self) -> bool:
         return self._ended or self._finishing or self._close is not None
 
+    @property
+    def waiting_bytes(self) -> int:
+        return self._bytes
+
     def push(self, frame: OutgoingFrame) -> None:
         if self.closing:
             return
@@ -86,6 +96,7 @@ class AsgiLanes:
         if self._bytes > self._limit:
             self._frames.clear()
             self._bytes = 0
+            metrics.slow_clients_closed.inc()
             self.close(CloseCode.TOO_SLOW)
             return
         self._frames.append(frame)
@@ -93,6 +104,8 @@ class AsgiLanes:
 
     def set_location(self, frame: OutgoingFrame) -> None:
         if not self.closing:
+            if self._location is not None:
+                metrics.locations_conflated.inc()
             self._location = frame
             self._wake()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import Q
 
@@ -18,8 +19,14 @@ from hunarmitra.realtime.events import encode
 GROUPS_PER_QUERY = 500
 LOGS_PER_QUERY = 100
 
-Event = tuple[int, str, bool]
-"""``seq``, the encoded frame, and whether it clears the location."""
+
+class Event(NamedTuple):
+    """``frame`` is encoded; ``committed_at`` in seconds since 1970, as precisely as the row tells."""
+
+    seq: int
+    frame: str
+    clears_location: bool
+    committed_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,11 @@ def standing_of(booking: Booking) -> Standing:
 
 
 def _booking_event(event: BookingEvent) -> Event:
-    return event.seq, encode(status_frame(event)), event.clears_location
+    return Event(event.seq, encode(status_frame(event)), event.clears_location, event.created_at.timestamp())
 
 
 def _notification_event(notification: Notification) -> Event:
-    return notification.seq, encode(notification.to_frame()), False
+    return Event(notification.seq, encode(notification.to_frame()), False, notification.created_at.timestamp())
 
 
 def _chunks(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -13,6 +13,7 @@ from hunarmitra.realtime.events import Frame, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.hub.refusals import Refusal
+from hunarmitra_ws.metrics import metrics
 
 _Key = TypeVar("_Key", int, UUID)
 
@@ -75,27 +76,31 @@ class Socket:
         self.parts -= {part}
         return had and not self.parts
 
-    def deliver(self, seq: int, frame: OutgoingFrame, clears_location: bool) -> None:
-        """A numbered event; one that the client already has is dropped."""
+    def deliver(self, seq: int, frame: OutgoingFrame, clears_location: bool) -> bool:
+        """A numbered event. False when it is held back, or dropped because the client already has it."""
         if not self.live:
             if self._held is not None:
                 self._held.append((seq, frame, clears_location))
-            return
+            return False
         if seq <= self.last_seq:
-            return
+            return False
         self.last_seq = seq
         if clears_location and self.location_seq < seq:
             self.lanes.clear_location()
             self.location_order = 0
         self.lanes.push(frame)
+        return True
 
-    def deliver_location(self, seq: int, order: int, frame: OutgoingFrame) -> None:
-        """A position, unless the client has a newer one. ``order`` is in microseconds since 1970."""
+    def deliver_location(self, seq: int, order: int, frame: OutgoingFrame) -> bool:
+        """A position, unless the client has a newer one. ``order`` is in microseconds since 1970. False as above."""
         if not self.live:
             self._held_location = (seq, order, frame)
-        elif order > self.location_order:
-            self.location_order, self.location_seq = order, seq
-            self.lanes.set_location(frame)
+            return False
+        if order <= self.location_order:
+            return False
+        self.location_order, self.location_seq = order, seq
+        self.lanes.set_location(frame)
+        return True
 
     def lacks_after(self, seq: int, group_seq: int | None) -> bool:
         """Whether events between ``seq``, up to which the log was read, and the group's newest were not held back.
@@ -113,11 +118,13 @@ class Socket:
         self.live = True
         held, self._held = self._held or [], None
         for event in held:
-            self.deliver(*event)
+            if self.deliver(*event):
+                metrics.deliveries.inc("status")
             if event[2] and event[0] > seq:
                 floor = event[0]
-        if self._held_location is not None and self._held_location[0] >= floor:
-            self.deliver_location(*self._held_location)
+        location = self._held_location
+        if location is not None and location[0] >= floor and self.deliver_location(*location):
+            metrics.deliveries.inc("location")
         self._held_location = None
 
     def send(self, frame: Frame) -> None:

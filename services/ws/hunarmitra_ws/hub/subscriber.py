@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from hunarmitra.common.redis_url import RedisTarget
 from hunarmitra.realtime.redis_connections import asyncio_client
+from hunarmitra_ws.metrics import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +74,16 @@ class RedisSubscriber:
         self._connection: Any = None
         self._attempted = asyncio.Event()
         self._heard_at = time.monotonic()
+        self._was_connected = False
+        self._heard_time = time.time()
+        self._lag = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Returns when the first attempt to connect has succeeded or failed."""
+        metrics.subscriber_connected.read = lambda: self._connection is not None
+        metrics.subscriber_heard.read = lambda: self._heard_time
+        metrics.subscriber_lag.read = lambda: self._lag
         self._tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat())]
         await self._attempted.wait()
 
@@ -154,6 +161,8 @@ class RedisSubscriber:
                         unacknowledged.discard(channel)
                         if not unacknowledged:
                             logger.info("subscribed at Redis to %d channels", len(wanted))
+                            metrics.subscriber_reconnects.inc(amount=self._was_connected)
+                            self._was_connected = True
                             self._on_recovered()
         finally:
             sender.cancel()
@@ -179,7 +188,8 @@ class RedisSubscriber:
 
     def _received(self, channel: str, data: bytes) -> None:
         if channel == self._heartbeat_channel:
-            self._heard_at = time.monotonic()
+            self._heard_at, self._heard_time = time.monotonic(), time.time()
+            self._lag = self._heard_at - float(data)
         else:
             self._on_message(channel, data)
 
@@ -209,7 +219,7 @@ class RedisSubscriber:
             if connection is None:
                 continue
             with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self.publish(self._heartbeat_channel, b"")
+                await self.publish(self._heartbeat_channel, b"%f" % time.monotonic())
             if time.monotonic() - self._heard_at > self._heartbeat_timeout and connection is self._connection:
                 logger.warning("the own heartbeat does not come back from Redis; making the subscription anew")
                 await connection.disconnect(nowait=True)

@@ -16,6 +16,8 @@ from twisted.internet import reactor as twisted_reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from hunarmitra.observability.exposition import exposition
+
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
 
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 reactor: Any = twisted_reactor
 
 Answer = tuple[int, Any]
-"""HTTP status and body: bytes as they are, anything else as JSON."""
+"""HTTP status and body: bytes as the handler says what they are, anything else as JSON."""
 
 Handler = Callable[[Request], Answer]
 
@@ -76,7 +78,6 @@ class _Page(Resource):
         status, body = answer
         request.setResponseCode(status)
         if isinstance(body, bytes):
-            request.setHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             return body
         request.setHeader("Content-Type", "application/json")
         return json.dumps(body).encode()
@@ -87,6 +88,12 @@ def _tree(pages: dict[str, Resource]) -> Resource:
     for name, page in pages.items():
         root.putChild(name.encode(), page)  # type: ignore[arg-type]
     return root
+
+
+def _metrics(request: Request) -> Answer:
+    body, content_type = exposition(request.getHeader("accept") or "")
+    request.setHeader("Content-Type", content_type)
+    return 200, body
 
 
 def _probes(server: Server) -> Resource:
@@ -106,7 +113,7 @@ def _probes(server: Server) -> Resource:
         {
             "livez": _Page(GET=lambda _: (200, {"live": True})),
             "readyz": _Page(GET=ready),
-            "metrics": _Page(GET=lambda _: (200, server.metrics.render())),
+            "metrics": _Page(GET=_metrics),
         }
     )
 

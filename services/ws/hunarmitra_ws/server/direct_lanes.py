@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.write_queue import WriteQueue
 
 
@@ -23,8 +24,6 @@ class Wire(Protocol):
     def end_soon(self) -> None:
         """The client does not read: abort if that does not change in time."""
         ...
-
-    def count(self, what: str) -> None: ...
 
 
 class DirectLanes:
@@ -77,8 +76,8 @@ class DirectLanes:
     def set_location(self, frame: OutgoingFrame) -> None:
         if self.closing:
             return
-        if self._location is not None and self._wire is not None:
-            self._wire.count("conflated")
+        if self._location is not None:
+            metrics.locations_conflated.inc()
         self._location = frame
         self._wake()
 
@@ -134,8 +133,8 @@ class DirectLanes:
         self._location = None
         self._close = CloseCode.TOO_SLOW
         self._ended = True
+        metrics.slow_clients_closed.inc()
         if self._wire is not None:
-            self._wire.count("overflow")
             self._wire.end(CloseCode.TOO_SLOW)
 
     def _wake(self) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.tcp import Connection as TcpConnection
 
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.refusals import reconnect
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class ServerProtocol(WebSocketProtocol):
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
         super().onClose(wasClean, code, reason)
         self.server.pings.remove(self)
-        self.server.metrics.closed(self.localCloseCode or code or 1006)
+        metrics.closed(self.localCloseCode or code or 1006)
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         super().connectionLost(reason)
@@ -125,9 +126,6 @@ class ServerProtocol(WebSocketProtocol):
     def end_soon(self) -> None:
         self.server.loop.call_later(self.server.options.close_timeout, self.drop)
 
-    def count(self, what: str) -> None:
-        self.server.metrics.count(what)
-
     # What the server does
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
@@ -144,6 +142,7 @@ class ServerProtocol(WebSocketProtocol):
     def move_away(self, after_ms: int) -> None:
         if self.lanes is not None and not self.lanes.closing:
             self.moved = True
+            metrics.drain_moved.inc()
             reconnect(after_ms).send(self.lanes)
 
     def _call_when_drained(self) -> None:

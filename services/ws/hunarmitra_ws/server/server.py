@@ -15,15 +15,16 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from django.db import Error as DatabaseError
 
+from hunarmitra.observability.labels import CONNECTION_KINDS
 from hunarmitra_ws.hosting import EXTENSION
 from hunarmitra_ws.hub.hub import running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
 from hunarmitra_ws.hub.refusals import Refusal
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
-from hunarmitra_ws.server.metrics import KINDS, ServerMetrics
 from hunarmitra_ws.server.options import ServerOptions
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
@@ -44,11 +45,14 @@ class Server(DaphneServer):
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.write_queue = WriteQueue(self.loop)
+        self.write_queue = WriteQueue(self.loop, metrics.latency.written)
         self.drain = Drain(
             DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.sockets)
         )
-        self.metrics = ServerMetrics(self.counts, lambda: self.drain.requested)
+        metrics.connections.read = self.counts
+        metrics.connections_limit.read = lambda: options.max_connections
+        metrics.draining.read = lambda: self.drain.requested
+        metrics.latency.follow(self.write_queue)
 
     def run(self) -> None:
         self.pings = Pings(self.loop.time, interval=self.ping_interval, timeout=self.ping_timeout)
@@ -94,7 +98,7 @@ class Server(DaphneServer):
 
     def counts(self) -> Mapping[str, int]:
         """Open connections by kind; ``joining`` are those that have not received their first frame."""
-        counts = dict.fromkeys(KINDS, 0)
+        counts = dict.fromkeys(CONNECTION_KINDS, 0)
         for socket in self.sockets:
             counts[socket.kind or "joining"] += 1
         return counts
@@ -170,6 +174,7 @@ class Server(DaphneServer):
     async def _drain_and_stop(self) -> None:
         await self.drain.terminate(self.options.grace)
         if self.sockets:
+            metrics.drain_cut_off.inc(amount=len(self.sockets))
             logger.warning("%d connections are cut off: the grace period is over", len(self.sockets))
         self.stop()
 
@@ -212,6 +217,9 @@ class _ProtocolHost:
 
     def replaying(self) -> AbstractAsyncContextManager[None]:
         return self._server.admission.replaying()
+
+    def closed(self, code: int) -> None:
+        """The protocol counts: it also sees those that never became a WebSocket's application."""
 
     def joined(self, kind: str) -> None:
         self._protocol.kind = kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 SLICE: Final = 128
@@ -20,8 +21,12 @@ class Flushable(Protocol):
 
 
 class WriteQueue:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    """``written`` counts all lanes that were written; ``on_slice`` is called when it has grown."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_slice: Callable[[], None] = lambda: None) -> None:
         self._loop = loop
+        self._on_slice = on_slice
+        self.written = 0
         self._waiting: deque[Flushable] = deque()
         self._scheduled = False
 
@@ -31,10 +36,18 @@ class WriteQueue:
             self._scheduled = True
             self._loop.call_soon(self._write)
 
+    @property
+    def end(self) -> int:
+        """What ``written`` will be once all that waits now is written."""
+        return self.written + len(self._waiting)
+
     def _write(self) -> None:
         waiting = self._waiting
-        for _ in range(min(len(waiting), SLICE)):
+        slice_size = min(len(waiting), SLICE)
+        for _ in range(slice_size):
             waiting.popleft().flush()
+        self.written += slice_size
+        self._on_slice()
         if waiting:
             self._loop.call_soon(self._write)
         else:

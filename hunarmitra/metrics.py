@@ -1,0 +1,37 @@
+"""Which metrics this process shows, by the services that it serves."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from hunarmitra.observability import exposition, publisher
+
+
+def expose_metrics() -> None:
+    """Called once by whatever makes the application. With METRICS_PORT, serves them too."""
+    environment = settings.ENVIRONMENT
+    if exposition.shares_files():
+        exposition.expose_all_processes()
+    else:
+        exposition.expose_process()
+        _expose_parts()
+    if environment.metrics_port:
+        exposition.serve_metrics(environment.metrics_host, environment.metrics_port)
+
+
+def _expose_parts() -> None:
+    relays = settings.SERVES_WS and settings.ENVIRONMENT.relays_in_process
+    if settings.SERVES_HTTP:
+        from hunarmitra_http.metrics import REGISTRY as HTTP
+
+        exposition.expose(HTTP)
+    if settings.SERVES_WS:
+        from hunarmitra_ws.metrics import metrics
+
+        exposition.expose(metrics.collector())
+    if settings.SERVES_HTTP or relays:
+        exposition.expose(publisher.REGISTRY)
+    if relays:
+        from hunarmitra.observability.relay import REGISTRY as RELAY
+
+        exposition.expose(RELAY)

@@ -1,0 +1,87 @@
+"""``/metrics`` of this process: which metrics it has, and the format that the scraper asks for.
+
+A process shows what it does. Some metrics are kept by two parts of one process (an event's latency by the publisher
+and by the hub): their series become one family here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server, values
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+logger = logging.getLogger(__name__)
+
+
+class _Exposition(Collector):
+    """The collectors of this process's parts, their families of one name merged."""
+
+    def __init__(self) -> None:
+        self._parts: list[Collector] = []
+
+    def add(self, *parts: Collector) -> None:
+        self._parts.extend(part for part in parts if part not in self._parts)
+
+    def describe(self) -> Iterable[Family]:
+        return ()
+
+    def collect(self) -> Iterator[Family]:
+        families: dict[str, Family] = {}
+        for part in self._parts:
+            for family in part.collect():
+                known = families.setdefault(family.name, family)
+                if known is not family:
+                    known.samples.extend(family.samples)
+        yield from families.values()
+
+
+_exposition = _Exposition()
+_registry = CollectorRegistry()
+_registry.register(_exposition)
+
+
+def expose(*parts: Collector) -> None:
+    """Show what these collectors have, whenever this process is asked for its metrics."""
+    _exposition.add(*parts)
+
+
+def expose_process() -> None:
+    """Memory, processor time and open files of this process, and the version of Python."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    expose(registry)
+
+
+def expose_all_processes() -> None:
+    """Of a server with several processes, whichever of them is asked shows the sums: see gunicorn's configuration."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    expose(registry)
+
+
+def shares_files() -> bool:
+    """Whether this process is one of several that keep their metrics in shared files."""
+    return bool(getattr(values.ValueClass, "_multiprocess", False))
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    """The metrics, and their content type: OpenMetrics (with exemplars) or text, as ``Accept`` has it."""
+    encode, content_type = choose_encoder(accept)
+    return encode(_registry), content_type
+
+
+def serve_metrics(host: str, port: int) -> bool:
+    """Serve ``/metrics`` from a thread. False, and a warning, when the port is taken: it is no reason not to run."""
+    try:
+        start_http_server(port, addr=host, registry=_registry)
+    except OSError as error:
+        logger.warning("no metrics: cannot listen on %s:%d: %s", host, port, error.strerror or error)
+        return False
+    logger.info("metrics on %s:%d", host, port)
+    return True

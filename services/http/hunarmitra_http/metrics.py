@@ -1,0 +1,73 @@
+"""What the REST service counts. Routes are those of the URL patterns, so that no id or probing path makes a series."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest, HttpResponseBase
+from prometheus_client import CollectorRegistry
+
+from hunarmitra.observability import catalogue
+from hunarmitra.observability.labels import OTHER, RESPONSE_CODES, ROUTES, UNMATCHED
+from hunarmitra.observability.native import counter, gauge, histogram
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+REGISTRY: Final = CollectorRegistry()
+
+_requests: Final = counter(catalogue.HTTP_REQUESTS, REGISTRY)
+_responses: Final = counter(catalogue.HTTP_RESPONSES, REGISTRY)
+_duration: Final = histogram(catalogue.HTTP_DURATION, REGISTRY)
+_in_progress: Final = gauge(catalogue.HTTP_IN_PROGRESS, REGISTRY)
+_rate_limited: Final = counter(catalogue.HTTP_RATE_LIMITED, REGISTRY)
+_database_unavailable: Final = counter(catalogue.HTTP_DATABASE_UNAVAILABLE, REGISTRY)
+
+_ADMIN: Final = "/admin/"
+_STATIC: Final = "/static/"
+_CODES: Final = frozenset(RESPONSE_CODES)
+
+
+def rate_limited(limit: str) -> None:
+    _rate_limited.labels(limit).inc()
+
+
+def database_unavailable() -> None:
+    _database_unavailable.inc()
+
+
+def route_of(request: HttpRequest, status: int) -> str:
+    """One of the catalogue's routes; files have no URL pattern, and count where there is such a file."""
+    match = request.resolver_match
+    if match is None:
+        return _STATIC if status < 400 and request.path_info.startswith(_STATIC) else UNMATCHED
+    route = f"/{match.route}"
+    if route.startswith(_ADMIN) or route == _ADMIN.rstrip("/"):
+        return _ADMIN
+    return route if route in ROUTES else UNMATCHED
+
+
+def method_of(request: HttpRequest, route: str) -> str:
+    """``HEAD`` is answered as ``GET`` is; what the route does not serve is ``other``."""
+    method = "GET" if request.method == "HEAD" else request.method
+    return method if method in ROUTES[route] else OTHER
+
+
+class MetricsMiddleware:
+    """Counts and times every request, but for the probes."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun = time.perf_counter()
+        with _in_progress.track_inprogress():
+            response = self._get_response(request)
+        route = route_of(request, response.status_code)
+        method = method_of(request, route)
+        _duration.labels(method, route).observe(time.perf_counter() - begun)
+        _requests.labels(method, route, f"{response.status_code // 100}xx").inc()
+        code = str(response.status_code)
+        _responses.labels(code if code in _CODES else OTHER).inc()
+        return response

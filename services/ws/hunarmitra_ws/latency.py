@@ -1,0 +1,100 @@
+"""How long events take to sockets, measured once for each fan-out and slice of writes, never for each socket.
+
+A message tells when its transaction committed and when it was published. When it is handed to a group, the write
+queue's end is noted; when the queue has come that far, all of the group's sockets have been written to, and one
+observation stands for all of them. A socket whose client does not read is written to when that client reads: its
+wait says nothing about us and is not in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+from hunarmitra.observability import catalogue
+from hunarmitra.observability.labels import LANES
+from hunarmitra.observability.loop import LoopCounter, LoopHistogram
+
+_MICROSECOND: Final = 1e-6
+
+
+class Arrival(NamedTuple):
+    """When an event was committed and came here, in seconds since 1970; its trace, if it is part of one."""
+
+    committed_at: float
+    received_at: float
+    lane: str
+    trace_id: str | None = None
+    ack: bool = False
+
+
+class Writes(Protocol):
+    """A queue of sockets to write to: so many were written in all, and so many will have been once it is empty."""
+
+    written: int
+
+    @property
+    def end(self) -> int: ...
+
+
+class EventLatency:
+    """All calls on the event loop."""
+
+    def __init__(self) -> None:
+        stages = [(stage, lane) for stage in catalogue.SOCKET_STAGES for lane in LANES]
+        self.histogram = LoopHistogram(catalogue.EVENT_LATENCY, tuple(stages))
+        self.skewed = LoopCounter(catalogue.EVENT_CLOCK_SKEW)
+        series = self.histogram.series
+        self._to_pod = {lane: series["published_to_pod", lane] for lane in LANES}
+        self._to_socket = {lane: (series["pod_to_socket", lane], series["commit_to_socket", lane]) for lane in LANES}
+        self._writes: Writes | None = None
+        self._pending: deque[tuple[int, Arrival, int]] = deque()
+
+    def follow(self, writes: Writes) -> None:
+        """Our server's queue; :meth:`written` is called after each slice. Others write when the loop comes by."""
+        self._writes = writes
+
+    def arrived(self, body: Mapping[str, Any], lane: str, trace_id: str | None = None) -> Arrival | None:
+        """A message reached this process. None when it does not tell its times: an older process published it."""
+        committed, published = body.get("committed_at"), body.get("published_at")
+        if not isinstance(committed, int) or not isinstance(published, int):
+            return None
+        now = time.time()
+        seconds = now - published * _MICROSECOND
+        if seconds < 0:
+            self.skewed.values[""] += 1
+            seconds = 0.0
+        self._to_pod[lane].observe(seconds, 1, trace_id)
+        return Arrival(committed * _MICROSECOND, now, lane, trace_id, bool(body.get("ack")))
+
+    def handed_out(self, arrival: Arrival, sockets: int) -> None:
+        """An event was handed to the lanes of so many sockets, one or more."""
+        if self._writes is None:
+            # Lanes over ASGI write in tasks that were made before this.
+            asyncio.get_running_loop().call_soon(self._observe, arrival, sockets, None)
+        else:
+            self._pending.append((self._writes.end, arrival, sockets))
+
+    def written(self) -> None:
+        """The queue has written a slice."""
+        pending, writes = self._pending, self._writes
+        if not pending or writes is None:
+            return
+        now = time.time()
+        while pending and pending[0][0] <= writes.written:
+            _, arrival, sockets = pending.popleft()
+            self._observe(arrival, sockets, now)
+
+    def _observe(self, arrival: Arrival, sockets: int, now: float | None) -> None:
+        if now is None:
+            now = time.time()
+        from_pod, from_commit = self._to_socket[arrival.lane]
+        from_pod.observe(now - arrival.received_at, sockets, arrival.trace_id)
+        seconds = now - arrival.committed_at
+        if seconds < 0:
+            self.skewed.values[""] += 1
+            seconds = 0.0
+        from_commit.observe(seconds, sockets, arrival.trace_id)
