@@ -21,16 +21,21 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ── environment ─────────────────────────────────────────────────────────────────────────────────────────────
-# install(name of the lock): makes .venv if there is none, then installs what the lock pins, hashes checked.
-define install
+# lock(name): makes .venv if there is none, then installs what the lock pins, hashes checked.
+define lock
 	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 with ensurepip found; install one (Debian: apt-get install" \
 		"python3 python3-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) is not a working Python >= 3.11" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { echo "creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@echo "installing requirements/$(1).txt into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/$(1).txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
+endef
+
+# install(name of the lock): that, and the project itself.
+define install
+	$(call lock,$(1))
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 endef
 
 .PHONY: setup
@@ -38,10 +43,14 @@ setup: $(VENV)/.dev ## create .venv with everything needed to develop and test
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml
 	$(call install,dev)
-	@touch $(VENV)/.embedded
+	@touch $(VENV)/.embedded $(VENV)/.docs
 
 $(VENV)/.embedded: requirements/embedded.txt pyproject.toml
 	$(call install,embedded)
+
+# Beside what is there: a lock of its own, and the same versions as the others'.
+$(VENV)/.docs: requirements/docs.txt
+	$(call lock,docs)
 
 .PHONY: lock
 lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 takes the newest releases)
@@ -141,6 +150,19 @@ generated: docs-configuration ## write every generated document and the JavaScri
 fix: $(VENV)/.dev ## format, and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# ── documentation ───────────────────────────────────────────────────────────────────────────────────────────
+# Its theme warns of a MkDocs 2 at each start; docs/adr/0015-mkdocs-material.md has what follows from that.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+.PHONY: docs
+docs: $(VENV)/.docs ## build the documentation site, which needs no server and no network, and print where it is
+	@$(MKDOCS) build --quiet --strict
+	@echo "Open $(CURDIR)/build/site/index.html in a browser."
+
+.PHONY: docs-serve
+docs-serve: $(VENV)/.docs ## show the documentation site while writing it, on 127.0.0.1:8100 (DOCS_PORT=8200 for another)
+	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:$(or $(DOCS_PORT),8100)
 
 # ── images and Kubernetes ───────────────────────────────────────────────────────────────────────────────────
 # IMAGE_BUILD is called as `$(IMAGE_BUILD) -t NAME -f DOCKERFILE CONTEXT`: docker, podman and buildah all understand.
