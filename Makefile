@@ -197,5 +197,5 @@ e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgr
 	$(E2E) tests/chart tests/e2e -m "not slow" $(ARGS)
 
 .PHONY: e2e-full
-e2e-full: $(VENV)/.dev ## all of that and the longer faults
-	$(E2E) tests/chart tests/e2e $(ARGS)
+e2e-full: $(VENV)/.dev operator/.venv/.dev ## all of that, the longer faults, the operator under load, and its own tests on the cluster
+	E2E_OPERATOR_TESTS=1 $(E2E) tests/chart tests/e2e $(ARGS)

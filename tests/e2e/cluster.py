@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,14 @@ VALUES = Path(__file__).parent / "values.yaml"
 HOST = "hunarmitra.test"
 NAMESPACE = "hunarmitra-e2e"
 RELEASE = "shop"
+# To the first process of the container, and to none of its children.
+SIGNAL = """
+import os, pathlib, signal, sys
+for folder in pathlib.Path('/proc').iterdir():
+    if folder.name.isdigit() and int(folder.name) not in (1, os.getpid()):
+        if 'PPid:\\t0\\n' in (folder / 'status').read_text():
+            os.kill(int(folder.name), getattr(signal, sys.argv[1]))
+"""
 
 
 class CommandError(AssertionError):
@@ -49,16 +58,20 @@ class Release:
 
     namespace: str = NAMESPACE
     name: str = RELEASE
+    host: str = HOST
     secret_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     @property
     def base_url(self) -> str:
         port = os.environ.get("E2E_INGRESS", "127.0.0.1:80").rpartition(":")[2]
-        return f"http://{HOST}" if port == "80" else f"http://{HOST}:{port}"
+        return f"http://{self.host}" if port == "80" else f"http://{self.host}:{port}"
 
     @property
     def ws_url(self) -> str:
         return self.base_url.replace("http", "ws", 1)
+
+    def booking_url(self, booking: str) -> str:
+        return f"{self.ws_url}/ws/bookings/{booking}/"
 
     def full(self, component: str) -> str:
         return f"{self.name}-hunarmitra-{component}"
@@ -69,6 +82,7 @@ class Release:
     def apply(self, verb: str, *settings: str, wait: bool = True) -> str:
         """`helm install` or `helm upgrade`, waiting until everything is ready."""
         options = ["--values", str(VALUES), "--set", f"secrets.secretKey={self.secret_key}"]
+        options += ["--set", f"config.allowedHosts={{{self.host}}}"]
         for setting in settings:
             options += ["--set", setting]
         if wait:
@@ -112,6 +126,34 @@ class Release:
         """Run Python in a pod of the component; its standard output."""
         return self.execute(f"deployment/{self.full(component)}", "python", "-c", script, stdin=stdin)
 
+    def kill(self, pod: str) -> None:
+        """Delete the pod without a chance to clean up."""
+        kubectl("delete", "pod", pod, "--grace-period=0", "--force", namespace=self.namespace)
+
+    def patch(self, component: str, spec: dict[str, Any]) -> None:
+        """Edit the component's Deployment, as `helm upgrade` would."""
+        patch = json.dumps({"spec": spec})
+        kubectl("patch", f"deployment/{self.full(component)}", "--patch", patch, namespace=self.namespace)
+
+    @contextmanager
+    def killable(self, *components: str) -> Iterator[None]:
+        """Within its own process namespace nobody can stop or kill the first process; here it gets another number."""
+
+        def share(value: bool | None) -> None:
+            for name in components:
+                self.patch(name, {"template": {"spec": {"shareProcessNamespace": value}}})
+            self.rolled_out(*components)
+
+        share(True)
+        try:
+            yield
+        finally:
+            share(None)
+
+    def signal(self, pod: str, name: str) -> None:
+        """Signal the server in a pod that is `killable`."""
+        self.execute(f"pod/{pod}", "python", "-c", SIGNAL, name)
+
     def restart(self, *components: str) -> None:
         """Begin a rolling restart."""
         kubectl(
@@ -127,6 +169,10 @@ class Release:
             wanted = get(target, namespace=self.namespace)["spec"]["replicas"]
             gone = partial(self._has_pods, name, wanted)
             eventually(gone, timeout, f"the end of the old pods of {name}", 0.5)
+
+    def stateful_set_ready(self, component: str) -> None:
+        target = f"statefulset/{self.full(component)}"
+        kubectl("rollout", "status", target, "--timeout=120s", timeout=130, namespace=self.namespace)
 
     def _has_pods(self, component: str, wanted: int) -> bool:
         return len(self.pods(component)) == wanted

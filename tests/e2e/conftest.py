@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,37 +34,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def host_name() -> Iterator[None]:
-    """The host's name leads to the ingress, E2E_INGRESS=address:port, in this process only."""
+    """The releases' names lead to the ingress, E2E_INGRESS=address:port, in this process only."""
     address = os.environ.get("E2E_INGRESS", "127.0.0.1:80").rpartition(":")[0]
     genuine = socket.getaddrinfo
 
     def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
-        return genuine(address if host == HOST else host, *arguments, **options)
+        ours = isinstance(host, str) and host.endswith(HOST)
+        return genuine(address if ours else host, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve)
         yield
 
 
-@pytest.fixture(scope="session")
-def release() -> Iterator[Release]:
+@contextmanager
+def installed(release: Release, *settings: str) -> Iterator[Release]:
     """Installed into a new namespace in which only restricted pods are admitted.
 
     With E2E_KEEP it stays there, and the next run goes on with it: for whoever writes these tests.
     """
     keep = "E2E_KEEP" in os.environ
-    installed = Release(secret_key="e2e-kept-secret-key-0123456789abcdef") if keep else Release()
-    if keep and installed.exists():
-        yield installed
-        return
-    delete_namespace(installed.namespace)
-    make_namespace(installed.namespace)
+    if keep:
+        release.secret_key = "e2e-kept-secret-key-0123456789abcdef"
+        if release.exists():
+            yield release
+            return
+    delete_namespace(release.namespace)
+    make_namespace(release.namespace)
     try:
-        installed.apply("install")
-        yield installed
+        release.apply("install", *settings)
+        yield release
     finally:
         if not keep:
-            delete_namespace(installed.namespace)
+            delete_namespace(release.namespace)
+
+
+@pytest.fixture(scope="session")
+def release() -> Iterator[Release]:
+    """The one that most tests share."""
+    with installed(Release()) as running:
+        yield running
 
 
 def seed(release: Release, roles: list[str]) -> list[User]:
@@ -88,6 +98,11 @@ class People:
     stranger: Actor
     other_worker: Actor
 
+    @property
+    def workers(self) -> list[str]:
+        """Between whom `Traffic` hands bookings."""
+        return [self.other_worker.id, self.worker.id]
+
     def bookings(self, count: int) -> list[str]:
         """Confirmed ones, assigned to the worker."""
         made = [str(self.employer.create_booking()["id"]) for _ in range(count)]
@@ -96,10 +111,17 @@ class People:
         return made
 
 
-@pytest.fixture(scope="session")
-def people(release: Release) -> Iterator[People]:
+@contextmanager
+def people_of(release: Release) -> Iterator[People]:
+    """New ones, signed in through the ingress."""
     users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
     found = People(*(Actor(release.base_url, user) for user in users))
     yield found
     for actor in (found.employer, found.worker, found.admin, found.stranger, found.other_worker):
         actor.close()
+
+
+@pytest.fixture(scope="session")
+def people(release: Release) -> Iterator[People]:
+    with people_of(release) as found:
+        yield found

@@ -45,5 +45,12 @@ if [ -z "${KUBECONFIG:-}" ]; then
   export KUBERNETES_SCHEMAS=$work/schemas
   export E2E_INGRESS=${E2E_INGRESS:-10.201.0.2:80}
   export E2E_INGRESS_LOG=${E2E_INGRESS_LOG:-$(dirname "$KUBECONFIG")/log/ingress-access.log}
+  export E2E_API_SERVER=${E2E_API_SERVER:-$(dirname "$KUBECONFIG")/run/kube-apiserver}
 fi
-E2E=1 step "$python" -m pytest -p no:cacheprovider "$@"
+status=0
+E2E=1 step "$python" -m pytest -p no:cacheprovider "$@" || status=$?
+if [ -n "${E2E_OPERATOR_TESTS:-}" ]; then
+  export OPERATOR_TEST_IMAGE=${OPERATOR_TEST_IMAGE:-localhost/hunarmitra-operator:dev}
+  (cd operator && step .venv/bin/python -m pytest -q -p no:cacheprovider tests/cluster) || status=$?
+fi
+exit "$status"

@@ -48,9 +48,6 @@ def elsewhere() -> Iterator[str]:
 async def test_an_upgrade_and_a_rollback_lose_nothing(release: Release, people: People) -> None:
     bookings = await asyncio.to_thread(people.bookings, 10)
 
-    def url(booking: str) -> str:
-        return f"{release.ws_url}/ws/bookings/{booking}/"
-
     def change() -> None:
         release.apply("upgrade", "config.logLevel=DEBUG", "ws.replicas=3", "ws.options.drainWindowSeconds=4")
         release.rolled_out("http", "ws")
@@ -59,8 +56,8 @@ async def test_an_upgrade_and_a_rollback_lose_nothing(release: Release, people: 
         release.rolled_out("http", "ws")
         assert len(release.pods("ws")) == 2
 
-    async with Crowd(url, people.employer.token, bookings, 100) as crowd:
-        with Traffic(people.admin, [people.other_worker.id, people.worker.id], bookings, 5) as traffic:
+    async with Crowd(release.booking_url, people.employer.token, bookings, 100) as crowd:
+        with Traffic(people.admin, people.workers, bookings, 5) as traffic:
             await asyncio.to_thread(change)
         await crowd.complete(await asyncio.to_thread(traffic.last_seqs))
         assert traffic.failures == []

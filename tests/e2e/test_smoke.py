@@ -84,7 +84,7 @@ async def test_a_watcher_sees_the_booking_change(
 ) -> None:
     [booking] = await asyncio.to_thread(people.bookings, 1)
     secret = people.employer.ticket() if how == "ticket" else people.employer.token
-    url = f"{release.ws_url}/ws/bookings/{booking}/"
+    url = release.booking_url(booking)
     async with await Socket.connect(url, token=secret, how=how, since=0) as socket:
         joined = await socket.joined()
         assert (joined["seq"], joined["status"]) == (3, "confirmed")
@@ -101,7 +101,7 @@ async def test_a_watcher_sees_the_booking_change(
 async def test_who_may_not_watch_is_told_why(release: Release, people: People, who: str, code: int) -> None:
     [booking] = await asyncio.to_thread(people.bookings, 1)
     token = "not-a-token" if who == "nobody" else people.stranger.token
-    async with await Socket.connect(f"{release.ws_url}/ws/bookings/{booking}/", token=token) as socket:
+    async with await Socket.connect(release.booking_url(booking), token=token) as socket:
         assert (await socket.next_frame())["type"] == "error"
         assert (await socket.closed())[0] == code
 
@@ -141,14 +141,10 @@ def test_the_ingress_saw_no_token_of_a_client_that_uses_tickets(release: Release
 
 async def test_a_rolling_restart_of_ws_goes_unnoticed(release: Release, people: People) -> None:
     bookings = await asyncio.to_thread(people.bookings, 4)
-    workers = [people.other_worker.id, people.worker.id]
     before = {pod["metadata"]["uid"] for pod in release.pods("ws")}
 
-    def url(booking: str) -> str:
-        return f"{release.ws_url}/ws/bookings/{booking}/"
-
-    async with Crowd(url, people.employer.token, bookings, 24) as crowd:
-        with Traffic(people.admin, workers, bookings, per_second=8) as traffic:
+    async with Crowd(release.booking_url, people.employer.token, bookings, 24) as crowd:
+        with Traffic(people.admin, people.workers, bookings, per_second=8) as traffic:
             await asyncio.to_thread(release.restart, "ws")
             await asyncio.to_thread(release.rolled_out, "ws")
         await crowd.complete(await asyncio.to_thread(traffic.last_seqs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import threading
 import time
@@ -23,14 +24,21 @@ DO_NOT_RETURN = {4001, 4003, 4004}
 
 
 class Watcher:
-    """Watches one booking, and comes back with `since` whenever it is disconnected: what a phone does."""
+    """Watches one booking, and comes back with `since` whenever it is disconnected: what a phone does.
 
-    def __init__(self, url: str, token: str) -> None:
+    With `ping_seconds` it asks that often whether the server is there, and gives a connection up that stays silent
+    for as long again: that, and nothing else, tells of a peer that lost its power.
+    """
+
+    def __init__(self, url: str, token: str, *, ping_seconds: float | None = None) -> None:
         self._url = url
         self._token = token
+        self._ping_seconds = ping_seconds
         self._random = random.Random()
         self.seqs: list[int] = []
         self.codes: Counter[int | str] = Counter()
+        self.moved_at: list[float] = []
+        """When the server asked it to reconnect (`time.monotonic`)."""
         self.connects = 0
         self.socket: Socket | None = None
         self.gave_up: object = None
@@ -55,56 +63,91 @@ class Watcher:
             failures = 0 if socket.frames else failures + 1
             await asyncio.sleep(after_ms / 1000 if after_ms else self._random.uniform(0, 1))
 
-    async def _listen(self, socket: Socket) -> tuple[int, int]:
+    async def _listen(self, socket: Socket) -> tuple[int | str, int]:
         self.socket, after_ms = socket, 0
-        closed = asyncio.create_task(socket.closed(timeout=3600))
-        taken = 0
         try:
-            while not closed.done() or taken < len(socket.frames):
-                while taken < len(socket.frames):
-                    frame = socket.frames[taken]
-                    taken += 1
-                    if frame["type"] == "connection_established":
-                        self.connects += 1
-                    elif frame["type"] == "booking_status":
-                        self.seqs.append(frame["seq"])
-                    elif frame["type"] == "reconnect":
-                        after_ms = frame["after_ms"]
-                await asyncio.wait({closed}, timeout=0.05)
-            return closed.result()[0], after_ms
+            while await self._hears(socket):
+                frame = await socket.next_frame()
+                if frame["type"] == "connection_established":
+                    self.connects += 1
+                elif frame["type"] == "booking_status":
+                    self.seqs.append(frame["seq"])
+                elif frame["type"] == "reconnect":
+                    self.moved_at.append(time.monotonic())
+                    after_ms = frame["after_ms"]
+            return (await socket.closed())[0] if not socket.is_open else "silent", after_ms
         finally:
-            closed.cancel()
             self.socket = None
             with contextlib.suppress(Exception):
                 await socket.drop()
 
+    async def _hears(self, socket: Socket) -> bool:
+        """Wait for a frame. False when none will come, or none came although it was asked for."""
+        if self._ping_seconds is None:
+            return await socket.news()
+        for asked in (False, True):
+            try:
+                async with asyncio.timeout(self._ping_seconds):
+                    return await socket.news()
+            except TimeoutError:
+                if asked:
+                    return False
+            with contextlib.suppress(Exception):
+                await socket.send({"type": "ping"})
+        return False
+
 
 class Crowd:
-    """Watchers spread over bookings, connected a few at a time; leaving the block ends them."""
+    """Watchers spread over bookings, connected `per_second`; leaving the block ends them."""
 
-    def __init__(self, url_of: Callable[[str], str], token: str, bookings: list[str], size: int) -> None:
+    def __init__(
+        self,
+        url_of: Callable[[str], str],
+        token: str,
+        bookings: list[str],
+        size: int,
+        *,
+        per_second: float = 100,
+        ping_seconds: float | None = None,
+    ) -> None:
         self.watchers = {
-            booking: [Watcher(url_of(booking), token) for _ in range(size // len(bookings))] for booking in bookings
+            booking: [Watcher(url_of(booking), token, ping_seconds=ping_seconds) for _ in range(size // len(bookings))]
+            for booking in bookings
         }
-        self._tasks: list[asyncio.Task[None]] = []
+        self._pause = 1 / per_second
+        self._tasks: dict[Watcher, asyncio.Task[None]] = {}
 
     @property
     def all(self) -> list[Watcher]:
         return [watcher for group in self.watchers.values() for watcher in group]
 
     async def __aenter__(self) -> Self:
-        for watcher in self.all:
-            self._tasks.append(asyncio.create_task(watcher.run()))
-            await asyncio.sleep(0.01)
+        begun = time.monotonic()
+        # One of each booking after another, so that those who come first and last are spread over all of them.
+        for number, watcher in enumerate(itertools.chain(*zip(*self.watchers.values(), strict=True))):
+            await asyncio.sleep(max(0.0, begun + number * self._pause - time.monotonic()))
+            self._tasks[watcher] = asyncio.create_task(watcher.run())
         await eventually_async(lambda: all(watcher.connects for watcher in self.all), 60, "every watcher joined", 0.1)
         return self
+
+    async def leave(self, count: int) -> list[Watcher]:
+        """That many go for good, chosen at random; those who stay."""
+        leaving = random.sample(self.all, count)
+        for watcher in leaving:
+            self._tasks[watcher].cancel()
+        await asyncio.gather(*(self._tasks.pop(watcher) for watcher in leaving), return_exceptions=True)
+        self.watchers = {
+            booking: [watcher for watcher in group if watcher in self._tasks]
+            for booking, group in self.watchers.items()
+        }
+        return self.all
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def complete(self, last_seqs: dict[str, int], timeout: float = 60) -> float:
         """Wait until everybody has every event; the seconds that took. Fails on a loss, a repetition or disorder."""

@@ -112,6 +112,13 @@ class Socket:
         """Wait for the numbered event `seq`; the frames up to and including it."""
         return await self.frames_until(lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout)
 
+    async def news(self) -> bool:
+        """Wait until there is a frame not yet taken (true), or until nothing more can come (false)."""
+        while len(self.frames) <= self.cursor and self._close is None:
+            self._news.clear()
+            await self._news.wait()
+        return len(self.frames) > self.cursor
+
     async def synchronized(self, timeout: float = 10) -> list[Frame]:
         """Ping and wait for the pong: the frames that came before it. What is not there now was not sent."""
         await self.send({"type": "ping"})

@@ -157,9 +157,17 @@ class Operator:
 
     def metric(self, name: str) -> float:
         """The value of a metric without labels."""
+        return float(next(line for line in self._metrics() if line.startswith(f"{name} ")).split()[1])
+
+    def total(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        lines = [line for line in self._metrics() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    def _metrics(self) -> list[str]:
         with urllib.request.urlopen("http://127.0.0.1:18080/metrics", timeout=5) as page:
-            lines = page.read().decode().splitlines()
-        return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+            text: str = page.read().decode()
+        return text.splitlines()
 
 
 def account_kubeconfig(folder: Path) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,3 +243,31 @@ def test_it_answers_probes_and_talks_little(fleet: Fleet, operator: Operator) ->
     eventually(lambda: condition("Ready") == "True", "it never decided")
     assert operator.metric("process_resident_memory_bytes") < 100e6
     call(next(iter(ws_pods().values())), "/connections")
+
+
+def test_it_costs_little_at_twenty_pods(fleet: Fleet, operator: Operator) -> None:
+    """By its own process metrics, over OPERATOR_TEST_MINUTES (2 if left out), at its ordinary interval."""
+    minutes = float(os.environ.get("OPERATOR_TEST_MINUTES", "2"))
+    fleet([100] * 20)
+    apply(spec(minReplicas=20, maxReplicas=20))
+    operator.arguments[operator.arguments.index("--interval") + 1] = "5"
+    operator.start()
+    eventually(lambda: condition("Ready") == "True", "it never decided")
+    before, began = costs(operator), time.monotonic()
+    time.sleep(60 * minutes)  # what is measured is time, and there is nothing to wait for
+    took = time.monotonic() - began
+    spent = {name: value - before[name] for name, value in costs(operator).items()}
+    memory = operator.metric("process_resident_memory_bytes")
+    api, pods = (60 * spent[f"hunarmitra_operator_{kind}_requests_total"] / took for kind in ("api", "pod"))
+    core = 100 * spent["process_cpu_seconds_total"] / took
+    told = f"{api:.0f} requests to the API server and {pods:.0f} to pods per minute"
+    sys.stdout.write(f"{minutes:g} minutes: {told}, {core:.2f} % of a core, {memory / 1e6:.0f} MB\n")
+    assert memory < 100e6
+    assert core < 1
+    assert api < 120
+    assert 200 <= pods <= 280, "each pod once a turn"
+
+
+def costs(operator: Operator) -> dict[str, float]:
+    names = ("process_cpu_seconds_total", "hunarmitra_operator_api_requests_total")
+    return {name: operator.total(name) for name in (*names, "hunarmitra_operator_pod_requests_total")}

@@ -1,0 +1,149 @@
+"""The suites of the contract, run against the installed release through its ingress.
+
+They are the ones that `make test` runs against processes on this machine; only what is running is another.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cluster import Release
+from tests.e2e.conftest import seed
+from tests.support.actors import Actor, Actors
+from tests.support.api import Api
+from tests.support.live import SETTINGS, Newcomer, Person
+from tests.support.processes import REPOSITORY
+from tests.support.shell import Shell
+from tests.support.stack import Stack
+
+# Elsewhere these suites are run as what they are; skipping each test of them once more would say nothing.
+collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]
+SHELL_SERVER = REPOSITORY / "tests" / "support" / "shell_server.py"
+# Events that come by the comparison are as welcome as others in the fault tests, which share the release.
+WANTED = {name: value for name, value in SETTINGS.items() if name != "HUB_COMPARISON_INTERVAL"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests for several servers the one on a cluster's is enough; with the exceptions, for a reason each."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+    unwanted = [
+        item
+        for item in items
+        if here in item.path.parents
+        and isinstance(item, pytest.Function)
+        and getattr(item, "callspec", None) is not None
+        and item.callspec.params.get("live", "distributed") != "distributed"
+    ]
+    items[:] = [item for item in items if item not in unwanted]
+
+
+class ClusterStack(Stack):
+    """The release behind its ingress, in the place of processes on this machine."""
+
+    release: Release
+
+    @classmethod
+    def of(cls, release: Release, directory: Path) -> ClusterStack:
+        made = cls("distributed", directory, {})
+        made.release = release
+        return made
+
+    @property
+    def base_url(self) -> str:
+        return self.release.base_url
+
+    @property
+    def base_urls(self) -> list[str]:
+        return [self.base_url]
+
+    @property
+    def ws_urls(self) -> list[str]:
+        return [self.release.ws_url]
+
+    def booking_url(self, booking_id: str, pod: int = 0) -> str:
+        return self.release.booking_url(booking_id)
+
+    def notifications_url(self, pod: int = 0) -> str:
+        return f"{self.release.ws_url}/ws/notifications/"
+
+
+class ClusterShell(Shell):
+    """A process in an http pod."""
+
+    def __init__(self, release: Release, log: Path) -> None:
+        command = ["python", "-c", SHELL_SERVER.read_text()]
+        target = f"deployment/{release.full('http')}"
+        with log.open("ab") as errors:
+            self._child = subprocess.Popen(
+                ["kubectl", "--namespace", release.namespace, "exec", "--stdin", target, "--", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._read()
+
+
+@pytest.fixture(scope="session")
+def live(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With the settings that the suites ask for."""
+    settings = [f"config.env.{name}={value}" for name, value in WANTED.items() if name != "ALLOWED_ORIGINS"]
+    settings.append(f"config.allowedOrigins={{{WANTED['ALLOWED_ORIGINS']}}}")
+    release.apply("upgrade", *settings)
+    release.rolled_out("http", "ws")
+    yield ClusterStack.of(release, tmp_path_factory.mktemp("cluster"))
+    if "E2E_KEEP" not in os.environ:
+        release.apply("upgrade")
+        release.rolled_out("http", "ws")
+
+
+@pytest.fixture(scope="session")
+def stack(live: Stack) -> Stack:
+    return live
+
+
+@pytest.fixture(scope="session")
+def actors(release: Release, live: Stack) -> Iterator[Actors]:
+    users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
+    found = Actors(*(Actor(release.base_url, user) for user in users))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def people(actors: Actors) -> Actors:
+    return actors
+
+
+@pytest.fixture(scope="session")
+def shell(release: Release, live: Stack) -> Iterator[Shell]:
+    with ClusterShell(release, live.directory / "shell.log") as running:
+        yield running
+
+
+@pytest.fixture
+def nobody(live: Stack) -> Iterator[Api]:
+    with closing(Api(live.base_url)) as api:
+        yield api
+
+
+@pytest.fixture
+def newcomer(live: Stack, shell: Shell) -> Iterator[Newcomer]:
+    made: list[Person] = []
+
+    def make(role: str = "employer", name: str = "") -> Person:
+        made.append(Person(live, shell, role, name))
+        return made[-1]
+
+    yield make
+    for person in made:
+        person.close()

@@ -1,0 +1,74 @@
+"""The next release's migrations only expand: the code that runs passes the smoke suite on a schema that is ahead of it.
+
+So it is what a rollback, and each pod of a rollout, needs. The next release is made up here: what a migration may do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Release
+from tests.e2e.test_smoke import (  # noqa: F401 - collected once more, on the new schema
+    test_a_rolling_restart_of_ws_goes_unnoticed,
+    test_a_watcher_sees_the_booking_change,
+    test_helm_test_passes,
+    test_notifications_arrive,
+    test_what_the_helm_test_made_is_gone,
+    test_who_may_not_watch_is_told_why,
+)
+
+pytestmark = pytest.mark.usefixtures("expanded")
+# For each of the tables that are written most: a column with a default and one without, an index, a table beside it.
+NEXT_RELEASE = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = [(%(app)r, %(last)r)]
+    operations = [
+        migrations.AddField(%(model)r, "next_required", models.CharField(max_length=9, db_default="new")),
+        migrations.AddField(%(model)r, "next_optional", models.JSONField(null=True)),
+        migrations.AddIndex(%(model)r, models.Index(fields=["next_required"], name="next_%(model)s")),
+        migrations.CreateModel("Next" + %(model)r, [
+            ("id", models.BigAutoField(primary_key=True)),
+            ("of", models.ForeignKey("%(app)s.%(model)s", on_delete=models.CASCADE, related_name="+")),
+        ]),
+    ]
+"""
+MIGRATE = """
+import importlib, json, pathlib, sys
+import django; django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+order = json.load(sys.stdin)
+last = {app: name for app, name in MigrationLoader(connection).graph.leaf_nodes()}
+for app, model in order["models"].items():
+    folder = pathlib.Path("/tmp/next") / app
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "9999_next.py").write_text(order["source"] % {"app": app, "model": model, "last": last[app]})
+    importlib.import_module(f"hunarmitra.{app}.migrations").__path__.append(str(folder))
+for app in order["models"]:
+    call_command("migrate", app, *([] if order["forward"] else [last[app]]), verbosity=0)
+print(json.dumps([column.name for column in connection.introspection.get_table_description(
+    connection.cursor(), "bookings_booking")]))
+"""
+MODELS = {"bookings": "booking", "accounts": "user", "notifications": "notification"}
+
+
+def migrate(release: Release, *, forward: bool) -> list[str]:
+    """The columns of a booking afterwards."""
+    order = {"models": MODELS, "source": NEXT_RELEASE, "forward": forward}
+    return list(json.loads(release.python("http", MIGRATE, json.dumps(order))))
+
+
+@pytest.fixture(scope="module")
+def expanded(release: Release) -> Iterator[None]:
+    """The database of the next release, and pods of this one that started on it."""
+    assert "next_required" in migrate(release, forward=True)
+    release.restart("http", "relay")
+    release.rolled_out("http", "relay")
+    yield
+    assert "next_required" not in migrate(release, forward=False)
