@@ -34,6 +34,7 @@ from hunarmitra.common.values import (
     ratio,
     seconds,
     services,
+    share,
     text_value,
     tile_template,
 )
@@ -290,6 +291,13 @@ class Environment:
     )
     hub_heartbeat_timeout: float = variable(
         seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
+    )
+    ack_sample_rate: float = variable(
+        share,
+        0.01,
+        "Share of status events and notifications, from 0 to 1, that ask clients to acknowledge them, which measures "
+        "the way to the client and back. A hundredth tells a fleet's slowest percent within minutes and costs phones "
+        "next to nothing; 0 for none.",
     )
     relay_after: float = variable(seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event.")
     relay_interval: float = variable(seconds(0.05, 60), 1, "Seconds between two looks of the relay.")

@@ -99,10 +99,11 @@ class BookingEvent(OutboxRow):
     def __str__(self) -> str:
         return f"{self.seq} {self.event_type}"
 
-    def to_message(self) -> Message:
+    def to_message(self, *, ack: bool = False) -> Message:
         return messages.status_message(
             groups.booking_group(self.booking_id),
             seq=self.seq,
-            frame=encode(wire.status_frame(self)),
+            frame=encode(wire.status_frame(self, ack=ack)),
             clears_location=self.clears_location,
+            ack=ack,
         )

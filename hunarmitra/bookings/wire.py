@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hunarmitra.bookings.models import Booking, BookingEvent
 
 
-def status_frame(event: BookingEvent) -> BookingStatusChanged:
+def status_frame(event: BookingEvent, *, ack: bool = False) -> BookingStatusChanged:
     return BookingStatusChanged(
         booking_id=str(event.booking_id),
         status=event.status,
@@ -21,6 +21,7 @@ def status_frame(event: BookingEvent) -> BookingStatusChanged:
         timestamp=to_wire(event.created_at),
         seq=event.seq,
         eta_minutes=OMIT if event.eta_minutes is None else event.eta_minutes,
+        ack=True if ack else OMIT,
     )
 
 

@@ -10,7 +10,7 @@ from django.db import models
 from hunarmitra.accounts.models import User
 from hunarmitra.common.clock import to_wire
 from hunarmitra.realtime import groups, messages
-from hunarmitra.realtime.events import NotificationCreated, encode
+from hunarmitra.realtime.events import OMIT, NotificationCreated, encode
 from hunarmitra.realtime.messages import Message
 from hunarmitra.realtime.models import OutboxRow
 
@@ -40,7 +40,7 @@ class Notification(OutboxRow):
     def __str__(self) -> str:
         return self.title
 
-    def to_frame(self) -> NotificationCreated:
+    def to_frame(self, *, ack: bool = False) -> NotificationCreated:
         return NotificationCreated(
             seq=self.seq,
             id=str(self.pk),
@@ -48,7 +48,9 @@ class Notification(OutboxRow):
             message=self.message,
             data=self.data,
             created_at=to_wire(self.created_at),
+            ack=True if ack else OMIT,
         )
 
-    def to_message(self) -> Message:
-        return messages.status_message(groups.user_group(self.user_id), seq=self.seq, frame=encode(self.to_frame()))
+    def to_message(self, *, ack: bool = False) -> Message:
+        frame = encode(self.to_frame(ack=ack))
+        return messages.status_message(groups.user_group(self.user_id), seq=self.seq, frame=frame, ack=ack)

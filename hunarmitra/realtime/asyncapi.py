@@ -147,7 +147,10 @@ def _operations(channel: str, frames: tuple[type[Frame], ...], *, only_common: b
             "channel": place,
             "title": message.description,
             "messages": [inside(_client_name(message))],
-            "reply": {"channel": place, "messages": [inside(message.answer.__name__), inside("Error")]},
+            "reply": {
+                "channel": place,
+                "messages": [*([inside(message.answer.__name__)] if message.answer else []), inside("Error")],
+            },
         }
     return operations
 

@@ -44,6 +44,7 @@ class BookingStatusChanged(Frame):
     timestamp: str
     seq: int
     eta_minutes: Any = OMIT
+    ack: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class NotificationCreated(Frame):
     message: str
     data: Mapping[str, Any]
     created_at: str
+    ack: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

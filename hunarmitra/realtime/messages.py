@@ -43,11 +43,16 @@ def lane_of(message: Message) -> str:
     return "location" if message.body.get("type") == LOCATION else "status"
 
 
-def status_message(group: str, *, seq: int, frame: str, clears_location: bool = False) -> Message:
-    """A numbered event, of a booking or a user. ``clears_location``: positions accepted before it end with it."""
+def status_message(group: str, *, seq: int, frame: str, clears_location: bool = False, ack: bool = False) -> Message:
+    """A numbered event, of a booking or a user.
+
+    ``clears_location``: positions accepted before it end with it. ``ack``: its frame asks for acknowledgements.
+    """
     body: dict[str, Any] = {"type": STATUS, "seq": seq, "frame": frame}
     if clears_location:
         body["clears_location"] = True
+    if ack:
+        body["ack"] = True
     return Message(group, body)
 
 

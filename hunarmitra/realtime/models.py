@@ -31,7 +31,8 @@ class OutboxRow(models.Model):
     stream_field: ClassVar[str]
     """Name of the foreign key within which ``seq`` counts."""
 
-    def to_message(self) -> Message:
+    def to_message(self, *, ack: bool = False) -> Message:
+        """``ack``: clients are asked to say when they have processed it."""
         raise NotImplementedError
 
 

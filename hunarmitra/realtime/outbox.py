@@ -9,11 +9,13 @@ published in one go and marked. Whatever keeps that from happening (a crash, Red
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, transaction
 
 from hunarmitra.common import checkpoints
@@ -52,10 +54,16 @@ def announce_on_commit(message: Message) -> None:
     transaction.on_commit(lambda: publish_events([message]), robust=True)
 
 
+def _samples() -> bool:
+    """Whether clients are asked to acknowledge an event; none that the relay publishes, for those are late anyway."""
+    rate = settings.ENVIRONMENT.ack_sample_rate
+    return rate > 0 and random.random() < rate  # noqa: S311 - a sample, not a secret
+
+
 def _publish_committed(rows: Sequence[OutboxRow]) -> None:
     checkpoints.reach("committed, not published")
     now = microseconds_now()
-    if publish_events([committed(row.to_message(), now) for row in rows]):
+    if publish_events([committed(row.to_message(ack=_samples()), now) for row in rows]):
         checkpoints.reach("published, not marked")
         _mark_published(rows)
 

@@ -63,6 +63,7 @@ KEYS: Final[dict[str, Schema]] = {
     "heartbeat_seconds": {"type": "number", "exclusiveMinimum": 0, "description": "How often to send `ping`."},
     "expires_at": _moment("When the token that this connection was made with ends."),
     "server_time": TIMESTAMP,
+    "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
     "after_ms": _count(0, "Milliseconds after which to come back."),
     "code": _text("`invalid_json`, `invalid_message`, `unknown_type`, `invalid_token`, `not_found`, `rate_limited`, …"),
 }
@@ -86,6 +87,7 @@ _EXAMPLES: Final[Schema] = {
     "heartbeat_seconds": 25,
     "expires_at": "2026-01-03T11:20:00Z",
     "server_time": "2026-01-03T11:05:01.482000Z",
+    "ack": True,
     "after_ms": 1800,
     "code": "unknown_type",
 }
@@ -140,17 +142,17 @@ def frame_example(kind: type[Frame]) -> Schema:
 
 @dataclass(frozen=True)
 class ClientMessage:
-    """What a client may send: ``name`` as ``type``, and ``keys``, all strings."""
+    """What a client may send: ``name`` as ``type``, and ``keys``. ``answer`` is None where there is none."""
 
     name: str
-    keys: dict[str, str]
+    keys: dict[str, Schema]
     description: str
-    answer: type[Frame]
+    answer: type[Frame] | None
     only_notifications: bool = False
 
     def schema(self) -> Schema:
         properties: dict[str, Schema] = {"type": {"const": self.name}}
-        properties |= {name: {"type": "string", "description": text} for name, text in self.keys.items()}
+        properties |= self.keys
         return {
             "type": "object",
             "description": self.description,
@@ -163,11 +165,23 @@ CLIENT_MESSAGES: Final = (
     ClientMessage("ping", {}, "Keeps the connection, and shows that it lives.", events.Pong),
     ClientMessage(
         "authenticate",
-        {"token": "An access token of the same user."},
+        {"token": {"type": "string", "description": "An access token of the same user."}},
         "Lets the socket live until the new token expires.",
         events.Authenticated,
     ),
-    ClientMessage("mark_read", {"id": "A notification's."}, "Marks a notification as read.", events.MarkedRead, True),
+    ClientMessage(
+        "mark_read",
+        {"id": {"type": "string", "description": "A notification's."}},
+        "Marks a notification as read.",
+        events.MarkedRead,
+        True,
+    ),
+    ClientMessage(
+        "ack",
+        {"seq": _count(1, "The event's.")},
+        "Says that an event which asked for it was processed; optional, and for measuring only.",
+        None,
+    ),
 )
 
 _COMMON: Final = (events.ResyncRequired, events.Pong, events.Authenticated, events.Reconnect, events.Error)

@@ -52,7 +52,11 @@ def _parts() -> Iterator[str]:
     yield _alternatives("BookingFrame", map(_name, BOOKING_FRAMES))
     yield _alternatives("NotificationsFrame", map(_name, NOTIFICATIONS_FRAMES))
     messages = (
-        "{ " + "; ".join([f"type: '{message.name}'", *(f"{key}: string" for key in message.keys)]) + " }"
+        "{ "
+        + "; ".join(
+            [f"type: '{message.name}'", *(f"{key}: {_type(key, schema)}" for key, schema in message.keys.items())]
+        )
+        + " }"
         for message in CLIENT_MESSAGES
     )
     yield _alternatives("ClientMessage", messages)
@@ -80,9 +84,13 @@ def _type(name: str, schema: Schema) -> str:
         return _union(schema["enum"])
     if schema.get("format") == "date-time":
         return "Timestamp"
-    return {"string": "string", "integer": "number", "number": "number", "object": "Record<string, unknown>"}[
-        schema["type"]
-    ]
+    return {
+        "string": "string",
+        "integer": "number",
+        "number": "number",
+        "boolean": "boolean",
+        "object": "Record<string, unknown>",
+    }[schema["type"]]
 
 
 def _name(kind: type[Frame]) -> str:

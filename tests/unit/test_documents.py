@@ -88,7 +88,7 @@ def frame_of(example: dict[str, Any]) -> type[Frame]:
     return next(frame for frame in CATALOGUE if frame.type == example["type"])
 
 
-CLIENT_MESSAGES = {"ping", "authenticate", "mark_read"}
+CLIENT_MESSAGES = {"ping", "authenticate", "mark_read", "ack"}
 
 
 def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:
@@ -105,7 +105,7 @@ def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:
 def test_optional_keys_of_the_catalogue_are_the_only_ones_with_a_default_beside_fixed_texts() -> None:
     for frame in CATALOGUE:
         defaults = {item.name for item in fields(frame) if item.default is not MISSING}
-        assert defaults <= {"eta_minutes", "message", "title"}
+        assert defaults <= {"ack", "eta_minutes", "message", "title"}
 
 
 def test_every_close_code_is_explained() -> None:

@@ -89,6 +89,7 @@ WRONG = {
     "THROTTLE_LOGIN_PER_MINUTE": ["0"],
     "WEB_CONCURRENCY": ["0", "auto"],
     "WEB_THREADS": ["0", "auto"],
+    "ACK_SAMPLE_RATE": ["-0.1", "1.1", "nan", "some"],
     "HTTP_ADMIN_PORT": ["-1", "65536", "admin"],
     "METRICS_PORT": ["-1", "65536", "metrics"],
     "WS_SOCKETS_PER_USER": ["0"],

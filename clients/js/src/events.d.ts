@@ -23,6 +23,8 @@ export interface BookingStatusEvent {
   seq: number;
   /** Minutes until the worker is there, where that is known. */
   eta_minutes?: number;
+  /** `true` where the server asks for an `ack` of this event; else missing. */
+  ack?: boolean;
 }
 
 /** Where the worker is; `lat` and `lng` in degrees (WGS 84), `eta_minutes` when one can be estimated. */
@@ -55,6 +57,8 @@ export interface NotificationEvent {
   data: Record<string, unknown>;
   /** RFC 3339, UTC, ending in `Z`. */
   created_at: Timestamp;
+  /** `true` where the server asks for an `ack` of this event; else missing. */
+  ack?: boolean;
 }
 
 /** First frame of a booking's socket: the state of the booking, and how many events follow from `since`. */
@@ -162,4 +166,5 @@ export type NotificationsFrame =
 export type ClientMessage =
   | { type: 'ping' }
   | { type: 'authenticate'; token: string }
-  | { type: 'mark_read'; id: string };
+  | { type: 'mark_read'; id: string }
+  | { type: 'ack'; seq: number };

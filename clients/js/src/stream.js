@@ -270,6 +270,7 @@ export class RealtimeStream extends Emitter {
     if (seq !== this.#seq + 1) return this.#lost(undefined, true);
     this.#seq = seq;
     this._event(frame, seq > this.#snapshotSeq);
+    if (frame.ack) this._send({ type: 'ack', seq });
   }
 
   #ping = () => {

@@ -31,7 +31,12 @@ class MarkRead:
     id: str
 
 
-ClientMessage = Ping | Authenticate | MarkRead
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    seq: int
+
+
+ClientMessage = Ping | Authenticate | MarkRead | Acknowledge
 
 
 def parse_client_message(text: str | None) -> ClientMessage:
@@ -53,6 +58,8 @@ def parse_client_message(text: str | None) -> ClientMessage:
         return Authenticate(_string(body, "token"))
     if kind == "mark_read":
         return MarkRead(_string(body, "id"))
+    if kind == "ack":
+        return Acknowledge(_number(body, "seq"))
     raise ClientMessageError("unknown_type", "This type of message is not known.")
 
 
@@ -65,6 +72,13 @@ def _string(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
         raise ClientMessageError("invalid_message", f"The message needs {name}, a string.")
+    return value
+
+
+def _number(body: Mapping[str, Any], name: str) -> int:
+    value = body.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ClientMessageError("invalid_message", f"The message needs {name}, a whole number from 1.")
     return value
 
 
@@ -86,3 +100,7 @@ class TokenBucket:
             return False
         self._level -= 1
         return True
+
+    def give_back(self) -> None:
+        """What was taken last costs nothing after all."""
+        self._level = min(self._burst, self._level + 1)

@@ -24,7 +24,14 @@ from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
-from hunarmitra_ws.client_messages import Authenticate, ClientMessageError, Ping, TokenBucket, parse_client_message
+from hunarmitra_ws.client_messages import (
+    Acknowledge,
+    Authenticate,
+    ClientMessageError,
+    Ping,
+    TokenBucket,
+    parse_client_message,
+)
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
@@ -238,14 +245,17 @@ class Connection:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):
                 socket.refuse(TOO_MANY_MESSAGES)
-            else:
-                await self._handle(hub, socket, text)
+            elif await self._handle(hub, socket, text):
+                bucket.give_back()
 
-    async def _handle(self, hub: Hub, socket: Socket, text: str | None) -> None:
+    async def _handle(self, hub: Hub, socket: Socket, text: str | None) -> bool:
+        """True for a message that we asked for, which is not to count against the client."""
         try:
             message = parse_client_message(text)
             if isinstance(message, Ping):
                 socket.send(Pong())
+            elif isinstance(message, Acknowledge):
+                return metrics.acknowledgements.receive(socket.group_name, message.seq, id(socket))
             elif isinstance(message, Authenticate):
                 await self._authenticate(hub, socket, message)
             else:
@@ -255,6 +265,7 @@ class Connection:
         except DatabaseError as error:
             logger.warning("a client message was not handled, the database is away: %s", type(error).__name__)
             socket.send(UNAVAILABLE)
+        return False
 
     async def _authenticate(self, hub: Hub, socket: Socket, message: Authenticate) -> None:
         """A fresh token for the open socket. A bad one changes nothing. Raises ClientMessageError."""

@@ -14,6 +14,7 @@ from typing import Final
 from hunarmitra.observability import catalogue
 from hunarmitra.observability.labels import CLOSE_CODES, OTHER
 from hunarmitra.observability.loop import LoopCollector, LoopCounter, LoopGauge, LoopHistogram
+from hunarmitra_ws.acknowledgements import Acknowledgements
 from hunarmitra_ws.latency import Arrival, EventLatency
 
 Origin = Arrival | float | None
@@ -40,11 +41,9 @@ class Metrics:
         self.loop_delay = LoopHistogram(catalogue.WS_LOOP_DELAY)
         self.drain_moved = LoopCounter(catalogue.WS_DRAIN_MOVED)
         self.drain_cut_off = LoopCounter(catalogue.WS_DRAIN_CUT_OFF)
-        self.acks_requested = LoopCounter(catalogue.WS_ACKS_REQUESTED)
-        self.acks = LoopCounter(catalogue.WS_ACKS)
-        self.acknowledged = LoopHistogram(catalogue.WS_ACKNOWLEDGED_LATENCY)
         self.replayed_age = LoopHistogram(catalogue.REPLAYED_AGE)
         self.latency = EventLatency()
+        self.acknowledgements = Acknowledgements()
 
         self._open = dict.fromkeys(catalogue.WS_CONNECTIONS.labels["kind"], 0)
         self.connections = LoopGauge(catalogue.WS_CONNECTIONS, lambda: self._open)
@@ -87,7 +86,7 @@ class Metrics:
         self.closes.inc(text if text in _CLOSE_CODES else OTHER)
 
     def collector(self) -> LoopCollector:
-        kept = (*vars(self).values(), self.latency.histogram, self.latency.skewed)
+        kept = (each for part in (self, self.latency, self.acknowledgements) for each in vars(part).values())
         return LoopCollector(*(each for each in kept if isinstance(each, LoopCounter | LoopGauge | LoopHistogram)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hunarmitra.realtime.events import ResyncRequired, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.sockets import Socket
+from hunarmitra_ws.latency import Arrival
 from hunarmitra_ws.metrics import Origin, metrics
 
 MOST_PENDING = 1000
@@ -95,6 +96,9 @@ class Group:
             delivered += socket.deliver(seq, outgoing, clears_location)
         if delivered:
             metrics.delivered("status", delivered, origin)
+            if isinstance(origin, Arrival) and origin.ack:
+                asked = (id(socket) for socket in self.sockets if socket.live and socket.last_seq == seq)
+                metrics.acknowledgements.ask(self.name, seq, origin.committed_at, asked)
 
     def _hand_out_pending(self) -> None:
         assert self.last_seq is not None
