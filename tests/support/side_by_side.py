@@ -8,6 +8,10 @@ test would do little else. (``--dist loadgroup`` would say the same with marks, 
 from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import NodeManager
+
+# Seconds; pytest-xdist kills a worker that takes longer, and the servers that it had yet to stop stay behind.
+NodeManager.EXIT_TIMEOUT = 60
 
 SHAPES = ("embedded", "distributed")
 
