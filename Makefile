@@ -129,6 +129,7 @@ check-operator: operator/.venv/.dev ## lint and types of the operator, in its ow
 drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(call same,docs/configuration.md,hunarmitra.environment_docs)
+	@$(call same,docs/metrics.md,hunarmitra.observability.documentation)
 	@$(call same,docs/asyncapi.json,hunarmitra.realtime.asyncapi)
 	@$(call same,clients/js/src/events.d.ts,hunarmitra.realtime.typescript)
 
@@ -141,8 +142,12 @@ endef
 docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/environment.py
 	$(BIN)/python -m hunarmitra.environment_docs > docs/configuration.md
 
+.PHONY: docs-metrics
+docs-metrics: $(VENV)/.dev ## write docs/metrics.md anew from the catalogue of metrics and the operator's
+	$(BIN)/python -m hunarmitra.observability.documentation > docs/metrics.md
+
 .PHONY: generated
-generated: docs-configuration ## write every generated document and the JavaScript client's types anew
+generated: docs-configuration docs-metrics ## write every generated document and the JavaScript client's types anew
 	$(BIN)/python -m hunarmitra.realtime.asyncapi > docs/asyncapi.json
 	$(BIN)/python -m hunarmitra.realtime.typescript > clients/js/src/events.d.ts
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from hunarmitra.observability.catalogue import Metric
+
+# A second series for each counter and histogram, which says when it was made: nobody asks for it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
