@@ -55,7 +55,7 @@ $(VENV)/.docs: requirements/docs.txt
 .PHONY: lock
 lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 takes the newest releases)
 	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
-	cd requirements && for lock in docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
+	cd requirements && for lock in bench docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
 
 .PHONY: clean
 clean: ## remove .venv and everything generated
@@ -110,6 +110,19 @@ test-browser: $(VENV)/.dev ## run the tests in headless Chromium; screenshots go
 
 .PHONY: js
 js: test-js
+
+# ── measure ─────────────────────────────────────────────────────────────────────────────────────────────────
+.PHONY: bench
+bench: $(VENV)/.bench ## measure this server beside its peers; writes bench/results.md (needs Go, and Node.js for Socket.IO; ARGS=--help)
+	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/.bench ## the same in a few minutes, for development; writes .cache/bench/quick/
+	$(BIN)/python -m bench --quick $(ARGS)
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
 
 # ── check ───────────────────────────────────────────────────────────────────────────────────────────────────
 .PHONY: check

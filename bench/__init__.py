@@ -1,0 +1,1 @@
+"""Side-by-side measurements of this server and its peers: ``python -m bench --help``, or ``make bench``."""

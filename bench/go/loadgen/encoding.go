@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// event is the same for every server; its frame has the size of a real status frame.
+type event struct {
+	group string
+	seq   int64
+	sent  int64
+}
+
+const (
+	status    = "on_the_way"
+	eventType = "booking_on_the_way"
+	actor     = "Ravi Kumar"
+	timestamp = "2026-01-03T11:00:00.000000Z"
+)
+
+func (v event) json() []byte {
+	return fmt.Appendf(nil,
+		`{"type":"booking_status","booking_id":%q,"status":%q,"event_type":%q,"actor":%q,"timestamp":%q,"seq":%d,"sent":%d}`,
+		v.group, status, eventType, actor, timestamp, v.seq, v.sent)
+}
+
+// message gives the Redis channel and body by which a server's own publishers would send the event.
+func (v event) message(encoding string) (string, []byte, error) {
+	switch encoding {
+	case "hunarmitra": // hunarmitra/realtime/messages.py
+		body := pack{}.mapOf(3).text("type").text("realtime.status").text("seq").number(v.seq).text("frame").text(string(v.json()))
+		return "asgi__group__booking." + v.group, body, nil
+	case "plain": // channels_redis.pubsub, for the consumer of bench/peers/plain.py
+		body := pack{}.mapOf(2).text("type").text("bench.event").text("frame").text(string(v.json()))
+		return "asgi__group__" + v.group, body, nil
+	case "socketio": // @socket.io/redis-emitter
+		body := pack{}.listOf(3).text("bench")
+		body = body.mapOf(3).text("type").number(2).text("nsp").text("/").text("data").listOf(2).text("booking_status")
+		body = body.mapOf(8).text("type").text("booking_status").text("booking_id").text(v.group)
+		body = body.text("status").text(status).text("event_type").text(eventType).text("actor").text(actor)
+		body = body.text("timestamp").text(timestamp).text("seq").number(v.seq).text("sent").number(v.sent)
+		body = body.mapOf(3).text("rooms").listOf(1).text(v.group).text("except").listOf(0).text("flags").mapOf(0)
+		return "socket.io#/#" + v.group + "#", body, nil
+	case "centrifuge": // protocol.Publication{Data}, field 4, as centrifuge's RedisBroker sends it without history
+		data := v.json()
+		body := binary.AppendUvarint([]byte{4<<3 | 2}, uint64(len(data)))
+		return "centrifuge.client." + v.group, append(body, data...), nil
+	}
+	return "", nil, fmt.Errorf("unknown encoding %q", encoding)
+}
+
+// pack appends msgpack; maps and lists of fewer than 16 entries.
+type pack []byte
+
+func (p pack) mapOf(n int) pack  { return append(p, 0x80|byte(n)) }
+func (p pack) listOf(n int) pack { return append(p, 0x90|byte(n)) }
+
+func (p pack) text(value string) pack {
+	switch n := len(value); {
+	case n < 32:
+		p = append(p, 0xa0|byte(n))
+	case n < 1<<8:
+		p = append(p, 0xd9, byte(n))
+	default:
+		p = binary.BigEndian.AppendUint16(append(p, 0xda), uint16(n))
+	}
+	return append(p, value...)
+}
+
+func (p pack) number(value int64) pack {
+	if value < 128 {
+		return append(p, byte(value))
+	}
+	return binary.BigEndian.AppendUint64(append(p, 0xcf), uint64(value))
+}

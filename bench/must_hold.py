@@ -1,0 +1,160 @@
+"""What the measurements must show, as ratios of medians from the same runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.results import Results
+
+OWN, CENTRIFUGE, STOCK, BASELINE, BARE = "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``held`` is None when something of it was not measured."""
+
+    what: str
+    required: str
+    measured: str
+    held: bool | None
+
+
+def verdicts(results: Results) -> Iterator[Verdict]:
+    for group in (_fan_out, _latency, _connecting, _memory, _many, _slow_reader, _rolling, _rest):
+        yield from group(results)
+
+
+def _judge(what: str, required: str, measured: str, *values: float, holds: Callable[[], bool]) -> Verdict:
+    held = None if any(math.isnan(value) for value in values) else holds()
+    return Verdict(what, required, measured if held is not None else "not measured", held)
+
+
+def _at_least(what: str, ratio: float, least: float) -> Verdict:
+    return _judge(what, f"≥ {least:g} ×", f"{ratio:.2f} ×", ratio, holds=lambda: ratio >= least)
+
+
+def _at_most(what: str, value: float, most: float, unit: str, required: str = "") -> Verdict:
+    return _judge(what, required or f"≤ {most:g} {unit}", f"{value:.3g} {unit}", value, holds=lambda: value <= most)
+
+
+def _none(what: str, count: float) -> Verdict:
+    return _judge(what, "0", f"{count:g}", count, holds=lambda: count == 0)
+
+
+def _fan_out(results: Results) -> Iterator[Verdict]:
+    def per_cpu(subject: str, load: str) -> float:
+        return results.median("fan-out", subject, f"{load} deliveries per CPU second")
+
+    for load in ("500 fixed", "500 saturated"):
+        words = "500 sockets a booking, " + ("one rate for all" if "fixed" in load else "saturation")
+        own = per_cpu(OWN, load)
+        yield _at_least(f"Deliveries per CPU second, {words}, to centrifuge", own / per_cpu(CENTRIFUGE, load), 2)
+        for stock in ("daphne-pubsub", "daphne-core"):
+            yield _at_least(f"… to {stock}", own / per_cpu(stock, load), 15)
+    for load in ("20 fixed", "20 saturated"):
+        words = "20 sockets a booking, " + ("one rate for all" if "fixed" in load else "saturation")
+        ratio = per_cpu(OWN, load) / per_cpu(CENTRIFUGE, load)
+        yield _at_least(f"Deliveries per CPU second, {words}, to centrifuge", ratio, 1)
+    loads = [f"{sockets} {load}" for sockets in (20, 500) for load in ("fixed", "saturated")]
+    lost = sum(
+        sum(results.values("fan-out", OWN, f"{load} {what}")) for load in loads for what in ("lost", "duplicates")
+    )
+    yield _none("Lost or repeated in all of these, this server", lost if results.runs("fan-out") else float("nan"))
+
+
+def _latency(results: Results) -> Iterator[Verdict]:
+    own = results.median("fan-out", OWN, "20 fixed p99 ms")
+    other = results.median("fan-out", CENTRIFUGE, "20 fixed p99 ms")
+    yield _judge(
+        "Publish → socket p99, 1,000 sockets, 100 events/s",
+        "≤ 1.5 × centrifuge's, or 5 ms",
+        f"{own:.2f} ms, {own / other:.2f} ×",
+        own,
+        other,
+        holds=lambda: own <= max(5.0, 1.5 * other),
+    )
+    watcher = results.median("rest", OWN, "watcher p99 ms")
+    bare = results.median("rest", BARE, "POST p99 ms")
+    bound = 2 * bare + own
+    yield _judge(
+        "Tracking POST → socket p99",
+        f"≤ 2 × bare POST's p99 + publish → socket p99 = {bound:.1f} ms",
+        f"{watcher:.1f} ms",
+        watcher,
+        bound,
+        holds=lambda: watcher <= bound,
+    )
+
+
+def _connecting(results: Results) -> Iterator[Verdict]:
+    def ratio(name: str) -> float:
+        return results.median("connects", OWN, name) / results.median("connects", BASELINE, name)
+
+    yield _at_least(
+        "Connects per CPU second, to stock daphne with our authorization", ratio("connects per CPU second"), 1.5
+    )
+    yield _at_most("1,000 at once, the slowest, to the same", ratio("crowd slowest ms"), 0.7, "×")
+
+
+def _memory(results: Results) -> Iterator[Verdict]:
+    own = results.median("memory", OWN, "KB per socket")
+    other = results.median("memory", CENTRIFUGE, "KB per socket")
+    yield _at_most("Memory per idle authenticated socket", own, 20, "KB")
+    yield _at_most("… to centrifuge", own / other, 1, "×", "< 1 ×")
+
+
+def _many(results: Results) -> Iterator[Verdict]:
+    own = results.median("many", OWN, "p99 ms")
+    other = results.median("many", CENTRIFUGE, "p99 ms")
+    yield _judge(
+        "Publish → socket p99, 10,000 sockets, 200 events/s",
+        "≤ 4 × centrifuge's, or 15 ms",
+        f"{own:.2f} ms, {own / other:.2f} ×",
+        own,
+        other,
+        holds=lambda: own <= max(15.0, 4 * other),
+    )
+    stall = results.median("many", OWN, "max ms")
+    yield _at_most("… longest delivery, which no stall of the event loop exceeds", stall, 100, "ms")
+    yield _none("… lost or repeated", _sum(results, "many"))
+
+
+def _slow_reader(results: Results) -> Iterator[Verdict]:
+    scenario = "slow-reader"
+    grown = results.highest(scenario, OWN, "memory grown KB")
+    yield _at_most("One client stops reading: memory grows by", grown, 1_048.6, "KB", "≤ 1,049 KB, the buffer's limit")
+    deaf = results.median(scenario, OWN, "others p99 ms")
+    quiet = [results.median(scenario, OWN, name) for name in ("quiet p99 ms", "quiet again p99 ms")]
+    yield _judge(
+        "… the others' p99",
+        f"within the noise of two equal runs ({quiet[0]:.1f} and {quiet[1]:.1f} ms)",
+        f"{deaf:.1f} ms",
+        deaf,
+        *quiet,
+        holds=lambda: deaf <= max(quiet) + abs(quiet[0] - quiet[1]),
+    )
+    closed = results.median(scenario, OWN, "closed 4008")
+    yield _judge("… it reads again and sees 4008", "yes", "yes" if closed else "no", closed, holds=lambda: closed >= 1)
+    yield _none("… events that it or others lack, or have twice, after it resumed", _sum(results, scenario))
+
+
+def _rolling(results: Results) -> Iterator[Verdict]:
+    scenario = "rolling-restart"
+    yield _none("Rolling restarts: events lost or repeated", _sum(results, scenario))
+    yield _none("… clients closed 1006", results.highest(scenario, OWN, "closed 1006"))
+    herd = results.highest(scenario, OWN, "busiest second over mean")
+    yield _at_most("… busiest second of reconnects, to the mean", herd, 3, "×")
+
+
+def _rest(results: Results) -> Iterator[Verdict]:
+    name = "requests per CPU second"
+    ratio = results.median("rest", OWN, name) / results.median("rest", BARE, name)
+    yield _at_least("POST tracking requests per CPU second, to a bare REST framework view", ratio, 0.6)
+
+
+def _sum(results: Results, scenario: str) -> float:
+    if not results.runs(scenario):
+        return float("nan")
+    return sum(sum(results.values(scenario, OWN, name)) for name in ("lost", "duplicates"))

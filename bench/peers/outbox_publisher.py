@@ -1,0 +1,69 @@
+"""Publishes as the domain does: each event is a row and its booking's new number, committed, and then a PUBLISH.
+
+Reads ``group seq`` lines on stdin; those that wait are taken together, in one transaction and one round trip to Redis.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from queue import SimpleQueue
+
+import msgpack
+import psycopg
+import redis
+
+from bench.peers.frames import ACTOR, EVENT_TYPE, STATUS, event_frame
+
+MOST_AT_ONCE = 200
+
+_INSERT = """
+INSERT INTO bookings_bookingevent
+    (booking_id, seq, event_type, status, actor, clears_location, created_at, published_at)
+VALUES (%s, %s, %s, %s, %s, false, now(), now())
+"""
+
+
+def _read(lines: SimpleQueue[tuple[str, int] | None]) -> None:
+    for line in sys.stdin:
+        group, seq = line.split()
+        lines.put((group, int(seq)))
+    lines.put(None)
+
+
+def main() -> None:
+    lines: SimpleQueue[tuple[str, int] | None] = SimpleQueue()
+    client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    with psycopg.connect(os.environ["DATABASE_URL"]) as database, client:
+        threading.Thread(target=_read, args=[lines], daemon=True).start()
+        print("ready", flush=True)
+        while (item := lines.get()) is not None:
+            batch = [item]
+            while len(batch) < MOST_AT_ONCE and not lines.empty():
+                following = lines.get()
+                if following is None:
+                    lines.put(None)
+                    break
+                batch.append(following)
+            _publish(database, client, batch)
+
+
+def _publish(database: psycopg.Connection, client: redis.Redis, batch: list[tuple[str, int]]) -> None:
+    newest = dict(batch)
+    with database.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE bookings_booking SET seq = %s WHERE id = %s",
+            [(seq, group) for group, seq in sorted(newest.items())],
+        )
+        cursor.executemany(_INSERT, [(group, seq, EVENT_TYPE, STATUS, ACTOR) for group, seq in batch])
+    database.commit()
+    pipeline = client.pipeline(transaction=False)
+    for group, seq in batch:
+        body = {"type": "realtime.status", "seq": seq, "frame": event_frame(group, seq)}
+        pipeline.publish(f"asgi__group__booking.{group}", msgpack.packb(body))
+    pipeline.execute()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Writes the results as a page: what must hold and whether it does, then every table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.must_hold import verdicts
+from bench.results import Results
+from bench.scenarios.scenario import Scenario
+from bench.subjects import TITLES
+
+
+@dataclass(frozen=True)
+class Column:
+    """``figure`` is the name in the raw figures."""
+
+    heading: str
+    figure: str
+
+
+@dataclass(frozen=True)
+class Table:
+    heading: str
+    scenario: str
+    columns: tuple[Column, ...]
+
+
+def _fan_out_table(prefix: str, heading: str) -> Table:
+    columns = [
+        ("deliveries per CPU second", "deliveries per CPU second"),
+        ("CPU per delivery, µs", "CPU per delivery us"),
+        ("deliveries/s", "deliveries per second"),
+        ("server CPU, cores", "server CPU cores"),
+        ("generator CPU, cores", "generator CPU cores"),
+        ("lost", "lost"),
+        ("twice", "duplicates"),
+    ]
+    if "fixed" in prefix:
+        columns += [("p50, ms", "p50 ms"), ("p99, ms", "p99 ms")]
+    return Table(heading, "fan-out", tuple(Column(title, f"{prefix} {name}") for title, name in columns))
+
+
+def _same(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name.removesuffix(" ms") + (", ms" if name.endswith(" ms") else ""), name) for name in names)
+
+
+TABLES: tuple[Table, ...] = (
+    _fan_out_table("500 fixed", "Fan-out, 500 sockets a booking, 2,000 deliveries a second"),
+    _fan_out_table("500 saturated", "Fan-out, 500 sockets a booking, saturation"),
+    _fan_out_table("20 fixed", "Fan-out, 20 sockets a booking, 2,000 deliveries a second"),
+    _fan_out_table("20 saturated", "Fan-out, 20 sockets a booking, saturation"),
+    Table(
+        "Connecting with a JWT",
+        "connects",
+        _same("connects per CPU second", "connects per second", "crowd p50 ms", "crowd slowest ms", "failed"),
+    ),
+    Table(
+        "Idle authenticated sockets",
+        "memory",
+        _same("KB per socket", "sockets", "empty process MB", "idle CPU cores"),
+    ),
+    Table(
+        "Many sockets, 200 events a second",
+        "many",
+        _same("sockets", "p50 ms", "p99 ms", "max ms", "CPU per delivery us", "memory MB", "lost", "duplicates"),
+    ),
+    Table(
+        "POST tracking",
+        "rest",
+        _same(
+            "requests per CPU second",
+            "requests per second",
+            "POST p50 ms",
+            "POST p99 ms",
+            "watcher p50 ms",
+            "watcher p99 ms",
+            "positions expected",
+            "positions seen",
+            "refused",
+        ),
+    ),
+    Table(
+        "The floor, and what the load generator can take",
+        "floor",
+        _same(
+            "CPU per write us",
+            "writes per CPU second",
+            "generator CPU per delivery us",
+            "generator deliveries per second",
+            "lost",
+        ),
+    ),
+    Table(
+        "One client stops reading",
+        "slow-reader",
+        _same(
+            "memory grown KB",
+            "others p99 ms",
+            "quiet p99 ms",
+            "quiet again p99 ms",
+            "closed 4008",
+            "resynchronized",
+            "lost",
+            "duplicates",
+        ),
+    ),
+    Table(
+        "Rolling restart under 2,000 resuming clients",
+        "rolling-restart",
+        _same(
+            "restarts",
+            "events",
+            "expected",
+            "delivered",
+            "lost",
+            "duplicates",
+            "closed 4012",
+            "closed 1006",
+            "busiest second over mean",
+        ),
+    ),
+)
+
+
+def number(value: float) -> str:
+    """Three digits that matter, thousands divided."""
+    if math.isnan(value):
+        return "–"
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _markdown(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_row(heading), _row(["---"] * len(heading)), *(_row(row) for row in rows)]
+
+
+def table_of(results: Results, table: Table) -> list[str]:
+    """Empty when its scenario was not measured."""
+    subjects = results.figures.get(table.scenario, {})
+    if not subjects:
+        return []
+    rows = [
+        [
+            TITLES.get(subject, subject),
+            *(number(results.median(table.scenario, subject, column.figure)) for column in table.columns),
+        ]
+        for subject in subjects
+    ]
+    runs = results.runs(table.scenario)
+    said = "one run" if runs == 1 else f"medians of {runs} runs"
+    return [
+        "",
+        f"### {table.heading}",
+        "",
+        f"({said})",
+        "",
+        *_markdown(["", *(c.heading for c in table.columns)], rows),
+    ]
+
+
+def curve_tables(results: Results) -> list[str]:
+    """Rows ``<n> sockets: …`` and ``<n> events/s: …`` of the scale curves."""
+    runs = results.figures.get("curves", {}).get("hunarmitra", [])
+    if not runs:
+        return []
+    lines: list[str] = []
+    columns = _same("p50 ms", "p99 ms", "max ms", "CPU per delivery us", "server CPU cores", "memory MB", "lost")
+    for kind, heading in (("sockets", "More sockets, 100 events a second"), ("events/s", "More events, 2,000 sockets")):
+        points = sorted({int(name.split()[0]) for name in runs[0] if f" {kind}: " in name})
+        rows = [
+            [
+                f"{point:,} {kind}",
+                *(number(results.median("curves", "hunarmitra", f"{point} {kind}: {c.figure}")) for c in columns),
+            ]
+            for point in points
+        ]
+        lines += [
+            "",
+            f"### {heading}, ten sockets a booking",
+            "",
+            *_markdown(["", *(c.heading for c in columns)], rows),
+        ]
+    return lines
+
+
+def page(results: Results, scenarios: Sequence[Scenario]) -> str:
+    runs = ", ".join(f"{name}: {results.runs(name)}" for name in (s.name for s in scenarios) if results.runs(name))
+    lines = [
+        "# Benchmark results",
+        "",
+        "<!-- Written by `make bench`. -->",
+        "",
+        "Every server ran on the same machine, one after the other in turns, against the same Redis, with the same",
+        "frame; [docs/performance.md](../docs/performance.md) says how, and what limits the figures.",
+        "",
+        f"Measured {results.measured_at}. Runs: {runs}."
+        + (" **A quick pass, for development.**" if results.quick else ""),
+        "",
+        *_markdown(["machine", ""], list(results.machine.items())),
+        "",
+        "## What must hold",
+        "",
+        *_markdown(
+            ["", "required", "measured", ""],
+            [
+                [v.what, v.required, v.measured, {True: "held", False: "**not held**", None: "–"}[v.held]]
+                for v in verdicts(results)
+            ],
+        ),
+        "",
+        "## Measurements",
+    ]
+    for table in TABLES:
+        lines += table_of(results, table)
+    lines += curve_tables(results)
+    if results.notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in results.notes)]
+    return "\n".join(lines) + "\n"
