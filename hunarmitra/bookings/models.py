@@ -106,4 +106,5 @@ class BookingEvent(OutboxRow):
             frame=encode(wire.status_frame(self, ack=ack)),
             clears_location=self.clears_location,
             ack=ack,
+            origin=self.traceparent,
         )

@@ -52,5 +52,10 @@ class Notification(OutboxRow):
         )
 
     def to_message(self, *, ack: bool = False) -> Message:
-        frame = encode(self.to_frame(ack=ack))
-        return messages.status_message(groups.user_group(self.user_id), seq=self.seq, frame=frame, ack=ack)
+        return messages.status_message(
+            groups.user_group(self.user_id),
+            seq=self.seq,
+            frame=encode(self.to_frame(ack=ack)),
+            ack=ack,
+            origin=self.traceparent,
+        )

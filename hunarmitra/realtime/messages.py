@@ -5,6 +5,8 @@ the Channels convention, so that an ordinary consumer may handle these messages 
 
 ``committed_at`` and ``published_at``, both in microseconds since 1970, tell when the event was committed and when it
 was handed to Redis, so that the time of each stage of its way can be measured. Hubs do without where they are missing.
+
+``traceparent`` (W3C Trace Context) is there only when the change that it tells of is traced.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ REVOCATION: Final = "realtime.revocation"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A channel-layer message and the group it goes to."""
+    """A channel-layer message and the group it goes to; ``origin`` is the ``traceparent`` of the change it tells of."""
 
     group: str
     body: Mapping[str, Any]
+    origin: str | None = None
 
 
 def committed(message: Message, moment: int) -> Message:
@@ -43,7 +46,15 @@ def lane_of(message: Message) -> str:
     return "location" if message.body.get("type") == LOCATION else "status"
 
 
-def status_message(group: str, *, seq: int, frame: str, clears_location: bool = False, ack: bool = False) -> Message:
+def status_message(
+    group: str,
+    *,
+    seq: int,
+    frame: str,
+    clears_location: bool = False,
+    ack: bool = False,
+    origin: str | None = None,
+) -> Message:
     """A numbered event, of a booking or a user.
 
     ``clears_location``: positions accepted before it end with it. ``ack``: its frame asks for acknowledgements.
@@ -53,7 +64,7 @@ def status_message(group: str, *, seq: int, frame: str, clears_location: bool = 
         body["clears_location"] = True
     if ack:
         body["ack"] = True
-    return Message(group, body)
+    return Message(group, body, origin)
 
 
 def location_message(group: str, *, seq: int, order: int, frame: str) -> Message:

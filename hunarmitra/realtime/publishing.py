@@ -12,9 +12,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
+
 from hunarmitra.common.clock import microseconds_now
 from hunarmitra.observability import publisher as metrics
 from hunarmitra.realtime.messages import Message, lane_of, published
+from hunarmitra.realtime.publish_spans import publishing
 from hunarmitra.realtime.redis_publisher import PublisherUnavailableError, redis_publisher
 
 logger = logging.getLogger(__name__)
@@ -29,7 +32,11 @@ def publish_events(messages: Sequence[Message]) -> bool:
     """Publish messages in order, all through one backend. Never raises."""
     if not messages:
         return True
-    return _through_channel_layer(messages) or _through_redis(messages) or _to_log(messages)
+    with publishing(messages, "redis" if settings.ENVIRONMENT.redis_url else "memory") as (sent, spans):
+        taken = _through_channel_layer(sent) or _through_redis(sent) or _to_log(sent)
+        for span in () if taken else spans:
+            span.fail("unpublished")
+    return taken
 
 
 def _observe(backend: str, messages: Sequence[Message]) -> None:
