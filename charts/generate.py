@@ -23,7 +23,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 CHART = REPOSITORY / "charts" / "hunarmitra"
 OF_THE_CHART = {
     "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "JWT_KEYS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "TRUSTED_PROXIES",
-    "LOG_LEVEL", "SERVICES", "PORT", "HTTP_ADMIN_PORT", "WEB_CONCURRENCY", "WEB_THREADS", "WS_MAX_CONNECTIONS",
+    "LOG_LEVEL", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SERVICE_NAME", "SERVICES", "PORT", "HTTP_ADMIN_PORT", "WEB_CONCURRENCY", "WEB_THREADS", "WS_MAX_CONNECTIONS",
     "WS_SEND_BUFFER_BYTES", "WS_DRAIN_SETTLE", "WS_DRAIN_WINDOW", "WS_GRACE", "WS_ADMIN_HOST", "WS_ADMIN_PORT",
     "WS_CONTROL_HOST", "WS_CONTROL_PORT", "WS_CONTROL_TOKEN_FILE",
 }  # fmt: skip
@@ -89,7 +90,7 @@ def schema(values: list[Value], settings: list[str]) -> dict[str, Any]:
 
 
 def _type_of(default: Any) -> dict[str, Any]:
-    kinds = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     return {"type": kinds[type(default)]}
 
 

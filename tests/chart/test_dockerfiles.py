@@ -20,8 +20,8 @@ LOCKS = {
     "operator": REPOSITORY / "operator/requirements.txt",
 }
 NOT_IN = {
-    "http": {"twisted", "daphne", "autobahn", "uvicorn", "kopf"},
-    "ws": {"gunicorn", "drf-spectacular", "whitenoise", "uvicorn", "kopf"},
+    "http": {"twisted", "daphne", "autobahn", "uvicorn", "kopf", "grpcio"},
+    "ws": {"gunicorn", "drf-spectacular", "whitenoise", "uvicorn", "kopf", "grpcio"},
     "operator": {"django", "djangorestframework", "channels", "daphne", "gunicorn", "psycopg"},
 }
 everywhere = pytest.mark.parametrize("name", DOCKERFILES)
@@ -81,3 +81,18 @@ def test_what_is_copied_is_allowed_by_the_ignore_file(name: str) -> None:
     for source in re.findall(r"^COPY (?!--from)(\S+)", text(name), re.MULTILINE):
         assert (folder / source).exists(), source
         assert Path(source) in allowed, source
+
+
+@pytest.mark.parametrize("name", ["http", "ws"])
+def test_grpc_is_added_on_request_and_agrees_with_the_rest(name: str) -> None:
+    assert "${OTLP_GRPC:+-r /tmp/otlp-grpc.txt}" in text(name)
+    assert re.search(r"^ARG OTLP_GRPC=$", text(name), re.MULTILINE)
+    extra, lock = pinned(REPOSITORY / "requirements/otlp-grpc.txt"), pinned(LOCKS[name])
+    assert "grpcio" in extra
+    assert {package: extra[package] for package in extra.keys() & lock} == {
+        package: lock[package] for package in extra.keys() & lock
+    }
+
+
+def pinned(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*])?==(\S+)", lock.read_text(), re.MULTILINE))

@@ -57,6 +57,9 @@ REFUSED = [
     ("minimal", "config.env.SECRET_KEY=abc", "additional properties 'SECRET_KEY' not allowed"),
     ("minimal", "config.allowedOrigins={app.example.org}", "allowedOrigins"),
     ("minimal", "http.image.digest=latest", "digest"),
+    ("minimal", "tracing.endpoint=collector:4318", "endpoint"),
+    ("minimal", "tracing.ratio=2", "ratio"),
+    ("minimal", "config.env.OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "additional properties"),
 ]
 
 
@@ -187,3 +190,36 @@ def test_the_notes_name_the_next_commands() -> None:
     ):
         assert command in text
     assert "rollout status" not in rendered_text("operator")
+
+
+TRACING = ("tracing.endpoint=https://otel.example.org:4317/base", "tracing.protocol=grpc", "tracing.ratio=0.25")
+
+
+def environment_of(objects: list[dict[str, Any]], component: str) -> dict[str, Any]:
+    """The variables of the first container of a Deployment."""
+    (deployment,) = (item for name, item in of_kind(objects, "Deployment").items() if name.endswith(f"-{component}"))
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    return {variable["name"]: variable.get("value") for variable in container["env"]}
+
+
+@pytest.mark.parametrize("component", ["http", "ws", "relay"])
+def test_traces_go_where_the_values_say_and_nowhere_without(component: str) -> None:
+    off = environment_of(render("minimal"), component)
+    assert not [name for name in off if name.startswith("OTEL_")]
+    assert off["LOG_FORMAT"] == "json"
+    on = environment_of(render("minimal", *TRACING), component)
+    assert on["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://otel.example.org:4317/base"
+    assert on["OTEL_EXPORTER_OTLP_PROTOCOL"] == "grpc"
+    assert float(on["OTEL_TRACES_SAMPLER_ARG"]) == 0.25
+    assert list(on).index("POD_NAME") < list(on).index("OTEL_RESOURCE_ATTRIBUTES"), "$(POD_NAME) is known by then"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("http://c.m:4318", 4318), ("https://c.m:4317/base", 4317), ("http://c.m", 80), ("https://c.m/v2", 443)],
+)
+def test_the_way_to_the_collector_is_open_on_its_port_alone(endpoint: str, port: int) -> None:
+    assert "shop-hunarmitra-traces" not in of_kind(render("minimal"), "NetworkPolicy")
+    policy = of_kind(render("minimal", f"tracing.endpoint={endpoint}"), "NetworkPolicy")["shop-hunarmitra-traces"]
+    assert policy["spec"]["egress"] == [{"ports": [{"port": port, "protocol": "TCP"}]}]
+    assert policy["spec"]["policyTypes"] == ["Egress"]

@@ -19,6 +19,12 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
+{{/* The port of tracing.endpoint. */}}
+{{- define "hunarmitra.tracingPort" -}}
+{{- $url := urlParse .Values.tracing.endpoint -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary 443 80 (eq $url.scheme "https")) -}}
+{{- end -}}
+
 {{/* The environment of every process that runs Django. */}}
 {{- define "hunarmitra.environment" -}}
 - name: SECRET_KEY
@@ -41,6 +47,28 @@ securityContext:
   value: {{ join "," .Values.config.trustedProxies | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.config.logLevel }}
+- name: LOG_FORMAT
+  value: {{ .Values.config.logFormat }}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_EXPORTER_OTLP_PROTOCOL
+  value: {{ .protocol }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ include "hunarmitra.secretName" $ }}, key: OTEL_EXPORTER_OTLP_HEADERS, optional: true}
+- name: OTEL_TRACES_SAMPLER
+  value: {{ .sampler }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .ratio | quote }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef: {fieldPath: metadata.name}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: service.namespace=hunarmitra,k8s.namespace.name={{ $.Release.Namespace }},k8s.pod.name=$(POD_NAME)
+{{- end }}
+{{- end }}
 {{- range $name, $value := .Values.config.env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
