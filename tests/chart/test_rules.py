@@ -59,6 +59,7 @@ REFUSED = [
     ("minimal", "http.image.digest=latest", "digest"),
     ("minimal", "tracing.endpoint=collector:4318", "endpoint"),
     ("minimal", "tracing.ratio=2", "ratio"),
+    ("minimal", "tracing.ratio=1.5", "ratio"),
     ("minimal", "config.env.OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "additional properties"),
 ]
 
