@@ -104,9 +104,17 @@ operator/.venv/.dev: operator/requirements-dev.txt
 test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
 	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
 
+.PHONY: test-js-faults
+test-js-faults: $(VENV)/.dev ## run the JavaScript client 200 times (RUNS, SEED) through a faulty proxy against a real server
+	RUNS=$(or $(RUNS),200) SEED=$(or $(SEED),1) $(PYTEST) tests/integration/test_js_client.py $(ARGS)
+
 .PHONY: test-browser
 test-browser: $(VENV)/.dev ## run the tests in headless Chromium; screenshots go to .cache/screenshots (SCREENSHOTS=folder)
 	$(PYTEST) tests/browser $(ARGS)
+
+.PHONY: accept-fresh-clone
+accept-fresh-clone: $(VENV)/.dev ## clone, `make run`, press the button in Chromium: the marker has to move within 10 s
+	@$(BIN)/python -m tests.browser.fresh_clone
 
 .PHONY: js
 js: test-js
