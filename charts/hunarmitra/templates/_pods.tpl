@@ -134,7 +134,8 @@ lifecycle:
 {{- end }}
 {{- end -}}
 
-{{/* A pod that runs one command of the http image: migrate, relay, prune. Takes root, component, command, resources. */}}
+{{/* A pod that runs one command of the http image: migrate, relay, prune. Takes root, component, command, resources;
+with metricsPort it has /metrics there. */}}
 {{- define "hunarmitra.commandPod" -}}
 {{- $root := .root -}}
 automountServiceAccountToken: false
@@ -149,12 +150,20 @@ containers:
     command: {{ toJson .command }}
     env:
       {{- include "hunarmitra.environment" $root | nindent 6 }}
+      {{- with .metricsPort }}
+      - {name: METRICS_HOST, value: "0.0.0.0"}
+      - {name: METRICS_PORT, value: {{ . | quote }}}
+      {{- end }}
       {{- with $root.Values.http.extraEnv }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- with $root.Values.http.extraEnvFrom }}
     envFrom:
       {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .metricsPort }}
+    ports:
+      - {name: admin, containerPort: {{ . }}}
     {{- end }}
     {{- include "hunarmitra.containerSecurity" (dict) | nindent 4 }}
     resources:
