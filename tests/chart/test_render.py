@@ -218,3 +218,17 @@ def test_rendering_twice_gives_the_same(scenario: str) -> None:
     first = rendered_text(scenario)
     rendered_text.cache_clear()
     assert rendered_text(scenario) == first
+
+
+def test_pods_are_spread_over_nodes_whether_or_not_nodes_have_zones() -> None:
+    """The scheduler ignores a node for *every* constraint of a pod when it lacks the label of one of them."""
+    templates = dict(pod_templates(render("production", "ws.affinity=null")))
+    for component in ("http", "ws"):
+        [template] = [found for name, found in templates.items() if name.endswith(f"-{component}")]
+        spec = template["spec"]
+        keys = [constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]]
+        assert keys == ["kubernetes.io/hostname"]
+        [preference] = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        term = preference["podAffinityTerm"]
+        assert term["topologyKey"] == "topology.kubernetes.io/zone"
+        assert selects(term["labelSelector"], template["metadata"]["labels"])
