@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 LOCKS := $(addprefix requirements/,dev.txt docs.txt embedded.txt http.txt ws.txt)
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
-SOURCES = hunarmitra services tests manage.py
+SOURCES = hunarmitra observability services tests manage.py
 
 .PHONY: help
 help: ## list the targets
@@ -149,6 +149,7 @@ check-operator: operator/.venv/.dev ## lint and types of the operator, in its ow
 .PHONY: drift
 drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m observability.render --check
 	@$(call same,docs/configuration.md,hunarmitra.environment_docs)
 	@$(call same,docs/metrics.md,hunarmitra.observability.documentation)
 	@$(call same,docs/asyncapi.json,hunarmitra.realtime.asyncapi)
@@ -168,9 +169,13 @@ docs-metrics: $(VENV)/.dev ## write docs/metrics.md anew from the catalogue of m
 	$(BIN)/python -m hunarmitra.observability.documentation > docs/metrics.md
 
 .PHONY: generated
-generated: docs-configuration docs-metrics ## write every generated document and the JavaScript client's types anew
+generated: docs-configuration docs-metrics observability ## write every generated document and the JavaScript client's types anew
 	$(BIN)/python -m hunarmitra.realtime.asyncapi > docs/asyncapi.json
 	$(BIN)/python -m hunarmitra.realtime.typescript > clients/js/src/events.d.ts
+
+.PHONY: observability
+observability: $(VENV)/.dev ## write the rules, inhibitions and dashboards anew from observability/
+	$(BIN)/python -m observability.render
 
 .PHONY: fix
 fix: $(VENV)/.dev ## format, and repair what the linter can

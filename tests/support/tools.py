@@ -54,6 +54,23 @@ def postgres() -> PostgresPrograms:
 
 
 @cache
+def prometheus() -> Path:
+    return _found_or_installed(lambda: _on_path("prometheus"), "prometheus", "Prometheus")
+
+
+@cache
+def promtool() -> Path:
+    """In Prometheus' package."""
+    return _found_or_installed(lambda: _on_path("promtool"), "prometheus", "promtool")
+
+
+@cache
+def alertmanager() -> Path:
+    """Debian calls the program after its package, others just alertmanager."""
+    return _found_or_installed(_find_alertmanager, "prometheus-alertmanager", "Alertmanager")
+
+
+@cache
 def chromium() -> Path:
     """The browser; Playwright is told where it is."""
     return _found_or_installed(lambda: _on_path("chromium"), "chromium", "Chromium")
@@ -132,6 +149,13 @@ def _find_postgres() -> PostgresPrograms:
         else:
             return programs
     raise problem
+
+
+def _find_alertmanager() -> Path:
+    try:
+        return _on_path("alertmanager")
+    except ToolMissingError:
+        return _on_path("prometheus-alertmanager")
 
 
 def _find_npm() -> Path:
@@ -220,7 +244,16 @@ def _exclusive(name: str) -> Iterator[None]:
 def main() -> None:
     """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
     try:
-        for path in (redis_server(), postgres().postgres, wscat(), chromium(), asyncapi_validator(), js_client()):
+        for path in (
+            redis_server(),
+            postgres().postgres,
+            prometheus(),
+            alertmanager(),
+            wscat(),
+            chromium(),
+            asyncapi_validator(),
+            js_client(),
+        ):
             print(f"using {path}")  # noqa: T201 - a command
     except pytest.fail.Exception as problem:
         sys.exit(f"error: {problem}")

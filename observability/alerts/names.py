@@ -1,0 +1,13 @@
+"""The alerts that others name as their cause."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REDIS_AWAY: Final = "HunarMitraRedisAway"
+POSTGRESQL_AWAY: Final = "HunarMitraPostgreSQLAway"
+SUBSCRIBER_DEAF: Final = "HunarMitraSubscriberDeaf"
+OUTBOX_STUCK: Final = "HunarMitraOutboxStuck"
+WS_PODS_GONE: Final = "HunarMitraWebSocketPodsGone"
+HTTP_PODS_GONE: Final = "HunarMitraHttpPodsGone"
+FLEET_FULL: Final = "HunarMitraFleetFull"

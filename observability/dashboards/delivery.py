@@ -1,0 +1,233 @@
+"""The way of an event, stage by stage, and what is done where it was lost."""
+
+from __future__ import annotations
+
+from observability.dashboards.panels import (
+    Look,
+    Page,
+    Panel,
+    Query,
+    Row,
+    Unit,
+    per_second,
+    quantile,
+    quantiles,
+    select,
+    total,
+)
+
+LATENCY = "hunarmitra_event_latency_seconds"
+ACKNOWLEDGED = "hunarmitra_ws_acknowledged_latency_seconds"
+PUBLISH = "hunarmitra_publish_duration_seconds"
+AGE = "hunarmitra_replayed_event_age_seconds"
+
+
+def _since(timestamp: str, by: str) -> Query:
+    return Query(f"time() - max by ({by}) ({select(timestamp)})", f"{{{{{by}}}}}")
+
+
+PAGE = Page(
+    name="delivery",
+    title="Event delivery",
+    description="How long events take from the commit to the socket, by which way, and how many had to be recovered.",
+    rows=(
+        Row(
+            title="Latency",
+            panels=(
+                Panel(
+                    title="Status events, commit to socket",
+                    description="The objective: 99.9 % within 500 ms. Counted once a delivery; replayed and recovered "
+                    "events are below.",
+                    unit=Unit.SECONDS,
+                    alarm=0.5,
+                    queries=tuple(quantiles(LATENCY, 0.5, 0.99, 0.999, stage="commit_to_socket", lane="status")),
+                ),
+                Panel(
+                    title="Status events by stage, 99 %",
+                    description="commit_to_published: the process that wrote it. published_to_pod: Redis. "
+                    "pod_to_socket: the ws process. Where commit_to_socket rises, this says who.",
+                    unit=Unit.SECONDS,
+                    alarm=0.5,
+                    queries=(Query(quantile(0.99, LATENCY, "stage", lane="status"), "{{stage}}"),),
+                ),
+                Panel(
+                    title="Positions, commit to socket",
+                    description="Positions replace each other, so that the newest one comes soon.",
+                    unit=Unit.SECONDS,
+                    queries=tuple(quantiles(LATENCY, 0.5, 0.99, stage="commit_to_socket", lane="location")),
+                ),
+                Panel(
+                    title="Status events, commit to socket: all of them",
+                    description="Each column is a moment, each cell the deliveries that took so long.",
+                    unit=Unit.SECONDS,
+                    look=Look.HEATMAP,
+                    span=12,
+                    queries=(Query(per_second(f"{LATENCY}_bucket", "le", stage="commit_to_socket", lane="status")),),
+                ),
+                Panel(
+                    title="Acknowledged by clients",
+                    description="From the commit until the client's acknowledgement was back: the true way to the "
+                    "person, and the way back. Of a sample, and only of clients that answer.",
+                    unit=Unit.SECONDS,
+                    span=6,
+                    queries=tuple(quantiles(ACKNOWLEDGED, 0.5, 0.95, 0.99)),
+                ),
+                Panel(
+                    title="Acknowledgements",
+                    description="Asked for, and received. Clients may ignore the question.",
+                    unit=Unit.PER_SECOND,
+                    span=6,
+                    queries=(
+                        Query(per_second("hunarmitra_ws_acks_requested_total"), "asked for"),
+                        Query(per_second("hunarmitra_ws_acks_total"), "received"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            title="Publishing",
+            panels=(
+                Panel(
+                    title="Messages by backend",
+                    description="channel_layer is the usual way, redis the second; those that only the log took are "
+                    "left to the relay and the comparison.",
+                    unit=Unit.MESSAGES,
+                    queries=(Query(per_second("hunarmitra_publish_messages_total", "backend"), "{{backend}}"),),
+                ),
+                Panel(
+                    title="Failures to publish",
+                    description="Batches that a backend did not take.",
+                    unit=Unit.PER_SECOND,
+                    queries=(Query(per_second("hunarmitra_publish_failures_total", "backend"), "{{backend}}"),),
+                ),
+                Panel(
+                    title="Time to publish, 99 %",
+                    description="What a request waits for Redis; at most REDIS_PUBLISH_TIMEOUT.",
+                    unit=Unit.SECONDS,
+                    queries=(Query(quantile(0.99, PUBLISH, "backend"), "{{backend}}"),),
+                ),
+                Panel(
+                    title="Outbox",
+                    description="Committed events that are not published yet. Those of a moment are usual; the relay "
+                    "takes what is older than two seconds.",
+                    unit=Unit.NUMBER,
+                    queries=(
+                        Query(
+                            f"max by (stream) ({select('hunarmitra_outbox_unpublished_rows')})",
+                            "{{stream}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    title="Oldest event in the outbox",
+                    description="Its age, and the time since a relay last looked without an error.",
+                    unit=Unit.SECONDS,
+                    alarm=60,
+                    queries=(
+                        Query(f"max({select('hunarmitra_outbox_oldest_unpublished_age_seconds')})", "oldest event"),
+                        Query(
+                            f"time() - max({select('hunarmitra_relay_last_success_timestamp_seconds')})",
+                            "relay's last look",
+                        ),
+                    ),
+                ),
+                Panel(
+                    title="The relay",
+                    description="Events that it published because their process had not, and looks that failed.",
+                    unit=Unit.PER_SECOND,
+                    queries=(
+                        Query(per_second("hunarmitra_relay_published_total"), "published"),
+                        Query(per_second("hunarmitra_relay_failures_total"), "failures"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            title="Subscription and recovery",
+            panels=(
+                Panel(
+                    title="Round trip of the heartbeat",
+                    description="From each ws process to itself through Redis.",
+                    unit=Unit.SECONDS,
+                    queries=(Query(f"max by (pod) ({select('hunarmitra_ws_subscriber_lag_seconds')})", "{{pod}}"),),
+                ),
+                Panel(
+                    title="Silence",
+                    description="Seconds since a ws process last heard its own heartbeat. After three it makes its "
+                    "subscription anew.",
+                    unit=Unit.SECONDS,
+                    alarm=15,
+                    queries=(_since("hunarmitra_ws_subscriber_heard_timestamp_seconds", "pod"),),
+                ),
+                Panel(
+                    title="Subscriptions",
+                    description="Those made anew, and how many stand.",
+                    unit=Unit.NUMBER,
+                    queries=(
+                        Query(per_second("hunarmitra_ws_subscriber_reconnects_total"), "made anew per second"),
+                        Query(total("hunarmitra_ws_subscriber_connected"), "standing"),
+                    ),
+                ),
+                Panel(
+                    title="Gaps",
+                    description="Groups found behind the database: by a gap in the numbers, by the comparison every "
+                    "five seconds, or by the one after an interruption.",
+                    unit=Unit.PER_SECOND,
+                    queries=(Query(per_second("hunarmitra_ws_gaps_total", "found_by"), "{{found_by}}"),),
+                ),
+                Panel(
+                    title="Recovered events",
+                    description="Events read from the database because no message brought them, beside those that came "
+                    "as a message.",
+                    unit=Unit.PER_SECOND,
+                    queries=(
+                        Query(per_second("hunarmitra_ws_events_recovered_total"), "recovered"),
+                        Query(per_second(f"{LATENCY}_count", stage="published_to_pod", lane="status"), "by message"),
+                    ),
+                ),
+                Panel(
+                    title="Comparison with the database",
+                    description="Seconds since it last succeeded, and failures per second.",
+                    unit=Unit.SECONDS,
+                    alarm=30,
+                    queries=(
+                        _since("hunarmitra_ws_comparison_success_timestamp_seconds", "pod"),
+                        Query(per_second("hunarmitra_ws_comparison_failures_total"), "failures per second"),
+                    ),
+                ),
+            ),
+        ),
+        Row(
+            title="Clients that were away",
+            panels=(
+                Panel(
+                    title="Resumes",
+                    description="What `since` led to: the events after it, resync_required, or nothing as none was "
+                    "given.",
+                    unit=Unit.PER_SECOND,
+                    queries=(Query(per_second("hunarmitra_ws_resumes_total", "outcome"), "{{outcome}}"),),
+                ),
+                Panel(
+                    title="Events replayed to one socket",
+                    description="How much a client that came back had missed.",
+                    unit=Unit.NUMBER,
+                    queries=tuple(quantiles("hunarmitra_ws_resumed_events", 0.5, 0.95)),
+                ),
+                Panel(
+                    title="Age of replayed and recovered events",
+                    description="How old they were when they reached their socket; mostly the time that clients were "
+                    "away.",
+                    unit=Unit.SECONDS,
+                    alarm=300,
+                    queries=tuple(quantiles(AGE, 0.5, 0.95)),
+                ),
+                Panel(
+                    title="Clock skew",
+                    description="Messages that seemed to arrive before they were sent. Their latency counts as 0.",
+                    unit=Unit.MESSAGES,
+                    queries=(Query(per_second("hunarmitra_event_clock_skew_total"), "messages"),),
+                ),
+            ),
+        ),
+    ),
+)

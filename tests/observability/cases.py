@@ -1,0 +1,382 @@
+"""When each alert fires, when it does not yet, and when it no longer does; at production's windows.
+
+The times: a fault begins at ten minutes unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from tests.observability.promtool import (
+    LATENCY,
+    MESSAGE,
+    SOCKET,
+    WS_PODS,
+    Case,
+    Values,
+    http,
+    operator,
+    relay,
+    rising,
+    steady,
+    then,
+    up,
+    ws,
+)
+
+NONE: tuple[str, ...] = ()
+REDIS_AWAY = "HunarMitraRedisAway"
+DEAF = "HunarMitraSubscriberDeaf"
+POSTGRESQL_AWAY = "HunarMitraPostgreSQLAway"
+
+
+def _silent(minutes: str) -> Values:
+    """A time stamp that stands still from ten minutes on for this long, and is the present again."""
+    end = 600 + int(minutes[:-1]) * 60
+    return then(("10m", 0, 60), (minutes, 600, 0), ("", end, 60))
+
+
+def _interrupted(value: int, other: int, minutes: str) -> Values:
+    return then(("10m", value, 0), (minutes, other, 0), ("", value, 0))
+
+
+def _burst(per_minute: float, minutes: str, *, before: str = "10m") -> Values:
+    """A counter that stands still, rises for so long, and stands still again."""
+    return then((before, 0, 0), (minutes, 0, per_minute), ("", per_minute * int(minutes[:-1]), 0))
+
+
+def _partial(share: float) -> dict[str, Values]:
+    """Status events of which ``share`` are later than 500 ms, from the start."""
+    return {ws(f"{LATENCY}_bucket", pod, **SOCKET, le="0.5"): rising(60 * (1 - share)) for pod in WS_PODS}
+
+
+HEALTHY = Case("nothing is wrong", {}, {"1m": NONE, "10m": NONE, "1h": NONE})
+
+CASES = (
+    Case(
+        "Redis is away for twenty minutes; every pod is deaf and only Redis pages",
+        {
+            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_heard_timestamp_seconds", pod): _silent("20m") for pod in WS_PODS},
+        },
+        {
+            "10m15s": NONE,
+            "11m": [REDIS_AWAY],
+            "20m": [REDIS_AWAY, DEAF],  # the pods' own alerts, which Alertmanager inhibits
+            "31m": NONE,
+        },
+    ),
+    Case(
+        "no message can be published, though the pods hear each other",
+        {
+            http("publish_messages_total", backend="channel_layer"): then(
+                ("10m", 0, 60), ("20m", 600, 0), ("3h", 600, 60)
+            ),
+            http("publish_failures_total", backend="redis"): _burst(10, "20m"),
+        },
+        {"11m": NONE, "13m": [REDIS_AWAY], "25m": [REDIS_AWAY], "33m": NONE},
+    ),
+    Case(
+        "one publish in ten fails, which is no outage",
+        {http("publish_messages_total", backend="log"): _burst(6, "40m")},
+        {"12m": NONE, "30m": ["HunarMitraPublishFailing"], "1h": NONE},
+    ),
+    Case(
+        "one pod is deaf",
+        {ws("ws_subscriber_heard_timestamp_seconds", "ws-0"): _silent("20m")},
+        {"11m": NONE, "13m": [DEAF], "31m": NONE},
+    ),
+    Case(
+        "one pod's subscription is down",
+        {ws("ws_subscriber_connected", "ws-0"): _interrupted(1, 0, "20m")},
+        {"10m45s": NONE, "12m": [DEAF], "31m": NONE},
+    ),
+    Case(
+        "one pod subscribes anew once a minute",
+        {ws("ws_subscriber_reconnects_total", "ws-0"): _burst(1, "20m")},
+        {"12m": NONE, "20m": ["HunarMitraSubscriberReconnecting"], "1h": NONE},
+    ),
+    Case(
+        "every pod subscribes anew because Redis was away, which is no flapping",
+        {
+            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "5m") for pod in WS_PODS},
+            **{ws("ws_subscriber_heard_timestamp_seconds", pod): _silent("5m") for pod in WS_PODS},
+            **{ws("ws_subscriber_reconnects_total", pod): _burst(4, "5m") for pod in WS_PODS},
+        },
+        {"14m": [REDIS_AWAY, DEAF], "16m30s": NONE, "20m": NONE},
+    ),
+    Case(
+        "no pod can read the database",
+        {ws("ws_comparison_success_timestamp_seconds", pod): _silent("20m") for pod in WS_PODS},
+        {
+            "10m45s": NONE,
+            "12m": [POSTGRESQL_AWAY],
+            "20m": [POSTGRESQL_AWAY, "HunarMitraComparisonFailing"],
+            "31m": NONE,
+        },
+    ),
+    Case(
+        "REST has no database",
+        {http("http_database_unavailable_total"): _burst(20, "20m")},
+        {"10m45s": NONE, "13m": [POSTGRESQL_AWAY], "33m": NONE},
+    ),
+    Case(
+        "one request had no database",
+        {http("http_database_unavailable_total"): _burst(1, "1m")},
+        {"10m45s": NONE, "11m": NONE, "12m": NONE},
+    ),
+    Case(
+        "one pod cannot read the database",
+        {ws("ws_comparison_success_timestamp_seconds", "ws-1"): _silent("20m")},
+        {"12m": NONE, "14m": ["HunarMitraComparisonFailing"], "31m": NONE},
+    ),
+    Case(
+        "an event stays in the outbox",
+        {relay("outbox_oldest_unpublished_age_seconds"): then(("10m", 0, 0), ("20m", 0, 60), ("1h", 0, 0))},
+        {"11m45s": NONE, "13m": ["HunarMitraOutboxStuck"], "31m": NONE},
+    ),
+    Case(
+        "the relay hangs",
+        {relay("relay_last_success_timestamp_seconds"): _silent("20m")},
+        {"12m": NONE, "14m": ["HunarMitraRelayNotRunning"], "31m": NONE},
+    ),
+    Case(
+        "there is no relay",
+        {},
+        {"1m": NONE, "3m": ["HunarMitraRelayNotRunning"]},
+        gone=("relay",),
+    ),
+    Case(
+        "all pods are full",
+        {ws("ws_connections", pod, kind="booking"): _interrupted(1000, 1990, "20m") for pod in WS_PODS},
+        {
+            "11m": NONE,
+            "13m": ["HunarMitraFleetFull"],
+            "20m": ["HunarMitraFleetFull", "HunarMitraPodAtCap"],
+            "31m": NONE,
+        },
+    ),
+    Case(
+        "one pod is full",
+        {ws("ws_connections", "ws-0", kind="booking"): _interrupted(1000, 2000, "20m")},
+        {"14m": NONE, "16m": ["HunarMitraPodAtCap"], "31m": NONE},
+    ),
+    Case(
+        "a full pod that drains is not full",
+        {
+            ws("ws_connections", "ws-0", kind="booking"): _interrupted(1000, 2000, "20m"),
+            ws("ws_draining", "ws-0"): _interrupted(0, 1, "20m"),
+        },
+        {"16m": NONE, "25m": NONE},
+    ),
+    Case(
+        "every tenth handshake fails for want of a server's part",
+        {ws("ws_handshakes_total", pod, outcome="unavailable"): _burst(10, "20m") for pod in WS_PODS},
+        {"11m": NONE, "15m": ["HunarMitraHandshakeErrors"], "40m": NONE},
+    ),
+    Case(
+        "four handshakes fail, in an hour in which nobody else connects",
+        {
+            **{ws("ws_handshakes_total", pod, outcome="joined"): steady(0) for pod in WS_PODS},
+            ws("ws_handshakes_total", "ws-0", outcome="unavailable"): _burst(4, "1m"),
+        },
+        {"12m": NONE, "14m": NONE},
+    ),
+    Case(
+        "most handshakes are refused",
+        {ws("ws_handshakes_total", pod, outcome="refused"): _burst(120, "40m") for pod in WS_PODS},
+        {"20m": NONE, "45m": ["HunarMitraHandshakesRefused"], "2h": NONE},
+    ),
+    Case(
+        "one event loop is half a second late",
+        {
+            ws("ws_event_loop_delay_seconds_bucket", "ws-0", le="0.01"): then(
+                ("10m", 0, 6000), ("20m", 60000, 0), ("2h", 60000, 6000)
+            )
+        },
+        {"14m": NONE, "20m": ["HunarMitraEventLoopStalled"], "40m": NONE},
+    ),
+    Case(
+        "a drain cuts seven people off",
+        {ws("ws_drain_cut_off_total", "ws-0"): then(("10m", 0, 0), ("2h", 7, 0))},
+        {"9m": NONE, "10m30s": ["HunarMitraDrainCutOff"], "30m": NONE},
+    ),
+    Case(
+        "sixty slow clients in ten minutes",
+        {ws("ws_slow_clients_closed_total", "ws-0"): _burst(6, "20m")},
+        {"14m": NONE, "22m": ["HunarMitraSlowClients"], "1h": NONE},
+    ),
+    Case(
+        "one slow client a minute among two thousand",
+        {ws("ws_slow_clients_closed_total", "ws-0"): _burst(1, "40m")},
+        {"20m": NONE, "40m": NONE},
+    ),
+    Case(
+        "there are no ws pods",
+        {},
+        {"45s": NONE, "2m": ["HunarMitraWebSocketPodsGone"]},
+        gone=('job="hunarmitra-ws"',),
+    ),
+    Case(
+        "there are no http pods",
+        {},
+        {"45s": NONE, "2m": ["HunarMitraHttpPodsGone"]},
+        gone=('job="hunarmitra-http"',),
+    ),
+    Case(
+        "one process answers no scrape",
+        {up("ws", "ws-1"): _interrupted(1, 0, "20m")},
+        {"14m": NONE, "16m": ["HunarMitraTargetDown"], "31m": NONE},
+    ),
+    Case(
+        "clocks differ",
+        {ws("event_clock_skew_total", "ws-0"): rising(30)},
+        {"20m": NONE, "40m": ["HunarMitraClockSkew"]},
+    ),
+    Case(
+        "half of those that resume are told to start over",
+        {ws("ws_resumes_total", pod, outcome="resync"): _burst(60, "40m") for pod in WS_PODS},
+        {"15m": NONE, "40m": ["HunarMitraResumesRefused"], "2h": NONE},
+    ),
+    # ── error budgets ──
+    Case(
+        "two in a hundred events are late",
+        _partial(0.02),
+        {"1m": NONE, "5m": ["HunarMitraEventLatencyBudgetBurnFast"]},
+    ),
+    Case(
+        "one in a hundred events is late: not that fast, but fast",
+        _partial(0.01),
+        {
+            "10m": NONE,
+            "25m": ["HunarMitraEventLatencyBudgetBurnFast"],
+            "90m": ["HunarMitraEventLatencyBudgetBurnFast", "HunarMitraEventLatencyBudgetBurnSlow"],
+        },
+    ),
+    Case(
+        "four in a thousand events are late, which can wait for the morning",
+        _partial(0.004),
+        {"50m": NONE, "90m": ["HunarMitraEventLatencyBudgetBurnSlow"]},
+    ),
+    Case(
+        "two in a thousand events are late",
+        _partial(0.002),
+        {"2h": NONE, "4h": ["HunarMitraEventLatencyBudgetBurnSlow"]},
+    ),
+    Case("one in two thousand events is late, as the budget has it", _partial(0.0005), {"4h": NONE}),
+    Case(
+        "events were late for two minutes, and no longer are",
+        {
+            ws(f"{LATENCY}_bucket", pod, **SOCKET, le="0.5"): then(("10m", 0, 60), ("10m", 600, 0), ("4h", 600, 60))
+            for pod in WS_PODS
+        },
+        {"15m": ["HunarMitraEventLatencyBudgetBurnFast"], "55m": NONE},
+    ),
+    Case(
+        "a few late events at night burn no budget",
+        {
+            **{ws(f"{LATENCY}_count", pod, **SOCKET): rising(1 / 3) for pod in WS_PODS},
+            **{ws(f"{LATENCY}_bucket", pod, **SOCKET, le="0.5"): rising(1 / 3) for pod in WS_PODS},
+            ws(f"{LATENCY}_bucket", "ws-0", **SOCKET, le="0.5"): then(
+                ("10m", 0, 0.3333), ("20m", 3.3333, 0), ("9h", 3.3333, 0.3333)
+            ),
+        },
+        {"15m": NONE, "30m": NONE, "1h": NONE},
+    ),
+    Case(
+        "two in a hundred events are recovered from the database",
+        {
+            **{ws("ws_events_recovered_total", pod): rising(1.2) for pod in WS_PODS},
+            **{ws(f"{LATENCY}_count", pod, **MESSAGE): rising(58.8) for pod in WS_PODS},
+        },
+        {"1m": NONE, "10m": ["HunarMitraEventLossBudgetBurnFast"]},
+    ),
+    Case(
+        "four in a thousand events are recovered",
+        {ws("ws_events_recovered_total", pod): rising(0.24) for pod in WS_PODS},
+        {"50m": NONE, "2h": ["HunarMitraEventLossBudgetBurnSlow"]},
+    ),
+    Case(
+        "one in two thousand events is recovered, as the budget has it",
+        {ws("ws_events_recovered_total", pod): rising(0.03) for pod in WS_PODS},
+        {"4h": NONE},
+    ),
+    Case(
+        "a quarter of replayed events is old",
+        {ws("replayed_event_age_seconds_bucket", pod, le="300.0"): rising(45) for pod in WS_PODS},
+        {"30m": NONE, "2h": ["HunarMitraReplayedEventsBudgetBurnSlow"]},
+    ),
+    Case(
+        "two in a hundred requests fail",
+        {http("http_requests_total", status="5xx"): rising(12)},
+        {"1m": NONE, "5m": ["HunarMitraRestErrorsBudgetBurnFast"]},
+    ),
+    Case(
+        "four in a thousand requests fail",
+        {http("http_requests_total", status="5xx"): rising(2.4)},
+        {"50m": NONE, "90m": ["HunarMitraRestErrorsBudgetBurnSlow"]},
+    ),
+    Case(
+        "the database is away; after it is back nobody is woken for the budget of REST",
+        {
+            http("http_requests_total", status="5xx"): _burst(300, "8m"),
+            http("http_database_unavailable_total"): _burst(300, "8m"),
+            **{ws("ws_comparison_success_timestamp_seconds", pod): _silent("8m") for pod in WS_PODS},
+        },
+        {
+            "10m45s": NONE,
+            "17m": [POSTGRESQL_AWAY, "HunarMitraComparisonFailing"],
+            "20m": NONE,
+            "35m": NONE,
+            "47m": NONE,
+        },
+    ),
+    Case(
+        "a fifth of requests is slow",
+        {http("http_request_duration_seconds_bucket", le="1.0"): rising(480)},
+        {"1m": NONE, "5m": ["HunarMitraRestLatencyBudgetBurnFast"]},
+    ),
+    Case(
+        "four in a hundred requests are slow",
+        {http("http_request_duration_seconds_bucket", le="1.0"): rising(576)},
+        {"50m": NONE, "90m": ["HunarMitraRestLatencyBudgetBurnSlow"]},
+    ),
+    # ── scaler ──
+    Case(
+        "the scaler cannot read a pod",
+        {operator("condition", type="MetricsStale"): _interrupted(0, 1, "20m")},
+        {"14m": NONE, "16m": ["HunarMitraScalerStale"], "31m": NONE},
+    ),
+    Case(
+        "the scaler decides nothing",
+        {operator("last_decision_timestamp_seconds"): _silent("20m")},
+        {"16m": NONE, "18m": ["HunarMitraScalerStale"], "31m": NONE},
+    ),
+    Case("there is no operator", {}, {"4m": NONE, "6m": ["HunarMitraScalerGone"]}, gone=("operator",)),
+    Case(
+        "two scale one thing",
+        {operator("condition", type="Conflict"): _interrupted(0, 1, "20m")},
+        {"14m": NONE, "16m": ["HunarMitraScalerConflict"], "31m": NONE},
+    ),
+    Case(
+        "the scaler may not have what it needs",
+        {
+            operator("condition", type="Limited"): _interrupted(0, 1, "30m"),
+            operator("replicas_recommended"): _interrupted(2, 5, "30m"),
+        },
+        {"20m": NONE, "30m": ["HunarMitraScalerLimited"], "41m": NONE},
+    ),
+    Case(
+        "the scaler is held at its minimum, which is no shortage",
+        {operator("condition", type="Limited"): steady(1), operator("replicas_recommended"): steady(1)},
+        {"30m": NONE},
+    ),
+    Case(
+        "the API server refuses the scaler",
+        {operator("turn_errors_total", kind="api"): _burst(6, "30m")},
+        {"15m": NONE, "25m": ["HunarMitraScalerErrors"], "50m": NONE},
+    ),
+    Case(
+        "drains are begun and given up",
+        {operator("drains_total", event="given_up"): _burst(0.5, "20m")},
+        {"12m": NONE, "30m": ["HunarMitraScalerDrainsGivenUp"], "2h": NONE},
+    ),
+)
