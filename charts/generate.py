@@ -27,7 +27,7 @@ OF_THE_CHART = {
     "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_SERVICE_NAME",
     "SERVICES", "PORT", "HTTP_ADMIN_PORT", "WEB_CONCURRENCY", "WEB_THREADS", "WS_MAX_CONNECTIONS",
     "WS_SEND_BUFFER_BYTES", "WS_DRAIN_SETTLE", "WS_DRAIN_WINDOW", "WS_GRACE", "WS_ADMIN_HOST", "WS_ADMIN_PORT",
-    "WS_CONTROL_HOST", "WS_CONTROL_PORT", "WS_CONTROL_TOKEN_FILE",
+    "WS_CONTROL_HOST", "WS_CONTROL_PORT", "WS_CONTROL_TOKEN_FILE", "METRICS_HOST", "METRICS_PORT",
 }  # fmt: skip
 """Variables that other values set, and that config.env therefore does not take."""
 
@@ -109,6 +109,7 @@ def files() -> dict[Path, str]:
     """Everything generated that is one file: its path and its text."""
     sys.path.insert(0, str(REPOSITORY))
     from hunarmitra.environment import Environment
+    from observability.render import chart_files
 
     settings = sorted({item.name.upper() for item in fields(Environment)} - OF_THE_CHART)
     values = list(read_values((CHART / "values.yaml").read_text()))
@@ -119,6 +120,7 @@ def files() -> dict[Path, str]:
         CHART / "crds" / "websocketscalers.yaml": (operator / "crds" / "websocketscalers.yaml").read_text(),
         CHART / "files" / "operator-role.yaml": (operator / "rbac" / "role.yaml").read_text(),
         CHART / "files" / "operator-admission.yaml": (operator / "rbac" / "admission.yaml").read_text(),
+        **{CHART / "files" / "monitoring" / name: text for name, text in chart_files().items()},
     }
 
 
@@ -138,6 +140,7 @@ metadata:
 def manifests(helm: str) -> dict[Path, str]:
     """`k8s/` from the chart, without Helm's labels, hooks, tests and Secrets: those are made by whoever applies it."""
     external, bundled = _rendered(helm), _rendered(helm, *BUNDLED)
+    monitoring = {"monitoring": _rendered(helm, "monitoring.enabled=true")["monitoring"]}
     migrate = {"migrate": external.pop("migrate")}
     trial = {name: bundled[name] for name in ("migrate", "postgresql", "redis")}
     definition = (REPOSITORY / "operator" / "crds" / "websocketscalers.yaml").read_text()
@@ -149,6 +152,8 @@ def manifests(helm: str) -> dict[Path, str]:
         **_folder(K8S / "base", ["namespace", *external]),
         **_written(K8S / "migrate", migrate),
         **_folder(K8S / "migrate", list(migrate)),
+        **_written(K8S / "monitoring", monitoring),
+        **_folder(K8S / "monitoring", list(monitoring)),
         **_written(K8S / "trial", trial),
         **_folder(K8S / "trial", list(trial)),
     }

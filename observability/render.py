@@ -16,7 +16,7 @@ import yaml
 from observability.dashboards import dashboards
 from observability.model import Yaml
 from observability.parameters import Parameters
-from observability.rules import inhibit_rules, rule_file
+from observability.rules import groups, inhibit_rules, prometheus_operator_inhibit_rules, rule_file
 
 RENDERED = Path(__file__).parent / "rendered"
 NOTE = "# Rendered from observability/ by `make observability`; change it there.\n"
@@ -33,20 +33,37 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def to_text(document: Yaml) -> str:
+def to_text(document: Yaml | list[Yaml]) -> str:
     return NOTE + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+
+
+def to_json(dashboard: Yaml) -> str:
+    return json.dumps(dashboard, indent=2, ensure_ascii=False) + "\n"
 
 
 def files() -> dict[Path, str]:
     """Everything rendered: its path and its text."""
-    pages = {
-        RENDERED / "dashboards" / f"{name}.json": json.dumps(dashboard, indent=2, ensure_ascii=False) + "\n"
-        for name, dashboard in dashboards().items()
-    }
+    pages = {RENDERED / "dashboards" / f"{name}.json": to_json(dashboard) for name, dashboard in dashboards().items()}
     return {
         RENDERED / "rules.yaml": to_text(rule_file(Parameters())),
         RENDERED / "inhibit-rules.yaml": to_text(inhibit_rules()),
         **pages,
+    }
+
+
+def chart_files() -> dict[str, str]:
+    """The chart's copies: its templates put the release's namespace and the runbooks' address in place of two words.
+
+    With the namespace in every selector, an alert on what is absent says where, and several releases can share one
+    Prometheus.
+    """
+    parameters = Parameters(labels={"namespace": "RELEASE_NAMESPACE"}, runbooks="RUNBOOK_URL")
+    every = groups(parameters)
+    return {
+        "rules.yaml": to_text([group.to_yaml(parameters) for group in every if not group.needs]),
+        "rules-operator.yaml": to_text([group.to_yaml(parameters) for group in every if group.needs == "operator"]),
+        "inhibit-rules.yaml": to_text(prometheus_operator_inhibit_rules()),
+        **{f"dashboards/{name}.json": to_json(dashboard) for name, dashboard in dashboards().items()},
     }
 
 

@@ -49,3 +49,15 @@ def inhibit_rules() -> Yaml:
         for cause, symptoms in causes().items()
     ]
     return {"inhibit_rules": rules}
+
+
+def prometheus_operator_inhibit_rules() -> list[Yaml]:
+    """The same for an AlertmanagerConfig, which adds its own namespace to both sides."""
+    return [
+        {
+            "sourceMatch": [{"name": "alertname", "value": cause, "matchType": "="}],
+            "targetMatch": [{"name": "alertname", "value": "|".join(symptoms), "matchType": "=~"}],
+            "equal": ["namespace"],
+        }
+        for cause, symptoms in causes().items()
+    ]

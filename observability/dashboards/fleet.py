@@ -104,7 +104,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Sockets that went live",
-                    description="By kind.",
+                    description="Those that got their first frame, by kind.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_connects_total", "kind"), "{{kind}}"),),
                 ),

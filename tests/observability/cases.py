@@ -59,7 +59,7 @@ CASES = (
         },
         {
             "10m15s": NONE,
-            "11m": [REDIS_AWAY],
+            "10m45s": [REDIS_AWAY],
             "20m": [REDIS_AWAY, DEAF],  # the pods' own alerts, which Alertmanager inhibits
             "31m": NONE,
         },
@@ -240,7 +240,7 @@ CASES = (
     Case(
         "two in a hundred events are late",
         _partial(0.02),
-        {"1m": NONE, "5m": ["HunarMitraEventLatencyBudgetBurnFast"]},
+        {"3m": NONE, "8m": ["HunarMitraEventLatencyBudgetBurnFast"]},
     ),
     Case(
         "one in a hundred events is late: not that fast, but fast",
@@ -261,7 +261,7 @@ CASES = (
         _partial(0.002),
         {"2h": NONE, "4h": ["HunarMitraEventLatencyBudgetBurnSlow"]},
     ),
-    Case("one in two thousand events is late, as the budget has it", _partial(0.0005), {"4h": NONE}),
+    Case("one in two thousand events is late, as the budget has it", _partial(0.0005), {"100m": NONE}),
     Case(
         "events were late for two minutes, and no longer are",
         {
@@ -297,7 +297,7 @@ CASES = (
     Case(
         "one in two thousand events is recovered, as the budget has it",
         {ws("ws_events_recovered_total", pod): rising(0.03) for pod in WS_PODS},
-        {"4h": NONE},
+        {"100m": NONE},
     ),
     Case(
         "a quarter of replayed events is old",

@@ -201,6 +201,6 @@ def run(directory: Path, rules: str, cases: Sequence[Case], severities: Mapping[
         "tests": [case.to_yaml(severities) for case in cases],
     }
     (directory / "cases.yaml").write_text(yaml.safe_dump(document, width=1000))
-    command = [tools.promtool(), "test", "rules", "cases.yaml"]
+    command: list[str | Path] = [tools.promtool(), "test", "rules", "cases.yaml"]
     result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=100)
     return "" if result.returncode == 0 else result.stdout + result.stderr
