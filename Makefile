@@ -68,6 +68,12 @@ clean: ## remove .venv and everything generated
 run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo data (PORT=8001 for another port)
 	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT)
 
+PROMETHEUS_PORT ?= 9090
+
+.PHONY: observe
+observe: $(VENV)/.dev ## watch the demo (started if need be) with Prometheus and all alerts, on http://127.0.0.1:9090
+	@exec $(BIN)/python -m observability.observe --port $(PORT) --prometheus-port $(PROMETHEUS_PORT)
+
 # ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest
 # Sessions of tests side by side; each starts servers of its own.
