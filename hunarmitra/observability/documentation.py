@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -83,14 +84,15 @@ def _values(values: tuple[str, ...]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
 
-def operator_metrics() -> Iterator[MetricWrapperBase]:
+@functools.cache
+def operator_metrics() -> tuple[MetricWrapperBase, ...]:
     """Of the operator's module, which is no part of this distribution and needs nothing but prometheus_client."""
     specification = importlib.util.spec_from_file_location("operator_metrics", OPERATOR)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return (value for value in vars(module).values() if isinstance(value, MetricWrapperBase))
+    return tuple(value for value in vars(module).values() if isinstance(value, MetricWrapperBase))
 
 
 def _operator_rows() -> Iterator[str]:

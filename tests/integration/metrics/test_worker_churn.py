@@ -1,0 +1,86 @@
+"""gunicorn's workers come and go; their metrics stay, in no more files, and never fall."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+
+from tests.support import services
+from tests.support.eventually import eventually
+from tests.support.metrics import Scrape
+from tests.support.ports import free_port
+from tests.support.services import HOST, ServiceProcess
+from tests.support.stack import base_environment, fresh_sqlite
+
+ROUTE = "/api/v1/users/me/"
+WORKERS = 2
+KINDS_OF_FILES = 3
+"""Counters, histograms, and gauges of living workers."""
+
+
+def booted(server: ServiceProcess) -> list[int]:
+    return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", server.log_text())]
+
+
+def folder_of(server: ServiceProcess) -> Path:
+    """Where its workers keep their metrics, as the kernel shows their mapped files."""
+
+    def found() -> str | None:
+        for pid in reversed(booted(server)):
+            with contextlib.suppress(OSError):
+                if match := re.search(r"(/\S+/hunarmitra-metrics-\w+)/", Path(f"/proc/{pid}/maps").read_text()):
+                    return match[1]
+        return None
+
+    return Path(eventually(found, 20, "a worker with metrics") or "")
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> None:
+    inner = free_port()
+    environment = base_environment(
+        DATABASE_URL=fresh_sqlite(tmp_path), HTTP_ADMIN_PORT=str(inner), WEB_CONCURRENCY=str(WORKERS)
+    )
+    options = ("--bind", f"{HOST}:{inner}", "--max-requests", "5")
+    with services.gunicorn(tmp_path, environment, *options) as server:
+
+        def scrape() -> Scrape:
+            return Scrape(f"http://{HOST}:{inner}/metrics")
+
+        def unauthenticated() -> float:
+            return scrape()("hunarmitra_http_requests_total", method="GET", route=ROUTE, status="4xx")
+
+        folder, answered, counted = folder_of(server), 0, 0.0
+        for turn in range(5):
+            for _ in range(4):
+                answered += httpx.get(server.url + ROUTE, trust_env=False, timeout=30).status_code == 401
+            if turn % 3 == 2:
+                kill(booted(server)[-1:])
+            now = unauthenticated()
+            assert counted <= now == answered
+            counted = now
+            # For a moment there may be one worker more: it took its slot before the one that it replaces was gone.
+            assert len(list(folder.glob("*.db"))) <= KINDS_OF_FILES * (WORKERS + 1)
+        assert len(booted(server)) > 2 * WORKERS, "workers have come and gone"
+
+        with socket.create_connection((HOST, server.port)) as slow:
+            slow.sendall(
+                b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 50\r\n\r\n{"
+            )
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, 20, "it is being answered")
+            kill(booted(server))
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, 30, "what died is over")
+        assert unauthenticated() == answered
+    assert not folder.exists(), "nothing is left behind"
