@@ -316,7 +316,7 @@ class Environment:
         collector_url,
         "",
         "Base URL of an OpenTelemetry collector, `http://collector:4318`, or `:4317` for gRPC. Without it nothing is "
-        "traced and OpenTelemetry is not even loaded.",
+        "traced, and what would trace is not even loaded.",
         shown="none",
         section="Tracing (OpenTelemetry's own variables; the SDK reads its others too)",
     )

@@ -129,6 +129,9 @@ class Spans:
             )
         )
 
+    def mark(self, name: str) -> None:
+        trace.get_current_span().add_event(name)
+
     def current_traceparent(self) -> str | None:
         return _traceparent(trace.get_current_span().get_span_context())
 

@@ -183,17 +183,26 @@ def root_span(name: str, kind: Kind = "internal", attributes: Mapping[str, Value
 
 def continued_span(
     name: str,
-    traceparent: str | None,
+    traceparent: object,
     kind: Kind = "consumer",
     attributes: Mapping[str, Value] | None = None,
     *,
     links: Sequence[str] = (),
 ) -> Span:
-    """What another process began and handed on: a child of ``traceparent``, linked to it and to ``links``."""
-    if traceparent is None or _environment is None or not _TRACEPARENT.fullmatch(traceparent):
+    """What another process began and handed on: a child of ``traceparent``, linked to it and to ``links``.
+
+    Nothing for a ``traceparent`` that is none: it comes from a message.
+    """
+    if _environment is None or not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
         return NO_SPAN
     spans = _running()
     return NO_SPAN if spans is None else spans.continued(name, traceparent, kind, attributes, links)
+
+
+def mark(name: str) -> None:
+    """A moment within the current span."""
+    if _spans is not None:
+        _spans.mark(name)
 
 
 def current_traceparent() -> str | None:

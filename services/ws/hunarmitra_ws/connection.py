@@ -22,6 +22,7 @@ from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common import checkpoints
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
+from hunarmitra.observability import request_id, tracing
 from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
 from hunarmitra_ws.client_messages import (
@@ -33,7 +34,7 @@ from hunarmitra_ws.client_messages import (
     parse_client_message,
 )
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
-from hunarmitra_ws.handshake import Handshake, address_of, origin_is_allowed, read_handshake
+from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
@@ -87,6 +88,7 @@ class Connection:
         self._host = host_of(scope)
         self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
         self._socket: Socket | None = None
+        self._hub: Hub | None = None
         self._began = 0.0
         self._outcome = "abandoned"
         self._kind = "joining"
@@ -103,26 +105,38 @@ class Connection:
             metrics.ended(self._kind)
 
     async def _run(self) -> None:
+        if (offered := header(self._scope, b"x-request-id")) is not None:
+            request_id.current.set(request_id.accept(offered))
+        try:
+            with tracing.request_span("websocket handshake", _propagated(self._scope)) as span:
+                span.set("hunarmitra.stream", self._stream.kind)
+                hub = await self._shake_hands()
+                span.set("hunarmitra.outcome", self._outcome)
+            if hub is not None:
+                await self._listen(hub)
+        finally:
+            self._lanes.abandon()
+            if self._socket is not None and self._hub is not None:
+                self._hub.leave(self._socket)
+
+    async def _shake_hands(self) -> Hub | None:
+        """To the first frame, or the last of a socket that is turned away; None when it was not even accepted."""
         limits = self._limits
         if not origin_is_allowed(self._scope, limits.allowed_origins, limits.trusted_proxies):
             self._outcome = "refused"
             await self._send({"type": "websocket.close", "code": 1000})
-            return
+            return None
         handshake = read_handshake(self._scope)
         await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
-        hub = await running_hub()
-        try:
-            refusal = self._host.refusal()
-            if refusal is None:
-                await self._serve(hub, handshake)
-            else:
-                self._outcome = "full" if refusal.close == CloseCode.FULL else "reconnect"
-                refusal.send(self._lanes)
-            await self._listen(hub)
-        finally:
-            self._lanes.abandon()
-            if self._socket is not None:
-                hub.leave(self._socket)
+        tracing.mark("accepted")
+        hub = self._hub = await running_hub()
+        refusal = self._host.refusal()
+        if refusal is None:
+            await self._serve(hub, handshake)
+        else:
+            self._outcome = "full" if refusal.close == CloseCode.FULL else "reconnect"
+            refusal.send(self._lanes)
+        return hub
 
     async def _serve(self, hub: Hub, handshake: Handshake) -> None:
         address = address_of(self._scope, self._limits.trusted_proxies)
@@ -166,9 +180,11 @@ class Connection:
         )
         await checkpoints.reach_async("accepted, not registered")
         subscribed = await hub.enter(socket)
+        tracing.mark("subscribed")
         await checkpoints.reach_async("subscribed, not read")
         since = handshake.since.seq
         joined = await self._read(hub, identity, since)
+        tracing.mark("read")
         await checkpoints.reach_async("read, not live")
         group = hub.group_of(socket)
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
@@ -291,3 +307,8 @@ class Connection:
             raise invalid
         hub.index.reidentify(socket, identity)
         socket.send(Authenticated(expires_at=to_wire(identity.expires_at)))
+
+
+def _propagated(scope: Mapping[str, Any]) -> Mapping[str, str]:
+    names = ("traceparent", "tracestate")
+    return {name: value for name in names if (value := header(scope, name.encode())) is not None}

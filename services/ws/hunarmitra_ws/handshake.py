@@ -59,7 +59,8 @@ def _first(query: Mapping[str, list[str]], name: str) -> str | None:
     return values[0] if values else None
 
 
-def _header(scope: Mapping[str, Any], name: bytes) -> str | None:
+def header(scope: Mapping[str, Any], name: bytes) -> str | None:
+    """The first of this name, which is in lower case."""
     found = [value for key, value in scope.get("headers", ()) if key.lower() == name]
     return found[0].decode("latin-1") if found else None
 
@@ -69,19 +70,19 @@ def origin_is_allowed(scope: Mapping[str, Any], allowed: Iterable[str], proxies:
 
     Behind a trusted proxy that ends TLS, the scheme is what ``X-Forwarded-Proto`` says.
     """
-    origin = _header(scope, b"origin")
+    origin = header(scope, b"origin")
     if origin is None:
         return True
     origin = origin.lower()
     if origin in allowed:
         return True
-    host = _header(scope, b"host")
+    host = header(scope, b"host")
     if host is None:
         return False
     scheme = scope.get("scheme", "ws")
     peer = (scope.get("client") or ("", 0))[0]
     if is_trusted(peer, proxies):
-        scheme = _header(scope, b"x-forwarded-proto") or scheme
+        scheme = header(scope, b"x-forwarded-proto") or scheme
     try:
         parts = urlsplit(origin)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
@@ -95,4 +96,4 @@ def origin_is_allowed(scope: Mapping[str, Any], allowed: Iterable[str], proxies:
 
 def address_of(scope: Mapping[str, Any], proxies: tuple[Network, ...]) -> str:
     peer = (scope.get("client") or ("", 0))[0]
-    return client_address(peer, _header(scope, b"x-forwarded-for") or "", proxies)
+    return client_address(peer, header(scope, b"x-forwarded-for") or "", proxies)

@@ -14,21 +14,28 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
-from hunarmitra.observability import catalogue
+from django.conf import settings
+
+from hunarmitra.observability import catalogue, tracing
 from hunarmitra.observability.labels import LANES
 from hunarmitra.observability.loop import LoopCounter, LoopHistogram
+from hunarmitra.observability.tracing import NO_SPAN, Span, Value
 
 _MICROSECOND: Final = 1e-6
 
 
 class Arrival(NamedTuple):
-    """When an event was committed and came here, in seconds since 1970; its trace, if it is part of one."""
+    """When an event was committed and came here, in seconds since 1970.
+
+    ``trace_id`` and ``span`` are there when it is part of a recorded trace; the span lasts to the last socket's write.
+    """
 
     committed_at: float
     received_at: float
     lane: str
     trace_id: str | None = None
     ack: bool = False
+    span: Span = NO_SPAN
 
 
 class Writes(Protocol):
@@ -57,18 +64,22 @@ class EventLatency:
         """Our server's queue; :meth:`written` is called after each slice. Others write when the loop comes by."""
         self._writes = writes
 
-    def arrived(self, body: Mapping[str, Any], lane: str, trace_id: str | None = None) -> Arrival | None:
+    def arrived(self, body: Mapping[str, Any], lane: str) -> Arrival | None:
         """A message reached this process. None when it does not tell its times: an older process published it."""
         committed, published = body.get("committed_at"), body.get("published_at")
         if not isinstance(committed, int) or not isinstance(published, int):
             return None
         now = time.time()
+        traceparent = body.get("traceparent")
+        trace_id, span = None, NO_SPAN
+        if traceparent is not None:
+            trace_id, span = tracing.trace_id_of(traceparent), _deliver_span(traceparent, lane)
         seconds = now - published * _MICROSECOND
         if seconds < 0:
             self.skewed.values[""] += 1
             seconds = 0.0
         self._to_pod[lane].observe(seconds, 1, trace_id)
-        return Arrival(committed * _MICROSECOND, now, lane, trace_id, bool(body.get("ack")))
+        return Arrival(committed * _MICROSECOND, now, lane, trace_id, bool(body.get("ack")), span)
 
     def handed_out(self, arrival: Arrival, sockets: int) -> None:
         """An event was handed to the lanes of so many sockets, one or more."""
@@ -98,3 +109,17 @@ class EventLatency:
             self.skewed.values[""] += 1
             seconds = 0.0
         from_commit.observe(seconds, sockets, arrival.trace_id)
+        if arrival.span is not NO_SPAN:
+            arrival.span.set("hunarmitra.sockets", sockets)
+            arrival.span.end()
+
+
+def _deliver_span(traceparent: object, lane: str) -> Span:
+    """From an event's arrival to the last socket's write; one for each event and process, however many sockets."""
+    attributes: dict[str, Value] = {
+        "messaging.system": "memory" if settings.ENVIRONMENT.redis_url is None else "redis",
+        "messaging.operation.name": "deliver",
+        "messaging.operation.type": "process",
+        "hunarmitra.lane": lane,
+    }
+    return tracing.continued_span(f"deliver {lane}", traceparent, "consumer", attributes)

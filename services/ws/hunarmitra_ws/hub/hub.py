@@ -18,6 +18,7 @@ from django.conf import settings
 
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
+from hunarmitra.observability import tracing
 from hunarmitra.realtime import groups, messages, relay
 from hunarmitra_ws.hub.catch_up import CatchUp
 from hunarmitra_ws.hub.channels import LocalChannels
@@ -71,6 +72,7 @@ class Hub:
         self.transport: Transport = make_transport(self.receive, self._on_recovered)
 
     async def start(self) -> None:
+        tracing.start()
         metrics.groups.read = lambda: len(self._groups)
         metrics.send_buffer.read = self._waiting_bytes
         await self.transport.start()
