@@ -149,3 +149,9 @@ def _linked(text: str, path: str) -> str:
 def _site_path_of(target: str) -> str:
     """Files in `docs/` that are no pages (pictures, descriptions) keep their name."""
     return target.removeprefix(DOCS) if target.startswith(DOCS) else _site_path(target)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The theme gives its search no name, which a screen reader would tell."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')

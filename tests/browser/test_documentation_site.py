@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import DESKTOP, PHONE
+from tests.support.browser import DESKTOP, PHONE, Scheme, accessibility_violations
 from tests.support.processes import REPOSITORY, clean_environment
 
 
@@ -122,3 +122,12 @@ def test_screenshots_are_shown_and_a_phone_scrolls_only_down(site: Path, page: P
         assert page.evaluate(unseen) == [], name
     page.goto((site / "page.html").as_uri())
     assert page.locator("article img").count() >= 4
+
+
+def test_it_is_readable_for_everybody(site: Path, page: Page) -> None:
+    looks: list[tuple[str, Scheme]] = [("index.html", "light"), ("guide/javascript.html", "dark")]
+    for name, scheme in looks:
+        page.emulate_media(color_scheme=scheme)
+        page.goto((site / name).as_uri())
+        # The theme's script puts each copy button into a <nav> of its own, all with the same name.
+        assert accessibility_violations(page, "landmark-unique") == [], (scheme, name)
