@@ -73,7 +73,8 @@ class ServerProtocol(WebSocketProtocol):
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
         super().onClose(wasClean, code, reason)
         self.server.pings.remove(self)
-        metrics.closed(self.localCloseCode or code or 1006)
+        # Whoever closes first says why; autobahn answers any code with 1000.
+        metrics.closed((self.localCloseCode if self.closedByMe else self.remoteCloseCode) or code or 1006)
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         super().connectionLost(reason)
