@@ -194,7 +194,7 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 .PHONY: docs
 docs: $(VENV)/.docs ## build the documentation site, which needs no server and no network, and print where it is
-	@$(MKDOCS) build --quiet --strict
+	@$(MKDOCS) build --strict
 	@echo "Open $(CURDIR)/build/site/index.html in a browser."
 
 .PHONY: docs-serve

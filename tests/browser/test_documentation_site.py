@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `make docs` builds it; any warning of MkDocs fails."""
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
-        [str(Path(sys.executable).with_name("mkdocs")), "build", "--quiet", "--strict", "--site-dir", str(folder)],
+        [str(Path(sys.executable).with_name("mkdocs")), "build", "--strict", "--site-dir", str(folder)],
         cwd=REPOSITORY,
         env=clean_environment({"NO_MKDOCS_2_WARNING": "1"}),
         capture_output=True,
@@ -96,6 +96,7 @@ def test_one_finds_the_way_by_the_navigation(site: Path, page: Page) -> None:
         ("Client developers", "The API, frame by frame", "The realtime API"),
         ("Client developers", "Troubleshooting", "Troubleshooting"),
         ("Operating", "On Kubernetes", "Operating HunarMitra realtime"),
+        ("Watching it", "Every metric", "Metrics"),
         ("How it works", "Architecture", "Architecture"),
     ):
         page.locator(".md-tabs").get_by_role("link", name=tab, exact=True).click()
