@@ -8,10 +8,13 @@ import socket as plain_sockets
 from pathlib import Path
 
 import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.integration.server.conftest import Clients, own_clients, readiness
 from tests.support.eventually import eventually, eventually_async
 from tests.support.services import OwnServer
+from tests.support.sockets import Socket
 
 
 def _metric(server: OwnServer, line: str) -> float:
@@ -100,3 +103,11 @@ async def test_a_dead_peer_is_dropped(tmp_path: Path) -> None:
         await eventually_async(lambda: _metric(server, kind) == 1, 15, "the dead one is dropped")
         await alive.synchronized()
         dead.close()
+
+
+@pytest.mark.parametrize("origin", ["null", "file://"])
+async def test_a_page_of_no_origin_is_refused_as_any_other(shared_server: OwnServer, origin: str) -> None:
+    """By the application with its 403, and not with a 400 by a library that has an opinion of its own."""
+    with pytest.raises(InvalidStatus) as refused:
+        await Socket.connect(f"{shared_server.ws_url}/ws/notifications/", token="any", origin=origin)
+    assert refused.value.response.status_code == 403
