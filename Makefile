@@ -235,4 +235,4 @@ e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgr
 
 .PHONY: e2e-full
 e2e-full: $(VENV)/.dev operator/.venv/.dev ## all of that, the longer faults, the operator under load, and its own tests on the cluster
-	E2E_OPERATOR_TESTS=1 $(E2E) tests/chart tests/e2e $(ARGS)
+	E2E_FULL=1 $(E2E) tests/chart tests/e2e $(ARGS)

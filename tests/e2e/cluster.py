@@ -6,18 +6,19 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.eventually import eventually
 from tests.support.processes import REPOSITORY
 
-CHART = REPOSITORY / "charts" / "hunarmitra"
-VALUES = Path(__file__).parent / "values.yaml"
+CHART = "charts/hunarmitra"
+VALUES = "tests/e2e/values.yaml"
 HOST = "hunarmitra.test"
 NAMESPACE = "hunarmitra-e2e"
 RELEASE = "shop"
@@ -79,16 +80,28 @@ class Release:
     def helm(self, verb: str, *arguments: str, timeout: float = 300) -> str:
         return run("helm", verb, self.name, *arguments, "--namespace", self.namespace, timeout=timeout)
 
-    def apply(self, verb: str, *settings: str, wait: bool = True) -> str:
-        """`helm install` or `helm upgrade`, waiting until everything is ready."""
-        options = ["--values", str(VALUES), "--set", f"secrets.secretKey={self.secret_key}"]
+    def apply(
+        self,
+        verb: str,
+        *settings: str,
+        env: Mapping[str, str] = MappingProxyType({}),
+        wait: bool = True,
+        source: Path = REPOSITORY,
+    ) -> str:
+        """`helm install` or `helm upgrade`, waiting until everything is ready.
+
+        `env` is `config.env`'s; `source` is where the chart and the tests' values are.
+        """
+        options = ["--values", str(source / VALUES), "--set", f"secrets.secretKey={self.secret_key}"]
         options += ["--set", f"config.allowedHosts={{{self.host}}}"]
         for setting in settings:
             options += ["--set", setting]
+        for name, value in env.items():
+            options += ["--set-string", f"config.env.{name}={value}"]
         if wait:
             options += ["--wait", "--wait-for-jobs", "--timeout", "4m"]
         try:
-            return self.helm(verb, str(CHART), *options)
+            return self.helm(verb, str(source / CHART), *options)
         except CommandError as error:
             raise CommandError(f"{error}\n{self.describe()}") from None
 

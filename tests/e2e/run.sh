@@ -23,8 +23,10 @@ if [ -z "${KUBECONFIG:-}" ]; then
   trap '"$E2E_CLUSTER" down; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
 
-  build() { "$E2E_CLUSTER" build "localhost/$1:dev" "${@:2}" >"$work/$1.log" 2>&1 || { cat "$work/$1.log" >&2; return 1; }; }
+  build_as() { "$E2E_CLUSTER" build "localhost/$2:$1" "${@:3}" >"$work/$2.log" 2>&1 || { cat "$work/$2.log" >&2; return 1; }; }
+  build() { build_as dev "$@"; }
   # Nothing is up yet, so these only build. The first makes the base image, then two at a time for two cores.
+  previous=()
   images=(hunarmitra-http hunarmitra-ws hunarmitra-e2e-postgresql hunarmitra-e2e-redis)
   step build hunarmitra-http . -f services/http/Dockerfile
   build hunarmitra-ws . -f services/ws/Dockerfile & first=$!
@@ -36,8 +38,21 @@ if [ -z "${KUBECONFIG:-}" ]; then
     images+=(hunarmitra-operator)
   fi
   wait "$first"
+  if [ -n "${E2E_FULL:-}" ]; then
+    # The release before the newest migration, as far as a repository without releases knows.
+    newest=$(git log -1 --format=%H -- 'hunarmitra/*/migrations/0*.py')
+    if git rev-parse --quiet --verify "$newest^" >/dev/null; then
+      export E2E_PREVIOUS=$work/previous
+      mkdir "$E2E_PREVIOUS"
+      git archive "$newest^" | tar -x -C "$E2E_PREVIOUS"
+      for name in http ws; do
+        step build_as previous "hunarmitra-$name" "$E2E_PREVIOUS" -f "$E2E_PREVIOUS/services/$name/Dockerfile"
+        previous+=("hunarmitra-$name:previous")
+      done
+    fi
+  fi
   # One archive holds the layers that the images share only once.
-  step podman save --quiet --multi-image-archive --output "$work/images.tar" "${images[@]/%/:dev}"
+  step podman save --quiet --multi-image-archive --output "$work/images.tar" "${images[@]/%/:dev}" "${previous[@]}"
   eval "$(step "$E2E_CLUSTER" up)"
   step "$E2E_CLUSTER" load "$work/images.tar"
   rm "$work/images.tar"
@@ -49,7 +64,7 @@ if [ -z "${KUBECONFIG:-}" ]; then
 fi
 status=0
 E2E=1 step "$python" -m pytest -p no:cacheprovider "$@" || status=$?
-if [ -n "${E2E_OPERATOR_TESTS:-}" ]; then
+if [ -n "${E2E_FULL:-}" ]; then
   export OPERATOR_TEST_IMAGE=${OPERATOR_TEST_IMAGE:-localhost/hunarmitra-operator:dev}
   (cd operator && step .venv/bin/python -m pytest -q -p no:cacheprovider tests/cluster) || status=$?
 fi

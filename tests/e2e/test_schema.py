@@ -1,12 +1,15 @@
-"""The next release's migrations only expand: the code that runs passes the smoke suite on a schema that is ahead of it.
+"""Migrations only expand: code passes the smoke suite on a schema that is ahead of it, as after a rollback.
 
-So it is what a rollback, and each pod of a rollout, needs. The next release is made up here: what a migration may do.
+Once with the code as it is on the schema of a next release, made up here of all that a migration may do; and once with
+the code and the chart of the last release whose schema was another, on the schema as it is.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +23,7 @@ from tests.e2e.test_smoke import (  # noqa: F401 - collected once more, on the n
     test_who_may_not_watch_is_told_why,
 )
 
-pytestmark = pytest.mark.usefixtures("expanded")
+pytestmark = pytest.mark.usefixtures("ahead")
 # For each of the tables that are written most: a column with a default and one without, an index, a table beside it.
 NEXT_RELEASE = """
 from django.db import migrations, models
@@ -64,11 +67,24 @@ def migrate(release: Release, *, forward: bool) -> list[str]:
     return list(json.loads(release.python("http", MIGRATE, json.dumps(order))))
 
 
-@pytest.fixture(scope="module")
-def expanded(release: Release) -> Iterator[None]:
-    """The database of the next release, and pods of this one that started on it."""
-    assert "next_required" in migrate(release, forward=True)
-    release.restart("http", "relay")
-    release.rolled_out("http", "relay")
-    yield
-    assert "next_required" not in migrate(release, forward=False)
+@pytest.fixture(scope="module", params=["a release ahead", "the previous release"])
+def ahead(request: pytest.FixtureRequest, release: Release) -> Iterator[None]:
+    """A database that is ahead of the code, whose pods started on it.
+
+    E2E_PREVIOUS is a folder with the previous release's source; its images are there with the tag `previous`.
+    """
+    if request.param == "a release ahead":
+        assert "next_required" in migrate(release, forward=True)
+        release.restart("http", "relay")
+        release.rolled_out("http", "relay")
+        yield
+        assert "next_required" not in migrate(release, forward=False)
+    elif "E2E_PREVIOUS" not in os.environ:
+        pytest.skip("E2E_PREVIOUS is not set")
+    else:
+        source = Path(os.environ["E2E_PREVIOUS"])
+        release.apply("upgrade", "image.tag=previous", source=source)
+        release.rolled_out("http", "ws")
+        yield
+        release.apply("upgrade")
+        release.rolled_out("http", "ws")

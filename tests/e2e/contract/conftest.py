@@ -25,12 +25,13 @@ from tests.support.stack import Stack
 # Elsewhere these suites are run as what they are; skipping each test of them once more would say nothing.
 collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]
 SHELL_SERVER = REPOSITORY / "tests" / "support" / "shell_server.py"
-# Events that come by the comparison are as welcome as others in the fault tests, which share the release.
-WANTED = {name: value for name, value in SETTINGS.items() if name != "HUB_COMPARISON_INTERVAL"}
+ORIGINS = "ALLOWED_ORIGINS"
+# The chart has a value of its own for origins.
+ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of tests for several servers the one on a cluster's is enough; with the exceptions, for a reason each."""
+    """Of tests for several servers the one on a cluster's is enough."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -75,6 +76,13 @@ class ClusterStack(Stack):
     def notifications_url(self, pod: int = 0) -> str:
         return f"{self.release.ws_url}/ws/notifications/"
 
+    def python(self, *arguments: str, stdin: str = "") -> str:
+        """In an http pod, which has no tests: a module of theirs is handed over as its source."""
+        if arguments[0] == "-m" and arguments[1].startswith("tests."):
+            source = (REPOSITORY / arguments[1].replace(".", "/")).with_suffix(".py").read_text()
+            arguments = ("-c", source, *arguments[2:])
+        return self.release.execute(f"deployment/{self.release.full('http')}", "python", *arguments, stdin=stdin)
+
 
 class ClusterShell(Shell):
     """A process in an http pod."""
@@ -92,13 +100,16 @@ class ClusterShell(Shell):
             )
         self._read()
 
+    def close(self) -> None:
+        """kubectl may take long to see that what it executes has ended."""
+        self._child.kill()
+        self._child.communicate()
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="package")
 def live(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With the settings that the suites ask for."""
-    settings = [f"config.env.{name}={value}" for name, value in WANTED.items() if name != "ALLOWED_ORIGINS"]
-    settings.append(f"config.allowedOrigins={{{WANTED['ALLOWED_ORIGINS']}}}")
-    release.apply("upgrade", *settings)
+    release.apply("upgrade", f"config.allowedOrigins={{{SETTINGS[ORIGINS]}}}", env=ENVIRONMENT)
     release.rolled_out("http", "ws")
     yield ClusterStack.of(release, tmp_path_factory.mktemp("cluster"))
     if "E2E_KEEP" not in os.environ:
@@ -106,12 +117,12 @@ def live(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         release.rolled_out("http", "ws")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(live: Stack) -> Stack:
     return live
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def actors(release: Release, live: Stack) -> Iterator[Actors]:
     users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
     found = Actors(*(Actor(release.base_url, user) for user in users))
@@ -119,12 +130,12 @@ def actors(release: Release, live: Stack) -> Iterator[Actors]:
     found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def people(actors: Actors) -> Actors:
     return actors
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shell(release: Release, live: Stack) -> Iterator[Shell]:
     with ClusterShell(release, live.directory / "shell.log") as running:
         yield running
