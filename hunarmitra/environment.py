@@ -23,6 +23,7 @@ from hunarmitra.common.addresses import Network
 from hunarmitra.common.database_url import DatabaseTarget, parse_database_url
 from hunarmitra.common.redis_url import RedisTarget, parse_redis_url
 from hunarmitra.common.values import (
+    TRACE_SAMPLERS,
     boolean,
     collector_url,
     integer,
@@ -333,14 +334,7 @@ class Environment:
         shown="none",
     )
     otel_traces_sampler: str = variable(
-        one_of(
-            "parentbased_traceidratio",
-            "parentbased_always_on",
-            "parentbased_always_off",
-            "traceidratio",
-            "always_on",
-            "always_off",
-        ),
+        one_of(*TRACE_SAMPLERS),
         "parentbased_traceidratio",
         "Which requests are traced. The parentbased ones do as a request's own `traceparent` says; where anybody may "
         "send one, take `traceidratio`.",

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import unquote
 
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
 from hunarmitra.common.urls import split_url
+
+TRACE_SAMPLERS: Final = tuple(
+    f"{parent}{root}" for parent in ("", "parentbased_") for root in ("traceidratio", "always_on", "always_off")
+)
+"""OpenTelemetry's names."""
 
 
 def text_value(value: str) -> str:
