@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from hunarmitra_operator.model import Reason
+
 PREFIX = "hunarmitra_operator"
 SCALER = ("namespace", "name")
 
@@ -48,7 +50,19 @@ _GAUGES = (
     draining,
     last_decision,
 )
+DRAIN_EVENTS = ("begun", "finished", "given_up")
 CONDITIONS = ("Ready", "Scaling", "Draining", "MetricsStale", "Limited", "Conflict", "Paused")
+
+
+def begin(namespace: str, name: str) -> None:
+    """Let the counters of a resource start at zero: the first increase of a series that appears with it is
+    seen by no query."""
+    for event in DRAIN_EVENTS:
+        drains.labels(namespace, name, event)
+    for reason in Reason:
+        decisions.labels(namespace, name, reason.value)
+    turn_errors.labels(namespace, name, "api")
+    shed.labels(namespace, name)
 
 
 def forget(namespace: str, name: str) -> None:

@@ -38,6 +38,7 @@ class Scaler:
 
     def __post_init__(self) -> None:
         self.actor = Actor(self.api, self.clients, self.namespace, self.name)
+        metrics.begin(self.namespace, self.name)
 
     async def turn(self) -> bool:
         """One turn. False if the resource is gone.

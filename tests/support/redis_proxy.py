@@ -19,7 +19,7 @@ NOWHERE = b"swallowed"
 
 
 class RedisProxy:
-    """Everything passes, until `swallowing` is set or `deafen` is called. It runs in a thread of its own."""
+    """Everything passes, until `swallowing` or `frozen` is set, or `deafen` called. It runs in a thread of its own."""
 
     def __init__(self, port: int) -> None:
         """`port` is Redis' own."""
@@ -32,6 +32,8 @@ class RedisProxy:
         self._server: asyncio.Server | None = None
         self.swallowing = False
         self.swallowed = 0
+        self.frozen = False
+        """Whether new connections are deaf as well."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -75,6 +77,8 @@ class RedisProxy:
         assert task is not None
         self._tasks.add(task)
         self._connections.add(writer)
+        if self.frozen:
+            self._deaf.add(writer)
         try:
             from_redis, to_redis = await asyncio.open_connection(HOST, self._target)
         except OSError:

@@ -1,0 +1,203 @@
+"""The whole system in processes of its own, scraped by a real Prometheus that tells a real Alertmanager."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+
+from observability.parameters import Parameters
+from observability.render import to_text
+from observability.rules import inhibit_rules, rule_file
+from observability.scraping import HOST, Target, command, configuration
+from tests.support import services, tools
+from tests.support.actors import Actors
+from tests.support.eventually import eventually
+from tests.support.faults import Faults
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.processes import REPOSITORY, Process
+from tests.support.redis import RedisServer
+from tests.support.redis_proxy import RedisProxy
+from tests.support.scene import Scene
+from tests.support.stack import Stack, base_environment, fresh_postgres
+
+TIME_SCALE: Final = 30
+"""Five minutes in ten seconds."""
+PARAMETERS: Final = Parameters(time_scale=TIME_SCALE)
+INTERVAL: Final = "2s"
+"""Between two scrapes, and what each may take on a busy machine."""
+MOST_SOCKETS: Final = 12
+"""Of one ws process."""
+
+Json = dict[str, Any]
+
+
+def _get(url: str, **parameters: str) -> Any:
+    answer = httpx.get(url, params=parameters, timeout=20, trust_env=False)
+    assert answer.status_code == 200, f"{url} {parameters}: {answer.text}"
+    return answer.json()
+
+
+class Prometheus(Process):
+    def __init__(self, directory: Path, targets: list[Target], alertmanager: int) -> None:
+        self.url = f"http://{HOST}:{(port := free_port())}"
+        (directory / "rules.yaml").write_text(to_text(rule_file(PARAMETERS)))
+        text = configuration(targets, rules=directory / "rules.yaml", interval=INTERVAL, alertmanager=alertmanager)
+        (directory / "prometheus.yaml").write_text(text)
+        super().__init__(
+            command(tools.prometheus(), directory, port), log_path=directory / "prometheus.log", ready=self._is_ready
+        )
+
+    def query(self, expr: str) -> list[Json]:
+        """The instant vector, or the scalar as one sample. Raises AssertionError for what Prometheus refuses."""
+        data = _get(f"{self.url}/api/v1/query", query=expr)["data"]
+        return list(data["result"]) if data["resultType"] == "vector" else [{"metric": {}, "value": data["result"]}]
+
+    def firing(self) -> dict[str, Json]:
+        """The alerts that fire, by name."""
+        alerts = _get(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+        return {alert["labels"]["alertname"]: alert for alert in alerts if alert["state"] == "firing"}
+
+    def scrapes_all(self) -> bool:
+        """Raises AssertionError with what Prometheus says of those that it does not reach."""
+        targets = _get(f"{self.url}/api/v1/targets")["data"]["activeTargets"]
+        down = {each["labels"]["pod"]: each["lastError"] for each in targets if each["health"] != "up"}
+        assert not down, str(down)
+        return True
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/-/ready", timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+class Alertmanager(Process):
+    """With the rendered inhibitions, and nobody to tell."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        document = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}], **inhibit_rules()}
+        (directory / "alertmanager.yaml").write_text(yaml.safe_dump(document))
+        super().__init__(
+            [
+                tools.alertmanager(),
+                f"--config.file={directory / 'alertmanager.yaml'}",
+                f"--storage.path={directory / 'alertmanager'}",
+                f"--web.listen-address={HOST}:{self.port}",
+                "--cluster.listen-address=",
+            ],
+            log_path=directory / "alertmanager.log",
+            ready=self._is_ready,
+        )
+
+    def alerts(self, state: str) -> set[str]:
+        """Names of the alerts that are `active` or `suppressed`."""
+        found = _get(f"{self.url}/api/v2/alerts")
+        return {alert["labels"]["alertname"] for alert in found if alert["status"]["state"] == state}
+
+    def pages(self) -> set[str]:
+        """What would wake somebody now."""
+        found = _get(f"{self.url}/api/v2/alerts")
+        return {
+            alert["labels"]["alertname"]
+            for alert in found
+            if alert["status"]["state"] == "active" and alert["labels"]["severity"] == "critical"
+        }
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/-/ready", timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@dataclass
+class Observed:
+    scene: Scene
+    redis: RedisServer
+    proxy: RedisProxy
+    """Between the first ws process and Redis."""
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+
+    def quiet(self) -> bool:
+        """No alert fires, and Alertmanager knows it."""
+        return not self.prometheus.firing() and not self.alertmanager.alerts("active")
+
+
+def operator(directory: Path, port: int) -> Process:
+    python = REPOSITORY / "operator" / ".venv" / "bin" / "python"
+    if not python.exists():
+        subprocess.run(["make", "operator/.venv/.dev"], cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+
+    def is_ready() -> bool:
+        try:
+            answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=5, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return "hunarmitra_operator_last_decision_timestamp_seconds{" in answer.text
+
+    script = Path(__file__).parent / "operator_stub.py"
+    return Process([python, script, str(port)], log_path=directory / "operator.log", ready=is_ready)
+
+
+@contextmanager
+def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
+    """Two http workers, a relay, two ws processes and the operator, and who watches them."""
+    with ExitStack() as running:
+        redis = running.enter_context(RedisServer(directory))
+        proxy = running.enter_context(RedisProxy(redis.port))
+        database_url = fresh_postgres(postgres)
+        running.callback(postgres.drop_database, database_url)
+        faults = Faults(directory / "faults")
+        running.callback(faults.release_all)
+        environment = base_environment(
+            DATABASE_URL=database_url,
+            REDIS_URL=redis.url,
+            TRACKING_MIN_INTERVAL="0",
+            WS_MAX_CONNECTIONS=str(MOST_SOCKETS),
+            WS_SEND_BUFFER_BYTES="65536",
+            ACK_SAMPLE_RATE="1",
+            **faults.environment,
+        )
+        http_port, relay_port, operator_port = free_port(), free_port(), free_port()
+        ws_environment = {**environment, "SERVICES": "ws", "WS_ADMIN_HOST": HOST, "WS_CONTROL_HOST": HOST}
+        http_environment = {**environment, "HTTP_ADMIN_PORT": str(http_port)}
+        http = services.gunicorn(directory, http_environment, "--bind", f"{HOST}:{http_port}")
+        ws = [
+            services.OwnServer(directory, {**ws_environment, "REDIS_URL": proxy.url}, name="ws-0"),
+            services.OwnServer(directory, ws_environment, name="ws-1"),
+        ]
+        relay = services.relay(directory, {**environment, "METRICS_PORT": str(relay_port)})
+        stack = Stack("distributed", directory, environment, [http], list(ws), redis, relay)
+        alertmanager = Alertmanager(directory)
+        targets = [
+            Target("hunarmitra-http", "http-0", http_port),
+            *(
+                Target("hunarmitra-ws", f"ws-{number}", int(each.admin_url.rpartition(":")[2]))
+                for number, each in enumerate(ws)
+            ),
+            Target("hunarmitra-relay", "relay-0", relay_port),
+            Target("hunarmitra-operator", "operator-0", operator_port),
+        ]
+        processes = [*stack.processes, operator(directory, operator_port), alertmanager]
+        for process in processes:
+            running.callback(process.stop)
+            process.launch()
+        for process in processes:
+            process.wait_ready()
+        prometheus = running.enter_context(Prometheus(directory, targets, alertmanager.port))
+        actors = Actors.of(stack)
+        running.callback(actors.close)
+        system = Observed(Scene(stack, actors, faults), redis, proxy, prometheus, alertmanager)
+        eventually(prometheus.scrapes_all, 40, "every process is scraped", interval=0.5)
+        yield system
