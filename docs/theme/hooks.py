@@ -40,8 +40,17 @@ def _expanded(entry: Any) -> Any:
     if isinstance(inside, list):
         return {title: [_expanded(each) for each in inside]}
     if isinstance(inside, str) and inside.endswith("/"):
-        return {title: sorted(_pages_in(inside), key=lambda path: (not path.endswith("README.md"), path))}
+        return {title: _titled(sorted(_pages_in(inside), key=lambda path: (not path.endswith("README.md"), path)))}
     return entry
+
+
+def _titled(paths: list[str]) -> list[str | dict[str, str]]:
+    """Without the word that all names begin with, as those of alerts do: the navigation is narrow."""
+    names = [Path(path).stem for path in paths if not path.endswith("README.md")]
+    word = posixpath.commonprefix(names)
+    if len(names) < 2 or not word.isalpha():
+        return [*paths]
+    return [path if path.endswith("README.md") else {Path(path).stem.removeprefix(word): path} for path in paths]
 
 
 def _pages_in(folder: str) -> list[str]:
