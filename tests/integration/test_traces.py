@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
-from tests.support.stack import Stack, base_environment, distributed_stack, fresh_sqlite, run_python
+from tests.support.stack import Stack, base_environment, distributed_stack, embedded_stack, fresh_sqlite, run_python
 
 STATUS_ROUTE = "/api/v1/bookings/<uuid:booking_id>/status/"
 TRACKING_ROUTE = "/api/v1/tracking/<uuid:booking_id>/"
@@ -223,6 +223,29 @@ def test_what_nobody_asked_to_trace_is_not_traced(system: System) -> None:
     system.people.employer.call("GET", "users/me/", headers=caller.headers)
     system.received.trace(caller.trace_id, 1)
     assert {span.trace_id for span in system.received.spans[before:]} == {caller.trace_id}
+
+
+async def test_one_process_does_it_all_and_says_so(tmp_path: Path) -> None:
+    with HttpCollector() as collector:
+        settings: dict[str, Any] = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        with embedded_stack(tmp_path, **settings) as stack:
+            people = Actors.of(stack)
+            booking = people.new_booking("confirmed")
+            caller = Caller.new()
+            async with await join(stack.booking_url(booking), people.employer.token) as socket:
+                change = {"status": "on_the_way"}
+                await off_loop(
+                    people.worker.call, "PATCH", f"bookings/{booking}/status/", change, headers=caller.headers
+                )
+                await socket.next_of("booking_status")
+            people.close()
+            spans = collector.received.trace(caller.trace_id, 4)
+    assert {span.service for span in spans} == {"hunarmitra"}
+    publish, deliver = named(spans, "publish status"), named(spans, "deliver status")
+    assert publish.parent_id == named(spans, "booking_status_change").span_id
+    assert deliver.parent_id == publish.span_id
+    assert deliver.attributes["messaging.system"] == "memory"
+    assert deliver.attributes["hunarmitra.sockets"] == 1
 
 
 def test_a_collector_that_does_not_answer_delays_neither_requests_nor_the_end(tmp_path: Path) -> None:
