@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from hunarmitra.observability.catalogue import CATALOGUE, Kind, Metric, Process
 
-OPERATOR: Final = Path(__file__).resolve().parents[2] / "operator" / "hunarmitra_operator" / "metrics.py"
+OPERATOR: Final = Path(__file__).resolve().parents[2] / "operator"
 MOST_SHOWN: Final = 24
 """Values of a label that are listed; of a longer one, the routes, there are too many for a table."""
 
@@ -87,11 +87,11 @@ def _values(values: tuple[str, ...]) -> str:
 @functools.cache
 def operator_metrics() -> tuple[MetricWrapperBase, ...]:
     """Of the operator's module, which is no part of this distribution and needs nothing but prometheus_client."""
-    specification = importlib.util.spec_from_file_location("operator_metrics", OPERATOR)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    sys.path.insert(0, str(OPERATOR))
+    try:
+        module = importlib.import_module("hunarmitra_operator.metrics")
+    finally:
+        sys.path.remove(str(OPERATOR))
     return tuple(value for value in vars(module).values() if isinstance(value, MetricWrapperBase))
 
 

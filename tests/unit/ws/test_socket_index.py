@@ -47,9 +47,16 @@ def test_a_new_identity_replaces_session_and_expiry() -> None:
     assert list(index.pop_expired(5001)) == [socket]
 
 
-def test_a_ground_lost_while_joining_is_not_given_back_by_an_older_read() -> None:
+def test_a_ground_lost_while_joining_makes_it_read_again() -> None:
     socket, _ = make_socket()
     assert not socket.lose(Part.WORKER)
-    assert not socket.allow(frozenset({Part.WORKER}))
+    assert not socket.allow(frozenset({Part.WORKER})), "the read may be older than the loss"
+    assert socket.allow(frozenset({Part.WORKER})), "this one is not: it was given back"
+
+
+def test_the_last_ground_that_is_lost_ends_the_socket() -> None:
+    socket, _ = make_socket()
     assert socket.allow(frozenset({Part.WORKER, Part.STAFF}))
+    assert not socket.lose(Part.WORKER)
     assert socket.lose(Part.STAFF)
+    assert not socket.lose(Part.STAFF)
