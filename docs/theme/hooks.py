@@ -28,8 +28,13 @@ _HIGHLIGHTED: Final = {".py": "python", ".js": "js", ".ts": "ts", ".yaml": "yaml
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """`- Runbooks: runbooks/` in the navigation stands for the pages of that folder."""
-    config.nav = [_expanded(entry) for entry in config.nav or []]
+    """`- Runbooks: runbooks/` in the navigation stands for the pages of that folder.
+
+    What it does not name is its last section, so that one finds a new page before somebody has given it a place.
+    """
+    nav = [_expanded(entry) for entry in config.nav or []]
+    unnamed = sorted({*_pages_in("", "**/*.md")} - {*_paths_of(nav)})
+    config.nav = [*nav, {"More": unnamed}] if unnamed else nav
     return config
 
 
@@ -53,8 +58,8 @@ def _titled(paths: list[str]) -> list[str | dict[str, str]]:
     return [path if path.endswith("README.md") else {Path(path).stem.removeprefix(word): path} for path in paths]
 
 
-def _pages_in(folder: str) -> list[str]:
-    pages = [path.relative_to(REPOSITORY / DOCS).as_posix() for path in (REPOSITORY / DOCS / folder).glob("*.md")]
+def _pages_in(folder: str, pattern: str = "*.md") -> list[str]:
+    pages = [path.relative_to(REPOSITORY / DOCS).as_posix() for path in (REPOSITORY / DOCS / folder).glob(pattern)]
     if not pages:
         raise PluginError(f"mkdocs.yml: there is no page in docs/{folder}")
     return pages
