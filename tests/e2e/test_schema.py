@@ -23,7 +23,7 @@ from tests.e2e.test_smoke import (  # noqa: F401 - collected once more, on the n
     test_who_may_not_watch_is_told_why,
 )
 
-pytestmark = pytest.mark.usefixtures("ahead")
+pytestmark = [pytest.mark.usefixtures("ahead"), pytest.mark.timeout(300)]
 # For each of the tables that are written most: a column with a default and one without, an index, a table beside it.
 NEXT_RELEASE = """
 from django.db import migrations, models
@@ -41,18 +41,22 @@ class Migration(migrations.Migration):
     ]
 """
 MIGRATE = """
-import importlib, json, pathlib, sys
+import json, pathlib, sys
 import django; django.setup()
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 order = json.load(sys.stdin)
 last = {app: name for app, name in MigrationLoader(connection).graph.leaf_nodes()}
+sys.path.insert(0, "/tmp/next")
+settings.MIGRATION_MODULES = {app: f"{app}_next" for app in order["models"]}
 for app, model in order["models"].items():
-    folder = pathlib.Path("/tmp/next") / app
+    folder = pathlib.Path("/tmp/next") / f"{app}_next"
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "__init__.py").write_text(
+        f"import hunarmitra.{app}.migrations as now\\n__path__ = [*now.__path__, {str(folder)!r}]\\n")
     (folder / "9999_next.py").write_text(order["source"] % {"app": app, "model": model, "last": last[app]})
-    importlib.import_module(f"hunarmitra.{app}.migrations").__path__.append(str(folder))
 for app in order["models"]:
     call_command("migrate", app, *([] if order["forward"] else [last[app]]), verbosity=0)
 print(json.dumps([column.name for column in connection.introspection.get_table_description(

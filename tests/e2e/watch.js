@@ -18,14 +18,16 @@ let connections = 0;
 const stream = new BookingStream({ url: BASE_URL, bookingId: BOOKING, token: session.token, ticket: true, since: 0, WebSocket });
 
 await new Promise((resolve, reject) => {
+  const complete = () => connections === 2 && seqs.at(-1) === Number(UNTIL) && resolve();
   stream.on('error', reject);
   stream.on('snapshot', () => {
     connections += 1;
     if (connections === 1) setImmediate(() => (stream.stop(), stream.start()));
+    else setTimeout(complete, 200); // what would be replayed twice comes right after it
   });
   stream.on('status', ({ seq }) => {
     seqs.push(seq);
-    if (seq === Number(UNTIL)) resolve();
+    complete();
   });
   stream.start();
 });
