@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 import yaml
@@ -79,13 +82,47 @@ class Prometheus(Process):
             return False
 
 
-class Alertmanager(Process):
-    """With the rendered inhibitions, and nobody to tell."""
+class Pager:
+    """A webhook in a thread: who would be woken, in the order of the calls. `told` has (alert, severity)."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        told = self.told
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                labels = [alert["labels"] for alert in body["alerts"] if alert["status"] == "firing"]
+                told.extend((each["alertname"], each["severity"]) for each in labels)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base class's name
+                return
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.url = f"http://{HOST}:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="pager", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+class Alertmanager(Process):
+    """With the rendered inhibitions; it waits for two seconds, in production half a minute, before it tells."""
+
+    def __init__(self, directory: Path, pager: Pager) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
-        document = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}], **inhibit_rules()}
+        route = {"receiver": "pager", "group_by": ["..."], "group_wait": "2s", "group_interval": "2s"}
+        receivers = [{"name": "pager", "webhook_configs": [{"url": pager.url, "send_resolved": False}]}]
+        document = {"route": route, "receivers": receivers, **inhibit_rules()}
         (directory / "alertmanager.yaml").write_text(yaml.safe_dump(document))
         super().__init__(
             [
@@ -99,19 +136,10 @@ class Alertmanager(Process):
             ready=self._is_ready,
         )
 
-    def alerts(self, state: str) -> set[str]:
-        """Names of the alerts that are `active` or `suppressed`."""
+    def suppressed(self) -> set[str]:
+        """Names of the alerts that fire and are kept silent."""
         found = _get(f"{self.url}/api/v2/alerts")
-        return {alert["labels"]["alertname"] for alert in found if alert["status"]["state"] == state}
-
-    def pages(self) -> set[str]:
-        """What would wake somebody now."""
-        found = _get(f"{self.url}/api/v2/alerts")
-        return {
-            alert["labels"]["alertname"]
-            for alert in found
-            if alert["status"]["state"] == "active" and alert["labels"]["severity"] == "critical"
-        }
+        return {alert["labels"]["alertname"] for alert in found if alert["status"]["state"] == "suppressed"}
 
     def _is_ready(self) -> bool:
         try:
@@ -128,10 +156,7 @@ class Observed:
     """Between the first ws process and Redis."""
     prometheus: Prometheus
     alertmanager: Alertmanager
-
-    def quiet(self) -> bool:
-        """No alert fires, and Alertmanager knows it."""
-        return not self.prometheus.firing() and not self.alertmanager.alerts("active")
+    pager: Pager
 
 
 def operator(directory: Path, port: int) -> Process:
@@ -165,7 +190,7 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
             REDIS_URL=redis.url,
             TRACKING_MIN_INTERVAL="0",
             WS_MAX_CONNECTIONS=str(MOST_SOCKETS),
-            WS_SEND_BUFFER_BYTES="65536",
+            WS_SEND_BUFFER_BYTES="16384",
             ACK_SAMPLE_RATE="1",
             **faults.environment,
         )
@@ -179,7 +204,8 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
         ]
         relay = services.relay(directory, {**environment, "METRICS_PORT": str(relay_port)})
         stack = Stack("distributed", directory, environment, [http], list(ws), redis, relay)
-        alertmanager = Alertmanager(directory)
+        pager = running.enter_context(Pager())
+        alertmanager = Alertmanager(directory, pager)
         targets = [
             Target("hunarmitra-http", "http-0", http_port),
             *(
@@ -198,6 +224,6 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
         prometheus = running.enter_context(Prometheus(directory, targets, alertmanager.port))
         actors = Actors.of(stack)
         running.callback(actors.close)
-        system = Observed(Scene(stack, actors, faults), redis, proxy, prometheus, alertmanager)
+        system = Observed(Scene(stack, actors, faults), redis, proxy, prometheus, alertmanager, pager)
         eventually(prometheus.scrapes_all, 40, "every process is scraped", interval=0.5)
         yield system
