@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -102,10 +104,11 @@ class Page:
             .with_variable(dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
             .with_variable(_namespaces())
         )
+        number = itertools.count(1)
         for row in self.rows:
-            board = board.with_row(dashboard.Row(row.title))
+            board = board.with_row(dashboard.Row(row.title).id(next(number)))
             for panel in row.panels:
-                board = board.with_panel(_builder(panel))
+                board = board.with_panel(_builder(panel, next(number)))
         return cast(Json, json.loads(json.dumps(board.build(), cls=JSONEncoder)))
 
 
@@ -158,19 +161,20 @@ def _links() -> dashboard.DashboardLink:
     )
 
 
-def _builder(panel: Panel) -> Builder[models.Panel]:
+def _builder(panel: Panel, number: int) -> Builder[models.Panel]:
     built: Any
     if panel.look is Look.STAT:
         built = stat.Panel().graph_mode(common_models.BigValueGraphMode.AREA)
         built = built.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     elif panel.look is Look.HEATMAP:
-        built = heatmap.Panel().calculate(False)
+        built = heatmap.Panel().calculate(False).y_axis(heatmap.YAxisConfig().unit(panel.unit.value))
     elif panel.look is Look.TABLE:
         built = table.Panel()
     else:
         built = _lines(stacked=panel.look is Look.STACKED)
     built = (
-        built.title(panel.title)
+        built.id(number)
+        .title(panel.title)
         .description(panel.description)
         .datasource(_SOURCE)
         .unit(panel.unit.value)
@@ -184,8 +188,8 @@ def _builder(panel: Panel) -> Builder[models.Panel]:
         if panel.look is Look.LINES:
             line = common_models.GraphThresholdsStyleMode.LINE
             built = built.thresholds_style(common.GraphThresholdsStyleConfig().mode(line))
-    for number, query in enumerate(panel.queries):
-        built = built.with_target(_target(panel, query, chr(ord("A") + number)))
+    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+        built = built.with_target(_target(panel, query, letter))
     return cast(Builder[models.Panel], built)
 
 

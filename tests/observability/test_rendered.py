@@ -90,6 +90,8 @@ def test_each_panel_says_what_it_shows_and_in_which_unit(page: Page) -> None:
     panels = [panel for panel in page.to_json()["panels"] if panel["type"] != "row"]
     assert len(panels) == len(page.panels())
     assert len({panel["title"] for panel in panels}) == len(panels)
+    ids = [panel["id"] for panel in page.to_json()["panels"]]
+    assert len(set(ids)) == len(ids)
     for panel in panels:
         assert len(panel["description"]) > 10
         assert panel["fieldConfig"]["defaults"]["unit"]
