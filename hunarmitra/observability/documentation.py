@@ -86,7 +86,7 @@ def _values(values: tuple[str, ...]) -> str:
 
 @functools.cache
 def operator_metrics() -> tuple[MetricWrapperBase, ...]:
-    """Of the operator's module, which is no part of this distribution and needs nothing but prometheus_client."""
+    """Of the operator's package, which is no part of this distribution; its metrics need prometheus_client alone."""
     sys.path.insert(0, str(OPERATOR))
     try:
         module = importlib.import_module("hunarmitra_operator.metrics")

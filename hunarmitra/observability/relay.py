@@ -9,21 +9,42 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from hunarmitra.observability import catalogue
+from hunarmitra.observability.loop import LoopCollector, LoopGauge
 from hunarmitra.observability.native import counter, gauge
 
 REGISTRY: Final = CollectorRegistry()
 
+
+class _Looks:
+    """When the relay last looked without failing, in seconds since 1970: now while it does not run, because a process
+    whose first socket starts it has nothing to relay before."""
+
+    running: bool = False
+    succeeded_at: float = 0.0
+
+    def last_success(self) -> float:
+        return self.succeeded_at if self.running else time.time()
+
+
 _published: Final = counter(catalogue.RELAY_PUBLISHED, REGISTRY)
 _failures: Final = counter(catalogue.RELAY_FAILURES, REGISTRY)
-_last_success: Final = gauge(catalogue.RELAY_LAST_SUCCESS, REGISTRY)
 _rows: Final = gauge(catalogue.OUTBOX_ROWS, REGISTRY)
 _age: Final = gauge(catalogue.OUTBOX_AGE, REGISTRY)
+
+
+_looks: Final = _Looks()
+REGISTRY.register(LoopCollector(LoopGauge(catalogue.RELAY_LAST_SUCCESS, _looks.last_success)))
+
+
+def started() -> None:
+    """The relay runs: from now on its silence means something."""
+    _looks.running = True
 
 
 def succeeded(published: int) -> None:
     """A look that found and published so many."""
     _published.inc(published)
-    _last_success.set(time.time())
+    _looks.succeeded_at = time.time()
 
 
 def failed() -> None:

@@ -26,6 +26,7 @@ def run(stop: threading.Event) -> None:
     """Relay until ``stop`` is set. A lost database is waited for, never a reason to end."""
     environment = settings.ENVIRONMENT
     failures = 0
+    metrics.started()
     try:
         while not stop.is_set():
             try:

@@ -13,9 +13,12 @@ import channels.layers
 import pytest
 from channels.layers import InMemoryChannelLayer
 
+from hunarmitra.common.clock import microseconds_now
 from hunarmitra.common.redis_url import RedisTarget
+from hunarmitra.observability import publisher as metrics
+from hunarmitra.observability.labels import BACKENDS, REMOTE_BACKENDS
 from hunarmitra.realtime import publishing, redis_publisher
-from hunarmitra.realtime.messages import Message, location_message, status_message
+from hunarmitra.realtime.messages import Message, committed, location_message, status_message
 from hunarmitra.realtime.publishing import publish_event, publish_events
 from hunarmitra.realtime.redis_publisher import CircuitBreaker, PublisherUnavailableError, RedisPublisher
 from tests.support.ports import free_port
@@ -98,6 +101,46 @@ def test_it_works_without_channels_installed(use: Any, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "channels.layers", None)
     assert publish_events([STATUS])
     assert redis.taken == [STATUS]
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "redis", "takes", "fail"),
+    [
+        (Recorder(), Recorder(), "channel_layer", set()),
+        (Recorder(DOWN), Recorder(), "redis", {"channel_layer"}),
+        (Recorder(RuntimeError("a bug")), Recorder(DOWN), "log", {"channel_layer", "redis"}),
+    ],
+    ids=["layer", "redis", "log"],
+)
+def test_what_takes_messages_and_what_does_not_is_counted(
+    use: Any, layer: Any, redis: Any, takes: str, fail: set[str]
+) -> None:
+    use(layer, redis)
+    taken, failures = "hunarmitra_publish_messages_total", "hunarmitra_publish_failures_total"
+    before = {backend: counted(taken, backend=backend) for backend in BACKENDS}
+    failed = {backend: counted(failures, backend=backend) for backend in REMOTE_BACKENDS}
+    publish_events([STATUS, POSITION])
+    grown = {backend: counted(taken, backend=backend) - before[backend] for backend in BACKENDS}
+    assert grown == {backend: 2 if backend == takes else 0 for backend in BACKENDS}
+    grown = {backend: counted(failures, backend=backend) - failed[backend] for backend in REMOTE_BACKENDS}
+    assert grown == {backend: int(backend in fail) for backend in REMOTE_BACKENDS}
+
+
+def test_a_message_that_knows_its_commit_is_timed_and_tells_when_it_was_published(use: Any) -> None:
+    layer = Recorder()
+    use(layer, None)
+    labels = {"stage": "commit_to_published", "lane": "location"}
+    before = counted("hunarmitra_event_latency_seconds_sum", **labels)
+    now = microseconds_now()
+    publish_events([committed(POSITION, now - 250_000), STATUS])
+    assert 0.25 <= counted("hunarmitra_event_latency_seconds_sum", **labels) - before < 10
+    assert layer.taken[0].body["committed_at"] == now - 250_000
+    assert now <= layer.taken[0].body["published_at"] <= microseconds_now()
+    assert layer.taken[1] == STATUS, "what knows no commit stays as it was"
 
 
 # ── the circuit breaker ─────────────────────────────────────────────────────────────────────────────────────

@@ -52,7 +52,8 @@ class Metrics:
         self.groups = LoopGauge(catalogue.WS_GROUPS, lambda: 0)
         self.draining = LoopGauge(catalogue.WS_DRAINING, lambda: 0)
         self.compared_at = time.time()
-        self.comparison_success = LoopGauge(catalogue.WS_COMPARISON_SUCCESS, lambda: self.compared_at)
+        # A process without a hub yet, because nobody has connected, is behind nothing: the hub puts in its own.
+        self.comparison_success = LoopGauge(catalogue.WS_COMPARISON_SUCCESS, time.time)
         self.subscriber_connected = LoopGauge(catalogue.WS_SUBSCRIBER_CONNECTED, lambda: 1)
         self.subscriber_lag = LoopGauge(catalogue.WS_SUBSCRIBER_LAG, lambda: 0)
         # Without Redis nothing is lost on the way, and whoever asks has just been heard.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from hunarmitra.observability.catalogue import CATALOGUE, Process
 from tests.integration.metrics.conftest import Measured
-from tests.support.eventually import eventually
+from tests.support.actors import Actors
+from tests.support.eventually import eventually, eventually_async
 from tests.support.metrics import OF_THE_PROCESS, Scrape, expected
 from tests.support.ports import accepts_connections, free_port
+from tests.support.sockets import Socket
 from tests.support.stack import embedded_stack
 
 
@@ -32,13 +38,24 @@ def test_each_process_of_a_fleet_shows_the_catalogue(measured: Measured) -> None
         assert scrape("process_open_fds") > 0
 
 
-def test_the_embedded_run_shows_everything_on_one_port(tmp_path: Path) -> None:
+async def test_the_embedded_run_shows_everything_on_one_port(tmp_path: Path) -> None:
     port = free_port()
     with embedded_stack(tmp_path, METRICS_PORT=str(port)) as stack:
         eventually(lambda: accepts_connections(port), 20, "the metrics' port")
-        check(Scrape(f"http://127.0.0.1:{port}/metrics"), *Process)
-        public = httpx.get(f"{stack.base_url}/metrics", trust_env=False)
-        assert public.status_code == 404
+        url = f"http://127.0.0.1:{port}/metrics"
+        check(Scrape(url), *Process)
+        assert time.time() - Scrape(url)("hunarmitra_relay_last_success_timestamp_seconds") < 60, "it waits for sockets"
+        with closing(Actors.of(stack)) as actors:
+            booking = actors.new_booking("confirmed")
+            async with await Socket.connect(stack.booking_url(booking), token=actors.employer.token) as socket:
+                await socket.joined()
+                await asyncio.to_thread(actors.worker.status, booking, "on_the_way")
+                await socket.next_of("booking_status")
+                name = "hunarmitra_event_latency_seconds_count"
+                await eventually_async(lambda: Scrape(url)(name, stage="commit_to_socket", lane="status") == 1)
+        check(Scrape(url), *Process)
+        with pytest.raises(httpx.HTTPStatusError, match="404"):
+            Scrape(f"{stack.base_url}/metrics", {"Host": "127.0.0.1"})
 
 
 def test_the_format_is_the_scrapers_choice(measured: Measured) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import uuid
+from itertools import product
 
 import httpx
 from websockets.exceptions import InvalidStatus
@@ -16,6 +17,7 @@ from tests.support.sockets import Socket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "BREW")
 MARK = "fl00d" + secrets.token_hex(8)
+HOSTS = ("127.0.0.1", f"{MARK}.example.org")
 
 
 def paths() -> list[str]:
@@ -31,17 +33,18 @@ def paths() -> list[str]:
 async def test_a_flood_of_names_makes_no_series(measured: Measured) -> None:
     http, ws = measured.http(), measured.ws()
     async with httpx.AsyncClient(base_url=measured.gunicorn.url, trust_env=False, timeout=30) as client:
-        for method in METHODS:
-            for path in paths():
-                headers = {
-                    "User-Agent": f"{MARK} {uuid.uuid4()}",
-                    "Authorization": f"Bearer {MARK}",
-                    "X-Forwarded-For": f"{MARK}, 10.0.0.1",
-                    "Host": "127.0.0.1" if len(path) % 2 else f"{MARK}.example.org",
-                }
-                await client.request(method, path, headers=headers)
+        for method, path, host in product(METHODS, paths(), HOSTS):
+            headers = {
+                "User-Agent": f"{MARK} {uuid.uuid4()}",
+                "Authorization": f"Bearer {MARK}",
+                "X-Forwarded-For": f"{MARK}, 10.0.0.1",
+                "Host": host,
+            }
+            await client.request(method, path, headers=headers)
     name = "hunarmitra_http_requests_total"
-    assert measured.http().total(name) - http.total(name) == len(METHODS) * len(paths()), "every request is counted"
+    assert measured.http().total(name) - http.total(name) == len(METHODS) * len(paths()) * len(HOSTS), (
+        "every request is counted"
+    )
     booking = await asyncio.to_thread(measured.actors.new_booking, "requested")
     for code in (1000, 1001, 1003, 3000, *range(4000, 4040)):
         socket = await Socket.connect(measured.stack.booking_url(booking), token=measured.actors.employer.token)

@@ -148,6 +148,15 @@ async def test_what_no_message_brought_is_told_apart(measured: Measured) -> None
         assert measured.relay()("hunarmitra_relay_last_success_timestamp_seconds") > 1e9
 
 
+async def test_what_is_turned_away_is_counted_by_its_limit(measured: Measured) -> None:
+    booking = await on_thread(measured.actors.new_booking, "on_the_way")
+    http = Change(measured.http)
+    await on_thread(measured.actors.worker.track, booking, 28.6, 77.2)
+    await on_thread(lambda: measured.actors.worker.track(booking, 28.6, 77.2, expect=429))
+    assert http.of("hunarmitra_http_rate_limited_total", limit="position") == 1
+    assert http.of("hunarmitra_http_responses_total", code="429") == 1
+
+
 async def test_the_hub_shows_that_it_lives(measured: Measured) -> None:
     ws = measured.ws()
     assert ws("hunarmitra_ws_subscriber_connected") == 1

@@ -1,4 +1,4 @@
-"""gunicorn's inner port: probes whatever `Host` says, and nothing else; the public port then has no probes."""
+"""gunicorn's inner port: probes and metrics whatever `Host` says, and nothing else; the public port has neither."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def get(url: str, host: str = "10.0.0.7") -> httpx.Response:
     return httpx.get(url, headers={"Host": host}, timeout=10, trust_env=False)
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 def test_probes_need_no_known_host_on_the_inner_port(server: ServiceProcess, path: str) -> None:
     assert get(f"http://{HOST}:{ADMIN_PORT}{path}").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 @pytest.mark.parametrize("host", ["127.0.0.1", f"127.0.0.1:{ADMIN_PORT}"], ids=["address", "inner port"])
 def test_the_public_port_has_no_probes_whatever_the_host_says(server: ServiceProcess, path: str, host: str) -> None:
     assert get(f"{server.url}{path}", host).status_code == 404

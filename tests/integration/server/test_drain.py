@@ -10,6 +10,7 @@ import httpx
 
 from tests.integration.server.conftest import TOKEN, Clients, readiness
 from tests.support.eventually import eventually_async
+from tests.support.metrics import Scrape
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
 
@@ -93,6 +94,7 @@ async def test_shedding_moves_as_many_as_asked(server: OwnServer, clients: Clien
         assert control.get("/connections").json()["sheddable"] == 6
         assert control.post("/shed", json={"connections": 2}).json() == {"moved": 2}
         await eventually_async(lambda: control.get("/connections").json()["total"] == 4, 10, "two have gone")
+    assert Scrape(f"{server.admin_url}/metrics")("hunarmitra_ws_drain_moved_total") == 2
     closed = [socket for socket in sockets if not socket.is_open]
     assert [await socket.closed() for socket in closed] == [(4012, "server is draining")] * 2
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,6 +74,8 @@ class Hub:
 
     async def start(self) -> None:
         tracing.start()
+        metrics.compared_at = time.time()
+        metrics.comparison_success.read = lambda: metrics.compared_at
         metrics.groups.read = lambda: len(self._groups)
         metrics.send_buffer.read = self._waiting_bytes
         await self.transport.start()
