@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,14 +14,14 @@ from hunarmitra.bookings.transitions import Part
 
 def parts_of(booking: Booking, user: User) -> frozenset[Part]:
     """What gives the user a right to see the booking; empty for a stranger."""
-    parts = set()
-    if booking.owner_id == user.pk:
-        parts.add(Part.OWNER)
-    if booking.worker_id == user.pk:
-        parts.add(Part.WORKER)
-    if user.effective_role == Role.ADMIN:
-        parts.add(Part.STAFF)
-    return frozenset(parts)
+    return _parts(booking.owner_id == user.pk, booking.worker_id == user.pk, user.effective_role == Role.ADMIN)
+
+
+@cache
+def _parts(owner: bool, worker: bool, staff: bool) -> frozenset[Part]:
+    """One set for all of the same grounds: each open socket keeps one."""
+    held = {Part.OWNER: owner, Part.WORKER: worker, Part.STAFF: staff}
+    return frozenset(part for part, holds in held.items() if holds)
 
 
 def bookings_visible_to(user: User) -> QuerySet[Booking]:

@@ -67,7 +67,12 @@ class ConnectionLimits:
 
 
 class Connection:
-    """Serves one socket: ``await Connection(...).run()``."""
+    """Serves one socket: ``await Connection(...).run()``. What it keeps, it keeps for as long as the socket lives."""
+
+    __slots__ = (
+        "_began", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome", "_receive", "_scope", "_send",
+        "_socket", "_stream",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -246,7 +251,7 @@ class Connection:
 
     async def _listen(self, hub: Hub) -> None:
         """What the client says, until it is gone."""
-        bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, time.monotonic())
+        bucket: TokenBucket | None = None
         while True:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
@@ -257,6 +262,8 @@ class Connection:
                 continue
             text = event.get("text")
             data = text.encode() if text is not None else event.get("bytes") or b""
+            if bucket is None:
+                bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, time.monotonic())
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):

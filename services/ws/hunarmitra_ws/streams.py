@@ -50,6 +50,7 @@ def _whole(seconds: float) -> float:
 
 
 class BookingStream:
+    __slots__ = ("booking_id",)
     kind = "booking"
 
     def __init__(self, url_id: str) -> None:

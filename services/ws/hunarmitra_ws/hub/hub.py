@@ -142,6 +142,7 @@ class Hub:
         if group is None:
             group = self._groups[name] = Group(name)
             self._subscriptions[name] = asyncio.create_task(self._subscribe(name))
+        socket.group_name = group.name  # one string for all of them
         group.sockets[socket] = None
         return await asyncio.shield(self._subscriptions[name])
 

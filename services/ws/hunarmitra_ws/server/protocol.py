@@ -13,6 +13,7 @@ from hunarmitra.realtime.close_codes import CloseCode
 from hunarmitra_ws.hub.refusals import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.direct_lanes import DirectLanes
+from hunarmitra_ws.server.leanness import shed
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
@@ -41,9 +42,13 @@ class ServerProtocol(WebSocketProtocol):
     pinged_at: float = 0.0
     look_at: int = 0
     moved: bool = False
+    request: Any
     _http_channel: Any = None
 
     # Coming and going
+
+    def __init__(self) -> None:
+        """Not autobahn's, which makes what nobody waits for and what our class has: see :mod:`.leanness`."""
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         # The HTTP channel that carried the upgrade is still registered with the transport: it would stop reading
@@ -53,6 +58,11 @@ class ServerProtocol(WebSocketProtocol):
         if isinstance(self.transport, TcpConnection):
             self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         super().connectionMade()
+
+    def settle(self) -> None:
+        """The socket is live: forget how it came to be, the token included."""
+        self.request = _Requested(self.request.path)
+        shed(self)
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
@@ -79,9 +89,8 @@ class ServerProtocol(WebSocketProtocol):
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         super().connectionLost(reason)
         self._release_http()
-        # These refer back to us: with them a closed connection would wait for the cyclic collector (19 KB each).
+        # These refer back to us: with them a closed connection would wait for the cyclic collector.
         self.application_deferred = None
-        self.is_open = self.is_closed = None
         self.request = None
         self.lanes = None
 
@@ -151,6 +160,15 @@ class ServerProtocol(WebSocketProtocol):
         if self.transport is not None and getattr(self.transport, "producer", None) is None:
             self.transport.registerProducer(producer, False)
             producer.armed = True
+
+
+class _Requested:
+    """What daphne's log of actions wants to know of a request."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
 
 
 class _WhenDrained:

@@ -8,7 +8,8 @@ import logging
 import signal
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from daphne.server import Server as DaphneServer
 from daphne.server import twisted_loop
@@ -25,12 +26,16 @@ from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
+from hunarmitra_ws.server.inbox import Inbox
+from hunarmitra_ws.server.leanness import lean
 from hunarmitra_ws.server.options import ServerOptions
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
 from hunarmitra_ws.server.write_queue import WriteQueue
 
 logger = logging.getLogger(__name__)
+
+ASGI: Final = {"version": "3.0"}
 
 
 class Server(DaphneServer):
@@ -69,10 +74,10 @@ class Server(DaphneServer):
         super().run()
 
     def _start(self) -> None:
-        self.ws_factory.protocol = ServerProtocol
         # Left out, it would be switched off, and autobahn answer such an origin 400 before ours is asked for its 403.
         options = {"allowNullOrigin": True, "failByDrop": False, "closeHandshakeTimeout": self.options.close_timeout}
         self.ws_factory.setProtocolOptions(**options)
+        self.ws_factory.protocol = lean(ServerProtocol, self.ws_factory)
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self._spawn(self.pings.run())
@@ -121,15 +126,22 @@ class Server(DaphneServer):
             )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        if isinstance(protocol, ServerProtocol):
-            scope["extensions"] = {EXTENSION: _ProtocolHost(self, protocol)}
-        queue = super().create_application(protocol, scope)
-        details = self.connections.get(protocol)
-        if details is not None:
-            details["application_instance"].add_done_callback(lambda _: self._application_ended(protocol))
-        return queue
+        if not isinstance(protocol, ServerProtocol):
+            queue = super().create_application(protocol, scope)
+            details = self.connections.get(protocol)
+            if details is not None:
+                details["application_instance"].add_done_callback(partial(self._application_ended, protocol))
+            return queue
+        scope["asgi"] = ASGI
+        scope["extensions"] = {EXTENSION: _ProtocolHost(self, protocol, scope)}
+        inbox = Inbox()
+        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        task = self.loop.create_task(application)
+        task.add_done_callback(partial(self._application_ended, protocol))
+        self.connections[protocol]["application_instance"] = task
+        return inbox
 
-    def _application_ended(self, protocol: Any) -> None:
+    def _application_ended(self, protocol: Any, _: object) -> None:
         details = self.connections.get(protocol)
         if details is None:
             return
@@ -204,11 +216,12 @@ def _tune_collector() -> None:
 class _ProtocolHost:
     """What the server adds to one connection; see :mod:`hunarmitra_ws.hosting`."""
 
-    __slots__ = ("_protocol", "_server")
+    __slots__ = ("_protocol", "_scope", "_server")
 
-    def __init__(self, server: Server, protocol: ServerProtocol) -> None:
+    def __init__(self, server: Server, protocol: ServerProtocol, scope: dict[str, Any]) -> None:
         self._server = server
         self._protocol = protocol
+        self._scope: dict[str, Any] | None = scope
 
     def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes:
         self._protocol.lanes = DirectLanes(self._protocol, self._server.write_queue, limit_bytes)
@@ -226,3 +239,8 @@ class _ProtocolHost:
     def joined(self, kind: str) -> None:
         self._protocol.kind = kind
         self._protocol.joined_at = self._server.loop.time()
+        self._protocol.settle()
+        if self._scope is not None:
+            # Every frame of the application's stack still refers to it, for as long as the socket lives.
+            self._scope.clear()
+            self._scope = None
