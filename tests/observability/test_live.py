@@ -21,7 +21,7 @@ from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FIRES, CLEARS = 60.0, 90.0
 """Seconds, on a busy machine; most take a few."""

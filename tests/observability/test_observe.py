@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support import tools
 from tests.support.eventually import eventually
@@ -16,6 +17,7 @@ from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import fresh_sqlite
 
 
+@pytest.mark.slow
 def test_it_starts_everything_prints_one_address_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     port, metrics, prometheus = free_port(), free_port(), free_port()
     environment = clean_environment({"DATABASE_URL": fresh_sqlite(tmp_path), "METRICS_PORT": str(metrics)})
