@@ -50,6 +50,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres
             REDIS_URL=redis.url,
             ACK_SAMPLE_RATE="1",
             WEB_CONCURRENCY="2",
+            RELAY_AFTER="5",
             RELAY_INTERVAL="0.2",
             HUB_COMPARISON_INTERVAL="0.5",
         )
