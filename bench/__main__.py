@@ -27,6 +27,7 @@ from bench.scenarios import (
     rest,
     rolling_restart,
     slow_reader,
+    soak,
 )
 from bench.scenarios.scenario import FULL, QUICK, Scenario, Sizes
 from bench.subjects import Subject
@@ -62,6 +63,9 @@ def _arguments() -> argparse.Namespace:
         choices=[scenario.name for scenario in SCENARIOS],
         help="only this one (repeatable)",
     )
+    parser.add_argument(
+        "--soak", type=float, metavar="SECONDS", help="only this: many sockets that come and go, for so long"
+    )
     parser.add_argument("--append", action="store_true", help="add to the figures of an earlier call")
     parser.add_argument(
         "--output", type=Path, help="folder for results.md, .json and .svg (default: bench/, quick: .cache/bench/quick)"
@@ -76,6 +80,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "results.json"
     chosen = [one for one in SCENARIOS if not arguments.scenario or one.name in arguments.scenario]
+    if arguments.soak:
+        chosen = [soak.scenario(arguments.soak)]
     try:
         programs = build_programs()
     except MissingToolError as error:

@@ -137,7 +137,10 @@ def _slow_reader(results: Results) -> Iterator[Verdict]:
     )
     closed = results.median(scenario, OWN, "closed 4008")
     yield _judge("… it reads again and sees 4008", "yes", "yes" if closed else "no", closed, holds=lambda: closed >= 1)
-    yield _none("… events that it or others lack, or have twice, after it resumed", _sum(results, scenario))
+    resyncs = results.highest(scenario, OWN, "resynchronized")
+    said = "by replay" if resyncs == 0 else "told resync_required"
+    yield _judge("… and resumes complete", "by replay", said, resyncs, holds=lambda: resyncs == 0)
+    yield _none("… events lost or repeated, those of a resync_required aside", _sum(results, scenario))
 
 
 def _rolling(results: Results) -> Iterator[Verdict]:

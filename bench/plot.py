@@ -30,7 +30,10 @@ def draw(results: Results, path: Path) -> None:
 
 def _deliveries(axis: Any, results: Results) -> None:
     subjects = [subject.name for subject in ALL if subject.name in results.figures.get("fan-out", {})]
-    height = 0.8 / max(1, len(subjects))
+    if not subjects:
+        axis.set_title("not measured")
+        return
+    height = 0.8 / len(subjects)
     for position, subject in enumerate(subjects):
         values = [results.median("fan-out", subject, f"{load} CPU per delivery us") for load in LOADS]
         places = [row + position * height for row in range(len(LOADS))]
@@ -51,9 +54,11 @@ def _curve(axis: Any, results: Results, kind: str, label: str) -> None:
     for name, style in (("p50 ms", "o-"), ("p99 ms", "s-"), ("max ms", "^:")):
         values = [results.median("curves", "hunarmitra", f"{point} {kind}: {name}") for point in points]
         axis.plot(points, values, style, label=f"{name.removesuffix(' ms')}")
-    axis.set_yscale("log")
-    axis.set_xscale("log" if kind == "events/s" else "linear")
     axis.set_xlabel(label)
     axis.set_ylabel("publish → socket, ms")
     if points:
+        axis.set_yscale("log")
+        axis.set_xscale("log" if kind == "events/s" else "linear")
         axis.legend()
+    else:
+        axis.set_title("not measured")

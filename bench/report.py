@@ -67,6 +67,21 @@ TABLES: tuple[Table, ...] = (
         _same("sockets", "p50 ms", "p99 ms", "max ms", "CPU per delivery us", "memory MB", "lost", "duplicates"),
     ),
     Table(
+        "Soak: 200 events, 50 connects and 50 closes a second",
+        "soak",
+        _same(
+            "seconds",
+            "sockets",
+            "expected",
+            "lost",
+            "duplicates",
+            "p99 ms",
+            "max ms",
+            "memory warm MB",
+            "memory highest MB",
+        ),
+    ),
+    Table(
         "POST tracking",
         "rest",
         _same(

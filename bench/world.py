@@ -49,7 +49,7 @@ def build_programs() -> Programs:
     go = shutil.which("go")
     if go is None:
         raise MissingToolError(
-            "The benchmark needs Go >= 1.25: its load generator is a Go program, so that it is not the bottleneck, and "
+            "The benchmark needs Go >= 1.26: its load generator is a Go program, so that it is not the bottleneck, and "
             "so is the centrifuge server. Install it (https://go.dev/dl/, Debian: apt-get install golang)."
         )
     BUILD.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,11 @@ func (hunarmitra) message(c *client, text []byte) {
 	case bytes.HasPrefix(text, reconnectFrame):
 		c.after = time.Duration(digits(text[len(reconnectFrame):])) * time.Millisecond
 	case bytes.HasPrefix(text, resyncFrame):
+		// What the log cannot give is fetched over REST, and events count from there.
 		c.engine.resyncs++
+		if at := bytes.Index(text, seqKey); at >= 0 {
+			c.lastSeq = digits(text[at+len(seqKey):])
+		}
 	}
 }
 
