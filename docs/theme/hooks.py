@@ -24,6 +24,7 @@ OUTSIDE: Final = "repository/"
 
 _LINK: Final = re.compile(r"(?P<before>!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()(?P<target>[^)\s]+)(?P<after>\))")
 _FENCE: Final = re.compile(r"^( *)(`{3,}).*?^\1\2$", re.MULTILINE | re.DOTALL)
+_PICTURES: Final = (".png", ".svg")
 _HIGHLIGHTED: Final = {".py": "python", ".js": "js", ".ts": "ts", ".yaml": "yaml", ".toml": "toml", ".sh": "bash"}
 
 
@@ -94,7 +95,7 @@ def _paths_of(nav: Any) -> Iterator[str]:
 def _linked_from(path: str) -> Iterator[str]:
     for found in _LINK.finditer(_FENCE.sub("", (REPOSITORY / path).read_text())):
         target = _target(path, found["target"])
-        if target and (REPOSITORY / target).suffix not in {".png", ".svg"}:
+        if target and not (target.startswith(DOCS) and target.endswith(_PICTURES)):
             yield target
 
 
@@ -110,7 +111,7 @@ def _target(path: str, link: str) -> str | None:
 
 
 def _page_of(path: str, config: MkDocsConfig) -> File:
-    if path.endswith(".md"):
+    if path.endswith((".md", *_PICTURES)):
         return File.generated(config, _site_path(path), abs_src_path=str(REPOSITORY / path))
     language = _HIGHLIGHTED.get(Path(path).suffix, "")
     text = (REPOSITORY / path).read_text()
@@ -121,7 +122,7 @@ def _page_of(path: str, config: MkDocsConfig) -> File:
 def _site_path(path: str) -> str:
     if path.startswith(DOCS):
         return path.removeprefix(DOCS)
-    return OUTSIDE + (path if path.endswith(".md") else f"{path}.md")
+    return OUTSIDE + (path if path.endswith((".md", *_PICTURES)) else f"{path}.md")
 
 
 def _repository_path(site_path: str) -> str:
@@ -154,15 +155,9 @@ def _linked(text: str, path: str) -> str:
             return found["before"].removeprefix("[").removesuffix("](") if folder else found.group()
         start = posixpath.dirname(_site_path(path))
         anchor = "#" + link.partition("#")[2] if "#" in link else ""
-        target = target if target.endswith((".png", ".svg")) and not target.startswith(DOCS) else _site_path_of(target)
-        return f"{found['before']}{posixpath.relpath(target, start or '.')}{anchor}{found['after']}"
+        return f"{found['before']}{posixpath.relpath(_site_path(target), start or '.')}{anchor}{found['after']}"
 
     return _LINK.sub(replaced, text)
-
-
-def _site_path_of(target: str) -> str:
-    """Files in `docs/` that are no pages (pictures, descriptions) keep their name."""
-    return target.removeprefix(DOCS) if target.startswith(DOCS) else _site_path(target)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
