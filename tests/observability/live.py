@@ -42,8 +42,12 @@ MOST_SOCKETS: Final = 12
 Json = dict[str, Any]
 
 
+_client: Final = httpx.Client(timeout=20, trust_env=False)
+"""One for all: each client of httpx reads the certificates anew."""
+
+
 def _get(url: str, **parameters: str) -> Any:
-    answer = httpx.get(url, params=parameters, timeout=20, trust_env=False)
+    answer = _client.get(url, params=parameters)
     assert answer.status_code == 200, f"{url} {parameters}: {answer.text}"
     return answer.json()
 
