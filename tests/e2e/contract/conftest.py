@@ -30,7 +30,7 @@ ORIGINS = "ALLOWED_ORIGINS"
 ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of tests for several servers the one on a cluster's is enough."""
     here = Path(__file__).parent
     for item in items:
@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         and getattr(item, "callspec", None) is not None
         and item.callspec.params.get("live", "distributed") != "distributed"
     ]
+    config.hook.pytest_deselected(items=unwanted)
     items[:] = [item for item in items if item not in unwanted]
 
 
