@@ -123,7 +123,7 @@ def _write(results: Results, folder: Path) -> None:
     text = report.page(results, SCENARIOS)
     try:
         draw(results, folder / "results.svg")
-        text += "\n![CPU per delivery, and latency against sockets and events](results.svg)\n"
+        text += "\nThe plot: [CPU per delivery, and latency against sockets and events](results.svg).\n"
     except ImportError:
         print("no plot: matplotlib is not there (make bench installs it)")
     (folder / "results.md").write_text(text)

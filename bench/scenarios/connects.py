@@ -6,7 +6,6 @@ from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import CENTRIFUGE, DAPHNE_AUTHORIZING, OWN, SOCKETIO, UVICORN, Subject
 from bench.world import World
 
-STEADY = 2_000
 IN_FLIGHT = 50
 CROWD = 1_000
 PER_BOOKING = 20
@@ -19,7 +18,7 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
         generator.call("close")
         before = target.cpu()
         steady = generator.connect(
-            target.protocol, [target.address], target.clients(world, STEADY, PER_BOOKING), in_flight=IN_FLIGHT
+            target.protocol, [target.address], target.clients(world, sizes.connects, PER_BOOKING), in_flight=IN_FLIGHT
         )
         cpu = target.cpu() - before
         generator.call("close")

@@ -21,6 +21,7 @@ class Sizes:
     saturated: float
     idle_sockets: int
     many_sockets: int
+    connects: int
     restarts: int
     curve_sockets: Sequence[int] = field(default=())
     curve_rates: Sequence[int] = field(default=())
@@ -32,6 +33,7 @@ FULL = Sizes(
     saturated=4,
     idle_sockets=5_000,
     many_sockets=10_000,
+    connects=2_000,
     restarts=3,
     curve_sockets=(1_000, 2_500, 5_000, 7_500, 10_000, 12_500, 15_000),
     curve_rates=(10, 30, 100, 300, 1_000, 2_000),
@@ -42,6 +44,7 @@ QUICK = Sizes(
     saturated=2,
     idle_sockets=2_000,
     many_sockets=3_000,
+    connects=500,
     restarts=1,
     curve_sockets=(1_000, 3_000),
     curve_rates=(10, 100, 1_000),
