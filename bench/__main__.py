@@ -6,6 +6,7 @@ Runs are interleaved: every server once, then every server again, so that what e
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -75,6 +76,8 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
+    # As on Ctrl-C: the servers are stopped, and none is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sizes = QUICK if arguments.quick else FULL
     folder: Path = arguments.output or (BUILD / "quick" if arguments.quick else BENCH)
     folder.mkdir(parents=True, exist_ok=True)
