@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
+from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from rest_framework_simplejwt.tokens import Token
 
@@ -14,16 +17,33 @@ from hunarmitra.common.clock import utc_now
 BUSY_STATUSES = ("on_the_way", "arrived")
 
 
+_USERS_OF_SESSIONS: Final = """
+SELECT {columns}, token_session.id AS session_id
+FROM accounts_session token_session JOIN accounts_user ON accounts_user.id = token_session.user_id
+WHERE token_session.id IN ({sessions}) AND token_session.revoked_at IS NULL AND token_session.expires_at > %s
+  AND accounts_user.is_active
+"""
+"""Every request and every joining socket asks this. Composed by the ORM it takes a process three times as long (0.7 ms
+against 0.2 ms, measured with SQLite)."""
+
+
 def users_of_sessions(identities: Collection[Identity]) -> dict[Identity, User]:
     """The active users whose unrevoked sessions tokens name, in one query; other identities are not in the answer."""
-    found = (
-        Session.objects.filter(pk__in=[identity.session_id for identity in identities], revoked_at=None)
-        .filter(user__is_active=True, expires_at__gt=utc_now())
-        .select_related("user")
-    )
-    users = {(session.pk, session.user_id): session.user for session in found}
+    if not identities:
+        return {}
+    sessions = [_prepared(session_id) for session_id in {identity.session_id for identity in identities}]
+    columns = ", ".join(f"accounts_user.{field.column}" for field in User._meta.concrete_fields)
+    statement = _USERS_OF_SESSIONS.format(columns=columns, sessions=", ".join("%s" for _ in sessions))
+    now = connection.ops.adapt_datetimefield_value(utc_now())
+    found = User.objects.raw(statement, [*sessions, now])
+    # A column that is no field becomes a plain attribute; without a UUID type, SQLite gives text.
+    users = {(UUID(str(vars(user)["session_id"])), user.pk): user for user in found}
     keys = {identity: (identity.session_id, identity.user_id) for identity in identities}
     return {identity: users[key] for identity, key in keys.items() if key in users}
+
+
+def _prepared(session_id: UUID) -> object:
+    return Session._meta.get_field("id").get_db_prep_value(session_id, connection)
 
 
 def user_of_session(identity: Identity) -> User | None:
