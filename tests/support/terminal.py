@@ -25,7 +25,8 @@ class Terminal:
 
     def _read(self) -> str:
         """What is on it, without the codes that move the cursor and colour."""
-        with contextlib.suppress(BlockingIOError):
+        # BlockingIOError: nothing more for now. EIO: the program has ended, and nothing more will come.
+        with contextlib.suppress(OSError):
             while data := os.read(self._descriptor, 65536):
                 self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
         return self.text
