@@ -38,7 +38,8 @@ class Alert:
 
     ``symptom_of`` names the alerts that explain this one: while one of them fires in the same namespace, Alertmanager
     keeps this one silent. ``memory`` is how far back the expression looks: an outage stays in the window after it has
-    ended, so for that long after its cause has fired the expression itself leaves the alert out.
+    ended, so for that long after its cause has fired the expression itself leaves the alert out. ``hold`` is its
+    ``keep_firing_for``: the pods of an outage recover one after the other, and the last ones' symptoms are still its.
     """
 
     name: str
@@ -50,12 +51,14 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     symptom_of: tuple[str, ...] = ()
     memory: str = ""
+    hold: str = ""
 
     def to_yaml(self, parameters: Parameters) -> Yaml:
         return {
             "alert": self.name,
             "expr": self._with_memory(parameters),
             "for": parameters.wait(self.wait),
+            **({"keep_firing_for": parameters.wait(self.hold)} if self.hold else {}),
             "labels": {"severity": str(self.severity), **self.labels},
             "annotations": {
                 "summary": self.summary,

@@ -31,6 +31,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
             f"    unless sum by (namespace) (rate({taken}[{window('1m')}])) > 0)"
         ),
         wait="30s",
+        hold="1m",
         severity=Severity.CRITICAL,
         summary="Redis is away: no process gets a message through it.",
         description=(
