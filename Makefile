@@ -28,7 +28,7 @@ define lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) is not a working Python >= 3.11" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { echo "creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
 	@echo "installing requirements/$(1).txt into $(VENV)"
-	@$(PIP) install --require-hashes -r requirements/$(1).txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/$(1).txt
 	@touch $@
 endef
 
@@ -36,6 +36,7 @@ endef
 define install
 	$(call lock,$(1))
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) check
 endef
 
 .PHONY: setup
@@ -103,7 +104,7 @@ test-operator: operator/.venv/.dev ## run the operator's tests (those on a clust
 operator/.venv/.dev: operator/requirements-dev.txt
 	@$(BIN)/python -c '' 2>/dev/null || $(MAKE) --no-print-directory setup
 	@$(BIN)/python -m venv --clear operator/.venv
-	@operator/.venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $<
+	@operator/.venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $<
 	@touch $@
 
 .PHONY: test-js
@@ -135,7 +136,7 @@ bench-quick: $(VENV)/.bench ## the same in a few minutes, for development; write
 	$(BIN)/python -m bench --quick $(ARGS)
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
-	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # ── check ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -80,3 +80,15 @@ def test_locks_agree_on_every_shared_package() -> None:
                 pinned.setdefault(f"{match[1]} {(match[3] or '').strip()}", set()).add(match[2])
     assert pinned
     assert {name: versions for name, versions in pinned.items() if len(versions) > 1} == {}
+
+
+def test_locks_are_installed_as_they_are() -> None:
+    """Without `--no-deps`, pip 23 refuses a complete lock once a newer `coverage[toml]` or its like is out."""
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{number}"
+        for path in tracked_files()
+        if path.name in {"Makefile", "Dockerfile"} or path.suffix == ".md"
+        for number, line in enumerate(text_of(path).splitlines(), 1)
+        if "--require-hashes" in line and "--no-deps --require-hashes" not in line
+    ]
+    assert not found
