@@ -142,7 +142,7 @@ def _slow_reader(results: Results) -> Iterator[Verdict]:
     resyncs = results.highest(scenario, OWN, "resynchronized")
     said = "by replay" if resyncs == 0 else "told resync_required"
     yield _judge("… and resumes complete", "by replay", said, resyncs, holds=lambda: resyncs == 0)
-    yield _none("… events lost or repeated, those of a resync_required aside", _sum(results, scenario))
+    yield _none("… events lost or repeated", _sum(results, scenario))
 
 
 def _rolling(results: Results) -> Iterator[Verdict]:

@@ -235,11 +235,11 @@ class Environment:
         integer(4096, 67108864),
         1048576,
         "Status frames waiting for one slow socket, in bytes, before it is closed 4008. "
-        "A replay longer than half of it gets resync_required.",
+        "A replay waits for the client when they fill half of it.",
     )
     ws_heartbeat: float = variable(seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
-    ws_replay_max_events: int = variable(
-        integer(1, 100000), 1000, "Most events replayed to one socket; a longer absence gets resync_required."
+    ws_replay_page_events: int = variable(
+        integer(1, 10000), 250, "Events of a replay that are read at once; the next are read when the client has these."
     )
     ws_database_threads: int = variable(integer(1, 64), 4, "Threads of one process that read the database for sockets.")
 

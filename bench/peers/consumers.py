@@ -74,7 +74,7 @@ class AuthorizingConsumer(PlainConsumer):
             await self.close()
             return
         request = JoinRequest(
-            identity=identity, notifications=False, booking_id=booking_id, since=None, most_events=1000
+            identity=identity, notifications=False, booking_id=booking_id, since=None, page_events=1000
         )
         answer = (await database_sync_to_async(read_joins)([request]))[0]
         if not isinstance(answer, Joined):

@@ -20,9 +20,8 @@ BUFFER = 1_048_576
 DEAF_SECONDS = 12.0
 VARIABLES = {
     "HUB_COMPARISON_INTERVAL": "5",
-    # The deaf client is still there when it reads again, and what it missed is longer than an ordinary booking's log.
+    # The deaf client is still there when it reads again.
     "WS_CLOSE_TIMEOUT": "30",
-    "WS_REPLAY_MAX_EVENTS": "20000",
 }
 
 

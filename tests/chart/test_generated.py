@@ -68,7 +68,7 @@ def test_every_value_that_a_template_reads_exists() -> None:
 
 def test_the_schema_knows_every_setting_of_the_program() -> None:
     schema = json.loads(files()[CHART / "values.schema.json"])
-    assert {"TRACKING_MIN_INTERVAL", "WS_REPLAY_MAX_EVENTS"} <= set(
+    assert {"TRACKING_MIN_INTERVAL", "WS_REPLAY_PAGE_EVENTS"} <= set(
         schema["properties"]["config"]["properties"]["env"]["properties"]
     )
 

@@ -21,12 +21,12 @@ from tests.support.sockets import Frame, Presentation, Socket
 from tests.support.stack import Stack, distributed_stack, embedded_stack
 
 ALLOWED_ORIGIN = "https://app.example.org"
-MOST_REPLAYED = 40
+PAGE = 40
 SETTINGS = {
     "TRACKING_MIN_INTERVAL": "0",
     "HUB_COMPARISON_INTERVAL": "60",
     "ALLOWED_ORIGINS": ALLOWED_ORIGIN,
-    "WS_REPLAY_MAX_EVENTS": str(MOST_REPLAYED),
+    "WS_REPLAY_PAGE_EVENTS": str(PAGE),
 }
 DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "5")
 UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "5")

@@ -99,7 +99,7 @@ WRONG = {
     "WS_MESSAGE_BURST": ["0"],
     "WS_SEND_BUFFER_BYTES": ["4095"],
     "WS_HEARTBEAT": ["0", "301"],
-    "WS_REPLAY_MAX_EVENTS": ["0"],
+    "WS_REPLAY_PAGE_EVENTS": ["0"],
     "WS_DATABASE_THREADS": ["0", "65"],
     "WS_MAX_CONNECTIONS": ["0", "1000001"],
     "WS_CONNECTS_PER_SECOND": ["0", "inf"],

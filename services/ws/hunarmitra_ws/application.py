@@ -36,7 +36,7 @@ def _limits() -> tuple[ConnectionLimits, FailedHandshakes]:
         message_burst=environment.ws_message_burst,
         send_buffer_bytes=environment.ws_send_buffer_bytes,
         heartbeat=environment.ws_heartbeat,
-        replay_max_events=environment.ws_replay_max_events,
+        replay_page_events=environment.ws_replay_page_events,
     )
     return limits, FailedHandshakes(environment.ws_failed_handshakes_per_minute)
 

@@ -7,9 +7,10 @@ goes through its :class:`Lanes` and nowhere else, so that its order is the order
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,12 +37,16 @@ from hunarmitra_ws.client_messages import (
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
+from hunarmitra_ws.hub import reading
 from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.groups import Group
 from hunarmitra_ws.hub.hub import Hub, running_hub
 from hunarmitra_ws.hub.joining import Joined, JoinRequest, RefusedError
+from hunarmitra_ws.hub.reading import Event, Standing
 from hunarmitra_ws.hub.refusals import ANOTHER_USER, TOO_MANY_FAILURES, TOO_MANY_MESSAGES, UNAUTHENTICATED
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.replay import Replay
 from hunarmitra_ws.streams import Stream
 
 logger = logging.getLogger(__name__)
@@ -63,15 +68,15 @@ class ConnectionLimits:
     message_burst: int
     send_buffer_bytes: int
     heartbeat: float
-    replay_max_events: int
+    replay_page_events: int
 
 
 class Connection:
     """Serves one socket: ``await Connection(...).run()``. What it keeps, it keeps for as long as the socket lives."""
 
     __slots__ = (
-        "_began", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome", "_receive", "_scope", "_send",
-        "_socket", "_stream",
+        "_began", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome", "_receive", "_replaying",
+        "_scope", "_send", "_socket", "_stream",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +99,7 @@ class Connection:
         self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
         self._socket: Socket | None = None
         self._hub: Hub | None = None
+        self._replaying: asyncio.Task[None] | None = None
         self._began = 0.0
         self._outcome = "abandoned"
         self._kind = "joining"
@@ -121,6 +127,8 @@ class Connection:
                 await self._listen(hub)
         finally:
             self._lanes.abandon()
+            if self._replaying is not None:
+                self._replaying.cancel()
             if self._socket is not None and self._hub is not None:
                 self._hub.leave(self._socket)
 
@@ -195,47 +203,64 @@ class Connection:
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
         while socket.lacks_after(joined.standing.seq, group.last_seq) or not socket.allow(joined.parts):
             joined = await self._read(hub, identity, since)
-        replay = None if handshake.since.malformed else self._replay(joined)
-        socket.send(self._stream.first_frame(joined, socket, len(replay or ()), self._limits.heartbeat))
-        if replay is None:
-            socket.send(ResyncRequired(seq=joined.standing.seq))
-        for frame in replay or ():
-            self._lanes.push(frame)
-        socket.go_live(
-            seq=joined.standing.seq, location_order=joined.standing.location_order, floor=joined.standing.floor
+        events = None if handshake.since.malformed else joined.events
+        newest = joined.standing.seq
+        missed = newest - since if events is not None and since is not None else 0
+        socket.send(self._stream.first_frame(joined, socket, missed, self._limits.heartbeat))
+        if events is None:
+            socket.send(ResyncRequired(seq=newest))
+        self._outcome = "joined"
+        self._count_resume(handshake, missed if events is not None else None)
+        replay = Replay(
+            socket=socket,
+            group=group,
+            position=newest - missed,
+            location_order=joined.standing.location_order,
+            floor=joined.standing.floor,
+            most_waiting=self._limits.send_buffer_bytes // 2,
         )
-        if not subscribed or (group.last_seq is not None and group.last_seq < joined.standing.seq):
+        seconds = time.monotonic() - self._began
+        if replay.finish_at_once(events or (), newest):
+            self._go_live(hub, group, seconds, compare=not subscribed or (group.last_seq or 0) < newest)
+        else:
+            self._replaying = asyncio.create_task(self._replay_on(hub, group, replay, events or (), seconds))
+
+    async def _replay_on(
+        self, hub: Hub, group: Group, replay: Replay, events: Sequence[Event], handshake_seconds: float
+    ) -> None:
+        """While the client is listened to: it may take as long as it likes, and its pings are answered."""
+
+        async def read_page(after: int) -> tuple[Standing | None, Sequence[Event]]:
+            async with self._host.replaying():
+                return await hub.threads.run(reading.page, group.name, after, self._limits.replay_page_events)
+
+        try:
+            if await replay.finish(events, read_page):
+                self._go_live(hub, group, handshake_seconds, compare=True)
+        except Exception:
+            logger.exception("a replay failed")
+            # Every server can send this code, and what the client does about it is right: it resumes.
+            self._lanes.close(CloseCode.TOO_SLOW)
+
+    def _go_live(self, hub: Hub, group: Group, handshake_seconds: float, *, compare: bool) -> None:
+        if compare:
             # Something may have passed before the subscription, or the group's other sockets are behind.
             hub.catch_up.request(group.name, "recovery")
         hub.catch_up.started(group.name)
         self._host.joined(self._stream.kind)
-        self._outcome, self._kind = "joined", self._stream.kind
-        metrics.joined(self._kind, time.monotonic() - self._began)
-        self._count_resume(handshake, joined, replay is not None)
+        self._kind = self._stream.kind
+        metrics.joined(self._kind, handshake_seconds)
 
     @staticmethod
-    def _count_resume(handshake: Handshake, joined: Joined, replayed: bool) -> None:
-        if not replayed:
+    def _count_resume(handshake: Handshake, missed: int | None) -> None:
+        """``missed``: events to be replayed, None when they cannot be."""
+        if missed is None:
             metrics.resumes.inc("resync")
         elif handshake.since.seq is None:
             metrics.resumes.inc("fresh")
         else:
             metrics.resumes.inc("replayed")
-            metrics.resumed_events.observe(len(joined.events or ()))
-            now = time.time()
-            for event in joined.events or ():
-                metrics.replayed_age.observe(max(0.0, now - event.committed_at))
-
-    def _replay(self, joined: Joined) -> list[OutgoingFrame] | None:
-        """None when the log cannot be replayed, or only by overflowing the send buffer.
-
-        That would close the socket 4008, and again when the client came back for the same events.
-        """
-        if joined.events is None:
-            return None
-        frames = [OutgoingFrame(event.frame) for event in joined.events]
-        fits = sum(frame.size for frame in frames) <= self._limits.send_buffer_bytes // 2
-        return frames if fits else None
+            metrics.resumed_events.observe(missed)
 
     async def _read(self, hub: Hub, identity: Identity, since: int | None) -> Joined:
         async with self._host.replaying():
@@ -245,7 +270,7 @@ class Connection:
                     notifications=self._stream.kind == "notifications",
                     booking_id=self._stream.booking_id,
                     since=since,
-                    most_events=self._limits.replay_max_events,
+                    page_events=self._limits.replay_page_events,
                 )
             )
 

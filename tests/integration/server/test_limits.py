@@ -58,6 +58,25 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         await healthy.synchronized()
 
 
+async def test_a_log_larger_than_the_send_buffer_is_replayed_as_fast_as_it_is_read(tmp_path: Path) -> None:
+    """In pages of 20, while live events and pings go on; nobody is closed 4008."""
+    limits = {"WS_SEND_BUFFER_BYTES": "4096", "WS_REPLAY_PAGE_EVENTS": "20"}
+    async with own_clients(tmp_path, **limits) as (server, clients):
+        actors = clients.actors
+        booking = actors.new_booking("requested")
+        workers = (actors.worker, actors.other_worker)
+        for number in range(60):
+            await asyncio.to_thread(actors.admin.assign, booking, workers[number % 2].id)
+        resumed = await clients.watch(booking, since=0)
+        newest = (await resumed.joined())["seq"]
+        assert newest * 150 > 2 * 4096
+        await asyncio.to_thread(actors.admin.assign, booking, workers[0].id)
+        await resumed.until_seq(newest + 1)
+        assert resumed.seqs() == list(range(1, newest + 2))
+        assert await resumed.synchronized() == []
+        assert _metric(server, "hunarmitra_ws_slow_clients_closed_total") == 0
+
+
 async def test_a_full_server_says_so(tmp_path: Path) -> None:
     async with own_clients(tmp_path, WS_MAX_CONNECTIONS="2") as (server, clients):
         inside = [await clients.notifications() for _ in range(2)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.actors import Actors
-from tests.support.live import MOST_REPLAYED, Newcomer, Person, join, on_every_server
+from tests.support.live import PAGE, Newcomer, Person, join, on_every_server
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
@@ -109,19 +109,21 @@ async def test_leading_zeros_are_a_number_all_the_same(log: Log) -> None:
         assert socket.frames[0]["replay"] == NEWEST - 3
 
 
-async def test_a_log_longer_than_the_limit_is_not_replayed_in_part(log: Log) -> None:
-    while NEWEST + log._workers <= MOST_REPLAYED + 2:
+@on_every_server
+async def test_a_log_of_several_pages_arrives_whole_and_then_live(log: Log) -> None:
+    """`PAGE` events are read at once; those that are committed while the client takes them follow too."""
+    newest = NEWEST
+    while newest < 2 * PAGE + NEWEST:
         log.grow()
-    async with await log.resume(None) as socket:
-        newest = socket.frames[0]["seq"]
-    async with await log.resume(newest - MOST_REPLAYED) as socket:
-        assert socket.frames[0]["replay"] == MOST_REPLAYED
-        frames = await socket.until_seq(newest)
-        assert [frame["seq"] for frame in frames] == list(range(newest - MOST_REPLAYED + 1, newest + 1))
-    async with await log.resume(newest - MOST_REPLAYED - 1) as socket:
-        assert socket.frames[0]["replay"] == 0
-        assert await socket.next_frame() == {"type": "resync_required", "seq": newest}
-        assert await socket.synchronized() == []
+        newest += 1
+    for since in (0, newest - 2 * PAGE, newest - PAGE - 1, newest - PAGE):
+        async with await log.resume(since) as socket:
+            assert (socket.frames[0]["seq"], socket.frames[0]["replay"]) == (newest, newest - since)
+            log.grow()
+            frames = await socket.until_seq(newest + 1)
+            assert [frame["seq"] for frame in frames] == list(range(since + 1, newest + 2))
+            assert await socket.synchronized() == []
+        newest += 1
 
 
 async def test_a_pruned_bookings_log_is_not_replayed_in_part(live: Stack, people: Actors, shell: Shell) -> None:

@@ -42,6 +42,9 @@ class RecordingLanes:
     async def finish(self, code: CloseCode) -> None:
         self.close(code)
 
+    async def taken(self) -> None:
+        """At once: this client reads everything."""
+
     def abandon(self) -> None:
         self.closed_with = CloseCode.INTERNAL_ERROR
 

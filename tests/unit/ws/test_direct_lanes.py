@@ -74,7 +74,7 @@ async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_ev
 
 
 async def test_overflow_drops_the_lanes_and_closes_4008() -> None:
-    lanes, wire = _lanes(limit=200)
+    lanes, wire = _lanes(limit=240)
     closed = metrics.slow_clients_closed.values[""]
     wire.full = True
     lanes.push(_frame("x" * 90))

@@ -130,7 +130,8 @@ class CatchUp:
                 group.receive_location(*location)
 
     async def _read_logs(self, behind: Mapping[str, int], found: Mapping[str, Standing]) -> None:
-        for name, events in (await self._threads.run(reading.logs_after, behind)).items():
+        missing = [reading.Stretch(name, after, found[name].seq) for name, after in behind.items()]
+        for name, events in (await self._threads.run(reading.logs, missing)).items():
             group = self._groups.get(name)
             if group is None:
                 continue

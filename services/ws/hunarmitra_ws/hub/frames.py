@@ -8,6 +8,10 @@ _FINAL_TEXT: Final = 0x81
 _LENGTH_IN_16_BITS: Final = 126
 _LENGTH_IN_64_BITS: Final = 127
 
+OVERHEAD: Final = 48
+"""Bytes of memory that a waiting frame takes beside its own: the object's header and its place in a queue. Of short
+frames it is a sixth, and a limit on memory that leaves it out is none."""
+
 
 def frame_text(payload: bytes) -> bytes:
     """One unfragmented, unmasked text frame (RFC 6455, section 5.2): what a server sends."""
@@ -36,5 +40,5 @@ class OutgoingFrame:
 
     @property
     def size(self) -> int:
-        """Bytes of the text in UTF-8."""
-        return len(self.text) if self.text.isascii() else len(self.framed)
+        """Bytes that it takes while it waits."""
+        return OVERHEAD + (len(self.text) if self.text.isascii() else len(self.framed))

@@ -27,7 +27,7 @@ from hunarmitra.notifications.models import Notification
 from hunarmitra.realtime import groups
 from hunarmitra.realtime.events import LocationUpdated
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.reading import Event, Standing, logs_after, standing_of
+from hunarmitra_ws.hub.reading import Event, Standing, Stretch, logs, standing_of
 from hunarmitra_ws.hub.refusals import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Refusal
 
 MOST_AT_ONCE: Final = 64
@@ -45,19 +45,22 @@ class RefusedError(Exception):
 class JoinRequest:
     """``booking_id`` is None for the notifications and for a booking whose id is no UUID.
 
-    ``since`` is None when nothing is to be replayed; more than ``most_events`` are not.
+    ``since`` is None when nothing is to be replayed. At most ``page_events`` are read with the rest.
     """
 
     identity: Identity
     notifications: bool
     booking_id: UUID | None
     since: int | None
-    most_events: int
+    page_events: int
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What a joining socket is told. ``events`` is None when the log cannot be replayed from ``since``."""
+    """What a joining socket is told.
+
+    ``events`` is None when the log cannot be replayed from ``since``, else the first page of it.
+    """
 
     standing: Standing
     parts: frozenset[Part]
@@ -131,10 +134,10 @@ def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:
     bookings = {booking.pk: booking for booking in Booking.objects.filter(pk__in=wanted)} if wanted else {}
     checkpoints.reach("booking read, not its log")
     answers = [_authorize(request, users.get(request.identity), bookings) for request in requests]
-    logs = logs_after(_replay_positions(requests, answers))
+    read = logs(stretch for pair in zip(requests, answers, strict=True) if (stretch := _first_page(*pair)))
     checkpoints.reach("user read, not the notifications")
     unread = _unread_counts(requests, answers)
-    return [_complete(request, answer, logs, unread) for request, answer in zip(requests, answers, strict=True)]
+    return [_complete(request, answer, read, unread) for request, answer in zip(requests, answers, strict=True)]
 
 
 def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, Booking]) -> Answer:
@@ -163,20 +166,12 @@ def _group(request: JoinRequest) -> str:
     return groups.booking_group(request.booking_id)
 
 
-def _can_replay(request: JoinRequest, joined: Joined) -> bool:
-    """Whether the log from ``since`` may be there and short enough."""
-    return request.since is not None and 0 <= joined.standing.seq - request.since <= request.most_events
-
-
-def _replay_positions(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[str, int]:
-    """For each log to be read the least ``since`` that anybody asks for."""
-    positions: dict[str, int] = {}
-    for request, answer in zip(requests, answers, strict=True):
-        if isinstance(answer, Joined) and request.since is not None and _can_replay(request, answer):
-            name = _group(request)
-            if request.since < answer.standing.seq:
-                positions[name] = min(positions.get(name, request.since), request.since)
-    return positions
+def _first_page(request: JoinRequest, answer: Answer) -> Stretch | None:
+    """None when there is nothing to replay, or ``since`` is from the future."""
+    if isinstance(answer, Refusal) or request.since is None or request.since >= answer.standing.seq:
+        return None
+    upto = min(answer.standing.seq, request.since + request.page_events)
+    return Stretch(_group(request), request.since, upto)
 
 
 def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[UUID, int]:
@@ -194,16 +189,22 @@ def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -
 
 
 def _complete(
-    request: JoinRequest, answer: Answer, logs: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
+    request: JoinRequest, answer: Answer, read: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
 ) -> Answer:
-    """With the events, or None for them unless they are exactly those after ``since``."""
+    """With the events, or None for them unless they are exactly those after ``since``.
+
+    What follows the first page is there if the page is: logs are pruned from their beginning.
+    """
     if isinstance(answer, Refusal):
         return answer
     events: Sequence[Event] | None = ()
     if request.since is not None:
-        log = [event for event in logs.get(_group(request), ()) if request.since < event.seq <= answer.standing.seq]
-        complete = _can_replay(request, answer) and len(log) == answer.standing.seq - request.since
-        events = log if complete else None
+        stretch = _first_page(request, answer)
+        if stretch is not None:
+            log = [event for event in read[stretch.name] if stretch.after < event.seq <= stretch.upto]
+            events = log if len(log) == stretch.upto - stretch.after else None
+        elif request.since > answer.standing.seq:
+            events = None
     return Joined(
         standing=answer.standing,
         parts=answer.parts,

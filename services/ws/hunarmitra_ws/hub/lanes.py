@@ -56,6 +56,10 @@ class Lanes(Protocol):
         """
         ...
 
+    async def taken(self) -> None:
+        """Wait until whatever is below has taken all that was pushed, or nothing more can be pushed."""
+        ...
+
     def abandon(self) -> None:
         """The client is gone: nothing more can be written."""
         ...
@@ -129,6 +133,10 @@ class AsgiLanes:
         if not self._ended:
             self._ended = True
             await self._send(_close_message(code))
+
+    async def taken(self) -> None:
+        while self._flusher is not None and not self.closing:
+            await asyncio.wait({self._flusher})
 
     def abandon(self) -> None:
         self._ended = True

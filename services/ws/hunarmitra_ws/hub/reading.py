@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Q
 
@@ -15,6 +15,8 @@ from hunarmitra.common.clock import to_microseconds
 from hunarmitra.notifications.models import Notification
 from hunarmitra.realtime import groups
 from hunarmitra.realtime.events import encode
+
+_Item = TypeVar("_Item")
 
 GROUPS_PER_QUERY = 500
 LOGS_PER_QUERY = 100
@@ -27,6 +29,14 @@ class Event(NamedTuple):
     frame: str
     clears_location: bool
     committed_at: float
+
+
+class Stretch(NamedTuple):
+    """Of a group's log the events ``after < seq <= upto``."""
+
+    name: str
+    after: int
+    upto: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,8 @@ def _notification_event(notification: Notification) -> Event:
     return Event(notification.seq, encode(notification.to_frame()), False, notification.created_at.timestamp())
 
 
-def _chunks(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    return (names[start : start + size] for start in range(0, len(names), size))
+def _chunks(items: Sequence[_Item], size: int) -> Iterable[Sequence[_Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def standings(names: Sequence[str]) -> dict[str, Standing]:
@@ -70,23 +80,31 @@ def standings(names: Sequence[str]) -> dict[str, Standing]:
     return found
 
 
-def logs_after(positions: Mapping[str, int]) -> dict[str, list[Event]]:
-    """For each group the events after its ``seq``, in order."""
-    found: dict[str, list[Event]] = {name: [] for name in positions}
-    for chunk in _chunks(list(positions), LOGS_PER_QUERY):
+def logs(stretches: Iterable[Stretch]) -> dict[str, list[Event]]:
+    """For each group the events of its stretches, which may overlap: in order, each once."""
+    wanted = list(dict.fromkeys(stretches))
+    found: dict[str, dict[int, Event]] = {name: {} for name, _, _ in wanted}
+    for chunk in _chunks(wanted, LOGS_PER_QUERY):
         of_bookings, of_users = Q(), Q()
-        for name in chunk:
+        for name, after, upto in chunk:
             if booking := groups.booking_of(name):
-                of_bookings |= Q(booking_id=booking, seq__gt=positions[name])
+                of_bookings |= Q(booking_id=booking, seq__gt=after, seq__lte=upto)
             elif user := groups.user_of(name):
-                of_users |= Q(user_id=user, seq__gt=positions[name])
+                of_users |= Q(user_id=user, seq__gt=after, seq__lte=upto)
         if of_bookings:
-            for event in BookingEvent.objects.filter(of_bookings).order_by("seq"):
-                found[groups.booking_group(event.booking_id)].append(_booking_event(event))
+            for event in BookingEvent.objects.filter(of_bookings):
+                found[groups.booking_group(event.booking_id)][event.seq] = _booking_event(event)
         if of_users:
-            for row in Notification.objects.filter(of_users).order_by("seq"):
-                found[groups.user_group(row.user_id)].append(_notification_event(row))
-    return found
+            for row in Notification.objects.filter(of_users):
+                found[groups.user_group(row.user_id)][row.seq] = _notification_event(row)
+    return {name: [events[seq] for seq in sorted(events)] for name, events in found.items()}
+
+
+def page(name: str, after: int, most: int) -> tuple[Standing | None, list[Event]]:
+    """Where the log stands, None for a group that no longer exists, and the first ``most`` events after ``after``."""
+    standing = standings([name]).get(name)
+    upto = after if standing is None else min(after + most, standing.seq)
+    return standing, logs([Stretch(name, after, upto)])[name] if upto > after else []
 
 
 def locations(names: Sequence[str]) -> dict[str, tuple[int, int, str]]:

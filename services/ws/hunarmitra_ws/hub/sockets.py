@@ -102,6 +102,10 @@ class Socket:
         self.lanes.set_location(frame)
         return True
 
+    def hold_no_events(self) -> None:
+        """Its log is long: go on reading until nothing is missing, instead of holding back what comes meanwhile."""
+        self._held = None
+
     def lacks_after(self, seq: int, group_seq: int | None) -> bool:
         """Whether events between ``seq``, up to which the log was read, and the group's newest were not held back.
 

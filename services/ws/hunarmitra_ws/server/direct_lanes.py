@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.frames import OVERHEAD, OutgoingFrame
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.write_queue import WriteQueue
 
@@ -39,6 +40,7 @@ class DirectLanes:
         "_location",
         "_queue",
         "_queued",
+        "_taken",
         "_wire",
     )
 
@@ -53,6 +55,7 @@ class DirectLanes:
         self._close: CloseCode | None = None
         self._ended = False
         self._queued = False
+        self._taken: asyncio.Future[None] | None = None
 
     @property
     def closing(self) -> bool:
@@ -66,7 +69,7 @@ class DirectLanes:
         if self.closing:
             return
         framed = frame.framed
-        self._bytes += len(framed)
+        self._bytes += len(framed) + OVERHEAD
         if self._bytes + self._buffered > self._limit:
             self._overflow()
             return
@@ -92,9 +95,16 @@ class DirectLanes:
         if self._buffered and self._wire is not None:
             self._wire.end_soon()
         self._wake()
+        self._tell_taken()
 
     async def finish(self, code: CloseCode) -> None:
         self.close(code)
+
+    async def taken(self) -> None:
+        while self.waiting_bytes and not self.closing:
+            if self._taken is None:
+                self._taken = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._taken})
 
     def abandon(self) -> None:
         self._ended = True
@@ -102,12 +112,15 @@ class DirectLanes:
         self._frames.clear()
         self._bytes = self._buffered = 0
         self._location = None
+        self._tell_taken()
 
     def drained(self) -> None:
         """The kernel has taken everything that was written."""
         self._buffered = 0
         if self._frames or self._location is not None or self._close is not None:
             self._wake()
+        else:
+            self._tell_taken()
 
     def flush(self) -> None:
         """Called by the queue: one write of all that waits, status first."""
@@ -126,6 +139,8 @@ class DirectLanes:
         if self._close is not None and self._wire is not None:
             self._ended = True
             wire.end(self._close)
+        if self._taken is not None and (self.closing or not self.waiting_bytes):
+            self._tell_taken()
 
     def _overflow(self) -> None:
         self._frames.clear()
@@ -136,6 +151,12 @@ class DirectLanes:
         metrics.slow_clients_closed.inc()
         if self._wire is not None:
             self._wire.end(CloseCode.TOO_SLOW)
+        self._tell_taken()
+
+    def _tell_taken(self) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None and not taken.done():
+            taken.set_result(None)
 
     def _wake(self) -> None:
         if not self._queued and not self._buffered:
