@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from hunarmitra.common import redaction
 from hunarmitra.common.database_url import DatabaseTarget
@@ -208,6 +209,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PATH_CONVERTER_OVERRIDES": {"id": UUID},
     "ENUM_NAME_OVERRIDES": {
         "BookingStatus": "hunarmitra_http.serializers.bookings.STATUSES",
         "EventType": "hunarmitra.realtime.schemas.EVENT_TYPES",

@@ -27,8 +27,8 @@ from tests.support.services import OwnServer
 from tests.support.sockets import Socket
 from tests.support.stack import Stack, base_environment, distributed_stack, embedded_stack, fresh_sqlite, run_python
 
-STATUS_ROUTE = "/api/v1/bookings/<uuid:booking_id>/status/"
-TRACKING_ROUTE = "/api/v1/tracking/<uuid:booking_id>/"
+STATUS_ROUTE = "/api/v1/bookings/<id:booking_id>/status/"
+TRACKING_ROUTE = "/api/v1/tracking/<id:booking_id>/"
 
 
 @dataclass

@@ -72,7 +72,7 @@ def test_what_logs_redact_the_collector_redacts(configuration: dict[str, Any], s
     "value",
     [
         "PATCH",
-        "/api/v1/bookings/<uuid:booking_id>/status/",
+        "/api/v1/bookings/<id:booking_id>/status/",
         "6f1c2f6e-8f6b-4f0e-9a53-916543210987",
         "hunarmitra-http",
         "28.9876543210",

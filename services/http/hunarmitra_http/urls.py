@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from hunarmitra_http.admin import own_password
+from hunarmitra_http.converters import IdConverter
 from hunarmitra_http.errors import not_found
 from hunarmitra_http.views.accounts import MeView, TicketsView, WorkersView
 from hunarmitra_http.views.auth import LogoutView, RefreshView, TokenView, VerifyView
@@ -24,6 +25,8 @@ from hunarmitra_http.views.notifications import MarkAllReadView, MarkReadView, N
 from hunarmitra_http.views.schema import AsyncApiView, SchemaView
 from hunarmitra_http.views.tracking import TrackingView
 
+register_converter(IdConverter, "id")
+
 api_v1: list[URLPattern] = [
     path("auth/token/", TokenView.as_view()),
     path("auth/refresh/", RefreshView.as_view()),
@@ -33,14 +36,14 @@ api_v1: list[URLPattern] = [
     path("workers/", WorkersView.as_view()),
     path("realtime/tickets/", TicketsView.as_view()),
     path("bookings/", BookingsView.as_view()),
-    path("bookings/<uuid:booking_id>/", BookingView.as_view()),
-    path("bookings/<uuid:booking_id>/status/", BookingStatusView.as_view()),
-    path("bookings/<uuid:booking_id>/assign/", BookingAssignView.as_view()),
-    path("bookings/<uuid:booking_id>/events/", BookingEventsView.as_view()),
-    path("tracking/<uuid:booking_id>/", TrackingView.as_view()),
+    path("bookings/<id:booking_id>/", BookingView.as_view()),
+    path("bookings/<id:booking_id>/status/", BookingStatusView.as_view()),
+    path("bookings/<id:booking_id>/assign/", BookingAssignView.as_view()),
+    path("bookings/<id:booking_id>/events/", BookingEventsView.as_view()),
+    path("tracking/<id:booking_id>/", TrackingView.as_view()),
     path("notifications/", NotificationsView.as_view()),
     path("notifications/mark_all_read/", MarkAllReadView.as_view()),
-    path("notifications/<uuid:notification_id>/mark_read/", MarkReadView.as_view()),
+    path("notifications/<id:notification_id>/mark_read/", MarkReadView.as_view()),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -119,6 +119,19 @@ def test_a_booking_is_seen_by_its_people_and_is_404_for_others(actors: Actors) -
     assert actors.stranger.booking(booking, expect=404) == missing, "existence is not leaked"
 
 
+def test_ids_in_paths_may_be_in_capitals(actors: Actors) -> None:
+    """As Swift spells a UUID."""
+    booking_id = actors.new_booking()
+    spelled = booking_id.upper()
+    assert actors.employer.booking(spelled)["id"] == booking_id
+    assert actors.employer.events(spelled)["seq"] == 3
+    assert actors.worker.status(spelled, "on_the_way")["id"] == booking_id
+    assert actors.worker.track(spelled, 28.6, 77.2)["booking_id"] == booking_id
+    assert actors.employer.location(spelled)["booking_id"] == booking_id
+    told = actors.employer.notifications()["results"][0]["id"]
+    assert actors.employer.mark_read(told.upper())["id"] == told
+
+
 def test_lists_have_pages_newest_first_and_a_filter(actors: Actors, stack: Stack) -> None:
     fresh = Actors.of(stack)
     ids = [fresh.new_booking("requested") for _ in range(3)]
