@@ -203,6 +203,7 @@ class Connection:
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
         while socket.lacks_after(joined.standing.seq, group.last_seq) or not socket.allow(joined.parts):
             joined = await self._read(hub, identity, since)
+        hub.make_room(socket)
         events = None if handshake.since.malformed else joined.events
         newest = joined.standing.seq
         missed = newest - since if events is not None and since is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,23 @@ async def test_of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029(l
     assert await sockets[2].synchronized() == []
     for socket in [*sockets, bystander]:
         await socket.close()
+
+
+@on_every_server
+async def test_a_socket_that_is_turned_away_closes_no_other(live: Stack, newcomer: Newcomer) -> None:
+    """Neither a signed-out device that keeps trying nor a wrong booking costs the user's open sockets anything."""
+    person, stranger = newcomer(), newcomer()
+    foreign = stranger.create_booking()["id"]
+    signed_out, refresh = person.new_session()
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(await join(live.notifications_url(), person.token))
+            for _ in range(SOCKETS_PER_USER)
+        ]
+        person.call("POST", "auth/logout/", {"refresh": refresh}, expect=205)
+        assert await rejection(live.notifications_url(), signed_out) == ("unauthenticated", 4001)
+        assert await rejection(live.booking_url(foreign), person.token) == ("forbidden", 4003)
+        assert all([await socket.synchronized() == [] for socket in sockets])
 
 
 @pytest.mark.parametrize("server", ["daphne", "uvicorn"])

@@ -133,9 +133,6 @@ class Hub:
         Raises TimeoutError when the database could not be asked for revocations since the process started.
         """
         await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
-        open_sockets = [other for other in self.index.of_user(socket.user_id) if not other.lanes.closing]
-        for oldest in open_sockets[: max(0, len(open_sockets) + 1 - self._limits.sockets_per_user)]:
-            oldest.refuse(TOO_MANY_SOCKETS)
         self.index.add(socket)
         name = socket.group_name
         group = self._groups.get(name)
@@ -149,6 +146,13 @@ class Hub:
     async def _subscribe(self, name: str) -> bool:
         await checkpoints.reach_async("registered, not subscribed")
         return await self.transport.subscribe(name)
+
+    def make_room(self, socket: Socket) -> None:
+        """It may join, so the user's oldest sockets give way. Whoever is turned away takes nobody's place."""
+        others = [other for other in self.index.of_user(socket.user_id) if other.live and not other.lanes.closing]
+        if not socket.lanes.closing:
+            for oldest in others[: max(0, len(others) + 1 - self._limits.sockets_per_user)]:
+                oldest.refuse(TOO_MANY_SOCKETS)
 
     def leave(self, socket: Socket) -> None:
         self.index.remove(socket)
