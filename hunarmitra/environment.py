@@ -127,7 +127,9 @@ class Environment:
         section="Storage",
     )
     database_pool_max: int = variable(
-        integer(1, 1000), 10, "Most PostgreSQL connections of one process (psycopg's pool)."
+        integer(1, 1000),
+        10,
+        "Most PostgreSQL connections of one process; one that serves sockets needs WS_DATABASE_THREADS + 3.",
     )
     redis_url: RedisTarget | None = variable(
         parse_redis_url,

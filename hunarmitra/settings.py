@@ -154,6 +154,15 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
     }
 
 
+if SERVES_WS and ENVIRONMENT.database_url.engine == "postgresql":
+    # The sockets' threads keep theirs; so do the hub's thread and the relay's. Requests need one more to take turns.
+    _needed = ENVIRONMENT.ws_database_threads + 1 + ENVIRONMENT.relays_in_process + SERVES_HTTP
+    if ENVIRONMENT.database_pool_max < _needed:
+        sys.exit(
+            f"hunarmitra cannot start: DATABASE_POOL_MAX is {ENVIRONMENT.database_pool_max}, but with "
+            f"WS_DATABASE_THREADS at {ENVIRONMENT.ws_database_threads} this process needs {_needed} connections."
+        )
+
 DATABASES = {"default": _database(ENVIRONMENT.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

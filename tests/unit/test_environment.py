@@ -337,3 +337,33 @@ def test_a_wrong_value_stops_the_start_in_one_line(name: str, value: str) -> Non
     assert result.stderr.startswith("hunarmitra cannot start: ")
     assert name in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "needed"),
+    [
+        ({"SERVICES": "ws", "REDIS_URL": "redis://127.0.0.1:6379/0"}, 17),
+        ({"SERVICES": "ws"}, 18),  # and the relay
+        ({"SERVICES": "http,ws"}, 19),  # and requests
+        ({"SERVICES": "http"}, 0),
+    ],
+)
+def test_a_pool_too_small_for_the_threads_of_the_sockets_stops_the_start(
+    variables: dict[str, str], needed: int
+) -> None:
+    """Those that got no connection would turn every client away that is read for in them, five seconds late."""
+    given = {
+        "SECRET_KEY": SECRET,
+        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "WS_DATABASE_THREADS": "16",
+        **variables,
+    }
+    too_small, enough = (
+        start(**given, DATABASE_POOL_MAX=str(max(1, needed - 1))),
+        start(**given, DATABASE_POOL_MAX=str(max(1, needed))),
+    )
+    assert (too_small.returncode != 0) == bool(needed)
+    if needed:
+        assert too_small.stderr.startswith("hunarmitra cannot start: DATABASE_POOL_MAX")
+        assert f"needs {needed} connections" in too_small.stderr
+    assert enough.returncode == 0, enough.stderr
