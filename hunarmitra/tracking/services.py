@@ -20,7 +20,7 @@ from hunarmitra.bookings.errors import ConflictError, NotAllowedError, NotVisibl
 from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.selectors import parts_of
 from hunarmitra.bookings.services import is_tracked
-from hunarmitra.bookings.transitions import TRACKED, Part
+from hunarmitra.bookings.transitions import TRACKED, Part, Status
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
 from hunarmitra.observability import tracing
@@ -69,12 +69,13 @@ def position_accept(
     current = Position(lat, lng, min(timestamp or received, received))
     estimate = _estimate(booking, current)
     with tracing.span("position_accept"):
-        seq = _update(booking, user, current, received, estimate)
-    if seq is None:
+        updated = _update(booking, user, current, received, estimate)
+    if updated is None:
         # Something changed between the read and the UPDATE: the fresh row tells what.
         _judge(_read(booking_id, user), user, received, timestamp)
         raise TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
-    _publish(booking_id, seq, current, user.name, estimate.minutes)
+    seq, status = updated
+    _publish(booking_id, seq, current, user.name, None if status == Status.ARRIVED else estimate.minutes)
     return AcceptedPosition(lat, lng, current.moment)
 
 
@@ -124,16 +125,22 @@ def _estimate(booking: Booking, current: Position) -> Estimate:
 _UPDATE = """
 UPDATE bookings_booking
 SET location_lat = %s, location_lng = %s, location_at = %s, location_received_at = %s, location_speed = %s,
-    location_actor = %s, eta_minutes = COALESCE(%s, eta_minutes)
+    location_actor = %s, eta_minutes = CASE status WHEN 'arrived' THEN NULL ELSE COALESCE(%s, eta_minutes) END
 WHERE id = %s AND status IN ({statuses}) AND (worker_id = %s OR %s)
   AND (location_received_at IS NULL OR location_received_at <= %s)
   AND (location_at IS NULL OR location_at < %s)
-RETURNING seq
+RETURNING seq, status
 """
+"""Who has arrived is no minutes away, wherever the worker then walks."""
 
 
-def _update(booking: Booking, user: User, current: Position, received: datetime, estimate: Estimate) -> int | None:
-    """The booking's seq at acceptance, or None when the row no longer allows it. Raw SQL: the ORM has no RETURNING."""
+def _update(
+    booking: Booking, user: User, current: Position, received: datetime, estimate: Estimate
+) -> tuple[int, str] | None:
+    """The booking's seq and status at acceptance, or None when the row no longer allows it.
+
+    Raw SQL: the ORM has no RETURNING.
+    """
     operations = connection.ops
     field = Booking._meta.get_field("id")
 
@@ -152,7 +159,7 @@ def _update(booking: Booking, user: User, current: Position, received: datetime,
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE.format(statuses=statuses), parameters)
         rows = cursor.fetchall()
-    return rows[0][0] if rows else None
+    return rows[0] if rows else None
 
 
 def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minutes: int | None) -> None:

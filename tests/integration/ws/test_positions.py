@@ -67,6 +67,20 @@ async def test_an_estimate_is_a_whole_number_of_minutes_from_one(live: Stack, pe
         assert people.employer.booking(booking)["eta_minutes"] == 1
 
 
+async def test_who_has_arrived_is_no_minutes_away(live: Stack, people: Actors) -> None:
+    """Positions are still shown, but not how long it takes to a place that the worker is at."""
+    booking = people.new_booking("on_the_way", lat="28.700000", lng="77.200000")
+    people.worker.track(booking, 28.60, 77.2, timestamp=ago(120))
+    people.worker.track(booking, 28.61, 77.2, timestamp=ago(60))
+    people.worker.status(booking, "arrived")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        assert "eta_minutes" not in socket.frames[0]["location"]
+        people.worker.track(booking, 28.62, 77.2, timestamp=ago(1))
+        assert "eta_minutes" not in await next_position(socket)
+    assert people.employer.booking(booking)["eta_minutes"] is None
+    assert "eta_minutes" not in people.employer.location(booking)
+
+
 async def test_a_position_from_the_future_counts_from_its_receipt(live: Stack, people: Actors) -> None:
     booking = people.new_booking("on_the_way")
     async with await join(live.booking_url(booking), people.employer.token) as socket:
