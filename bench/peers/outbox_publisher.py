@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from queue import SimpleQueue
 
 import msgpack
@@ -58,9 +59,11 @@ def _publish(database: psycopg.Connection, client: redis.Redis, batch: list[tupl
         )
         cursor.executemany(_INSERT, [(group, seq, EVENT_TYPE, STATUS, ACTOR) for group, seq in batch])
     database.commit()
+    now = time.time_ns() // 1000
     pipeline = client.pipeline(transaction=False)
     for group, seq in batch:
         body = {"type": "realtime.status", "seq": seq, "frame": event_frame(group, seq)}
+        body |= {"committed_at": now, "published_at": now}
         pipeline.publish(f"asgi__group__booking.{group}", msgpack.packb(body))
     pipeline.execute()
 

@@ -3,13 +3,17 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"time"
 )
 
-// event is the same for every server; its frame has the size of a real status frame.
+// event is the same for every server; its frame has the size of a real status frame. A traced one tells our server
+// which trace it belongs to.
 type event struct {
-	group string
-	seq   int64
-	sent  int64
+	group  string
+	seq    int64
+	sent   int64
+	traced bool
 }
 
 const (
@@ -29,7 +33,15 @@ func (v event) json() []byte {
 func (v event) message(encoding string) (string, []byte, error) {
 	switch encoding {
 	case "hunarmitra": // hunarmitra/realtime/messages.py
-		body := pack{}.mapOf(3).text("type").text("realtime.status").text("seq").number(v.seq).text("frame").text(string(v.json()))
+		fields, now := 5, time.Now().UnixMicro()
+		if v.traced {
+			fields++
+		}
+		body := pack{}.mapOf(fields).text("type").text("realtime.status").text("seq").number(v.seq).text("frame").text(string(v.json()))
+		body = body.text("committed_at").number(now).text("published_at").number(now)
+		if v.traced {
+			body = body.text("traceparent").text(traceparent())
+		}
 		return "asgi__group__booking." + v.group, body, nil
 	case "plain": // channels_redis.pubsub, for the consumer of bench/peers/plain.py
 		body := pack{}.mapOf(2).text("type").text("bench.event").text("frame").text(string(v.json()))
@@ -48,6 +60,11 @@ func (v event) message(encoding string) (string, []byte, error) {
 		return "centrifuge.client." + v.group, append(body, data...), nil
 	}
 	return "", nil, fmt.Errorf("unknown encoding %q", encoding)
+}
+
+// traceparent is of a new trace that is recorded (W3C Trace Context).
+func traceparent() string {
+	return fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64(), rand.Uint64()|1)
 }
 
 // pack appends msgpack; maps and lists of fewer than 16 entries.

@@ -32,7 +32,7 @@ func (e *engine) floor(sockets int, duration float64) (any, error) {
 		var total written
 		began := cpuOfThread()
 		for seq := int64(1); !stop.Load(); seq++ {
-			frame := textFrame(event{"00000000-0000-4000-8000-000000000000", seq, monotonic()}.json())
+			frame := textFrame(event{group: "00000000-0000-4000-8000-000000000000", seq: seq, sent: monotonic()}.json())
 			for _, fd := range ends {
 				if _, err := unix.Write(fd, frame); err != nil {
 					continue

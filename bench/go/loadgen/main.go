@@ -31,6 +31,7 @@ type command struct {
 	Rate     float64  `json:"rate"`
 	Window   int64    `json:"window"`
 	Groups   []string `json:"groups"`
+	Traced   float64  `json:"traced"`
 	Settle   float64  `json:"settle"`
 
 	// churn

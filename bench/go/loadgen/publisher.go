@@ -25,6 +25,7 @@ type publisher struct {
 	sink      sink
 	rate      float64
 	window    int64
+	traced    float64      // share of the events, evenly spread
 	published atomic.Int64 // deliveries that are to be expected
 	delivered atomic.Int64
 	stop      atomic.Bool
@@ -55,7 +56,9 @@ func (e *engine) startPublishing(c command) (any, error) {
 	if e.publisher != nil {
 		return nil, errors.New("already publishing")
 	}
-	p := &publisher{encoding: c.Encoding, rate: c.Rate, window: c.Window, done: make(chan error, 1), latencies: newSamples(1 << 20)}
+	p := &publisher{
+		encoding: c.Encoding, rate: c.Rate, window: c.Window, traced: c.Traced, done: make(chan error, 1), latencies: newSamples(1 << 20),
+	}
 	names := c.Groups
 	if len(names) == 0 {
 		for name := range e.groups {
@@ -107,11 +110,17 @@ func (p *publisher) run() error {
 		seq := atomic.AddInt64(&g.next, 1) - 1
 		p.events++
 		p.published.Add(p.members[index])
-		if err := p.sink.send(event{g.name, seq, monotonic()}, p.encoding); err != nil {
+		next := event{g.name, seq, monotonic(), p.isOneOf(p.traced)}
+		if err := p.sink.send(next, p.encoding); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isOneOf says whether the event that was counted last is one of such a share of them, evenly spread.
+func (p *publisher) isOneOf(share float64) bool {
+	return int64(float64(p.events)*share) > int64(float64(p.events-1)*share)
 }
 
 func (p *publisher) waitForWindow() {
