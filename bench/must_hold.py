@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from bench.pairs import Ratios
 from bench.results import Results
 
 OWN, CENTRIFUGE, STOCK, BASELINE, BARE = "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest"
@@ -22,7 +25,7 @@ class Verdict:
 
 
 def verdicts(results: Results) -> Iterator[Verdict]:
-    for group in (_fan_out, _latency, _connecting, _memory, _many, _slow_reader, _rolling, _rest):
+    for group in (_fan_out, _latency, _connecting, _memory, _many, _slow_reader, _rolling, _rest, _observed):
         yield from group(results)
 
 
@@ -157,6 +160,19 @@ def _rest(results: Results) -> Iterator[Verdict]:
     name = "requests per CPU second"
     ratio = results.median("rest", OWN, name) / results.median("rest", BARE, name)
     yield _at_least("POST tracking requests per CPU second, to a bare REST framework view", ratio, 0.6)
+
+
+def _observed(results: Results) -> Iterator[Verdict]:
+    for load in ("500", "20"):
+        pairs = Ratios.of(results, "observability", OWN, load)
+        yield _judge(
+            f"Deliveries per CPU second, {load} sockets a booking, metrics and 1 % traces on, to all off",
+            "≥ 0.95 ×, median of pairs",
+            f"{pairs.median:.2f} × ({pairs.lowest:.2f}–{pairs.highest:.2f})",
+            pairs.median,
+            holds=partial(operator.ge, pairs.median, 0.95),
+        )
+    yield _none("… lost or repeated", results.highest("observability", OWN, "lost"))
 
 
 def _sum(results: Results, scenario: str) -> float:

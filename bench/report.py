@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.must_hold import verdicts
+from bench.pairs import Ratios
 from bench.results import Results
 from bench.scenarios.scenario import Scenario
 from bench.subjects import TITLES
@@ -205,6 +206,19 @@ def curve_tables(results: Results) -> list[str]:
     return lines
 
 
+def pairs_table(results: Results) -> list[str]:
+    """What it costs to be observed, in pairs. Empty when that was not measured."""
+    rows = []
+    for load in ("500", "20"):
+        pairs = Ratios.of(results, "observability", "hunarmitra", load)
+        if not pairs.pairs:
+            return []
+        cells = [pairs.median_of(0), pairs.median_of(1), pairs.median, pairs.lowest, pairs.highest, len(pairs.pairs)]
+        rows.append([f"{load} sockets a booking, saturation", *map(number, cells)])
+    heading = ["", "deliveries per CPU second, on", "off", "on to off, median of pairs", "lowest", "highest", "pairs"]
+    return ["", "### Metrics, traces of 1 % of the events and JSON logs, on and off", "", *_markdown(heading, rows)]
+
+
 def page(results: Results, scenarios: Sequence[Scenario]) -> str:
     runs = ", ".join(f"{name}: {results.runs(name)}" for name in (s.name for s in scenarios) if results.runs(name))
     lines = [
@@ -234,6 +248,7 @@ def page(results: Results, scenarios: Sequence[Scenario]) -> str:
     ]
     for table in TABLES:
         lines += table_of(results, table)
+    lines += pairs_table(results)
     lines += curve_tables(results)
     if results.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in results.notes)]

@@ -52,8 +52,8 @@ class Target:
     def memory(self) -> int:
         return resident_bytes(self.pid)
 
-    def clients(self, world: World, count: int, per_booking: int) -> list[dict[str, str]]:
-        return [{**socket, "path": self.path(socket["group"])} for socket in world.sockets(count, per_booking)]
+    def clients(self, world: World, count: int, per_booking: int, first: int = 0) -> list[dict[str, str]]:
+        return [{**socket, "path": self.path(socket["group"])} for socket in world.sockets(count, per_booking, first)]
 
     def publishing(self, world: World) -> dict[str, Any]:
         """How the load generator publishes to it."""

@@ -121,10 +121,13 @@ class World:
     def generator(self) -> LoadGenerator:
         return LoadGenerator(self.programs.generator, self.environment)
 
-    def sockets(self, count: int, per_booking: int) -> list[dict[str, str]]:
-        """``count`` clients, each another person, ``per_booking`` to a booking; paths are each server's own."""
+    def sockets(self, count: int, per_booking: int, first: int = 0) -> list[dict[str, str]]:
+        """``count`` clients, each another person, ``per_booking`` to a booking; paths are each server's own.
+
+        The bookings are those from number ``first`` on.
+        """
         return [
-            {"group": self.bookings[number // per_booking], "token": self.tokens[number % len(self.tokens)]}
+            {"group": self.bookings[first + number // per_booking], "token": self.tokens[number % len(self.tokens)]}
             for number in range(count)
         ]
 

@@ -23,6 +23,7 @@ class Sizes:
     many_sockets: int
     connects: int
     restarts: int
+    pairs: int
     curve_sockets: Sequence[int] = field(default=())
     curve_rates: Sequence[int] = field(default=())
 
@@ -35,6 +36,7 @@ FULL = Sizes(
     many_sockets=10_000,
     connects=2_000,
     restarts=3,
+    pairs=6,
     curve_sockets=(1_000, 2_500, 5_000, 7_500, 10_000, 12_500, 15_000),
     curve_rates=(10, 30, 100, 300, 1_000, 2_000),
 )
@@ -46,6 +48,7 @@ QUICK = Sizes(
     many_sockets=3_000,
     connects=500,
     restarts=1,
+    pairs=3,
     curve_sockets=(1_000, 3_000),
     curve_rates=(10, 100, 1_000),
 )

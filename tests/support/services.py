@@ -58,14 +58,24 @@ def daphne(directory: Path, environment: Mapping[str, str], *options: str, name:
 
 
 class OwnServer(ServiceProcess):
-    """`python -m hunarmitra_ws`, ready when its probe says so; `admin_url` and `control_url` are its inner ports."""
+    """`python -m hunarmitra_ws`, ready when its probe says so; `admin_url` and `control_url` are its inner ports.
 
-    def __init__(self, directory: Path, environment: Mapping[str, str], *options: str, name: str = "ws") -> None:
+    `module` may be another one that starts the same server.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        *options: str,
+        name: str = "ws",
+        module: str = "hunarmitra_ws",
+    ) -> None:
         port, admin, control = free_port(), free_port(), free_port()
         self.admin_url = f"http://{HOST}:{admin}"
         self.control_url = f"http://{HOST}:{control}"
         super().__init__(
-            ["-m", "hunarmitra_ws", "-b", HOST, "-p", str(port), *options],
+            ["-m", module, "-b", HOST, "-p", str(port), *options],
             port=port,
             name=name,
             directory=directory,

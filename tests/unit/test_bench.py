@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.__main__ import SCENARIOS
 from bench.must_hold import Verdict, verdicts
+from bench.pairs import Ratios, by_turns
 from bench.processes import cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results
 from tests.support.eventually import eventually
+from tests.support.stack import base_environment, run_python
 
 
 def _verdict(results: Results, what: str) -> Verdict:
@@ -40,6 +43,60 @@ def test_what_did_not_hold_is_said() -> None:
 def test_what_was_not_measured_is_neither_held_nor_not() -> None:
     assert {verdict.held for verdict in verdicts(Results())} == {None}
     assert "**not held**" not in page(Results(), SCENARIOS)
+
+
+def _observed(*pairs: tuple[float, float], load: str = "500") -> dict[str, float]:
+    on, off = ([pair[side] for pair in pairs] for side in (0, 1))
+    return by_turns(len(pairs), load, lambda: on.pop(0), lambda: off.pop(0))
+
+
+def test_pairs_begin_with_one_and_the_other_by_turns() -> None:
+    order: list[str] = []
+
+    def measured(name: str) -> Callable[[], float]:
+        def measure() -> float:
+            order.append(name)
+            return len(order)
+
+        return measure
+
+    figures = by_turns(3, "20", measured("on"), measured("off"))
+    assert order == ["on", "off", "off", "on", "on", "off"]
+    assert (figures["20 pair 1 on"], figures["20 pair 1 off"]) == (4.0, 3.0)
+
+
+def test_a_ratio_is_the_median_of_the_pairs_of_all_runs_and_of_its_load_alone() -> None:
+    results = Results()
+    results.add("observability", "hunarmitra", _observed((96, 100), (50, 100)))
+    results.add("observability", "hunarmitra", _observed((99, 100)) | _observed((1, 100), load="20"))
+    pairs = Ratios.of(results, "observability", "hunarmitra", "500")
+    assert (pairs.median, pairs.lowest, pairs.highest) == (0.96, 0.5, 0.99)
+    assert (pairs.median_of(0), pairs.median_of(1)) == (96, 100)
+    what = "Deliveries per CPU second, {} sockets a booking, metrics"
+    assert _verdict(results, what.format(500)).measured == "0.96 × (0.50–0.99)"
+    assert _verdict(results, what.format(500)).held is True
+    assert _verdict(results, what.format(20)).held is False
+    assert "| 500 sockets a booking, saturation | 96 | 100 | 0.96 | 0.5 | 0.99 | 3 |" in page(results, SCENARIOS)
+
+
+UNOBSERVED = """
+import django
+django.setup()
+from bench.peers.unobserved import switch_off
+switch_off()
+from hunarmitra_ws.metrics import metrics
+assert metrics.latency.arrived({"committed_at": 1, "published_at": 1}, "status") is None
+metrics.delivered("status", 20, None)
+metrics.slow_clients_closed.inc()
+print(metrics.deliveries.values["status"], metrics.slow_clients_closed.values[""])
+"""
+
+
+def test_the_server_without_its_metrics_counts_nothing(tmp_path: Path) -> None:
+    environment = base_environment(
+        DATABASE_URL=f"sqlite:///{tmp_path / 'none'}", DJANGO_SETTINGS_MODULE="hunarmitra.settings", SERVICES="ws"
+    )
+    assert run_python(environment, "-c", UNOBSERVED).split() == ["0", "0"]
 
 
 def test_a_single_lost_event_of_any_run_counts() -> None:
