@@ -23,6 +23,18 @@ def series(name: str, labels: Mapping[str, str]) -> Series:
     return name, frozenset(labels.items())
 
 
+def families_of(text: str, content_type: str = "text/plain") -> list[Family]:
+    parse: Any = openmetrics_families if "openmetrics" in content_type else text_string_to_metric_families
+    return list(parse(text))
+
+
+def values_of(families: Iterable[Family]) -> dict[Series, float]:
+    samples = [sample for family in families for sample in family.samples]
+    values: dict[Series, float] = {series(sample.name, sample.labels): sample.value for sample in samples}
+    assert len(samples) == len(values), "a series comes twice"
+    return values
+
+
 class Scrape:
     """`text` as it came; `values` by series."""
 
@@ -31,11 +43,8 @@ class Scrape:
         answer.raise_for_status()
         self.content_type = answer.headers["content-type"]
         self.text = answer.text
-        parse: Any = openmetrics_families if "openmetrics" in self.content_type else text_string_to_metric_families
-        self.families: list[Family] = list(parse(self.text))
-        samples = [sample for family in self.families for sample in family.samples]
-        self.values: dict[Series, float] = {series(sample.name, sample.labels): sample.value for sample in samples}
-        assert len(samples) == len(self.values), "a series comes twice"
+        self.families = families_of(self.text, self.content_type)
+        self.values = values_of(self.families)
 
     def ours(self) -> set[Series]:
         return {each for each in self.values if not each[0].startswith(OF_THE_PROCESS)}
