@@ -30,7 +30,7 @@ class Api:
         self.token = token
         self.refresh_token = refresh_token
         self.http = httpx.Client(
-            base_url=f"{base_url}/api/v1/", timeout=15, trust_env=False, event_hooks={"response": [_judge]}
+            base_url=f"{base_url}/api/v1/", timeout=60, trust_env=False, event_hooks={"response": [_judge]}
         )
 
     @classmethod

@@ -31,7 +31,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / ".cache" / "screenshots")
 Scheme = Literal["light", "dark"]
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ class Visit:
     def connection(self) -> Locator:
         return self.page.locator("#connection")
 
-    def expect_live(self, timeout: float = 20) -> None:
+    def expect_live(self, timeout: float = 60) -> None:
         expect(self.connection).to_have_text("Live", timeout=timeout * 1000)
 
     def expect_status(self, words: str) -> None:

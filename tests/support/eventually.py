@@ -8,13 +8,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
+from tests.support.clock import steady
+
 INTERVAL = 0.02
 T = TypeVar("T")
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL) -> T:
+def eventually(predicate: Callable[[], T], timeout: float = 30, message: str = "", interval: float = INTERVAL) -> T:
     """Call `predicate` until its value is truthy; that value. AssertionErrors in it count as "not yet"."""
-    deadline = time.monotonic() + timeout
+    deadline = steady() + timeout
     while True:
         problem: object
         try:
@@ -24,28 +26,28 @@ def eventually(predicate: Callable[[], T], timeout: float = 10, message: str = "
             problem = value
         except AssertionError as error:
             problem = error
-        if time.monotonic() >= deadline:
+        if steady() >= deadline:
             raise AssertionError(_failure(message, timeout, problem))
         time.sleep(interval)
 
 
 @overload
 async def eventually_async(
-    predicate: Callable[[], Awaitable[T]], timeout: float = 10, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], Awaitable[T]], timeout: float = 30, message: str = "", interval: float = INTERVAL
 ) -> T: ...
 
 
 @overload
 async def eventually_async(
-    predicate: Callable[[], T], timeout: float = 10, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], T], timeout: float = 30, message: str = "", interval: float = INTERVAL
 ) -> T: ...
 
 
 async def eventually_async(
-    predicate: Callable[[], Any], timeout: float = 10, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], Any], timeout: float = 30, message: str = "", interval: float = INTERVAL
 ) -> Any:
     """As `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
-    deadline = time.monotonic() + timeout
+    deadline = steady() + timeout
     while True:
         problem: object
         try:
@@ -57,7 +59,7 @@ async def eventually_async(
             problem = value
         except AssertionError as error:
             problem = error
-        if time.monotonic() >= deadline:
+        if steady() >= deadline:
             raise AssertionError(_failure(message, timeout, problem))
         await asyncio.sleep(interval)
 

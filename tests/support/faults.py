@@ -66,10 +66,10 @@ class Fault:
     def reached(self) -> bool:
         return self._taken.exists()
 
-    def wait_reached(self, timeout: float = 5) -> None:
+    def wait_reached(self, timeout: float = 30) -> None:
         eventually(lambda: self.reached, timeout, f"a process at “{self.point}”")
 
-    async def reached_by_one(self, timeout: float = 5) -> None:
+    async def reached_by_one(self, timeout: float = 30) -> None:
         await eventually_async(lambda: self.reached, timeout, f"a process at “{self.point}”")
 
     def release(self) -> None:

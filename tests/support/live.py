@@ -28,8 +28,8 @@ SETTINGS = {
     "ALLOWED_ORIGINS": ALLOWED_ORIGIN,
     "WS_REPLAY_PAGE_EVENTS": str(PAGE),
 }
-DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "5")
-UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "5")
+DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "7")
+UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "7")
 
 SHAPES = ("embedded", "distributed")
 SERVERS = (*SHAPES, "uvicorn")
@@ -92,7 +92,7 @@ class Newcomer(Protocol):
 
 
 async def join(
-    url: str, token: str, *, since: int | str | None = None, how: Presentation = "query", timeout: float = 10
+    url: str, token: str, *, since: int | str | None = None, how: Presentation = "query", timeout: float = 30
 ) -> Socket:
     """An open socket whose first frame, `socket.frames[0]`, was taken."""
     socket = await Socket.connect(url, token=token, since=since, how=how)

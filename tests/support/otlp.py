@@ -53,7 +53,7 @@ class Received:
     spans: list[SpanRecord] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
-    def trace(self, trace_id: str, spans: int, timeout: float = 20) -> list[SpanRecord]:
+    def trace(self, trace_id: str, spans: int, timeout: float = 60) -> list[SpanRecord]:
         """The spans of one trace, once there are so many."""
 
         def found() -> list[SpanRecord]:

@@ -88,7 +88,7 @@ class PostgresServer:
         """At once, by PostgreSQL's own signal for it: SIGKILL would leave its shared memory behind."""
         self.process.signal(signal.SIGQUIT)
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-            self.process.wait(5)
+            self.process.wait(30)
         self.process.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.clock import steady
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
@@ -46,7 +48,7 @@ class Process:
         user: int | None = None,
         group: int | None = None,
         ready: Callable[[], bool] = lambda: True,
-        ready_timeout: float = 30,
+        ready_timeout: float = 90,
     ) -> None:
         self.command = [str(part) for part in command]
         self.log_path = log_path
@@ -104,13 +106,13 @@ class Process:
         _running.add(self)
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + self.ready_timeout
+        deadline = steady() + self.ready_timeout
         while True:
             if not self.alive:
                 raise ProcessFailedError(self._report(f"ended with code {self.returncode}, never ready"))
             if self.ready():
                 return
-            if time.monotonic() > deadline:
+            if steady() > deadline:
                 raise ProcessFailedError(self._report(f"was not ready within {self.ready_timeout:g} s"))
             time.sleep(0.03)
 
@@ -129,7 +131,7 @@ class Process:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait(timeout=10)
+        self._child.wait(timeout=60)
         _running.discard(self)
 
     def pause(self) -> None:
@@ -139,12 +141,12 @@ class Process:
     def resume(self) -> None:
         os.killpg(self.pid, signal.SIGCONT)
 
-    def wait(self, timeout: float = 10) -> int:
+    def wait(self, timeout: float = 30) -> int:
         """Wait for its own end and return its code."""
         assert self._child is not None, f"{self.name} was never started"
         return self._child.wait(timeout=timeout)
 
-    def terminate(self, timeout: float = 10) -> int:
+    def terminate(self, timeout: float = 30) -> int:
         """SIGTERM, wait, return the code. Raises ProcessFailedError when it does not end in time."""
         self.signal(signal.SIGTERM)
         try:
@@ -159,7 +161,7 @@ class Process:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.wait(5)
+                self.wait(20)
         self.kill()
 
     def restart(self) -> Self:

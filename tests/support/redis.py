@@ -76,10 +76,10 @@ class SentinelCluster:
         try:
             self.primary.start()
             self.replica.start()
-            eventually(self._replica_in_sync, 20, "the replica is in sync with the primary")
+            eventually(self._replica_in_sync, 60, "the replica is in sync with the primary")
             for sentinel in self.sentinels:
                 sentinel.start()
-            eventually(self._sentinels_agree, 30, "every Sentinel knows the replica and the other Sentinels")
+            eventually(self._sentinels_agree, 60, "every Sentinel knows the replica and the other Sentinels")
         except BaseException:
             self.stop()
             raise
@@ -106,7 +106,7 @@ class SentinelCluster:
                 said.add(int(client.sentinel_get_master_addr_by_name(self.MASTER)[1]))
         return said.pop() if len(said) == 1 else None
 
-    def wait_for_failover(self, timeout: float = 15) -> int:
+    def wait_for_failover(self, timeout: float = 60) -> int:
         """Until the Sentinels name another primary; its port."""
 
         def new_port() -> int | None:
@@ -144,13 +144,13 @@ class SentinelCluster:
         return True
 
 
-def _client(port: int) -> Redis:
+def _client(port: int, timeout: float = 10) -> Redis:
     """Without redis-py's own retries: what the server does now is the question."""
-    return Redis(host=HOST, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+    return Redis(host=HOST, port=port, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
 def _ping(port: int) -> bool:
-    with _client(port) as client:
+    with _client(port, 1) as client:
         try:
             return bool(client.ping())
         except RedisError:

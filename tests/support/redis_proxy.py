@@ -45,7 +45,7 @@ class RedisProxy:
     ) -> None:
         self._run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(30)
         self._loop.close()
 
     @property
@@ -63,7 +63,7 @@ class RedisProxy:
         return self._run(mark())
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(5)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     async def _stop(self) -> None:
         assert self._server is not None

@@ -27,7 +27,7 @@ class ServiceProcess(Process):
         name: str,
         directory: Path,
         environment: Mapping[str, str],
-        ready_timeout: float = 40,
+        ready_timeout: float = 90,
     ) -> None:
         self.port = port
         self.url = f"http://{HOST}:{port}"

@@ -51,12 +51,12 @@ class Shell:
         return self._read()
 
     def close(self) -> None:
-        self._child.communicate(timeout=10)
+        self._child.communicate(timeout=60)
 
     def _read(self) -> Any:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
-        assert line, f"the shell ended with {self._child.wait(5)}"
+        assert line, f"the shell ended with {self._child.wait(30)}"
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]
         return answer["result"]

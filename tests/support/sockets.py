@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -13,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_connection
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.clock import steady
 from tests.support.frames import problems_of_frame
 
 Frame = dict[str, Any]
@@ -45,7 +47,7 @@ class Socket:
         origin: str | None = None,
         headers: Mapping[str, str] | None = None,
         compression: Literal["deflate"] | None = "deflate",
-        timeout: float = 10,
+        timeout: float = 30,
     ) -> Self:
         """Open `url`, presenting `token` (a ticket when `how` is "ticket"). Sends no pings of its own."""
         query = [] if since is None else [f"since={quote(str(since))}"]
@@ -61,7 +63,7 @@ class Socket:
             additional_headers=dict(headers or {}),
             compression=compression,
             open_timeout=timeout,
-            close_timeout=2,
+            close_timeout=10,
             ping_interval=None,
             max_size=None,
             proxy=None,
@@ -77,14 +79,14 @@ class Socket:
         await self.close()
 
     # ── receiving ───────────────────────────────────────────────────────────────────────────────────────────
-    async def next_frame(self, timeout: float = 5) -> Frame:
+    async def next_frame(self, timeout: float = 30) -> Frame:
         """The first frame not yet taken."""
         await self._until(lambda: len(self.frames) > self.cursor, timeout, "another frame")
         frame = self.frames[self.cursor]
         self.cursor += 1
         return frame
 
-    async def frames_until(self, predicate: Callable[[Frame], bool], timeout: float = 10) -> list[Frame]:
+    async def frames_until(self, predicate: Callable[[Frame], bool], timeout: float = 30) -> list[Frame]:
         """The frames not yet taken, up to and including the first that satisfies `predicate`."""
         start = self.cursor
 
@@ -98,17 +100,17 @@ class Socket:
         await self._until(found, timeout, "a frame that satisfies the predicate")
         return self.frames[start : self.cursor]
 
-    async def next_of(self, kind: str, timeout: float = 10) -> Frame:
+    async def next_of(self, kind: str, timeout: float = 30) -> Frame:
         """The next frame of type `kind`; those before it are taken too."""
         return (await self.frames_until(lambda frame: frame["type"] == kind, timeout))[-1]
 
-    async def joined(self, timeout: float = 10) -> Frame:
+    async def joined(self, timeout: float = 30) -> Frame:
         """The `connection_established` frame, which has to come first."""
         frame = await self.next_frame(timeout)
         assert frame["type"] == "connection_established", f"the first frame was {frame}"
         return frame
 
-    async def until_seq(self, seq: int, timeout: float = 10) -> list[Frame]:
+    async def until_seq(self, seq: int, timeout: float = 30) -> list[Frame]:
         """Wait for the numbered event `seq`; the frames up to and including it."""
         return await self.frames_until(lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout)
 
@@ -119,7 +121,7 @@ class Socket:
             await self._news.wait()
         return len(self.frames) > self.cursor
 
-    async def synchronized(self, timeout: float = 10) -> list[Frame]:
+    async def synchronized(self, timeout: float = 30) -> list[Frame]:
         """Ping and wait for the pong: the frames that came before it. What is not there now was not sent."""
         await self.send({"type": "ping"})
         return (await self.frames_until(lambda frame: frame["type"] == "pong", timeout))[:-1]
@@ -140,7 +142,7 @@ class Socket:
         """As given: text, or a binary frame for bytes."""
         await self.connection.send(message)
 
-    async def closed(self, timeout: float = 10) -> tuple[int, str]:
+    async def closed(self, timeout: float = 30) -> tuple[int, str]:
         """Wait until the connection is closed; the server's code (1006 when it gave none) and reason."""
         await self._until(lambda: self._close is not None, timeout, "the close")
         assert self._close is not None
@@ -182,15 +184,15 @@ class Socket:
 
     async def _until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Re-check at each arrival. Fails at once when the connection closes, for nothing more can come."""
-        try:
-            async with asyncio.timeout(timeout):
-                while not condition():
-                    closed = self._close
-                    assert closed is None, f"closed with {closed} while waiting for {what}; {self._seen()}"
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            raise AssertionError(f"{what}: not within {timeout:g} s; {self._seen()}") from None
+        deadline = steady() + timeout
+        while not condition():
+            closed = self._close
+            assert closed is None, f"closed with {closed} while waiting for {what}; {self._seen()}"
+            left = deadline - steady()
+            assert left > 0, f"{what}: not within {timeout:g} s; {self._seen()}"
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
 
     def _seen(self) -> str:
         return f"received {len(self.frames)} frames, last {self.frames[-5:]}"

@@ -21,7 +21,7 @@ class Terminal:
         os.write(self._descriptor, f"{line}\r".encode())
 
     def wait_for(self, text: str) -> None:
-        eventually(lambda: text in self._read(), 20, f"{text} on the terminal")
+        eventually(lambda: text in self._read(), 60, f"{text} on the terminal")
 
     def _read(self) -> str:
         """What is on it, without the codes that move the cursor and colour."""
