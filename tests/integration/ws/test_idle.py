@@ -56,6 +56,6 @@ async def idle_on(stack: Stack) -> None:
     assert all(len(socket.frames) == 1 and socket.is_open for socket in sockets)
     await asyncio.to_thread(people.worker.status, booking, "on_the_way")
     for socket in sockets:
-        await socket.frames_until(lambda frame: "on_the_way" in str(frame), timeout=2)
+        await socket.frames_until(lambda frame: "on_the_way" in str(frame))
         await socket.close()
     people.close()

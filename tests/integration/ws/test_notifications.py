@@ -43,8 +43,12 @@ async def test_those_concerned_are_told_but_never_the_actor(live: Stack, people:
     people.admin.assign(booking, worker.id)
     worker.status(booking, "on_the_way")
     owner.status(booking, "cancelled")
+    for person in (owner, worker):
+        await sockets[person].until_seq(3)
+    for socket in sockets.values():
+        await socket.synchronized()
     events = {
-        person: [frame["data"]["event_type"] for frame in await socket.synchronized() if "data" in frame]
+        person: [frame["data"]["event_type"] for frame in socket.of_type("notification")]
         for person, socket in sockets.items()
     }
     assert events[owner] == ["booking_assigned", "booking_confirmed", "booking_on_the_way"]

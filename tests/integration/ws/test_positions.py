@@ -53,14 +53,15 @@ async def test_a_naive_timestamp_is_an_error_and_reaches_nobody(live: Stack, peo
 
 async def test_an_estimate_is_a_whole_number_of_minutes_from_one(live: Stack, people: Actors) -> None:
     booking = people.new_booking("on_the_way", lat="28.700000", lng="77.200000")
+    first, second, third = ago(120), ago(60), ago(1)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
-        people.worker.track(booking, 28.60, 77.2, timestamp=ago(120))
+        people.worker.track(booking, 28.60, 77.2, timestamp=first)
         assert "eta_minutes" not in await next_position(socket)  # one position has no speed
-        people.worker.track(booking, 28.61, 77.2, timestamp=ago(60))  # 1.1 km in a minute, 10 km to go
+        people.worker.track(booking, 28.61, 77.2, timestamp=second)  # 1.1 km in a minute, 10 km to go
         far = (await next_position(socket))["eta_minutes"]
         assert type(far) is int
         assert 8 <= far <= 10
-        people.worker.track(booking, 28.6999, 77.2, timestamp=ago(1))
+        people.worker.track(booking, 28.6999, 77.2, timestamp=third)
         assert (await next_position(socket))["eta_minutes"] == 1
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         assert socket.frames[0]["location"]["eta_minutes"] == 1
@@ -94,11 +95,12 @@ async def test_a_position_from_the_future_counts_from_its_receipt(live: Stack, p
 
 async def test_an_older_position_is_never_sent_after_a_newer_one(live: Stack, people: Actors, shell: Shell) -> None:
     booking = people.new_booking("on_the_way")
+    first, second, third = ago(20), ago(10), ago(5)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
-        people.worker.track(booking, 28.2, 77.2, timestamp=ago(10))
-        people.worker.track(booking, 28.1, 77.1, timestamp=ago(20), expect=409)
+        people.worker.track(booking, 28.2, 77.2, timestamp=second)
+        people.worker.track(booking, 28.1, 77.1, timestamp=first, expect=409)
         shell.run(STALE_POSITION, booking=booking, seq=4, order=1)  # accepted earlier, published late
-        people.worker.track(booking, 28.3, 77.3, timestamp=ago(5))
+        people.worker.track(booking, 28.3, 77.3, timestamp=third)
         assert [frame["lat"] for frame in await positions_until(socket, 28.3)] == [28.2, 28.3]
 
 

@@ -28,8 +28,8 @@ async def test_a_restored_backup_makes_sockets_fetch_their_state_anew(stack: Sta
     last = told.frames[0]["seq"] - 1
     with Shell(stack) as shell:
         shell.run(GO_BACK, booking=booking, last=last)
-    assert await watching.next_frame(timeout=8) == {"type": "resync_required", "seq": 2}
-    assert await told.next_frame(timeout=8) == {"type": "resync_required", "seq": last}
+    assert await watching.next_frame() == {"type": "resync_required", "seq": 2}
+    assert await told.next_frame() == {"type": "resync_required", "seq": last}
     # Whoever comes back from the future is told as well.
     for url, newest in ((stack.booking_url(booking, pod=1), 2), (stack.notifications_url(), last)):
         async with await join(url, token, since=newest + 2) as later:
@@ -47,4 +47,4 @@ async def test_a_booking_deleted_by_hand_closes_its_sockets(stack: Stack, actors
     async with await join(stack.booking_url(booking), actors.employer.token) as socket:
         with Shell(stack) as shell:
             shell.run("Booking.objects.get(pk=booking).delete()", booking=booking)
-        assert (await socket.closed(8))[0] == 4003
+        assert (await socket.closed())[0] == 4003

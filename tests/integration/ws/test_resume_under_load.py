@@ -25,7 +25,7 @@ async def follow(url: str, token: str, first: int, last: int, luck: random.Rando
         for _ in range(luck.randint(0, 8)):
             if seen and seen[-1] >= last:
                 break
-            frame = await socket.next_frame(timeout=10)
+            frame = await socket.next_frame()
             if frame["type"] in NUMBERED:
                 seen.append(frame["seq"])
         if luck.random() < 0.5:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from tests.support.actors import Actors
+from tests.support.clock import steady
 from tests.support.live import Newcomer, join, rejection
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
@@ -22,7 +22,7 @@ async def open_all(urls: Sequence[str], token: str) -> list[Socket]:
 
 async def closed_in_time(sockets: Sequence[Socket], code: int, since: float) -> None:
     codes = await asyncio.gather(*(socket.closed(WITHIN + 1) for socket in sockets))
-    seconds = time.monotonic() - since
+    seconds = steady() - since
     assert {found for found, _ in codes} == {code}
     assert all(socket.frames[-1]["type"] == "error" for socket in sockets)
     assert seconds < WITHIN
@@ -44,7 +44,7 @@ async def test_a_logout_closes_the_sessions_sockets_and_no_other(live: Stack, ne
     other_session, _ = person.new_session()
     ending, staying = await open_all(urls, person.token), await open_all(urls, other_session)
     person.logout()
-    await closed_in_time(ending, 4001, time.monotonic())
+    await closed_in_time(ending, 4001, steady())
     # For REST and new sockets too.
     person.me(expect=401)
     person.refresh(expect=401)
@@ -59,7 +59,7 @@ async def test_a_deactivated_users_sockets_are_closed_4001(live: Stack, newcomer
     other_session, _ = person.new_session()
     sockets = await open_all(urls, person.token) + await open_all(urls, other_session)
     shell.run("user_set_active(user_id=user, active=False)", user=person.id)
-    await closed_in_time(sockets, 4001, time.monotonic())
+    await closed_in_time(sockets, 4001, steady())
     assert await rejection(live.notifications_url(), person.token) == ("unauthenticated", 4001)
 
 
@@ -67,14 +67,14 @@ async def test_a_deleted_users_sockets_are_closed_4001(live: Stack, newcomer: Ne
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
     shell.run("user_delete(user_id=user)", user=person.id)
-    await closed_in_time(sockets, 4001, time.monotonic())
+    await closed_in_time(sockets, 4001, steady())
 
 
 async def test_a_changed_password_closes_every_socket(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
     shell.run("user_set_password(user_id=user, password=None)", user=person.id)
-    await closed_in_time(sockets, 4001, time.monotonic())
+    await closed_in_time(sockets, 4001, steady())
 
 
 async def test_a_removed_staff_right_closes_what_only_it_allowed(
@@ -92,7 +92,7 @@ async def test_a_removed_staff_right_closes_what_only_it_allowed(
         ending = await open_all([live.booking_url(booking, pod) for pod in PODS], person.token)
         staying = await open_all(both_endpoints(live, own), person.token)
         shell.run(change, user=person.id)
-        await closed_in_time(ending, 4003, time.monotonic())
+        await closed_in_time(ending, 4003, steady())
         assert await rejection(live.booking_url(booking), person.token) == ("forbidden", 4003)
         await live_on(staying)
 
@@ -108,7 +108,7 @@ async def test_a_reassignment_closes_the_former_workers_sockets_of_that_booking(
     staying = await open_all(both_endpoints(live, other), former.token)
     owners = await open_all([live.booking_url(booking, pod) for pod in PODS], people.employer.token)
     people.admin.assign(booking, next_one.id)
-    await closed_in_time(ending, 4003, time.monotonic())
+    await closed_in_time(ending, 4003, steady())
     assert await rejection(live.booking_url(booking), former.token) == ("forbidden", 4003)
     await live_on([*staying, *owners, await join(live.booking_url(booking), next_one.token)])
 
@@ -122,7 +122,7 @@ async def test_a_worker_who_gets_the_booking_back_may_watch_again(
         people.admin.assign(booking, worker.id)
         socket = await join(live.booking_url(booking, pod=1), worker.token)
         people.admin.assign(booking, people.worker.id)
-        await closed_in_time([socket], 4003, time.monotonic())
+        await closed_in_time([socket], 4003, steady())
 
 
 async def test_rotating_a_refresh_token_closes_nothing(live: Stack, people: Actors, newcomer: Newcomer) -> None:
@@ -140,5 +140,5 @@ async def test_rotating_a_refresh_token_closes_nothing(live: Stack, people: Acto
     witness = newcomer()
     watched = await open_all([live.notifications_url(pod) for pod in PODS], witness.token)
     witness.logout()
-    await closed_in_time(watched, 4001, time.monotonic())
+    await closed_in_time(watched, 4001, steady())
     await live_on(sockets)
