@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from tests.support.clock import steady
 from tests.support.scene import Scene, positions
 from tests.support.sockets import Socket
 
@@ -44,7 +45,7 @@ class Traffic:
     def stop(self) -> None:
         """After the call that is under way. Raises what a call raised."""
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(60)
         if self.error is not None:
             raise self.error
 
@@ -67,11 +68,11 @@ class Traffic:
         self._turn += 1
         for booking_id in self._bookings:
             self._latitude += STEP
-            begun = time.monotonic()
+            begun = steady()
             actors.admin.assign(booking_id, worker.id)
-            assigned = time.monotonic()
+            assigned = steady()
             worker.track(booking_id, round(self._latitude, 6), 77.0)
-            self.durations += [assigned - begun, time.monotonic() - assigned]
+            self.durations += [assigned - begun, steady() - assigned]
 
 
 def assert_exact(socket: Socket, newest: int) -> None:

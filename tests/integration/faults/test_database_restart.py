@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from tests.support.clock import steady
 from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop, scene
@@ -61,23 +61,23 @@ async def test_sockets_stay_open_and_become_complete_and_rest_answers_503_meanwh
                 await socket.synchronized()
 
             await off_loop(postgres.process.start)
-            returned = time.monotonic()
+            returned = steady()
             for socket, start in zip(sockets, starts, strict=True):
-                await socket.until_seq(start + 1, max(0.0, LIMIT - (time.monotonic() - returned)))
-            complete = time.monotonic() - returned
+                await socket.until_seq(start + 1, max(0.0, LIMIT - (steady() - returned)))
+            complete = steady() - returned
 
             async def works() -> bool:
                 return (await off_loop(actors.worker.send, "GET", "users/me/")).status_code == 200
 
             await eventually_async(works, LIMIT, "REST works again")
-            answers = time.monotonic() - returned
+            answers = steady() - returned
             await off_loop(actors.worker.status, booking_id, "arrived")
             await off_loop(actors.worker.status, booking_id, "completed")
             for socket, start in zip(sockets, starts, strict=True):
                 await socket.until_seq(start + 3)
                 await socket.synchronized()
                 assert socket.seqs() == [start + 1, start + 2, start + 3]
-            await eventually_async(lambda: not system.unpublished(booking_id), 15, "the relay goes on")
+            await eventually_async(lambda: not system.unpublished(booking_id), 30, "the relay goes on")
             assert relay.alive
             assert relay.pid == relay_pid
     logger.info("complete %.1f s and REST working %.1f s after PostgreSQL's return", complete, answers)

@@ -14,9 +14,6 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 
-COMPARISON = 5.0
-"""Seconds between two comparisons with the database, by default."""
-
 
 @pytest.fixture(scope="module")
 def relayed(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:
@@ -52,15 +49,15 @@ async def set_out_and_die(system: Scene, booking_id: str, point: str, action: Ac
     system.faults.arm(point, action)
     with pytest.raises(httpx.TransportError):
         await off_loop(system.actors.worker.status, booking_id, "on_the_way")
-    await eventually_async(lambda: not http.alive, 5, "the http process died")
+    await eventually_async(lambda: not http.alive, 30, "the http process died")
     await off_loop(http.start)
     assert (await off_loop(system.actors.worker.booking, booking_id))["seq"] == 4
 
 
-async def nothing_is_missing(system: Scene, booking_id: str, sockets: list[Socket], timeout: float) -> None:
+async def nothing_is_missing(system: Scene, booking_id: str, sockets: list[Socket]) -> None:
     starts = [socket.frames[0]["seq"] for socket in sockets]
     for socket, start in zip(sockets, starts, strict=True):
-        await socket.until_seq(start + 1, timeout)
+        await socket.until_seq(start + 1)
     await off_loop(system.actors.worker.status, booking_id, "arrived")
     await off_loop(system.actors.worker.status, booking_id, "completed")
     for socket, start in zip(sockets, starts, strict=True):
@@ -74,7 +71,7 @@ async def test_the_relay_publishes_what_a_killed_process_committed(relayed: Scen
     async with AsyncExitStack() as stack:
         sockets = await watchers(relayed, booking_id, stack)
         await set_out_and_die(relayed, booking_id, "committed, not published")
-        await nothing_is_missing(relayed, booking_id, sockets, 10)
+        await nothing_is_missing(relayed, booking_id, sockets)
         assert relayed.unpublished(booking_id) == []
 
 
@@ -83,8 +80,8 @@ async def test_what_was_published_but_not_marked_comes_once(relayed: Scene) -> N
     async with AsyncExitStack() as stack:
         sockets = await watchers(relayed, booking_id, stack)
         await set_out_and_die(relayed, booking_id, "published, not marked")
-        await eventually_async(lambda: not relayed.unpublished(booking_id), 10, "the relay published it again")
-        await nothing_is_missing(relayed, booking_id, sockets, 2)
+        await eventually_async(lambda: not relayed.unpublished(booking_id), 30, "the relay published it again")
+        await nothing_is_missing(relayed, booking_id, sockets)
 
 
 async def test_without_a_relay_the_comparison_finds_what_a_killed_process_committed(compared: Scene) -> None:
@@ -92,7 +89,7 @@ async def test_without_a_relay_the_comparison_finds_what_a_killed_process_commit
     async with AsyncExitStack() as stack:
         sockets = await watchers(compared, booking_id, stack)
         await set_out_and_die(compared, booking_id, "committed, not published")
-        await nothing_is_missing(compared, booking_id, sockets, COMPARISON + 3)
+        await nothing_is_missing(compared, booking_id, sockets)
         assert compared.unpublished(booking_id) == [4]
 
 

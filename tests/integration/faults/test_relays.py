@@ -67,12 +67,12 @@ async def test_two_relays_at_once_publish_every_stuck_event_once(
             fault = system.faults.arm("locked, not relayed")
             for name in ("relay-a", "relay-b"):
                 stack.enter_context(services.relay(tmp_path, system.stack.environment, name=name))
-            await fault.reached_by_one(20)
+            await fault.reached_by_one(60)
             # One holds its batch; the other takes everything else and leaves that alone.
-            await eventually_async(lambda: stuck(system) == BATCH, 20, "the other relay published the rest")
+            await eventually_async(lambda: stuck(system) == BATCH, 60, "the other relay published the rest")
             fault.release()
-            await eventually_async(lambda: stuck(system) == 0, 10, "everything was published")
-            await eventually_async(lambda: len(counts) == total, 10, "everything was received")
+            await eventually_async(lambda: stuck(system) == 0, 30, "everything was published")
+            await eventually_async(lambda: len(counts) == total, 30, "everything was received")
             assert set(counts.values()) == {1}
             for socket in sockets:
                 await socket.until_seq(3 + 2 * BATCH // 5)
@@ -86,10 +86,10 @@ async def test_the_embedded_process_relays_for_itself(tmp_path: Path) -> None:
         async with await system.watch(booking_id) as socket:
             await socket.joined()
             system.faults.arm("committed, not published", "raise")
+            begun = time.monotonic()
             await off_loop(system.actors.worker.status, booking_id, "on_the_way")
-            committed = time.monotonic()
-            await socket.until_seq(4, 8)
-            assert time.monotonic() - committed > 1, "only the relay can have published it, after 2 s"
+            await socket.until_seq(4)
+            assert time.monotonic() - begun > 1.9, "only the relay can have published it, after 2 s"
             await off_loop(system.actors.worker.status, booking_id, "arrived")
             await socket.until_seq(5)
             await socket.synchronized()

@@ -56,19 +56,19 @@ async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
     make = pool.make_connection
     pool.make_connection = lambda: HeldConnection(make(), reached, released)
     starting = asyncio.create_task(subscriber.start())
-    await asyncio.wait_for(reached.wait(), 5)
+    await asyncio.wait_for(reached.wait(), 30)
     subscribing = asyncio.create_task(subscriber.subscribe("news"))
     await asyncio.sleep(0)
     released.set()
     await starting
-    await asyncio.wait_for(subscribing, 5)
+    await asyncio.wait_for(subscribing, 30)
 
     async def heard() -> bool:
         await subscriber.publish("news", b"hello")
         return bool(received)
 
     try:
-        await eventually_async(heard, 3, "a message arrives")
+        await eventually_async(heard, 30, "a message arrives")
         assert received[0] == ("news", b"hello")
     finally:
         await subscriber.stop()
