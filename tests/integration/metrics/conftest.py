@@ -53,6 +53,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres
             RELAY_AFTER="5",
             RELAY_INTERVAL="0.2",
             HUB_COMPARISON_INTERVAL="0.5",
+            TRACKING_MIN_INTERVAL="60",
         )
         inner, relay_port = free_port(), free_port()
         gunicorn = running.enter_context(
@@ -60,7 +61,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres
         )
         server = running.enter_context(OwnServer(directory, {**environment, "SERVICES": "ws"}))
         running.enter_context(services.relay(directory, {**environment, "METRICS_PORT": str(relay_port)}))
-        eventually(lambda: accepts_connections(relay_port), 30, "the relay's metrics")
+        eventually(lambda: accepts_connections(relay_port), 90, "the relay's metrics")
         stack = Stack("distributed", directory, environment, http=[gunicorn], ws=[server], redis=redis)
         actors = Actors.of(stack)
         running.callback(actors.close)

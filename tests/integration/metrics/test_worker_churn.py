@@ -38,7 +38,7 @@ def folder_of(server: ServiceProcess) -> Path:
                     return match[1]
         return None
 
-    return Path(eventually(found, 20, "a worker with metrics") or "")
+    return Path(eventually(found, 60, "a worker with metrics") or "")
 
 
 def kill(pids: list[int]) -> None:
@@ -72,15 +72,15 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
             counted = now
             # For a moment there may be one worker more: it took its slot before the one that it replaces was gone.
             assert len(list(folder.glob("*.db"))) <= KINDS_OF_FILES * (WORKERS + 1)
-        assert len(booted(server)) > 2 * WORKERS, "workers have come and gone"
+        eventually(lambda: len(booted(server)) > 2 * WORKERS, 30, "workers have come and gone")
 
         with socket.create_connection((HOST, server.port)) as slow:
             slow.sendall(
                 b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 b"Content-Length: 50\r\n\r\n{"
             )
-            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, 20, "it is being answered")
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, 60, "it is being answered")
             kill(booted(server))
-            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, 30, "what died is over")
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, 60, "what died is over")
         assert unauthenticated() == answered
     assert not folder.exists(), "nothing is left behind"

@@ -23,18 +23,18 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
     """The ws server and, beside it, an http process on the same database."""
     token_file = directory / "control-token"
     token_file.write_text(TOKEN)
-    environment = base_environment(
-        DATABASE_URL=fresh_sqlite(directory),
-        WS_DRAIN_SETTLE="0.5",
-        WS_DRAIN_WINDOW="2",
-        WS_GRACE="10",
-        WS_CLOSE_TIMEOUT="2",
-        WS_SHED_MIN_AGE="0",
-        WS_CONTROL_HOST="127.0.0.1",
-        WS_CONTROL_TOKEN_FILE=str(token_file),
-        HUB_COMPARISON_INTERVAL="0.2",
+    given = {
+        "WS_DRAIN_SETTLE": "0.5",
+        "WS_DRAIN_WINDOW": "2",
+        "WS_GRACE": "10",
+        "WS_CLOSE_TIMEOUT": "2",
+        "WS_SHED_MIN_AGE": "0",
+        "WS_CONTROL_HOST": "127.0.0.1",
+        "WS_CONTROL_TOKEN_FILE": str(token_file),
+        "HUB_COMPARISON_INTERVAL": "0.2",
         **variables,
-    )
+    }
+    environment = base_environment(DATABASE_URL=fresh_sqlite(directory), **given)
     server = OwnServer(directory, {**environment, "SERVICES": "ws"})
     rest: ServiceProcess = daphne(directory, {**environment, "SERVICES": "http"}, name="rest")
     with server, rest:
@@ -43,7 +43,7 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
 
 def readiness(server: OwnServer) -> tuple[int, dict[str, Any]]:
     """Status and body of ``/readyz``."""
-    response = httpx.get(f"{server.admin_url}/readyz", trust_env=False)
+    response = httpx.get(f"{server.admin_url}/readyz", trust_env=False, timeout=30)
     return response.status_code, response.json()
 
 

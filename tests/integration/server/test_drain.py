@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from pathlib import Path
 
 import httpx
 
-from tests.integration.server.conftest import TOKEN, Clients, readiness
+from tests.integration.server.conftest import TOKEN, Clients, own_clients, readiness
 from tests.support.eventually import eventually_async
 from tests.support.metrics import Scrape
 from tests.support.services import OwnServer
@@ -18,7 +19,7 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def _control(server: OwnServer) -> httpx.Client:
-    return httpx.Client(base_url=server.control_url, headers=AUTHORIZED, trust_env=False)
+    return httpx.Client(base_url=server.control_url, headers=AUTHORIZED, trust_env=False, timeout=30)
 
 
 async def _watch(clients: Clients, number: int) -> tuple[str, list[Socket]]:
@@ -47,7 +48,7 @@ async def test_sigterm_moves_everybody_away_spread_over_the_window_and_exits_0(
     await asyncio.gather(*(moved(socket) for socket in sockets))
     assert min(moments) >= 0.5, "nobody is moved before the endpoints have forgotten the pod"
     assert max(moments) - min(moments) >= 0.8, "the moves are spread"
-    assert await asyncio.to_thread(server.wait, 10) == 0
+    assert await asyncio.to_thread(server.wait) == 0
 
 
 async def test_a_newcomer_during_a_drain_is_told_to_reconnect(server: OwnServer, clients: Clients) -> None:
@@ -56,7 +57,7 @@ async def test_a_newcomer_during_a_drain_is_told_to_reconnect(server: OwnServer,
         assert control.post("/drain", json={"id": "test", "ttl_seconds": 60}).status_code == 202
         assert readiness(server)[0] == 503
         await eventually_async(
-            lambda: control.get("/connections").json()["drain"]["state"] == "empty", 10, "the drain is done"
+            lambda: control.get("/connections").json()["drain"]["state"] == "empty", 30, "the drain is done"
         )
     newcomer = await clients.watch(booking)
     assert await newcomer.closed() == (4012, "server is draining")
@@ -66,26 +67,28 @@ async def test_a_newcomer_during_a_drain_is_told_to_reconnect(server: OwnServer,
 
 async def test_a_lease_that_is_not_renewed_ends_by_itself(server: OwnServer, clients: Clients) -> None:
     with _control(server) as control:
-        control.post("/drain", json={"id": "operator", "ttl_seconds": 1})
+        control.post("/drain", json={"id": "operator", "ttl_seconds": 60})
         assert readiness(server)[0] == 503
-        await eventually_async(lambda: readiness(server)[0] == 200, 10, "ready again")
+        control.post("/drain", json={"id": "operator", "ttl_seconds": 1})
+        await eventually_async(lambda: readiness(server)[0] == 200, 30, "ready again")
         assert control.get("/connections").json()["drain"] == {"state": "serving", "moved": 0, "leases": {}}
     _, sockets = await _watch(clients, 1)
     await sockets[0].synchronized()
 
 
-async def test_a_drain_can_be_taken_back_and_those_who_stayed_go_on(server: OwnServer, clients: Clients) -> None:
-    booking, sockets = await _watch(clients, 5)
-    with _control(server) as control:
-        control.post("/drain", json={"id": "a", "ttl_seconds": 60})
-        control.post("/drain", json={"id": "b", "ttl_seconds": 60})
-        assert control.delete("/drain", params={"id": "a"}).status_code == 200
-        assert control.get("/connections").json()["drain"]["state"] == "settling"
-        assert control.delete("/drain", params={"id": "b"}).json()["state"] == "serving"
-        assert control.delete("/drain", params={"id": "b"}).status_code == 404
-    clients.actors.employer.status(booking, "confirmed")
-    for socket in sockets:
-        assert (await socket.next_of("booking_status"))["status"] == "confirmed"
+async def test_a_drain_can_be_taken_back_and_those_who_stayed_go_on(tmp_path: Path) -> None:
+    async with own_clients(tmp_path, WS_DRAIN_SETTLE="60", WS_GRACE="70") as (server, clients):
+        booking, sockets = await _watch(clients, 5)
+        with _control(server) as control:
+            control.post("/drain", json={"id": "a", "ttl_seconds": 60})
+            control.post("/drain", json={"id": "b", "ttl_seconds": 60})
+            assert control.delete("/drain", params={"id": "a"}).status_code == 200
+            assert control.get("/connections").json()["drain"]["state"] == "settling"
+            assert control.delete("/drain", params={"id": "b"}).json()["state"] == "serving"
+            assert control.delete("/drain", params={"id": "b"}).status_code == 404
+        clients.actors.employer.status(booking, "confirmed")
+        for socket in sockets:
+            assert (await socket.next_of("booking_status"))["status"] == "confirmed"
 
 
 async def test_shedding_moves_as_many_as_asked(server: OwnServer, clients: Clients) -> None:
@@ -93,10 +96,10 @@ async def test_shedding_moves_as_many_as_asked(server: OwnServer, clients: Clien
     with _control(server) as control:
         assert control.get("/connections").json()["sheddable"] == 6
         assert control.post("/shed", json={"connections": 2}).json() == {"moved": 2}
-        await eventually_async(lambda: control.get("/connections").json()["total"] == 4, 10, "two have gone")
+        await eventually_async(lambda: control.get("/connections").json()["total"] == 4, 30, "two have gone")
     assert Scrape(f"{server.admin_url}/metrics")("hunarmitra_ws_drain_moved_total") == 2
     # The server forgets a connection before its client has read the close.
-    await eventually_async(lambda: sum(not socket.is_open for socket in sockets) >= 2, 10, "two clients know it")
+    await eventually_async(lambda: sum(not socket.is_open for socket in sockets) >= 2, 30, "two clients know it")
     closed = [socket for socket in sockets if not socket.is_open]
     assert [await socket.closed() for socket in closed] == [(4012, "server is draining")] * 2
 
@@ -107,7 +110,7 @@ async def test_clients_that_resume_elsewhere_miss_nothing(server: OwnServer, cli
     clients.actors.employer.status(booking, "confirmed")
     for socket in sockets:
         await socket.closed()
-    await asyncio.to_thread(server.wait, 10)
+    await asyncio.to_thread(server.wait)
     await asyncio.to_thread(server.restart)
     for socket in sockets:
         since = max([1, *socket.seqs()])

@@ -15,16 +15,16 @@ AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 def test_nothing_internal_is_on_the_public_port(shared_server: OwnServer) -> None:
     for path in ("/livez", "/readyz", "/metrics", "/connections", "/drain"):
-        assert httpx.get(shared_server.url + path, trust_env=False).status_code in {400, 404}, path
+        assert httpx.get(shared_server.url + path, trust_env=False, timeout=30).status_code in {400, 404}, path
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}])
 def test_control_needs_the_token(shared_server: OwnServer, header: dict[str, str]) -> None:
     for method, path in (("GET", "/connections"), ("POST", "/drain"), ("DELETE", "/drain"), ("POST", "/shed")):
-        response = httpx.request(method, shared_server.control_url + path, headers=header, trust_env=False)
+        response = httpx.request(method, shared_server.control_url + path, headers=header, trust_env=False, timeout=30)
         assert response.status_code == 401, path
         assert response.json()["code"] == "unauthenticated"
-    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False).json()["drain"] == "serving"
+    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False, timeout=30).json()["drain"] == "serving"
 
 
 def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:
         url = f"{server.control_url}/connections"
         for token in ("fresh", TOKEN):
             headers = {"Authorization": f"Bearer {token}"}
-            assert httpx.get(url, headers=headers, trust_env=False).status_code == 200
+            assert httpx.get(url, headers=headers, trust_env=False, timeout=30).status_code == 200
         (tmp_path / "control-token").write_text("fresh\n")
-        assert httpx.get(url, headers=AUTHORIZED, trust_env=False).status_code == 401
+        assert httpx.get(url, headers=AUTHORIZED, trust_env=False, timeout=30).status_code == 401
         log = server.log_text()
         assert TOKEN not in log
         assert "fresh" not in log
@@ -59,19 +59,21 @@ def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:
     ],
 )
 def test_bad_calls_are_refused_and_change_nothing(shared_server: OwnServer, path: str, body: bytes) -> None:
-    response = httpx.post(shared_server.control_url + path, content=body, headers=AUTHORIZED, trust_env=False)
+    response = httpx.post(
+        shared_server.control_url + path, content=body, headers=AUTHORIZED, trust_env=False, timeout=30
+    )
     assert response.status_code == 400
     assert set(response.json()) == {"detail", "code"}
-    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False).status_code == 200
+    assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False, timeout=30).status_code == 200
 
 
 def test_an_unsupported_method_is_405_with_allow(shared_server: OwnServer) -> None:
-    response = httpx.put(f"{shared_server.control_url}/drain", headers=AUTHORIZED, trust_env=False)
+    response = httpx.put(f"{shared_server.control_url}/drain", headers=AUTHORIZED, trust_env=False, timeout=30)
     assert (response.status_code, response.headers["allow"]) == (405, "DELETE, POST")
 
 
 def test_metrics_start_at_zero_for_every_label(shared_server: OwnServer) -> None:
-    text = httpx.get(f"{shared_server.admin_url}/metrics", trust_env=False).text
+    text = httpx.get(f"{shared_server.admin_url}/metrics", trust_env=False, timeout=30).text
     for line in (
         'hunarmitra_ws_connections{kind="booking"} 0.0',
         'hunarmitra_ws_closes_total{code="4008"} 0.0',
