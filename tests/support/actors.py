@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
+
+import httpx
 
 from tests.support.api import Api
 from tests.support.stack import Stack
@@ -94,6 +97,19 @@ class Actors:
         for step in PATH_OF_A_BOOKING[1 : PATH_OF_A_BOOKING.index(status) + 1]:
             self.worker.status(booking_id, step)
         return booking_id
+
+    def second_position_at_once(self, interval: float = 2) -> tuple[str, httpx.Response]:
+        """A booking with a position, and the answer to another one less than `interval` seconds after it.
+
+        Where this machine took longer for the two, they say nothing, and a new booking is asked.
+        """
+        while True:
+            booking_id = self.new_booking("on_the_way")
+            begun = time.monotonic()
+            self.worker.track(booking_id, 28.6139, 77.2090)
+            answer = self.worker.send("POST", f"tracking/{booking_id}/", {"lat": 1, "lng": 1})
+            if answer.status_code == 429 or time.monotonic() - begun < interval:
+                return booking_id, answer
 
     def close(self) -> None:
         for actor in (self.employer, self.worker, self.admin, self.stranger, self.other_worker):

@@ -83,9 +83,7 @@ def test_who_may_post_a_position(actors: Actors) -> None:
 
 
 def test_one_position_in_two_seconds(actors: Actors) -> None:
-    booking = actors.new_booking("on_the_way")
-    actors.worker.track(booking, 28.6139, 77.2090)
-    refused = actors.worker.send("POST", f"tracking/{booking}/", {"lat": 28.6, "lng": 77.2})
+    _, refused = actors.second_position_at_once()
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] in {"1", "2"}
 

@@ -140,7 +140,7 @@ def test_a_position_older_than_the_last_is_409(actors: Actors) -> None:
         answer = actors.worker.send("POST", f"tracking/{booking_id}/", body)
         return None if answer.status_code == 429 else answer
 
-    older = eventually(after_the_interval, 5)
+    older = eventually(after_the_interval)
     assert older is not None
     assert (older.status_code, error_of(older)["code"]) == (409, "stale_position")
     assert actors.worker.location(booking_id)["lat"] == 1

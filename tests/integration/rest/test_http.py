@@ -85,14 +85,14 @@ def test_a_listed_origin_may_call(behind_proxy: Stack) -> None:
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
-    preflight = httpx.options(url, headers=asked, trust_env=False)
+    preflight = httpx.options(url, headers=asked, trust_env=False, timeout=30)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert {"authorization", "idempotency-key"} <= set(preflight.headers["Access-Control-Allow-Headers"].split(", "))
-    answer = httpx.get(url, headers={"Origin": ORIGIN}, trust_env=False)
+    answer = httpx.get(url, headers={"Origin": ORIGIN}, trust_env=False, timeout=30)
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
-    other = httpx.options(url, headers={**asked, "Origin": "https://evil.example.org"}, trust_env=False)
+    other = httpx.options(url, headers={**asked, "Origin": "https://evil.example.org"}, trust_env=False, timeout=30)
     assert "Access-Control-Allow-Origin" not in other.headers
 
 

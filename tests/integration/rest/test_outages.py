@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 from tests.integration.rest.conftest import http_processes
 from tests.integration.rest.proxy import CuttableProxy
 from tests.support.actors import Actors
+from tests.support.clock import steady
 from tests.support.eventually import eventually
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -28,7 +28,7 @@ class Surroundings:
     redis: CuttableProxy
 
     def ready(self) -> tuple[int, dict[str, str]]:
-        answer = httpx.get(f"{self.stack.base_url}/readyz", trust_env=False, timeout=10)
+        answer = httpx.get(f"{self.stack.base_url}/readyz", trust_env=False, timeout=30)
         dependencies: dict[str, str] = answer.json()["dependencies"]
         return answer.status_code, dependencies
 
@@ -64,31 +64,31 @@ def test_a_lost_database_is_503_for_clients_and_takes_no_pod_out_of_service(surr
     assert posted.status_code == 503
 
     def reported() -> bool:
-        begun = time.monotonic()
+        begun = steady()
         status, dependencies = surroundings.ready()
-        assert time.monotonic() - begun < 2, "a probe is answered while the database is not"
+        assert steady() - begun < 2, "a probe is answered while the database is not"
         assert status == 200
         return dependencies["database"] != "ok"
 
-    eventually(reported, 10)
-    assert httpx.get(f"{surroundings.stack.base_url}/livez", trust_env=False).status_code == 200
+    eventually(reported, 30)
+    assert httpx.get(f"{surroundings.stack.base_url}/livez", trust_env=False, timeout=30).status_code == 200
 
     surroundings.postgres.mend()
-    eventually(lambda: surroundings.people.employer.send("GET", f"bookings/{booking_id}/").status_code == 200, 20)
+    eventually(lambda: surroundings.people.employer.send("GET", f"bookings/{booking_id}/").status_code == 200, 60)
     assert surroundings.people.employer.events(booking_id)["seq"] == 3
-    eventually(lambda: surroundings.ready() == (200, everything_answers), 10)
+    eventually(lambda: surroundings.ready() == (200, everything_answers), 30)
 
 
 @pytest.mark.slow
 def test_without_redis_everything_is_answered_nearly_as_fast(surroundings: Surroundings) -> None:
     booking_id = surroundings.people.new_booking()
     surroundings.redis.cut()
-    begun = time.monotonic()
+    begun = steady()
     assert surroundings.people.worker.status(booking_id, "on_the_way")["seq"] == 4
     surroundings.people.worker.track(booking_id, 28.6, 77.2)
     assert surroundings.people.employer.booking(booking_id)["status"] == "on_the_way"
-    assert time.monotonic() - begun < 3
-    eventually(lambda: surroundings.ready()[1]["redis"] != "ok", 10)
+    assert steady() - begun < 3
+    eventually(lambda: surroundings.ready()[1]["redis"] != "ok", 30)
     assert surroundings.ready()[0] == 200
     surroundings.redis.mend()
-    eventually(lambda: surroundings.ready()[1]["redis"] == "ok", 10)
+    eventually(lambda: surroundings.ready()[1]["redis"] == "ok", 30)

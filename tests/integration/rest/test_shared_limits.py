@@ -11,6 +11,7 @@ from hunarmitra.common.rate_limit import KEY_PREFIX, Limit, Limiter, LocalLimite
 from hunarmitra.common.redis_url import parse_redis_url
 from hunarmitra.realtime.redis_connections import blocking_client
 from hunarmitra_http.throttles import FallbackLimiter
+from tests.support.clock import steady
 from tests.support.eventually import eventually
 from tests.support.redis import RedisServer
 
@@ -35,11 +36,14 @@ def test_it_agrees_with_the_local_one_and_leaves_nothing_behind(redis_server: Re
         for count, seconds in ((1, 0.5), (3, 0.7), (7, 1.0)):
             limit = Limit(f"{count}", count, seconds)
             for limiter in (shared, local):
-                assert [limiter.take(limit, "a") for _ in range(count)] == [0.0] * count
-                assert 0 < limiter.take(limit, "a") <= limit.interval
-                eventually(partial(_passes, limiter, limit), 2)
+                begun, taken = time.monotonic(), 0
+                while not (wait := limiter.take(limit, "a")):
+                    taken += 1
+                assert count <= taken <= count + (time.monotonic() - begun) / limit.interval
+                assert 0 < wait <= limit.interval
+                eventually(partial(_passes, limiter, limit), 30)
         assert client.keys(f"{KEY_PREFIX}*")
-        eventually(lambda: not client.keys(f"{KEY_PREFIX}*"), 3, "keys expire when they say nothing any more")
+        eventually(lambda: not client.keys(f"{KEY_PREFIX}*"), 30, "keys expire when they say nothing any more")
 
 
 def test_without_redis_the_process_counts_for_itself_and_waits_for_nothing(redis_server: RedisServer) -> None:
@@ -49,11 +53,11 @@ def test_without_redis_the_process_counts_for_itself_and_waits_for_nothing(redis
         assert limiter.take(limit, "a") == 0
         redis_server.pause()
         try:
-            begun = time.monotonic()
+            begun = steady()
             assert [limiter.take(limit, "a") for _ in range(2)] == [0, 0]
             assert limiter.take(limit, "a") > 0
-            assert time.monotonic() - begun < 1
+            assert steady() - begun < 1
         finally:
             redis_server.resume()
         often = Limit("often", 1000, 3600)
-        eventually(lambda: limiter.take(often, "a") == 0 and client.exists(often.key("a")), 5, "Redis is asked again")
+        eventually(lambda: limiter.take(often, "a") == 0 and client.exists(often.key("a")), 30, "Redis is asked again")

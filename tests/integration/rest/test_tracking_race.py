@@ -20,7 +20,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.stack import Stack, fresh_postgres
 
 POSTS = 200
-INTERVAL = 30
+INTERVAL = 60
 """Seconds for which one position holds: longer than by default, so that all are answered in time on any machine."""
 
 
