@@ -53,6 +53,8 @@ class StubPod:
     leases: dict[str, float] = field(default_factory=dict)
     drained: float | None = None
     hangs: bool = False
+    hanging: int = 0
+    """Requests that wait for its answer."""
     terminating: float | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -89,7 +91,11 @@ class StubPod:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.hangs:
-            await asyncio.sleep(3600)
+            self.hanging += 1
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                self.hanging -= 1
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return web.json_response({"code": "unauthenticated"}, status=401)
         answer: web.StreamResponse = await handler(request)

@@ -15,7 +15,7 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
 
 def reading(cluster: FakeCluster, **changes: int) -> Json:
     """`spec.pods`, with changes."""
-    return {"controlPort": cluster.port, "timeoutSeconds": 1, **changes}
+    return {"controlPort": cluster.port, "timeoutSeconds": 10, **changes}
 
 
 def spec(port: int, **changes: object) -> Json:
@@ -26,7 +26,7 @@ def spec(port: int, **changes: object) -> Json:
         "maxReplicas": 10,
         "scaleDown": {"stabilizationWindowSeconds": 0},
         "drain": {"windowSeconds": 60, "leaseSeconds": 30},
-        "pods": {"controlPort": port, "timeoutSeconds": 1},
+        "pods": {"controlPort": port, "timeoutSeconds": 10},
     }
     return base | changes
 
@@ -36,7 +36,7 @@ class Operator:
 
     def __init__(self, cluster: FakeCluster, token: Path) -> None:
         self.cluster = cluster
-        api = Api(lambda: Access(cluster.url, {}), timeout=2)
+        api = Api(lambda: Access(cluster.url, {}), timeout=30)
         self.loop = Loop(api, PodClient(token), (NAMESPACE,), clock=cluster.clock)
 
     async def turns(self, count: int = 1) -> None:

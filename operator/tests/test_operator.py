@@ -72,7 +72,7 @@ async def test_without_an_operator_every_pod_returns(cluster: FakeCluster, opera
 
 
 async def test_a_hung_pod_freezes_and_releases(cluster: FakeCluster, operator: Operator) -> None:
-    await begin(cluster, operator, pods=reading(cluster, maxSampleAgeSeconds=10))
+    await begin(cluster, operator, pods=reading(cluster, timeoutSeconds=2, maxSampleAgeSeconds=10))
     cluster.pod(0).hangs = True
     await operator.turns(4)
     assert cluster.condition("MetricsStale") == "True"
