@@ -85,7 +85,7 @@ async def test_a_node_that_loses_its_power(release: Release, people: People, doo
         with Traffic(people.admin, people.workers, bookings, 5) as traffic:
             await asyncio.to_thread(run, os.environ["E2E_CLUSTER"], "crash", doomed)
             await asyncio.to_thread(eventually, lambda: not is_ready(get(f"node/{doomed}")), 120, "noticed", 1)
-            await asyncio.sleep(5)
+            await asyncio.to_thread(traffic.wait_requests, 25)
         await crowd.complete(await asyncio.to_thread(traffic.last_seqs))
         assert crowd.codes()["silent"] > 0, "nobody was on it"
         assert set(crowd.codes()) & {4001, 4003, 4004, 4008} == set(), crowd.codes()

@@ -68,7 +68,7 @@ def test_an_image_holds_only_what_it_needs(release: Release, component: str) -> 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/drain", "/connections"])
 def test_the_ingress_leads_to_no_probe_and_no_control(release: Release, path: str) -> None:
     for prefix in ("", "/api", "/ws"):
-        answer = httpx.get(f"{release.base_url}{prefix}{path}", trust_env=False)
+        answer = httpx.get(f"{release.base_url}{prefix}{path}", trust_env=False, timeout=30)
         assert answer.status_code in {403, 404}, f"{prefix}{path}: {answer.status_code}"
 
 

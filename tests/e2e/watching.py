@@ -17,7 +17,7 @@ import httpx
 from websockets.exceptions import InvalidHandshake
 
 from tests.support.api import Api
-from tests.support.eventually import eventually_async
+from tests.support.eventually import eventually, eventually_async
 from tests.support.sockets import Socket
 
 DO_NOT_RETURN = {4001, 4003, 4004}
@@ -47,9 +47,8 @@ class Watcher:
         failures = 0
         while True:
             try:
-                socket = await Socket.connect(
-                    self._url, token=self._token, how="subprotocol", since=self.seqs[-1] if self.seqs else 0
-                )
+                since = self.seqs[-1] if self.seqs else 0
+                socket = await Socket.connect(self._url, token=self._token, how="subprotocol", since=since, timeout=10)
             except (OSError, TimeoutError, InvalidHandshake) as error:
                 failures += 1
                 self.codes[type(error).__name__] += 1
@@ -127,7 +126,7 @@ class Crowd:
         for number, watcher in enumerate(itertools.chain(*zip(*self.watchers.values(), strict=True))):
             await asyncio.sleep(max(0.0, begun + number * self._pause - time.monotonic()))
             self._tasks[watcher] = asyncio.create_task(watcher.run())
-        await eventually_async(lambda: all(watcher.connects for watcher in self.all), 60, "every watcher joined", 0.1)
+        await eventually_async(lambda: all(watcher.connects for watcher in self.all), 120, "every watcher joined", 0.1)
         return self
 
     async def leave(self, count: int) -> list[Watcher]:
@@ -202,7 +201,12 @@ class Traffic:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(60)
+        self._thread.join(90)
+
+    def wait_requests(self, count: int) -> None:
+        """Until that many more have been made and answered."""
+        target = self.requests + count
+        eventually(lambda: self.requests > target, 180, f"{count} requests", 0.1)
 
     def last_seqs(self) -> dict[str, int]:
         return {booking: self._admin.booking(booking)["seq"] for booking in self._bookings}
@@ -220,7 +224,11 @@ class Traffic:
         self.requests += 1
         try:
             answer = self._admin.send(
-                "POST", f"bookings/{booking}/assign/", {"worker_id": worker}, headers={"Connection": "close"}
+                "POST",
+                f"bookings/{booking}/assign/",
+                {"worker_id": worker},
+                headers={"Connection": "close"},
+                timeout=15,
             )
         except httpx.HTTPError as error:
             self.failures.append(f"{type(error).__name__}: {error}")

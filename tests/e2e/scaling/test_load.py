@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.conftest import People
 from tests.e2e.scaling.fleet import CAP, LEAST, STABILIZATION, TARGET, WINDOW, Fleet, until
 from tests.e2e.watching import Crowd, Traffic
+from tests.support.eventually import eventually
 
 FULL = 4013
 ARRIVING, LEAVING = 600, 500
@@ -30,11 +31,10 @@ async def test_six_hundred_arrive_and_five_hundred_leave(fleet: Fleet, people: P
             staying = await crowd.leave(LEAVING)
             moves_before = {watcher: len(watcher.moved_at) for watcher in staying}
             # The scale-down waits for its stabilization window, so that these are the loads that it is decided from.
-            loads = await asyncio.to_thread(fleet.loads)
-            assert sum(loads.values()) <= ARRIVING - LEAVING + 5, loads
+            loads = await asyncio.to_thread(eventually, lambda: without_those_who_left(fleet), STABILIZATION / 2)
             await until(lambda: fleet.in_service(LEAST), STABILIZATION + 150, "the spare pods' end")
             survivors = {pod["metadata"]["name"] for pod in await asyncio.to_thread(fleet.living)}
-            await asyncio.sleep(2)
+            await asyncio.to_thread(traffic.wait_requests, 10)
         await crowd.complete(await asyncio.to_thread(traffic.last_seqs))
         assert traffic.failures == []
         assert set(crowd.codes()) <= {4012}, crowd.codes()
@@ -49,6 +49,12 @@ async def test_six_hundred_arrive_and_five_hundred_leave(fleet: Fleet, people: P
     assert times[-1] - times[0] >= WINDOW / 2, "moved all at once"
     busiest = max(sum(1 for moment in times if begin <= moment < begin + 1) for begin in times)
     assert busiest <= len(times) / 3, f"{busiest} of {len(times)} moved within one second"
+
+
+def without_those_who_left(fleet: Fleet) -> dict[str, int]:
+    loads = fleet.loads()
+    assert sum(loads.values()) <= ARRIVING - LEAVING + 5, loads
+    return loads
 
 
 def is_balanced(fleet: Fleet, clients: int) -> bool:
