@@ -106,7 +106,7 @@ def test_search_works_from_a_disk(site: Path, page: Page) -> None:
     page.goto((site / "index.html").as_uri())
     page.get_by_role("textbox", name="Search").click()
     page.get_by_role("textbox", name="Search").press_sequentially("resync_required")
-    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=20_000)
+    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=60_000)
     expect(page.locator(".md-search-result__list")).to_contain_text("The realtime API")
 
 

@@ -20,7 +20,7 @@ from tests.support.stack import embedded_stack
 
 RUNS = int(os.environ.get("RUNS", "8"))
 SEED = int(os.environ.get("SEED", "1"))
-SECONDS = 60 + 5 * RUNS
+SECONDS = 120 + 10 * RUNS
 """Each run takes less than one on an idle machine."""
 
 

@@ -83,9 +83,9 @@ def test_it_waits_for_redis_and_ends_on_sigterm(
     redis_server.kill()
     book(environment)
     with services.relay(tmp_path, environment) as relay:
-        eventually(lambda: "Redis does not take messages" in relay.log_text(), 20, "the relay has tried")
+        eventually(lambda: "Redis does not take messages" in relay.log_text(), 90, "the relay has tried")
         redis_server.start()
-        eventually(lambda: run_python(environment, "-c", UNPUBLISHED).strip() == "0", 20, "everything is published")
+        eventually(lambda: run_python(environment, "-c", UNPUBLISHED).strip() == "0", 90, "everything is published")
         assert relay.terminate() == 0
 
 
@@ -101,7 +101,7 @@ print(sum(model._default_manager.filter(published_at=None).count() for model in 
 def test_without_redis_it_says_who_relays_instead(tmp_path: Path, environment: dict[str, str]) -> None:
     without = {name: value for name, value in environment.items() if name != "REDIS_URL"}
     process = Process([sys.executable, "manage.py", "relay"], log_path=tmp_path / "r.log", environment=without).start()
-    assert process.wait(20) == 1
+    assert process.wait(90) == 1
     assert "REDIS_URL is not set" in process.log_text()
     assert "Traceback" not in process.log_text()
 
@@ -122,10 +122,10 @@ def test_it_survives_a_lost_database(
     booking_id = book(environment, REDIS_URL=NOT_THERE)
     let_in(False)
     with services.relay(tmp_path, environment) as relay, Listener(redis_server, booking_id) as listener:
-        eventually(lambda: "the relay cannot read the outbox" in relay.log_text(), 30, "the loss is told")
+        eventually(lambda: "the relay cannot read the outbox" in relay.log_text(), 90, "the loss is told")
         let_in(True)
-        eventually(lambda: listener.seqs() == [1, 2, 3], 30, "the events arrive")
+        eventually(lambda: listener.seqs() == [1, 2, 3], 90, "the events arrive")
         assert "the relay reads the outbox again" in relay.log_text()
         let_in(False)
-        eventually(lambda: relay.log_text().count("the relay cannot read the outbox") > 1, 30, "lost again")
+        eventually(lambda: relay.log_text().count("the relay cannot read the outbox") > 1, 90, "lost again")
         assert relay.terminate() == 0, "while it waits"

@@ -229,5 +229,5 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
         actors = Actors.of(stack)
         running.callback(actors.close)
         system = Observed(Scene(stack, actors, faults), redis, proxy, prometheus, alertmanager, pager)
-        eventually(prometheus.scrapes_all, 40, "every process is scraped", interval=0.5)
+        eventually(prometheus.scrapes_all, 90, "every process is scraped", interval=0.5)
         yield system

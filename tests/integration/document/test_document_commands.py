@@ -107,7 +107,7 @@ async def test_the_tls_endpoint_serves_rest_and_sockets(tmp_path: Path) -> None:
     with server(line, tmp_path, environment, cwd=tmp_path, name="tls") as process:
         stack = Stack("embedded", tmp_path, environment, http=[process], ws=[process])
         people = await asyncio.to_thread(Actors.of, stack)
-        async with httpx.AsyncClient(verify=trust, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=30) as client:
             answer = await client.get(
                 f"https://{HOST}:{tls_port}/api/v1/users/me/",
                 headers={"Authorization": f"Bearer {people.employer.token}"},
@@ -186,6 +186,6 @@ def test_a_server_without_the_environments_settings_says_what_is_missing(tmp_pat
         cwd=tmp_path,
     )
     process.launch()
-    assert process.wait(30) != 0
+    assert process.wait(90) != 0
     assert not accepts_connections(port)
     assert "SECRET_KEY is not set" in process.log_text()

@@ -113,16 +113,16 @@ def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
     environment = {"HUNARMITRA_SERVER": demo.base_url, "HUNARMITRA_PASSWORD": made["employer"]["password"]}
     log = tmp_path / "watch.log"
     with Process([sys.executable, str(program), *called], log_path=log, environment=environment) as watching:
-        eventually(lambda: "3 booking_confirmed" in watching.log_text(), 20)
+        eventually(lambda: "3 booking_confirmed" in watching.log_text(), 60)
         worker.status(booking, "on_the_way")
         worker.track(booking, 28.60830, 77.20268)
-        eventually(lambda: "28.60830, 77.20268" in watching.log_text(), 10)
+        eventually(lambda: "28.60830, 77.20268" in watching.log_text(), 60)
         demo.http[0].stop()
-        eventually(lambda: "reconnecting in" in watching.log_text(), 20)
+        eventually(lambda: "reconnecting in" in watching.log_text(), 60)
         demo.http[0].start()
         worker.status(booking, "arrived")
         worker.status(booking, "completed")
-        assert watching.wait(60) == 0, watching.log_text()
+        assert watching.wait(90) == 0, watching.log_text()
     events = re.findall(r"^ *(\d+) (booking_\w+) ", watching.log_text(), re.MULTILINE)
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
 

@@ -35,7 +35,7 @@ class Running:
         self._process = process
         self.calls: list[tuple[str, list[Any]]] = []
 
-    async def until(self, call: str, timeout: float = 15) -> list[Any]:
+    async def until(self, call: str, timeout: float = 60) -> list[Any]:
         """The arguments of the next such call."""
         assert self._process.stdout is not None
         async with asyncio.timeout(timeout):
@@ -120,7 +120,7 @@ async def test_the_live_map(stack: Stack, actors: Actors) -> None:
         assert await example.until("L.map.setView.panTo") == [[28.6, 77.2]]
         # 1.1 km in a minute, and 9.5 km to go; again as soon as the rate limit allows it.
         body = {"lat": 28.61, "lng": 77.2, "timestamp": "2026-01-03T11:06:00Z"}
-        await eventually_async(lambda: actors.worker.send("POST", f"tracking/{booking}/", body).is_success, 5)
+        await eventually_async(lambda: actors.worker.send("POST", f"tracking/{booking}/", body).is_success)
         assert await example.until("document.getElementById.textContent =") == ["9 minutes away"]
 
 
