@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from jsonschema_rs import Draft202012Validator
 Json = dict[str, Any]
 
 PREFIX: Final = "/api/v1/"
+_making: Final = threading.Lock()
+
 UNROUTED: Final = frozenset({400, 404, 413})
 """What a path that is no operation's may answer: a host that is not served, no such path, too large a body."""
 SERVERS_OWN: Final = frozenset({414})
@@ -89,8 +92,14 @@ def _compiled(schema: Json) -> Draft202012Validator:
     return Draft202012Validator({**schema, "components": _description()["components"]}, validate_formats=True)
 
 
-@cache
 def _description() -> Json:
+    # Made by one thread alone: the library that makes it keeps what it is at in its views.
+    with _making:
+        return _made_description()
+
+
+@cache
+def _made_description() -> Json:
     """As this process makes it; `test_openapi.py` holds the servers' own one against it."""
     from hunarmitra_http.views.schema import description
 

@@ -89,6 +89,7 @@ async def test_a_drain_can_be_taken_back_and_those_who_stayed_go_on(tmp_path: Pa
         clients.actors.employer.status(booking, "confirmed")
         for socket in sockets:
             assert (await socket.next_of("booking_status"))["status"] == "confirmed"
+        server.kill()  # or it would settle once more
 
 
 async def test_shedding_moves_as_many_as_asked(server: OwnServer, clients: Clients) -> None:
