@@ -8,9 +8,13 @@ believed. So the list is walked from its right end and the first address that is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
 
 Network = IPv4Network | IPv6Network
+
+IPV6_SUBSCRIBER_PREFIX: Final = 64
+"""Bits: one customer of a provider has at least a /64, and so any number of addresses."""
 
 
 class InvalidNetworkError(ValueError):
@@ -50,3 +54,16 @@ def client_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) 
         if not is_trusted(nearest, proxies):
             return nearest
     return nearest
+
+
+def subscriber_of(address: str) -> str:
+    """What limits by address count by: the address itself, of IPv6 the subscriber's network."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), IPV6_SUBSCRIBER_PREFIX), strict=False))

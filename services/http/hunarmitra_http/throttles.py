@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import redis
 from django.conf import settings
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from hunarmitra.accounts.models import User
+from hunarmitra.common.addresses import subscriber_of
 from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
 from hunarmitra.realtime.redis_connections import blocking_client
 from hunarmitra.realtime.redis_publisher import OPEN_SECONDS, CircuitBreaker
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
-
-IPV6_SUBSCRIBER_PREFIX: Final = 64
-"""Bits: one customer of a provider has at least a /64, and so any number of addresses."""
 
 
 class FallbackLimiter:
@@ -88,15 +85,8 @@ class LimitThrottle(BaseThrottle):
 
 
 def address_of(request: Request) -> str:
-    """The client's address (the proxies' middleware has put it there), of IPv6 the subscriber's network."""
-    text = str(request.META.get("REMOTE_ADDR", ""))
-    try:
-        address: Any = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if address.version == 6 and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, IPV6_SUBSCRIBER_PREFIX), strict=False))
-    return text
+    """Whom the request comes from; the proxies' middleware has put the client's address there."""
+    return subscriber_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 class UserThrottle(LimitThrottle):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from hunarmitra.common.addresses import Network, client_address, is_trusted
+from hunarmitra.common.addresses import Network, client_address, is_trusted, subscriber_of
 
 SUBPROTOCOL: Final = "jwt"
 _SINCE: Final = re.compile(r"[0-9]{1,18}")
@@ -95,5 +95,6 @@ def origin_is_allowed(scope: Mapping[str, Any], allowed: Iterable[str], proxies:
 
 
 def address_of(scope: Mapping[str, Any], proxies: tuple[Network, ...]) -> str:
+    """Whom failed handshakes count against, as REST's limits count."""
     peer = (scope.get("client") or ("", 0))[0]
-    return client_address(peer, header(scope, b"x-forwarded-for") or "", proxies)
+    return subscriber_of(client_address(peer, header(scope, b"x-forwarded-for") or "", proxies))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hunarmitra.common.addresses import parse_networks
-from hunarmitra_ws.handshake import Since, origin_is_allowed, read_handshake, read_since
+from hunarmitra_ws.handshake import Since, address_of, origin_is_allowed, read_handshake, read_since
 
 PROXIES = parse_networks(["10.0.0.0/8"])
 
@@ -75,3 +75,17 @@ def test_behind_a_trusted_proxy_the_scheme_is_the_forwarded_one() -> None:
     scope = _scope(origin="https://api.example.org", host="api.example.org", x_forwarded_proto="https")
     assert origin_is_allowed(scope, (), PROXIES)
     assert not origin_is_allowed(scope, (), ())
+
+
+@pytest.mark.parametrize(
+    ("client", "counted"),
+    [
+        ("198.51.100.1", "198.51.100.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("x", "10.0.0.7"),
+    ],
+)
+def test_failures_count_by_address_and_of_ipv6_by_the_subscribers_network(client: str, counted: str) -> None:
+    assert address_of(_scope(x_forwarded_for=client), PROXIES) == counted
