@@ -218,7 +218,9 @@ class Environment:
         integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
     )
     throttle_login_per_minute: int = variable(
-        integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address."
+        integer(1, 100000),
+        10,
+        "Sign-in attempts for one user name per minute, from any address, the admin site's included.",
     )
 
     ws_sockets_per_user: int = variable(

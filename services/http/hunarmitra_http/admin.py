@@ -22,10 +22,11 @@ from hunarmitra.accounts import services
 from hunarmitra.accounts.models import User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.notifications.models import Notification
-from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, UserForm
+from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, SignInForm, UserForm
 
 admin.site.site_header = admin.site.site_title = "HunarMitra"
 admin.site.index_title = "Support"
+admin.site.login_form = SignInForm
 # They show whole refresh tokens, which are as good as passwords.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 

@@ -1,18 +1,33 @@
-"""The admin's forms for users, whose passwords change through the domain's service.
+"""The admin's forms: to sign in under the API's limits, and for users, whose passwords change through the domain's
+service.
 
 Django's own write the whole row back, and so an old ``notification_seq`` over a newer one.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.forms import AdminPasswordChangeForm as AdminOwnPasswordChangeForm
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 
 from hunarmitra.accounts.models import User
 from hunarmitra.accounts.services import user_set_password
+from hunarmitra_http.throttles import wait_to_sign_in
+
+
+class SignInForm(AdminAuthenticationForm):
+    """Counts with the API's sign-ins, or this would be where the passwords of staff are guessed."""
+
+    def clean(self) -> dict[str, Any]:
+        address = str(self.request.META.get("REMOTE_ADDR", "")) if self.request else ""
+        if wait := wait_to_sign_in(address=address, username=self.cleaned_data.get("username", "")):
+            raise forms.ValidationError(f"Too many attempts; try again in {math.ceil(wait)} seconds.", code="throttled")
+        cleaned: dict[str, Any] = super().clean()
+        return cleaned
 
 
 class _PasswordThroughService(forms.Form):

@@ -118,3 +118,12 @@ class LoginThrottle(LimitThrottle):
     def subject(self, request: Request) -> str | None:
         name = request.data.get("username") if isinstance(request.data, dict) else None
         return name if isinstance(name, str) else None
+
+
+def wait_to_sign_in(*, address: str, username: str) -> float:
+    """Seconds, 0 for none: the two limits above where REST framework does not ask for them."""
+    for limit, subject in ((AuthThrottle().limit(), subscriber_of(address)), (LoginThrottle().limit(), username)):
+        if wait := limiter().take(limit, subject):
+            rate_limited(limit.name)
+            return wait
+    return 0.0

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
+from tests.integration.rest.test_admin import Browser
 from tests.support.actors import Actors, seed
 from tests.support.api import Api
 from tests.support.redis import RedisServer
@@ -87,3 +88,20 @@ def test_limits(limited: Stack) -> None:
     if limited.redis is not None:
         limited.redis.kill()
         assert me(0).status_code == 200, "each process counts for itself again"
+
+
+def test_signing_in_to_the_admin_counts_with_the_api(tmp_path: Path) -> None:
+    with ExitStack() as running:
+        stack = running.enter_context(http_processes(tmp_path, {"THROTTLE_LOGIN_PER_MINUTE": "3"}))
+        admin, other = seed(stack, ["admin", "admin"])
+        api = running.enter_context(closing(Api(stack.base_url)))
+        browser = running.enter_context(closing(Browser(stack.base_url)))
+        for _ in range(2):
+            api.call("POST", "auth/token/", {"username": admin.username, "password": "guess"}, expect=401)
+        guess = browser.submit("/admin/login/", username=admin.username, password="guess")
+        assert "enter the correct username and password" in guess.text.lower()
+        refused = browser.submit("/admin/login/", username=admin.username, password=admin.password)
+        assert refused.status_code == 200
+        assert "Too many attempts; try again in " in refused.text
+        assert throttled(api.send("POST", "auth/token/", {"username": admin.username, "password": admin.password}))
+        browser.sign_in(other)
