@@ -106,7 +106,7 @@ def _judge(booking: Booking, user: User, received: datetime, timestamp: datetime
             # Another process may have received its position later than this one and accepted it sooner.
             raise TooSoonError(min(interval - since, interval))
     if booking.location_at is not None and min(timestamp or received, received) <= booking.location_at:
-        raise ConflictError("stale_position", "A newer position was accepted already.")
+        raise ConflictError("stale_position", "A position of this time or a later one was accepted already.")
 
 
 def _estimate(booking: Booking, current: Position) -> Estimate:
