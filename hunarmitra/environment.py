@@ -35,7 +35,6 @@ from hunarmitra.common.values import (
     ratio,
     seconds,
     services,
-    share,
     text_value,
     tile_template,
 )
@@ -127,9 +126,7 @@ class Environment:
         section="Storage",
     )
     database_pool_max: int = variable(
-        integer(1, 1000),
-        10,
-        "Most PostgreSQL connections of one process; one that serves sockets needs WS_DATABASE_THREADS + 3.",
+        integer(1, 1000), 10, "Most PostgreSQL connections of one process; with sockets, WS_DATABASE_THREADS + 3."
     )
     redis_url: RedisTarget | None = variable(
         parse_redis_url,
@@ -218,9 +215,7 @@ class Environment:
         integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
     )
     throttle_login_per_minute: int = variable(
-        integer(1, 100000),
-        10,
-        "Sign-in attempts for one user name per minute, from any address, the admin site's included.",
+        integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address, also at /admin/."
     )
 
     ws_sockets_per_user: int = variable(
@@ -298,7 +293,7 @@ class Environment:
         seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
     )
     ack_sample_rate: float = variable(
-        share,
+        ratio,
         0.01,
         "Share of status events and notifications, from 0 to 1, that ask clients to acknowledge them, which measures "
         "the way to the client and back. A hundredth tells a fleet's slowest percent within minutes and costs phones "

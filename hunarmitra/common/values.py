@@ -122,16 +122,6 @@ def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
     return parse
 
 
-def share(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        raise ValueError("must be a number from 0 to 1") from None
-    if not 0 <= number <= 1:
-        raise ValueError("must be from 0 to 1")
-    return number
-
-
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in choices:
