@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Actor:
     name: str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     shedding: asyncio.Task[None] | None = field(default=None)
+    renewed: float = float("-inf")
+    """When leases were last renewed, on the monotonic clock."""
 
     async def carry_out(self, spec: Spec, target: Target, decision: Decision, lease: str) -> None:
         """Release, drain, move, scale. `lease` is the name of the drain before this decision."""
@@ -70,6 +73,7 @@ class Actor:
 
     async def renew(self, spec: Spec, drain: Drain, pods: Mapping[str, Pod]) -> None:
         """Drain the victims, or go on with it. Needs the pods alone, not the API server."""
+        self.renewed = time.monotonic()
         victims = [pods[v.uid] for v in drain.victims if v.uid in pods and not pods[v.uid].terminating]
         results = await asyncio.gather(
             *(self.clients.drain(pod, spec.control, drain.id, spec.lease) for pod in victims if pod.ip),

@@ -11,6 +11,14 @@ from typing import Any
 ENV = "HUNARMITRA_OPERATOR_"
 
 
+def positive(text: str) -> float:
+    """A number of seconds above 0: aiohttp would take 0 for no deadline at all."""
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return seconds
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options; each can be given by environment too."""
     parser.add_argument(
@@ -29,10 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        type=float,
-        default=float(os.environ.get(f"{ENV}INTERVAL", "5")),
+        type=positive,
+        default=os.environ.get(f"{ENV}INTERVAL", "5"),
         metavar="SECONDS",
         help=f"time from one turn to the next (default 5; {ENV}INTERVAL)",
+    )
+    parser.add_argument(
+        "--api-timeout",
+        type=positive,
+        default=os.environ.get(f"{ENV}API_TIMEOUT", "5"),
+        metavar="SECONDS",
+        help=f"how long the API server may take for an answer (default 5; {ENV}API_TIMEOUT)",
     )
     parser.add_argument(
         "--port",
@@ -62,8 +77,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"error: name a namespace (--namespace or {ENV}NAMESPACES), or say --all-namespaces")  # noqa: T201
         return 2
     namespaces = () if options.all_namespaces else tuple(wanted)
-    memo = kopf.Memo(
-        options=handlers.Options(namespaces, options.token_file, options.interval, port=options.port)
+    made = handlers.Options(
+        namespaces, options.token_file, options.interval, options.api_timeout, port=options.port
     )
     # Without an identity kopf asks for the user's name, and in a container a number is all there is.
     identity: Any = "hunarmitra-operator"
@@ -72,6 +87,6 @@ def main(options: argparse.Namespace) -> int:
         identity=identity,
         clusterwide=options.all_namespaces,
         namespaces=namespaces,
-        memo=memo,
+        memo=kopf.Memo(options=made),
     )
     return 0

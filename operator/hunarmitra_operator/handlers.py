@@ -29,6 +29,7 @@ class Options:
     namespaces: tuple[str, ...]
     token_file: Path | None
     interval: float = 5.0
+    api_timeout: float = kubernetes.TIMEOUT_SECONDS
     host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
     port: int = 8080
     loop: Loop | None = None
@@ -94,7 +95,8 @@ async def start(memo: Any, settings: kopf.OperatorSettings, **_: Any) -> None:
     """Start the loop and the operator's port."""
     options: Options = memo.options
     configure(settings)
-    api, clients = Api(lambda: access(settings)), PodClient(options.token_file)
+    api = Api(lambda: access(settings), options.api_timeout)
+    clients = PodClient(options.token_file)
     options.loop = Loop(api, clients, options.namespaces, options.interval)
     options.runner = await serve(options.loop, options.host, options.port)
     options.task = asyncio.create_task(options.loop.run(), name="hunarmitra-operator-loop")

@@ -23,6 +23,9 @@ GROUP = "realtime.hunarmitra.io"
 VERSION = "v1alpha1"
 PLURAL = "websocketscalers"
 RELOGIN_SECONDS = 300.0
+TIMEOUT_SECONDS = 5.0
+"""The API server answers in milliseconds, or within a few seconds when it suffers. One that took a connection
+and says nothing must not hold the operator for longer than a third of the shortest drain lease, 15 s."""
 
 
 class ApiError(Exception):
@@ -45,7 +48,7 @@ class Access:
 class Api:
     """One session with the API server. `login` may read files, so it runs in a thread."""
 
-    def __init__(self, login: Callable[[], Access], timeout: float = 10.0) -> None:
+    def __init__(self, login: Callable[[], Access], timeout: float = TIMEOUT_SECONDS) -> None:
         self._login = login
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -90,8 +93,7 @@ class Api:
                 continue
             if status >= 400 or status == 0:
                 raise ApiError(status, _message(text))
-            loaded: Json = json.loads(text)
-            return loaded
+            return _object(status, text)
         raise AssertionError("unreachable")
 
     async def _once(
@@ -120,6 +122,17 @@ class Api:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         return self._access, self._session
+
+
+def _object(status: int, text: str) -> Json:
+    """The answer. Something else than an object comes from a proxy in between: as good as no answer."""
+    try:
+        loaded = json.loads(text)
+    except ValueError:
+        loaded = None
+    if not isinstance(loaded, dict):
+        raise ApiError(0, f"{status}, but no object: {text[:300]}")
+    return loaded
 
 
 def _message(text: str) -> str:

@@ -1,5 +1,7 @@
 """The one loop: a turn for every resource, every few seconds and whenever a spec changes.
 
+Leases are renewed beside the turns, because a turn may wait for the API server and a lease may not.
+
 kopf's watch tells which resources there are; every turn then reads its resource itself. A watch that stalls
 in silence can therefore delay the news of a resource, never the care for one, and a list now and then catches
 up with that."""
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 Key = tuple[str, str]
 
 RELIST_SECONDS = 60.0
+KEEP_SECONDS = 0.5
 TURN_SECONDS = 30.0
 """A turn that takes longer is broken off; the next one starts from what is there."""
 
@@ -57,7 +60,23 @@ class Loop:
             self._wake.set()
 
     async def run(self) -> None:
-        """Turn after turn, until cancelled."""
+        """Turn after turn, until cancelled; and leases are renewed beside them."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            await self._turns()
+        finally:
+            keeper.cancel()
+
+    async def _keep(self) -> None:
+        """Renew every lease that is due, whatever the turns are waiting for."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            due = [scaler for scaler in self.scalers.values() if scaler.due]
+            for result in await asyncio.gather(*(s.keep_alive() for s in due), return_exceptions=True):
+                if isinstance(result, BaseException):
+                    logger.error("a lease could not be renewed", exc_info=result)
+
+    async def _turns(self) -> None:
         while True:
             began = time.monotonic()
             await self.turn()

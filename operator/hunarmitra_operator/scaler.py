@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ from hunarmitra_operator.podclient import PodClient
 
 logger = logging.getLogger(__name__)
 
+Held = tuple[Spec, Drain, Mapping[str, Pod]]
+"""A drain that is going on, and the pods it is about: all that renewing its leases takes."""
+
 
 @dataclass(slots=True)
 class Scaler:
@@ -31,7 +35,8 @@ class Scaler:
     samples: dict[str, Sample] = field(default_factory=dict)
     rivals: Rivals = field(default_factory=Rivals)
     actor: Actor = field(init=False)
-    held: tuple[Spec, Drain, Mapping[str, Pod]] | None = None
+    held: Held | None = None
+    _leases: asyncio.Lock = field(default_factory=asyncio.Lock)
     history: History | None = None
     """Newer than the one in status by what was not worth writing; None after a start."""
     uid: str = ""
@@ -52,7 +57,7 @@ class Scaler:
         except ApiError as error:
             metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
             logger.warning("%s/%s: %s", self.namespace, self.name, error)
-            await self._keep_alive(began)
+            await self.keep_alive()
             found = True
         metrics.turn_seconds.labels(self.namespace, self.name).observe(max(0.0, self.clock() - began))
         return found
@@ -109,13 +114,15 @@ class Scaler:
         self.history = decision.history
         lease = history.drain.id if history.drain else ""
         pods = {pod.uid: pod for pod in target.fleet.pods}
-        self.held = (spec, decision.drain, pods) if decision.drain and decision.drain.scaled is None else None
+        await self._hold(
+            (spec, decision.drain, pods) if decision.drain and decision.drain.scaled is None else None
+        )
         self._count(history.drain, decision)
         await self.actor.carry_out(spec, target, decision, lease)
 
     async def _fail(self, resource: Json, reason: str, message: str, now: float) -> None:
         """No decision can be made: say why. What was being drained is let go by its lease."""
-        self.held = None
+        await self._hold(None)
         self.actor.stop()
         before: Json = resource.get("status", {})
         after = status.after_failure(
@@ -172,22 +179,34 @@ class Scaler:
             "count": 1,
         }
 
-    async def _keep_alive(self, now: float) -> None:
+    @property
+    def due(self) -> bool:
+        """Whether a third of a lease has passed since it was renewed."""
+        return self.held is not None and time.monotonic() - self.actor.renewed >= self.held[0].lease / 3
+
+    async def keep_alive(self) -> None:
         """Renew the leases of a drain from memory, until a window after its deadline."""
-        if self.held is None:
-            return
-        spec, drain, pods = self.held
-        if now > drain.deadline + spec.drain_window:
-            self.held = None
-            return
-        await self.actor.renew(spec, drain, pods)
+        async with self._leases:
+            if self.held is None:
+                return
+            spec, drain, pods = self.held
+            if self.clock() > drain.deadline + spec.drain_window:
+                self.held = None
+                return
+            await self.actor.renew(spec, drain, pods)
+
+    async def _hold(self, held: Held | None) -> None:
+        """From now on renew these leases. Waits for renewals under way: one that arrived after a pod was
+        returned to service would drain it again."""
+        async with self._leases:
+            self.held = held
 
     async def let_go(self) -> None:
         """The resource is gone, or about another Deployment: return its victims now, not when leases end."""
         self.actor.stop()
-        if self.held is not None:
-            spec, drain, pods = self.held
-            self.held = None
+        if (held := self.held) is not None:
+            await self._hold(None)
+            spec, drain, pods = held
             victims = [pods[victim.uid] for victim in drain.victims if victim.uid in pods]
             await self.actor.release(spec, victims, drain.id)
             await self.actor.unmark(victims)

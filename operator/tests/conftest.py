@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fake_cluster import TOKEN, Clock, FakeCluster, free_port
+from fake_cluster import FakeCluster
+from fake_pod import TOKEN, Clock, free_port
 from harness import Operator
 
 
@@ -19,9 +20,14 @@ async def cluster() -> AsyncIterator[FakeCluster]:
 
 
 @pytest.fixture
-async def operator(cluster: FakeCluster, tmp_path: Path) -> AsyncIterator[Operator]:
-    token = tmp_path / "token"
-    token.write_text(f"{TOKEN}\nolder\n")
+def token(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\nolder\n")
+    return path
+
+
+@pytest.fixture
+async def operator(cluster: FakeCluster, token: Path) -> AsyncIterator[Operator]:
     made = Operator(cluster, token)
     yield made
     await made.stop()

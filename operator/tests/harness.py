@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_cluster import NAMESPACE, FakeCluster, Json
+from fake_cluster import FakeCluster
+from fake_pod import NAMESPACE, Json
 
 from hunarmitra_operator.kubernetes import Access, Api
 from hunarmitra_operator.loop import Loop
@@ -34,10 +35,10 @@ def spec(port: int, **changes: object) -> Json:
 class Operator:
     """A loop whose turns the test takes, five seconds of the cluster's time apart."""
 
-    def __init__(self, cluster: FakeCluster, token: Path) -> None:
+    def __init__(self, cluster: FakeCluster, token: Path, timeout: float = 30, interval: float = 5) -> None:
         self.cluster = cluster
-        api = Api(lambda: Access(cluster.url, {}), timeout=30)
-        self.loop = Loop(api, PodClient(token), (NAMESPACE,), clock=cluster.clock)
+        api = Api(lambda: Access(cluster.url, {}), timeout)
+        self.loop = Loop(api, PodClient(token), (NAMESPACE,), interval, clock=cluster.clock)
 
     async def turns(self, count: int = 1) -> None:
         for _ in range(count):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_cluster import NAMESPACE, FakeCluster
+from fake_cluster import FakeCluster
+from fake_pod import NAMESPACE
 from harness import COST, Operator, begin, drained, reading, spec
 
 

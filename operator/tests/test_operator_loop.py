@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from fake_cluster import NAMESPACE, TOKEN, Clock, FakeCluster, StubPod
+from fake_cluster import FakeCluster
+from fake_pod import NAMESPACE, TOKEN, Clock, StubPod
 from harness import COST, Operator, begin, drained, reading, spec
 
 from hunarmitra_operator.model import Control, Pod
