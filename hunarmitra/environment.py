@@ -238,7 +238,7 @@ class Environment:
     )
     ws_heartbeat: float = variable(seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
     ws_replay_page_events: int = variable(
-        integer(1, 10000), 250, "Events of a replay that are read at once; the next are read when the client has these."
+        integer(1, 10000), 100, "Events of a replay that are read at once; the next are read when the client has these."
     )
     ws_database_threads: int = variable(integer(1, 64), 4, "Threads of one process that read the database for sockets.")
 

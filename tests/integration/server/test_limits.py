@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 import socket as plain_sockets
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.integration.server.conftest import Clients, own_clients, readiness
+from tests.integration.server.conftest import Clients, own_clients, own_server, readiness
 from tests.support.eventually import eventually, eventually_async
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
@@ -107,6 +108,18 @@ async def test_a_crowd_is_told_when_to_come_back(tmp_path: Path) -> None:
         assert 5 - seconds // 10 <= len(turned_away) <= 5
         apart = [later - earlier for earlier, later in itertools.pairwise(turned_away)]
         assert all(10_000 - 1000 * seconds - 900 <= each <= 10_900 for each in apart)
+
+
+def test_a_crowd_waits_in_the_accept_queue_while_the_server_is_busy(tmp_path: Path) -> None:
+    """Twisted's own queue of 50 would make the kernel drop the others, who would try again seconds later."""
+    with own_server(tmp_path) as (server, _), contextlib.ExitStack() as crowd:
+        server.signal(signal.SIGSTOP)
+        try:
+            for _ in range(300):
+                address = ("127.0.0.1", server.port)
+                crowd.enter_context(plain_sockets.create_connection(address, timeout=30))
+        finally:
+            server.signal(signal.SIGCONT)
 
 
 async def test_our_server_closes_1009_with_its_code(clients: Clients) -> None:

@@ -61,3 +61,12 @@ class ServerOptions:
 
 
 OPTION_NAMES = tuple(item.name for item in fields(ServerOptions))
+
+
+def with_backlog(endpoint: str, backlog: int) -> str:
+    """A Twisted endpoint whose accept queue holds as many as may come at once (the kernel allows ``somaxconn``).
+
+    Twisted's holds 50. Of a crowd the kernel drops the others, whose next attempts come 1, 3, 7 … seconds later.
+    """
+    listens = endpoint.startswith(("tcp:", "ssl:")) and ":backlog=" not in endpoint
+    return f"{endpoint}:backlog={backlog}" if listens else endpoint

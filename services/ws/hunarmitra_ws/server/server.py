@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -28,7 +29,7 @@ from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.leanness import lean
-from hunarmitra_ws.server.options import ServerOptions
+from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
 from hunarmitra_ws.server.write_queue import WriteQueue
@@ -43,6 +44,7 @@ class Server(DaphneServer):
 
     def __init__(self, *args: Any, options: ServerOptions, **kwargs: Any) -> None:
         kwargs["signal_handlers"] = False
+        kwargs["endpoints"] = [with_backlog(endpoint, options.connect_burst) for endpoint in kwargs["endpoints"]]
         super().__init__(*args, **kwargs)
         self.options = options
         self.loop: asyncio.AbstractEventLoop = twisted_loop
@@ -70,6 +72,7 @@ class Server(DaphneServer):
             burst=self.options.connect_burst,
             concurrent_replays=self.options.concurrent_replays,
         )
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.loop.call_soon(self._start)
         super().run()
 
@@ -211,6 +214,11 @@ def _tune_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
+
+
+SWITCH_INTERVAL: Final = 0.001
+"""Seconds after which a thread that computes (one that reads a page of a log, say) hands Python's lock to the event
+loop. Python's 5 ms would be the latency of everybody else's events while somebody resumes."""
 
 
 class _ProtocolHost:
