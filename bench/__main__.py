@@ -67,6 +67,9 @@ def _arguments() -> argparse.Namespace:
         help="only this one (repeatable)",
     )
     parser.add_argument(
+        "--subject", action="append", metavar="NAME", help="only this server of each scenario (repeatable)"
+    )
+    parser.add_argument(
         "--soak", type=float, metavar="SECONDS", help="only this: many sockets that come and go, for so long"
     )
     parser.add_argument("--append", action="store_true", help="add to the figures of an earlier call")
@@ -100,7 +103,10 @@ def main() -> None:
         for scenario in chosen
         for _ in range(runs if scenario.repeats else 1)
         for subject in scenario.subjects
+        if not arguments.subject or subject.name in arguments.subject
     ]
+    if not steps:
+        sys.exit("error: no chosen scenario has such a subject; bench/results.json names them")
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as directory, World(Path(directory), programs) as world:
         _measure(world, steps, sizes, results, raw)
     _write(results, folder)

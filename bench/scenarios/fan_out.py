@@ -13,6 +13,10 @@ DELIVERIES_PER_SECOND = 2_000
 """The fixed rate: what the slowest still manages. 100 events a second at 20 sockets a booking, 4 at 500."""
 
 SOCKETS = {20: 1_000, 500: 2_000}
+LEAST_JOINED = 0.95
+"""The share of the sockets without which there is nothing to compare: stock daphne on the core layer refuses some of a
+crowd with HTTP 500."""
+
 WINDOW_PER_SOCKET = 5
 """At saturation as many events may be on their way for each socket, so that no buffer overflows anywhere."""
 
@@ -22,7 +26,7 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
     with subject.start(world) as target, world.generator() as generator:
         for per_booking, count in SOCKETS.items():
             joined = generator.connect(target.protocol, [target.address], target.clients(world, count, per_booking))
-            if joined["joined"] < 0.99 * count:
+            if joined["joined"] < LEAST_JOINED * count:
                 raise RuntimeError(f"{subject.name}: only {joined['joined']} of {count} joined: {joined['failures']}")
             rate = DELIVERIES_PER_SECOND / per_booking
             generator.publish(1, rate=rate, **target.publishing(world))  # warm
