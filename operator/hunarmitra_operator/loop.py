@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hunarmitra_operator import kubernetes
+from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.kubernetes import Api, ApiError
 from hunarmitra_operator.podclient import PodClient
 from hunarmitra_operator.scaler import Scaler
@@ -79,11 +79,16 @@ class Loop:
     async def _turns(self) -> None:
         while True:
             began = time.monotonic()
-            await self.turn()
-            self.finished = time.monotonic()
+            # Before the turn: a spec that changes during it may have been read already.
             self._wake.clear()
+            try:
+                await self.turn()
+                self.finished = time.monotonic()
+            except Exception:
+                # Not counted as a turn, so that the liveness probe sees it if it stays so.
+                logger.exception("a turn failed")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, began + self.interval - self.finished)):
+                async with asyncio.timeout(max(0.0, began + self.interval - time.monotonic())):
                     await self._wake.wait()
 
     async def turn(self) -> None:
@@ -100,24 +105,34 @@ class Loop:
                     self.scalers.pop(key, None)
                     self._generations.pop(key, None)
                     await scaler.let_go()
+                    metrics.forget(*key)
         except TimeoutError:
+            metrics.turn_errors.labels(*key, "timeout").inc()
             logger.error("%s/%s: a turn took longer than %.0f s", *key, TURN_SECONDS)
         except Exception:
             # One resource's trouble must not stop the others'; the loop goes on and the traceback is logged.
+            metrics.turn_errors.labels(*key, "unexpected").inc()
             logger.exception("%s/%s: a turn failed", *key)
 
     async def _relist(self) -> None:
         """Find resources that the watch did not tell of."""
+        if all(await asyncio.gather(*(self._list(path) for path in self._lists()))):
+            self.listed = time.monotonic()
+
+    async def _list(self, path: str) -> bool:
+        """Find those of one list; a namespace that cannot be listed must not hide the others."""
         try:
-            for path in self._lists():
-                found = await self.api.get(path, kubernetes.PLURAL)
-                for item in found["items"]:
-                    meta = item["metadata"]
-                    self.seen(meta["namespace"], meta["name"], int(meta.get("generation", 0)))
+            found = await self.api.get(path, kubernetes.PLURAL)
+            for item in found["items"]:
+                meta = item["metadata"]
+                self.seen(meta["namespace"], meta["name"], int(meta.get("generation", 0)))
         except ApiError as error:
             logger.warning("cannot list WebSocketScalers: %s", error)
-            return
-        self.listed = time.monotonic()
+            return False
+        except Exception:
+            logger.exception("cannot read the list of WebSocketScalers")
+            return False
+        return True
 
     def _lists(self) -> Iterable[str]:
         return [kubernetes.scalers(namespace) for namespace in self.namespaces or ("",)]

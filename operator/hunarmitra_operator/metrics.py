@@ -50,6 +50,7 @@ _GAUGES = (
     draining,
     last_decision,
 )
+TURN_ERRORS = ("api", "timeout", "unexpected")
 DRAIN_EVENTS = ("begun", "finished", "given_up")
 CONDITIONS = ("Ready", "Scaling", "Draining", "MetricsStale", "Limited", "Conflict", "Paused")
 
@@ -61,20 +62,28 @@ def begin(namespace: str, name: str) -> None:
         drains.labels(namespace, name, event)
     for reason in Reason:
         decisions.labels(namespace, name, reason.value)
-    turn_errors.labels(namespace, name, "api")
+    for kind in TURN_ERRORS:
+        turn_errors.labels(namespace, name, kind)
     shed.labels(namespace, name)
 
 
 def forget(namespace: str, name: str) -> None:
-    """Drop what describes a resource that is gone, so that no alert fires on a memory."""
-    for gauge in _GAUGES:
-        _remove(gauge, namespace, name)
+    """Drop every series of a resource that is gone: no alert fires on a memory, and where resources come and go
+    the operator does not grow."""
+    for metric in (*_GAUGES, shed, turn_seconds):
+        _remove(metric, namespace, name)
+    for event in DRAIN_EVENTS:
+        _remove(drains, namespace, name, event)
+    for reason in Reason:
+        _remove(decisions, namespace, name, reason.value)
+    for kind in TURN_ERRORS:
+        _remove(turn_errors, namespace, name, kind)
     for kind in CONDITIONS:
         _remove(condition, namespace, name, kind)
 
 
-def _remove(gauge: Gauge, *labels: str) -> None:
+def _remove(metric: Gauge | Counter | Histogram, *labels: str) -> None:
     try:
-        gauge.remove(*labels)
+        metric.remove(*labels)
     except KeyError:
         return
