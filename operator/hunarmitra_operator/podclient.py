@@ -6,6 +6,7 @@ Every request has a deadline; a pod that does not answer in time is a fact, not 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import aiohttp
 
 from hunarmitra_operator import metrics
 from hunarmitra_operator.model import Control, Pod
+
+logger = logging.getLogger(__name__)
 
 PARALLEL = 64
 """Requests under way at once; a thousand pods are read in a few rounds without a thousand open sockets."""
@@ -41,12 +44,19 @@ class PodClient:
         """The bearer token: the file's first line, as the second is the one on its way out."""
         if self._token_file is None:
             return {}
-        lines = self._token_file.read_text().split()
+        try:
+            lines = self._token_file.read_text().split()
+        except OSError as error:
+            raise PodError(f"the token cannot be read: {error}") from error
         return {"Authorization": f"Bearer {lines[0]}"} if lines else {}
 
     async def connections(self, pods: Iterable[Pod], control: Control) -> dict[str, int]:
         """The connections of every pod that answers in time, by UID; all are asked at once."""
-        headers = self._headers()
+        try:
+            headers = self._headers()
+        except PodError as error:
+            logger.warning("no pod can be asked: %s", error)
+            return {}
         asked = [pod for pod in pods if pod.ip]
         answers = await asyncio.gather(*(self._count(pod, control, headers) for pod in asked))
         return {pod.uid: count for pod, count in zip(asked, answers, strict=True) if count is not None}
