@@ -39,7 +39,7 @@ class Actor:
     async def carry_out(self, spec: Spec, target: Target, decision: Decision, lease: str) -> None:
         """Release, drain, move, scale. `lease` is the name of the drain before this decision."""
         pods = {pod.uid: pod for pod in target.fleet.pods}
-        if decision.drain or decision.release or decision.stale or decision.scale_to is not None:
+        if decision.drain or decision.release or decision.still or decision.scale_to is not None:
             self.stop()
         released = [pods[victim.uid] for victim in decision.release if victim.uid in pods]
         await self.release(spec, released, lease)

@@ -81,7 +81,14 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         conflict=conflict,
         ready=len(seen.capacity) + sum(pod.ready for pod in seen.unreadable),
         fullest=(seen.capacity[-1][1].name, seen.capacity[-1][0]) if seen.capacity else None,
+        still=bool(hands_off or spec.dry_run or not spec.rebalance.enabled or _unsettled(scene)),
     )
+
+
+def _unsettled(scene: Scene) -> bool:
+    """Whether pods come, go or cannot be seen, so that no connection should be moved between them."""
+    seen = scene.seen
+    return bool(scene.fleet.rollout or seen.starting or seen.unready or seen.pending or seen.unreadable)
 
 
 def _conflict(fleet: Fleet, history: History) -> str:
@@ -238,7 +245,7 @@ def _balance(scene: Scene, wanted: Wish) -> _Step:
         frozen = f"{wanted.text}; {explain.unreadable(spec, seen)}, so nothing is removed or moved"
         return replace(step, reason=Reason.STALE, text=frozen)
     rules = spec.rebalance
-    if not rules.enabled or seen.starting or seen.unready or seen.pending or scene.fleet.rollout:
+    if not rules.enabled or _unsettled(scene):
         return step
     last = max(wanted.history.shed or 0.0, wanted.history.drain_ended or 0.0)
     # If pods are about to be removed and none is crowded, clients would be moved twice for nothing.

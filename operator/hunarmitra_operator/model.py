@@ -263,6 +263,8 @@ class Decision:
     conflict: str = ""
     ready: int = 0
     fullest: tuple[str, int] | None = None
+    still: bool = False
+    """Whether a round of rebalancing that an earlier decision began has to stop."""
 
 
 Samples = Mapping[str, Sample]
