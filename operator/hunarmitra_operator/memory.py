@@ -46,6 +46,25 @@ def add_change(
     return tuple(item for item in both if now - period < item.at <= now)[-MAX_CHANGES:]
 
 
+def no_later(history: History, now: float) -> History:
+    """What came from a clock that was ahead counts as just happened. Otherwise a change an hour ahead would
+    limit the rate, and a scale-up keep the fullest pod waiting, until that hour is over."""
+
+    def at(moment: float | None) -> float | None:
+        return None if moment is None else min(moment, now)
+
+    return replace(
+        history,
+        changes=tuple(replace(change, at=min(change.at, now)) for change in history.changes),
+        pending_since=at(history.pending_since),
+        adopted=at(history.adopted),
+        grown=at(history.grown),
+        shed=at(history.shed),
+        drain_ended=at(history.drain_ended),
+        drain_aborted=at(history.drain_aborted),
+    )
+
+
 def intend(history: History, replicas: int, now: float) -> History:
     """Note the number that is about to be written; `reconcile` finds out whether it was."""
     return replace(history, pending=replicas, pending_since=now)
@@ -57,6 +76,7 @@ def reconcile(history: History, fleet: Fleet, now: float) -> tuple[History, bool
 
     The intention is stored before the number is written, so a crash in between leaves both answers
     recognizable. One that was not carried out is forgotten together with the change it had entered."""
+    history = no_later(history, now)
     foreign = tuple(at for at in history.foreign if now - FOREIGN_SECONDS < at <= now)
     seen = replace(history, replicas=fleet.replicas, pending=None, pending_since=None, foreign=foreign)
     if history.replicas is None or fleet.replicas == history.pending:

@@ -12,7 +12,7 @@ from hunarmitra_operator.model import Drain, Fleet, Pod, Samples, Survey
 
 def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max_age: float) -> Survey:
     """Survey the fleet. A sample older than `max_age` is no longer believed, but still serves for an
-    estimate.
+    estimate; nor is one from the future, which a clock that was set back leaves behind.
 
     An unreadable pod is estimated at what it last had or at the average of the readable ones, whichever is
     more: pods are unreadable when they suffer, and too many pods is the cheaper mistake."""
@@ -27,7 +27,7 @@ def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max
     oldest = now - max_age
     for pod in fleet.pods:
         sample = samples.get(pod.uid)
-        fresh = sample is not None and sample.at >= oldest
+        fresh = sample is not None and oldest <= sample.at <= now
         if sample is not None and fresh:
             readable += 1
             total += sample.connections
