@@ -34,6 +34,8 @@ class Rivals:
 
     names: tuple[str, ...] = ()
     at: float = field(default=-RIVALS_SECONDS)
+    of: str = ""
+    """The Deployment that they are rivals for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def rollout(deployment: Json, pods: Iterable[Pod]) -> str:
 async def refresh(api: Api, namespace: str, name: str, rivals: Rivals, now: float) -> None:
     """Look for other autoscalers of the Deployment, if it was not done just now. Without KEDA there are none
     of its."""
-    if 0 <= now - rivals.at < RIVALS_SECONDS:
+    if rivals.of == name and 0 <= now - rivals.at < RIVALS_SECONDS:
         return
     autoscalers, objects = await asyncio.gather(
         api.get(kubernetes.horizontal_pod_autoscalers(namespace), "horizontalpodautoscalers"),
@@ -139,7 +141,7 @@ async def refresh(api: Api, namespace: str, name: str, rivals: Rivals, now: floa
             reference = item["spec"].get("scaleTargetRef", {})
             if reference.get("name") == name and reference.get("kind", "Deployment") == "Deployment":
                 found.append(f"{kind}/{item['metadata']['name']}")
-    rivals.names, rivals.at = tuple(sorted(found)), now
+    rivals.names, rivals.at, rivals.of = tuple(sorted(found)), now, name
 
 
 async def _optional(api: Api, path: str, resource: str) -> Json:

@@ -40,6 +40,9 @@ class Scaler:
     history: History | None = None
     """Newer than the one in status by what was not worth writing; None after a start."""
     uid: str = ""
+    written: str = ""
+    """`lastDecisionTime` of the status that `history` belongs to. A status with another one is somebody
+    else's, or ours after a write whose answer was lost: what it remembers counts, not what we do."""
 
     def __post_init__(self) -> None:
         self.actor = Actor(self.api, self.clients, self.namespace, self.name)
@@ -57,6 +60,7 @@ class Scaler:
         except ApiError as error:
             metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
             logger.warning("%s/%s: %s", self.namespace, self.name, error)
+            self.actor.stop()
             await self.keep_alive()
             found = True
         metrics.turn_seconds.labels(self.namespace, self.name).observe(max(0.0, self.clock() - began))
@@ -78,6 +82,13 @@ class Scaler:
         except TargetError as error:
             await self._fail(resource, error.reason, str(error), now)
             return True
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            # Said in status, where whoever named a target that the Role does not name looks first.
+            metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
+            await self._fail(resource, "Forbidden", str(error), now)
+            return True
         await self._read_pods(spec, target)
         await self._decide(resource, spec, target)
         return True
@@ -93,8 +104,10 @@ class Scaler:
 
     async def _decide(self, resource: Json, spec: Spec, target: Target) -> None:
         before: Json = resource.get("status", {})
-        if self.history is None or self.uid != resource["metadata"]["uid"]:
+        ours = self.uid == resource["metadata"]["uid"] and self.written == before.get("lastDecisionTime", "")
+        if self.history is None or not ours:
             self.history, self.uid = status.read_history(before), resource["metadata"]["uid"]
+            self.written = before.get("lastDecisionTime", "")
         if before.get("target", spec.target) != spec.target:
             # Nothing that is remembered is about this Deployment, and the victims of the old one are let go.
             self.history = History()
@@ -143,6 +156,7 @@ class Scaler:
             if error.status == 409:
                 return False
             raise
+        self.written = after["lastDecisionTime"]
         return True
 
     async def _announce(self, resource: Json, before: Json, after: Json, decision: Decision | None) -> None:
@@ -210,7 +224,6 @@ class Scaler:
             victims = [pods[victim.uid] for victim in drain.victims if victim.uid in pods]
             await self.actor.release(spec, victims, drain.id)
             await self.actor.unmark(victims)
-        metrics.forget(self.namespace, self.name)
 
     def _measure(self, spec: Spec, decision: Decision) -> None:
         labels = (self.namespace, self.name)

@@ -1,0 +1,192 @@
+"""What goes wrong around the operator: a second one, a token that is missing, a loop that meets nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+from fake_cluster import FakeCluster
+from fake_pod import NAMESPACE, TOKEN
+from harness import COST, Operator, begin, drained, spec
+from prometheus_client import generate_latest
+
+from hunarmitra_operator.kubernetes import ApiError, Json
+
+
+async def test_two_operators_at_once_go_on_with_one_drain(
+    cluster: FakeCluster, operator: Operator, token: Path
+) -> None:
+    """One that was cut off and lives on, as on a node that was thought dead."""
+    second = Operator(cluster, token)
+    await cluster.run_pods(70, 5, 60, 10, 55)
+    cluster.create_scaler(spec(cluster.port))
+    await second.loop.turn()
+    await operator.until("Draining")
+    victims = drained(cluster)
+    identity = cluster.status["drain"]["id"]
+    await second.loop.turn()
+    assert {pod.name for pod in cluster.pods.values() if COST in pod.annotations} == victims
+    assert cluster.status["drain"]["id"] == identity
+    for _ in range(30):
+        await operator.loop.turn()
+        await second.turns()
+    await second.stop()
+    assert sorted(cluster.pods) == ["ws-0", "ws-2"]
+    assert cluster.moved == 70, "nobody was moved twice"
+    assert cluster.scaled == [2]
+    assert not cluster.status["history"]["foreignChanges"]
+
+
+def take_away(token: Path) -> None:
+    token.unlink()
+
+
+def give_back(token: Path) -> None:
+    token.write_text(TOKEN)
+
+
+async def test_a_token_that_cannot_be_read_is_said(
+    cluster: FakeCluster, operator: Operator, token: Path
+) -> None:
+    await begin(cluster, operator)
+    take_away(token)
+    await operator.turns(8)
+    assert cluster.condition("MetricsStale") == "True"
+    give_back(token)
+    await operator.until("ScalingDown")
+
+
+async def test_pausing_stops_a_round_of_rebalancing(cluster: FakeCluster, operator: Operator) -> None:
+    await cluster.run_pods(140, 140, 10, 10)
+    cluster.create_scaler(
+        spec(
+            cluster.port,
+            reconnectsPerSecond=1,
+            rebalance={"cooldownSeconds": 600},
+            connectionsPerPod={"target": 75, "cap": 150, "considerFullestPod": False},
+        )
+    )
+    await operator.loop.turn()
+    actor = operator.loop.scalers[NAMESPACE, "sockets"].actor
+    assert actor.shedding is not None
+    cluster.edit(paused=True)
+    await operator.loop.turn()
+    assert actor.shedding is None
+
+
+@pytest.mark.parametrize("trouble", ["rollout", "away"])
+async def test_trouble_stops_a_round_of_rebalancing(
+    cluster: FakeCluster, operator: Operator, trouble: str
+) -> None:
+    await cluster.run_pods(140, 140, 10, 10)
+    cluster.create_scaler(
+        spec(
+            cluster.port,
+            reconnectsPerSecond=1,
+            rebalance={"cooldownSeconds": 600},
+            connectionsPerPod={"target": 75, "cap": 150, "considerFullestPod": False},
+        )
+    )
+    await operator.loop.turn()
+    actor = operator.loop.scalers[NAMESPACE, "sockets"].actor
+    assert actor.shedding is not None
+    if trouble == "rollout":
+        cluster.pod(3).revision = "rs-2"
+    else:
+        cluster.away = True
+    await operator.loop.turn()
+    assert actor.shedding is None
+
+
+async def test_the_loop_outlives_what_it_does_not_understand(
+    cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.run_pods(150, 150)
+    cluster.create_scaler(spec(cluster.port))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(operator.loop, "interval", 0.01)
+        patch.setattr(operator.loop.api, "get", lambda *_, **__: asyncio.sleep(0, {"items": None}))
+        task = asyncio.create_task(operator.loop.run())
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await operator.turns()
+    assert cluster.scaled == [3]
+
+
+async def test_a_namespace_that_cannot_be_listed_hides_no_other(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    await cluster.run_pods(150, 150)
+    cluster.create_scaler(spec(cluster.port))
+    operator.loop.namespaces = ("elsewhere", NAMESPACE)
+    await operator.turns()
+    assert cluster.scaled == [3]
+
+
+async def test_a_spec_that_changes_in_mid_turn_gets_the_next_turn_at_once(
+    cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            operator.loop.seen(NAMESPACE, "sockets", 2)
+
+    monkeypatch.setattr(operator.loop, "turn", turn)
+    task = asyncio.create_task(operator.loop.run())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert turns == 2
+
+
+async def test_a_deleted_resource_leaves_no_series(cluster: FakeCluster, operator: Operator) -> None:
+    await begin(cluster, operator)
+    assert 'name="sockets"' in generate_latest().decode()
+    cluster.scaler = None
+    await operator.loop.turn()
+    page = generate_latest().decode()
+    assert 'name="sockets"' not in page
+
+
+async def test_a_right_that_is_missing_is_said_in_status(
+    cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.run_pods(100, 100)
+    cluster.create_scaler(spec(cluster.port))
+    get = operator.loop.api.get
+
+    async def refused(path: str, resource: str, **query: str) -> Json:
+        if resource == "deployments":
+            raise ApiError(403, "deployments is forbidden")
+        return await get(path, resource, **query)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(operator.loop.api, "get", refused)
+        await operator.turns(3)
+    assert cluster.status["reason"] == "Forbidden"
+    assert cluster.condition("Ready") == "False"
+    assert [event["reason"] for event in cluster.events] == ["Forbidden"]
+    await operator.turns()
+    assert cluster.condition("Ready") == "True"
+
+
+async def test_another_target_is_looked_at_for_its_own_rivals(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    await cluster.run_pods(100, 100)
+    cluster.create_scaler(spec(cluster.port))
+    await operator.turns()
+    reference = {"kind": "Deployment", "name": "other"}
+    cluster.autoscalers = [{"metadata": {"name": "a"}, "spec": {"scaleTargetRef": reference}}]
+    cluster.edit(target={"name": "other"})
+    await operator.turns()
+    assert cluster.condition("Conflict") == "True"
