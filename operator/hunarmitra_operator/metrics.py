@@ -68,8 +68,8 @@ def begin(namespace: str, name: str) -> None:
 
 
 def forget(namespace: str, name: str) -> None:
-    """Drop every series of a resource that is gone: no alert fires on a memory, and memory does not grow where
-    resources come and go."""
+    """Drop every series of a resource that is gone: no alert fires on a memory, and memory does not grow
+    where resources come and go."""
     for metric in (*_GAUGES, shed, turn_seconds):
         _remove(metric, namespace, name)
     for event in DRAIN_EVENTS:

@@ -23,11 +23,16 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "hunarmitra.labels" -}}
+{{ include "hunarmitra.podLabels" . }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Without the chart's version: a new chart with the same images must not close every socket. */}}
+{{- define "hunarmitra.podLabels" -}}
 {{ include "hunarmitra.selector" . }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: hunarmitra
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- with .root.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -60,4 +65,18 @@ imagePullSecrets:
 {{- define "hunarmitra.host" -}}
 {{- $host := first .Values.config.allowedHosts | trimPrefix "." -}}
 {{- ternary "localhost" $host (eq $host "*") -}}
+{{- end -}}
+
+{{/* The hosts of an Ingress or HTTPRoute by allowedHosts, a JSON list. `.example.org` is the domain and all below it;
+an address can be sent in `Host` and is no host of an Ingress; for `*`, and for nothing else, no host is named. */}}
+{{- define "hunarmitra.hosts" -}}
+{{- $hosts := list -}}
+{{- range .Values.config.allowedHosts -}}
+{{- if hasPrefix "." . -}}
+{{- $hosts = concat $hosts (list (trimPrefix "." .) (printf "*%s" .)) -}}
+{{- else if not (or (regexMatch "^[0-9.]+$" .) (contains ":" .)) -}}
+{{- $hosts = append $hosts . -}}
+{{- end -}}
+{{- end -}}
+{{- has "*" $hosts | ternary list $hosts | toJson -}}
 {{- end -}}

@@ -25,6 +25,11 @@ securityContext:
 {{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary 443 80 (eq $url.scheme "https")) -}}
 {{- end -}}
 
+{{/* A value as text. Numbers of a values file are floating point, of which Go would make 1e+06 from a million on. */}}
+{{- define "hunarmitra.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
 {{/* The environment of every process that runs Django. */}}
 {{- define "hunarmitra.environment" -}}
 - name: SECRET_KEY
@@ -78,7 +83,7 @@ securityContext:
 {{/* Rolls the pods when a secret that this chart wrote changes; it cannot see an existing one. */}}
 {{- define "hunarmitra.podAnnotations" -}}
 {{- if not .root.Values.secrets.existingSecret }}
-checksum/secret: {{ include (print .root.Template.BasePath "/secret.yaml") .root | sha256sum }}
+checksum/secret: {{ (include (print .root.Template.BasePath "/secret.yaml") .root | fromYaml).stringData | toJson | sha256sum }}
 {{- end }}
 {{- with .annotations }}
 {{ toYaml . }}
@@ -187,5 +192,15 @@ volumes:
   - {name: tmp, emptyDir: {}}
   {{- with $root.Values.http.extraVolumes }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* Egress to an external database. */}}
+{{- define "hunarmitra.toDatabase" -}}
+- ports:
+    - {port: {{ .Values.database.port }}, protocol: TCP}
+  {{- with .Values.networkPolicy.databaseTo }}
+  to:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
