@@ -42,7 +42,10 @@ def test_a_new_chart_with_the_same_images_leaves_the_pods_alone(tmp_path: Path, 
     about = newer / "Chart.yaml"
     about.write_text(re.sub("(?m)^version: .*", "version: 9.9.9", about.read_text()))
     before = dict(pod_templates(with_values(tmp_path, scenario, {})))
-    assert dict(pod_templates(with_values(tmp_path, scenario, {}, newer))) == before
+    after = dict(pod_templates(with_values(tmp_path, scenario, {}, newer)))
+    test = next(name for name in before if name.startswith("Pod/"))  # made anew by each `helm test`
+    del before[test], after[test]
+    assert after == before
 
 
 @pytest.mark.parametrize("component", ["crds", "migrate"])
