@@ -8,7 +8,9 @@ that a thread which does nothing but sleep for a tick gets to run. On an idle ma
 from __future__ import annotations
 
 import threading
-import time
+
+# By name: tests replace `time.sleep`, and this clock is not meant.
+from time import monotonic, sleep
 
 TICK = 0.01
 
@@ -17,23 +19,23 @@ class Clock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shown = 0.0
-        self._ticked = time.monotonic()
+        self._ticked = monotonic()
         self._thread: threading.Thread | None = None
 
     def now(self) -> float:
         """Seconds since some moment."""
         with self._lock:
             if self._thread is None:
-                self._ticked = time.monotonic()
+                self._ticked = monotonic()
                 self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
                 self._thread.start()
-            return self._shown + min(TICK, time.monotonic() - self._ticked)
+            return self._shown + min(TICK, monotonic() - self._ticked)
 
     def _run(self) -> None:
         while True:
-            time.sleep(TICK)
+            sleep(TICK)
             with self._lock:
-                now = time.monotonic()
+                now = monotonic()
                 # Waking up takes a little longer than what was asked for, on any machine.
                 passed = now - self._ticked
                 self._shown += passed if passed < 2 * TICK else TICK

@@ -41,7 +41,7 @@ _CREDENTIALS: Final = (
 )
 _RESYNC: Final = (
     _RESUME + "what_cannot_be_replayed_gets_resync_required_and_then_live",
-    _RESUME + "a_log_longer_than_the_limit_is_not_replayed_in_part",
+    _RESUME + "a_log_of_several_pages_arrives_whole_and_then_live",
     _RESUME + "a_pruned_bookings_log_is_not_replayed_in_part",
     _RESUME + "pruned_notifications_are_not_replayed_in_part",
     "integration/ws/test_restored_backup.py::test_a_restored_backup_makes_sockets_fetch_their_state_anew",

@@ -29,7 +29,7 @@ class SlowClient:
             await asyncio.sleep(0)
 
 
-async def lanes_of_a_slow_client(limit: int = 100) -> tuple[AsgiLanes, SlowClient]:
+async def lanes_of_a_slow_client(limit: int = 1000) -> tuple[AsgiLanes, SlowClient]:
     """Busy with a first frame, so that everything after it waits."""
     client = SlowClient()
     lanes = AsgiLanes(client.send, limit)
@@ -69,9 +69,10 @@ async def test_a_close_comes_after_the_statuses_and_drops_the_position() -> None
 
 
 async def test_a_send_buffer_that_overflows_is_closed_4008() -> None:
-    lanes, client = await lanes_of_a_slow_client(limit=100)
+    frame = OutgoingFrame("x" * 10)
+    lanes, client = await lanes_of_a_slow_client(limit=10 * frame.size)
     for _ in range(10):
-        lanes.push(OutgoingFrame("x" * 10))
+        lanes.push(frame)
     await asyncio.sleep(0)
     assert client.sent == ["first"]
     lanes.push(OutgoingFrame("x"))
