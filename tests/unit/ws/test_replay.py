@@ -134,6 +134,7 @@ async def test_what_comes_while_a_long_log_is_sent_is_not_kept_in_memory() -> No
     for _ in range(1000):
         scene.commit()
     assert not scene.socket._held
+    assert scene.socket.admitted, "it would take no place among its user's sockets"
     assert await scene.replay.finish(scene.first(), scene.read_page)
     assert scene.seen == list(range(1, 1031))
 

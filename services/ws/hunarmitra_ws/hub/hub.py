@@ -149,7 +149,7 @@ class Hub:
 
     def make_room(self, socket: Socket) -> None:
         """It may join, so the user's oldest sockets give way. Whoever is turned away takes nobody's place."""
-        others = [other for other in self.index.of_user(socket.user_id) if other.live and not other.lanes.closing]
+        others = [other for other in self.index.of_user(socket.user_id) if other.admitted and not other.lanes.closing]
         if not socket.lanes.closing:
             for oldest in others[: max(0, len(others) + 1 - self._limits.sockets_per_user)]:
                 oldest.refuse(TOO_MANY_SOCKETS)

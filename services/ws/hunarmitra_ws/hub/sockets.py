@@ -57,6 +57,11 @@ class Socket:
         self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
+    @property
+    def admitted(self) -> bool:
+        """Whether it had its first frame: it is live, or a long replay is on its way to it."""
+        return self._held is None
+
     def allow(self, parts: frozenset[Part]) -> bool:
         """The grounds that the database gave. False when one of them ended meanwhile: read again.
 
