@@ -15,7 +15,8 @@ from pathlib import Path
 OPERATOR = Path(__file__).resolve().parent.parent.parent / "operator"
 sys.path[:0] = [str(OPERATOR), str(OPERATOR / "tests")]
 
-from fake_cluster import TOKEN, Clock, FakeCluster, free_port  # type: ignore[import-not-found]  # noqa: E402
+from fake_cluster import FakeCluster  # type: ignore[import-not-found]  # noqa: E402
+from fake_pod import TOKEN, Clock, free_port  # type: ignore[import-not-found]  # noqa: E402
 from harness import Operator, spec  # type: ignore[import-not-found]  # noqa: E402
 
 from hunarmitra_operator import web  # type: ignore[import-not-found]  # noqa: E402
