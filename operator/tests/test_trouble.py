@@ -58,25 +58,7 @@ async def test_a_token_that_cannot_be_read_is_said(
     await operator.until("ScalingDown")
 
 
-async def test_pausing_stops_a_round_of_rebalancing(cluster: FakeCluster, operator: Operator) -> None:
-    await cluster.run_pods(140, 140, 10, 10)
-    cluster.create_scaler(
-        spec(
-            cluster.port,
-            reconnectsPerSecond=1,
-            rebalance={"cooldownSeconds": 600},
-            connectionsPerPod={"target": 75, "cap": 150, "considerFullestPod": False},
-        )
-    )
-    await operator.loop.turn()
-    actor = operator.loop.scalers[NAMESPACE, "sockets"].actor
-    assert actor.shedding is not None
-    cluster.edit(paused=True)
-    await operator.loop.turn()
-    assert actor.shedding is None
-
-
-@pytest.mark.parametrize("trouble", ["rollout", "away"])
+@pytest.mark.parametrize("trouble", ["paused", "rollout", "away"])
 async def test_trouble_stops_a_round_of_rebalancing(
     cluster: FakeCluster, operator: Operator, trouble: str
 ) -> None:
@@ -92,7 +74,9 @@ async def test_trouble_stops_a_round_of_rebalancing(
     await operator.loop.turn()
     actor = operator.loop.scalers[NAMESPACE, "sockets"].actor
     assert actor.shedding is not None
-    if trouble == "rollout":
+    if trouble == "paused":
+        cluster.edit(paused=True)
+    elif trouble == "rollout":
         cluster.pod(3).revision = "rs-2"
     else:
         cluster.away = True
