@@ -13,12 +13,14 @@ from rest_framework_simplejwt.tokens import Token
 from hunarmitra.accounts.models import Role, Session, User
 from hunarmitra.accounts.tokens import AccessToken, AnyToken, Identity, RefreshToken, identity_of
 from hunarmitra.common.clock import utc_now
+from hunarmitra.common.rows import RowReader
 
 BUSY_STATUSES = ("on_the_way", "arrived")
 
 
+_USERS: Final = RowReader(User, [field.name for field in User._meta.concrete_fields])
 _USERS_OF_SESSIONS: Final = """
-SELECT {columns}, token_session.id AS session_id
+SELECT {columns}, token_session.id
 FROM accounts_session token_session JOIN accounts_user ON accounts_user.id = token_session.user_id
 WHERE token_session.id IN ({sessions}) AND token_session.revoked_at IS NULL AND token_session.expires_at > %s
   AND accounts_user.is_active
@@ -32,12 +34,10 @@ def users_of_sessions(identities: Collection[Identity]) -> dict[Identity, User]:
     if not identities:
         return {}
     sessions = [_prepared(session_id) for session_id in {identity.session_id for identity in identities}]
-    columns = ", ".join(f"accounts_user.{field.column}" for field in User._meta.concrete_fields)
-    statement = _USERS_OF_SESSIONS.format(columns=columns, sessions=", ".join("%s" for _ in sessions))
+    statement = _USERS_OF_SESSIONS.format(columns=_USERS.columns, sessions=", ".join("%s" for _ in sessions))
     now = connection.ops.adapt_datetimefield_value(utc_now())
-    found = User.objects.raw(statement, [*sessions, now])
-    # A column that is no field becomes a plain attribute; without a UUID type, SQLite gives text.
-    users = {(UUID(str(vars(user)["session_id"])), user.pk): user for user in found}
+    # Without a UUID type, SQLite gives text.
+    users = {(UUID(str(session_id)), user.pk): user for user, (session_id,) in _USERS.read(statement, [*sessions, now])}
     keys = {identity: (identity.session_id, identity.user_id) for identity in identities}
     return {identity: users[key] for identity, key in keys.items() if key in users}
 

@@ -23,6 +23,7 @@ from hunarmitra.bookings.services import is_tracked
 from hunarmitra.bookings.transitions import TRACKED, Part, Status
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
+from hunarmitra.common.rows import RowReader
 from hunarmitra.observability import tracing
 from hunarmitra.realtime import groups, messages
 from hunarmitra.realtime.events import encode
@@ -79,18 +80,20 @@ def position_accept(
     return AcceptedPosition(lat, lng, current.moment)
 
 
-_READ: Final = """
-SELECT id, owner_id, worker_id, status, lat, lng,
-       location_lat, location_lng, location_at, location_received_at, location_speed
-FROM bookings_booking WHERE id = %s
-"""
+_JUDGED: Final = RowReader(
+    Booking,
+    ["id", "owner", "worker", "status", "lat", "lng",
+     "location_lat", "location_lng", "location_at", "location_received_at", "location_speed"],
+)  # fmt: skip
 """What a position is judged by. Positions are most of the requests there are: the whole booking with its people costs
 three times as much to read, and to put this query together each time as much as to answer it."""
+
+_READ: Final = "SELECT {columns} FROM bookings_booking WHERE id = %s"
 
 
 def _read(booking_id: UUID, user: User) -> Booking:
     key = Booking._meta.get_field("id").get_db_prep_value(booking_id, connection)
-    for booking in Booking.objects.raw(_READ, [key]):
+    for booking, _ in _JUDGED.read(_READ.format(columns=_JUDGED.columns), [key]):
         if parts_of(booking, user):
             return booking
     raise NotVisibleError("No such booking.")

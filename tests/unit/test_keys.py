@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-from hunarmitra.accounts.keys import KeyRing, KeyRingBackend
+from hunarmitra.accounts.keys import KeyRing, KeyRingBackend, _kid_in_header
 from hunarmitra.environment import ConfigurationError
 
 SECRET_KEY = "the-secret-key-of-the-installation-0123456789"
@@ -161,6 +161,7 @@ def test_one_kids_signature_is_no_other_kids() -> None:
         unsigned({"alg": "HS256", "kid": None}, {"exp": 1}),
         unsigned({"alg": 5, "kid": "hs"}, {"exp": 1}),
         unsigned({"alg": "HS256", "kid": "hs", "crit": ["exp"]}, {"exp": 1}),
+        unsigned({"alg": "HS256", "kid": "hs", "x": "y" * 1024}, {"exp": 1}),
         base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("=") + ".e30.x",
     ],
     ids=repr,
@@ -168,6 +169,18 @@ def test_one_kids_signature_is_no_other_kids() -> None:
 def test_garbage_is_refused_with_the_same_error(token: str | bytes) -> None:
     with pytest.raises(TokenBackendError):
         decode(ring("hs"), token)
+
+
+def test_no_flood_of_headers_is_kept_in_memory() -> None:
+    ring_of_one = ring("hs")
+    for number in range(1000):
+        with pytest.raises(TokenBackendError):
+            decode(ring_of_one, unsigned({"alg": "HS256", "kid": "hs", "x": number}, {"exp": 1}))
+    assert _kid_in_header.cache_info().currsize <= 64
+    before = _kid_in_header.cache_info().currsize
+    with pytest.raises(TokenBackendError):
+        decode(ring_of_one, "!" * 500 + ".e30.e30")
+    assert _kid_in_header.cache_info().currsize == before
 
 
 @pytest.mark.parametrize("claims", [{"exp": "soon"}, {"iat": "x", "exp": 2**40}, {"nbf": 2**40}])

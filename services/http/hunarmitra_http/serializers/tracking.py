@@ -29,7 +29,7 @@ class PositionSerializer(serializers.Serializer[Any]):
 class AcceptedLocationSerializer(serializers.Serializer[Any]):
     lat = Number(-90, 90)
     lng = Number(-180, 180)
-    timestamp = Moment(help_text="The time the position goes by: never later than its receipt.", source="moment")
+    timestamp = Moment(help_text="The time the position goes by: never later than its receipt.")
 
 
 class TrackingAnswerSerializer(serializers.Serializer[Any]):

@@ -12,10 +12,10 @@ from rest_framework.throttling import BaseThrottle
 
 from hunarmitra.bookings import wire
 from hunarmitra.bookings.services import is_tracked
+from hunarmitra.common.clock import to_wire
 from hunarmitra.tracking.services import position_accept
 from hunarmitra_http.authentication import user_of_request
 from hunarmitra_http.serializers.tracking import (
-    AcceptedLocationSerializer,
     LocationSerializer,
     PositionSerializer,
     TrackingAnswerSerializer,
@@ -47,7 +47,7 @@ class TrackingView(ApiView):
                 "status": "success",
                 "message": "Location updated",
                 "booking_id": str(booking_id),
-                "location": AcceptedLocationSerializer(accepted).data,
+                "location": {"lat": accepted.lat, "lng": accepted.lng, "timestamp": to_wire(accepted.moment)},
             }
         )
 
