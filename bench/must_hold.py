@@ -11,7 +11,9 @@ from functools import partial
 from bench.pairs import Ratios
 from bench.results import Results
 
-OWN, CENTRIFUGE, STOCK, BASELINE, BARE = "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest"
+OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
+    "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ def _judge(what: str, required: str, measured: str, *values: float, holds: Calla
     return Verdict(what, required, measured if held is not None else "not measured", held)
 
 
+def _told(what: str, ratio: float) -> Verdict:
+    """No requirement: the figure that another is read by."""
+    return Verdict(what, "–", "not measured" if math.isnan(ratio) else f"{ratio:.2f} ×", None)
+
+
 def _at_least(what: str, ratio: float, least: float) -> Verdict:
     return _judge(what, f"≥ {least:g} ×", f"{ratio:.2f} ×", ratio, holds=lambda: ratio >= least)
 
@@ -54,6 +61,9 @@ def _fan_out(results: Results) -> Iterator[Verdict]:
         words = "500 sockets a booking, " + ("one rate for all" if "fixed" in load else "saturation")
         own = per_cpu(OWN, load)
         yield _at_least(f"Deliveries per CPU second, {words}, to centrifuge", own / per_cpu(CENTRIFUGE, load), 2)
+        if "fixed" in load:
+            floor = results.median("floor", FLOOR, "paced writes per CPU second") / per_cpu(CENTRIFUGE, load)
+            yield _told("… what one bare write a delivery at that rate would be, which no server exceeds", floor)
         for stock in ("daphne-pubsub", "daphne-core"):
             yield _at_least(f"… to {stock}", own / per_cpu(stock, load), 15)
     for load in ("20 fixed", "20 saturated"):

@@ -101,6 +101,7 @@ TABLES: tuple[Table, ...] = (
         "The floor, and what the load generator can take",
         "floor",
         _same(
+            "paced CPU per write us",
             "CPU per write us",
             "writes per CPU second",
             "generator CPU per delivery us",

@@ -11,8 +11,9 @@ import (
 
 // floor measures what no server can do without: one bare write of one frame to a loopback TCP socket, on a thread of
 // its own, while this program's ordinary clients read and check them. It says both what a delivery must cost and how
-// many deliveries the generator itself can take.
-func (e *engine) floor(sockets int, duration float64) (any, error) {
+// many deliveries the generator itself can take. With a rate, in rounds of all sockets a second, the thread sleeps
+// between two rounds as a server does between two events, and finds its caches and the reader as cold as that does.
+func (e *engine) floor(sockets int, rate, duration float64) (any, error) {
 	ends, err := e.loopbackClients(sockets)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,13 @@ func (e *engine) floor(sockets int, duration float64) (any, error) {
 		defer runtime.UnlockOSThread()
 		var total written
 		began := cpuOfThread()
+		next := time.Now()
 		for seq := int64(1); !stop.Load(); seq++ {
+			if rate > 0 {
+				next = next.Add(time.Duration(float64(time.Second) / rate))
+				pause := unix.NsecToTimespec(int64(time.Until(next)))
+				_ = unix.Nanosleep(&pause, nil) // on this thread, unlike time.Sleep, which Go's scheduler would pay for
+			}
 			frame := textFrame(event{group: "00000000-0000-4000-8000-000000000000", seq: seq, sent: monotonic()}.json())
 			for _, fd := range ends {
 				if _, err := unix.Write(fd, frame); err != nil {

@@ -128,7 +128,7 @@ func (e *engine) handle(c command) (any, error) {
 	case "http":
 		return e.http(c)
 	case "floor":
-		return e.floor(len(c.Groups), c.Seconds)
+		return e.floor(len(c.Groups), c.Rate, c.Seconds)
 	default:
 		return nil, fmt.Errorf("unknown command %q", c.Do)
 	}
