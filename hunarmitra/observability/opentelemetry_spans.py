@@ -118,14 +118,14 @@ class Spans:
         attributes: Mapping[str, Value] | None,
         links: Sequence[str],
     ) -> tracing.Span:
-        parent = trace.set_span_in_context(trace.NonRecordingSpan(_remote(traceparent)), Context())
+        origin = _remote(traceparent)
         return RecordedSpan(
             self._tracer.start_span(
                 name,
-                parent,
+                trace.set_span_in_context(trace.NonRecordingSpan(origin), Context()),
                 kind=_KINDS[kind],
                 attributes=attributes,
-                links=[Link(_remote(origin)) for origin in (traceparent, *links)],
+                links=[Link(context) for context in (origin, *map(_remote, links))],
             )
         )
 

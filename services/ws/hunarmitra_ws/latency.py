@@ -12,7 +12,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 
@@ -24,7 +26,8 @@ from hunarmitra.observability.tracing import NO_SPAN, Span, Value
 _MICROSECOND: Final = 1e-6
 
 
-class Arrival(NamedTuple):
+@dataclass(slots=True)
+class Arrival:
     """When an event was committed and came here, in seconds since 1970.
 
     ``trace_id`` and ``span`` are there when it is part of a recorded trace; the span lasts to the last socket's write.
@@ -33,8 +36,8 @@ class Arrival(NamedTuple):
     committed_at: float
     received_at: float
     lane: str
-    trace_id: str | None = None
     ack: bool = False
+    trace_id: str | None = None
     span: Span = NO_SPAN
 
 
@@ -70,16 +73,16 @@ class EventLatency:
         if not isinstance(committed, int) or not isinstance(published, int):
             return None
         now = time.time()
-        traceparent = body.get("traceparent")
-        trace_id, span = None, NO_SPAN
-        if traceparent is not None:
-            trace_id, span = tracing.trace_id_of(traceparent), _deliver_span(traceparent, lane)
+        arrival = Arrival(committed * _MICROSECOND, now, lane, "ack" in body and bool(body["ack"]))
+        if "traceparent" in body:
+            traceparent = body["traceparent"]
+            arrival.trace_id, arrival.span = tracing.trace_id_of(traceparent), _deliver_span(traceparent, lane)
         seconds = now - published * _MICROSECOND
         if seconds < 0:
             self.skewed.values[""] += 1
             seconds = 0.0
-        self._to_pod[lane].observe(seconds, 1, trace_id)
-        return Arrival(committed * _MICROSECOND, now, lane, trace_id, bool(body.get("ack")), span)
+        self._to_pod[lane].observe(seconds, 1, arrival.trace_id)
+        return arrival
 
     def handed_out(self, arrival: Arrival, sockets: int) -> None:
         """An event was handed to the lanes of so many sockets, one or more."""
@@ -92,10 +95,10 @@ class EventLatency:
     def written(self) -> None:
         """The queue has written a slice."""
         pending, writes = self._pending, self._writes
-        if not pending or writes is None:
+        if not pending or writes is None or pending[0][0] > writes.written:
             return
-        now = time.time()
-        while pending and pending[0][0] <= writes.written:
+        now, written = time.time(), writes.written
+        while pending and pending[0][0] <= written:
             _, arrival, sockets = pending.popleft()
             self._observe(arrival, sockets, now)
 
@@ -116,10 +119,14 @@ class EventLatency:
 
 def _deliver_span(traceparent: object, lane: str) -> Span:
     """From an event's arrival to the last socket's write; one for each event and process, however many sockets."""
-    attributes: dict[str, Value] = {
+    return tracing.continued_span(f"deliver {lane}", traceparent, "consumer", _deliver_attributes(lane))
+
+
+@cache
+def _deliver_attributes(lane: str) -> dict[str, Value]:
+    return {
         "messaging.system": "memory" if settings.ENVIRONMENT.redis_url is None else "redis",
         "messaging.operation.name": "deliver",
         "messaging.operation.type": "process",
         "hunarmitra.lane": lane,
     }
-    return tracing.continued_span(f"deliver {lane}", traceparent, "consumer", attributes)
