@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hunarmitra.common.clock import to_wire
 from hunarmitra.realtime.events import OMIT, BookingStatusChanged, LocationUpdated
 
 if TYPE_CHECKING:
-    from hunarmitra.bookings.models import Booking, BookingEvent
+    from hunarmitra.bookings.models import Booking
 
 
-def status_frame(event: BookingEvent, *, ack: bool = False) -> BookingStatusChanged:
+class LoggedEvent(Protocol):
+    """A ``BookingEvent``, or what of it was read."""
+
+    @property
+    def booking_id(self) -> Any: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def eta_minutes(self) -> int | None: ...
+
+
+def status_frame(event: LoggedEvent, *, ack: bool = False) -> BookingStatusChanged:
     return BookingStatusChanged(
         booking_id=str(event.booking_id),
         status=event.status,

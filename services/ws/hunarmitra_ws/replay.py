@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 PAUSE: Final = 0.2
 """Seconds before a database is asked again that failed, or did not have yet what was announced."""
 
+AT_ONCE: Final = 20
+"""Events that are made into frames before others are served: some 0.2 ms."""
+
 ReadPage = Callable[[int], Awaitable[tuple[Standing | None, Sequence[Event]]]]
 """Reads a page of events after a ``seq``; the standing is None when the group no longer exists."""
 
@@ -61,7 +64,9 @@ class Replay:
         """Send ``events``, then page by page what follows. False when the socket ended, or what it watches is gone."""
         lanes = self.socket.lanes
         while True:
-            for event in events:
+            for number, event in enumerate(events, 1):
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 frame = OutgoingFrame(event.frame)
                 if lanes.waiting_bytes + frame.size > self.most_waiting:
                     await lanes.taken()

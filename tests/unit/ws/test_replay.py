@@ -29,7 +29,7 @@ def impatient() -> Iterator[None]:
 
 
 def event(seq: int) -> Event:
-    return Event(seq, f"{seq} {FRAME}", False, 0.0)
+    return Event(seq, lambda: f"{seq} {FRAME}", False, 0.0)
 
 
 class SlowLanes(RecordingLanes):

@@ -137,7 +137,7 @@ class CatchUp:
                 continue
             before = group.last_seq or 0
             for event in events:
-                group.receive(*event)
+                group.receive(event.seq, event.frame, event.clears_location, event.committed_at)
             metrics.events_recovered.inc(amount=sum(before < event.seq <= (group.last_seq or 0) for event in events))
             if group.last_seq is not None and group.last_seq < found[name].seq:
                 logger.warning("the log of %s has a hole after %d", name, group.last_seq)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -22,13 +24,44 @@ GROUPS_PER_QUERY = 500
 LOGS_PER_QUERY = 100
 
 
-class Event(NamedTuple):
-    """``frame`` is encoded; ``committed_at`` in seconds since 1970, as precisely as the row tells."""
+class Event:
+    """``committed_at`` in seconds since 1970, as precisely as the row tells. ``encoded`` makes the frame's text.
+
+    It is made when it is first asked for, which is on the event loop and a few at a time: a thread that makes a page
+    of them has the interpreter's lock whenever a write gives it away, and delays every other socket.
+    """
+
+    __slots__ = ("_encoded", "_frame", "clears_location", "committed_at", "seq")
+
+    def __init__(self, seq: int, encoded: Callable[[], str], clears_location: bool, committed_at: float) -> None:
+        self.seq = seq
+        self.clears_location = clears_location
+        self.committed_at = committed_at
+        self._encoded = encoded
+        self._frame: str | None = None
+
+    @property
+    def frame(self) -> str:
+        """The same text for all sockets that it is sent to."""
+        if self._frame is None:
+            self._frame = self._encoded()
+        return self._frame
+
+
+class _LogRow(NamedTuple):
+    """Of a booking's log what a frame is made of: an instance of the model costs several times as much."""
 
     seq: int
-    frame: str
+    booking_id: UUID
+    status: str
+    event_type: str
+    actor: str
+    eta_minutes: int | None
     clears_location: bool
-    committed_at: float
+    created_at: datetime
+
+    def encoded(self) -> str:
+        return encode(status_frame(self))
 
 
 class Stretch(NamedTuple):
@@ -53,12 +86,13 @@ def standing_of(booking: Booking) -> Standing:
     return Standing(booking.seq, booking.location_floor_seq, order)
 
 
-def _booking_event(event: BookingEvent) -> Event:
-    return Event(event.seq, encode(status_frame(event)), event.clears_location, event.created_at.timestamp())
+def _booking_event(row: _LogRow) -> Event:
+    return Event(row.seq, row.encoded, row.clears_location, row.created_at.timestamp())
 
 
 def _notification_event(notification: Notification) -> Event:
-    return Event(notification.seq, encode(notification.to_frame()), False, notification.created_at.timestamp())
+    created_at = notification.created_at.timestamp()
+    return Event(notification.seq, lambda: encode(notification.to_frame()), False, created_at)
 
 
 def _chunks(items: Sequence[_Item], size: int) -> Iterable[Sequence[_Item]]:
@@ -92,11 +126,12 @@ def logs(stretches: Iterable[Stretch]) -> dict[str, list[Event]]:
             elif user := groups.user_of(name):
                 of_users |= Q(user_id=user, seq__gt=after, seq__lte=upto)
         if of_bookings:
-            for event in BookingEvent.objects.filter(of_bookings):
-                found[groups.booking_group(event.booking_id)][event.seq] = _booking_event(event)
+            columns = BookingEvent.objects.filter(of_bookings).order_by().values_list(*_LogRow._fields)
+            for row in map(_LogRow._make, columns):
+                found[groups.booking_group(row.booking_id)][row.seq] = _booking_event(row)
         if of_users:
-            for row in Notification.objects.filter(of_users):
-                found[groups.user_group(row.user_id)][row.seq] = _notification_event(row)
+            for notification in Notification.objects.filter(of_users):
+                found[groups.user_group(notification.user_id)][notification.seq] = _notification_event(notification)
     return {name: [events[seq] for seq in sorted(events)] for name, events in found.items()}
 
 
