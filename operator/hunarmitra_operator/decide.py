@@ -161,6 +161,8 @@ def _continue(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
     """A drain is going on: return victims that are needed after all, finish, or go on."""
     if wanted.want > wanted.current:
         return _return(scene, drain, wanted)
+    if back := draining.back_in_service(scene.seen, drain, scene.spec, scene.now):
+        return _drain_again(scene, drain, wanted, back)
     text = explain.draining(drain, scene.seen, scene.now)
     step = _Step(Reason.DRAINING, text, drain.target, wanted.history, drain=drain, limited=wanted.limited)
     if not draining.finished(scene.seen, drain, scene.now):
@@ -175,6 +177,15 @@ def _continue(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
     return replace(
         step, reason=Reason.SCALING_DOWN, text=text, history=history, scale_to=drain.target, drain=done
     )
+
+
+def _drain_again(scene: Scene, drain: Drain, wanted: Wish, back: tuple[Victim, ...]) -> _Step:
+    """Victims serve again: whoever is on them gets a whole window to leave. The lease keeps its name, so that
+    it is renewed on pods that still have it."""
+    again = replace(drain, deadline=scene.now + scene.spec.drain_window)
+    why = explain.back_in_service(scene.seen, back)
+    text = f"{why}; draining again: {explain.draining(again, scene.seen, scene.now)}"
+    return _Step(Reason.DRAINING, text, drain.target, wanted.history, drain=again, limited=Reason.LAPSED)
 
 
 def _return(scene: Scene, drain: Drain, wanted: Wish) -> _Step:

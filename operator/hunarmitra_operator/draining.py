@@ -5,6 +5,9 @@
 2. When all are empty, or at the deadline, the number of replicas is lowered by theirs.
 3. A victim that is not terminating some time after that is returned to service.
 
+A victim whose lease lapsed serves people again: it is drained again with a whole window before it, and
+nothing is removed meanwhile.
+
 The drained pods still count in their ReplicaSet, so nothing replaces them meanwhile.
 """
 
@@ -18,6 +21,9 @@ from hunarmitra_operator.model import Drain, Fleet, Pod, Reason, Scene, Spec, Su
 TERMINATION_SECONDS = 30.0
 """How long after the scale-down a victim may take to be terminating. The ReplicaSet controller needs well
 under one."""
+DRAIN_WINDOWS = 3
+"""For how many windows a drain is begun again when victims come back into service. Whatever returns them
+after that would do it again; other victims, chosen from what is there, have the better chance."""
 
 
 def new_id(spec: Spec, now: float) -> str:
@@ -58,12 +64,38 @@ def reason_to_abort(scene: Scene, drain: Drain | None, *, foreign: bool) -> tupl
         return Reason.STALE, explain.unreadable(spec, survey)
     if fleet.rollout:
         return Reason.ROLLOUT, explain.rollout(fleet)
+    return _overdue(scene, drain)
+
+
+def _overdue(scene: Scene, drain: Drain) -> tuple[Reason, str] | None:
+    """Why a drain that has taken too long did so, or None if it has not."""
+    spec, survey = scene.spec, scene.seen
+    back = back_in_service(survey, drain, spec, scene.now)
+    if back and scene.now > drain.started + DRAIN_WINDOWS * spec.drain_window:
+        return Reason.LAPSED, explain.back_in_service(survey, back)
     if scene.now > drain.deadline + spec.drain_window:
         return (
             Reason.PODS_NOT_READY,
             f"it could not finish: {blocked(survey, drain) or 'the deadline is long past'}",
         )
     return None
+
+
+def back_in_service(survey: Survey, drain: Drain, spec: Spec, now: float) -> tuple[Victim, ...]:
+    """Victims that are ready and carry people, although they were told to drain long enough ago not to be:
+    their lease was not renewed in time, or their container is a new one.
+
+    No lease ends sooner after the beginning than its own length, and until then Kubernetes may not have
+    noticed that the pod is drained. At the deadline none is removed that serves, however long the lease
+    is."""
+    if now - drain.started < min(spec.lease, drain.deadline - drain.started):
+        return ()
+    pods = survey.draining
+    return tuple(v for v in drain.victims if v.uid in pods and _serves(*pods[v.uid]))
+
+
+def _serves(known: int | None, pod: Pod) -> bool:
+    return bool(known) and pod.ready and not pod.terminating and not pod.pending
 
 
 def _gone_quiet(known: int | None, pod: Pod) -> bool:

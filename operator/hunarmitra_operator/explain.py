@@ -116,6 +116,13 @@ def draining(drain: Drain, survey: Survey, now: float) -> str:
     )
 
 
+def back_in_service(survey: Survey, back: tuple[Victim, ...]) -> str:
+    """Victims serve again."""
+    left = sum(survey.draining[victim.uid][0] or 0 for victim in back)
+    verb = "is" if len(back) == 1 else "are"
+    return f"{names(back)} {verb} back in service with {count(left, 'connection')}, as the drain lapsed"
+
+
 def begin_drain(why: str, drain: Drain, limit: str) -> str:
     """A drain begins."""
     moved = sum(victim.connections for victim in drain.victims)

@@ -211,6 +211,7 @@ class Reason(StrEnum):
     WAITING = "WaitingForTermination"
     RETURNED = "VictimsReturned"
     ABORTED = "DrainAborted"
+    LAPSED = "DrainLapsed"
     REBALANCING = "Rebalancing"
     STABILIZING = "Stabilizing"
     RATE_LIMITED = "RateLimited"

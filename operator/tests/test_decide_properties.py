@@ -111,6 +111,16 @@ def survivors_stay_below_the_cap_unless_the_maximum_binds(case: Case) -> None:
         assert max(rest.values()) + math.ceil(moved / len(rest)) <= spec.cap_per_pod
 
 
+def nobody_in_service_is_removed(case: Case) -> None:
+    _spec, current, readings, _history, decision = case
+    if decision.scale_to is None or decision.scale_to >= current.replicas or decision.drain is None:
+        return
+    by_uid = {pod.uid: pod for pod in current.pods}
+    for pod in [by_uid[victim.uid] for victim in decision.drain.victims]:
+        serving = pod.ready and not pod.terminating and not pod.pending
+        assert not (serving and readings[pod.uid].connections), pod.name
+
+
 def it_explains_itself_and_can_be_replayed(case: Case) -> None:
     spec, current, readings, history, decision = case
     assert decision.reason in Reason
@@ -162,6 +172,7 @@ def test_every_decision(situation: tuple[Spec, Fleet, dict[str, Sample], History
     nothing_goes_down_on_missing_or_old_data(case)
     new_victims_are_the_emptiest(case)
     survivors_stay_below_the_cap_unless_the_maximum_binds(case)
+    nobody_in_service_is_removed(case)
     it_explains_itself_and_can_be_replayed(case)
     nobody_is_moved_twice_by_one_decision(case)
     paused_dry_and_contested_fleets_are_not_touched(case)

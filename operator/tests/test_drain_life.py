@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from fleets import NOW, SPEC, fleet, samples, settled, with_pod
 
+from hunarmitra_operator import draining
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.model import Decision, Fleet, History, Pod, Reason, Sample
 
@@ -69,6 +70,53 @@ def test_it_does_not_scale_down_while_another_pod_would_be_removed_first(change:
     decision = decide(SPEC, current, readings, begin().history, NOW + 60)
     assert decision.scale_to is None
     assert "ws-0" in decision.message
+
+
+def test_a_victim_that_serves_again_is_drained_again_and_not_removed() -> None:
+    """The operator was away: the leases ended, clients came, and now the deadline is here."""
+    readings = samples([70, 15, 60, 30, 25], NOW + 120)
+    decision = decide(SPEC, READY, readings, begin().history, NOW + 120)
+    assert decision.scale_to is None
+    assert decision.reason is Reason.DRAINING
+    assert decision.limited is Reason.LAPSED
+    assert "ws-1, ws-3, ws-4 are back in service with 70 connections, as the drain lapsed" in decision.message
+    assert decision.drain is not None
+    assert decision.drain.deadline == NOW + 120 + SPEC.drain_window, "a whole window for whoever came"
+    assert decision.drain.id == begin().drain.id  # type: ignore[union-attr]
+    out = samples([95, 0, 95, 0, 10], NOW + 239)
+    later = decide(SPEC, out_of_rotation(), out, decision.history, NOW + 239)
+    assert later.scale_to is None
+    assert decide(SPEC, out_of_rotation(), out, decision.history, NOW + 240).scale_to == 2
+
+
+def test_a_lapse_is_noticed_before_the_deadline() -> None:
+    one_back = with_pod(out_of_rotation(), 4, ready=True)
+    readings = samples([95, 0, 95, 0, 10], NOW + 65)
+    early = decide(SPEC, one_back, samples([95, 0, 95, 0, 10], NOW + 5), begin().history, NOW + 5)
+    assert early.drain == begin().drain, "it is only about to turn not-ready"
+    decision = decide(SPEC, one_back, readings, begin().history, NOW + 65)
+    assert decision.drain is not None
+    assert decision.drain.deadline == NOW + 65 + SPEC.drain_window
+    assert "ws-4 is back in service with 10 connections" in decision.message
+
+
+@pytest.mark.parametrize("lease", [60, 600])
+def test_no_lease_is_so_long_that_a_serving_pod_is_removed(lease: int) -> None:
+    spec = replace(SPEC, lease=lease, drain_window=600)
+    readings = samples([70, 15, 60, 30, 25], NOW + 120)
+    assert decide(spec, READY, readings, begin().history, NOW + 120).scale_to is None
+
+
+def test_victims_that_keep_coming_back_are_let_go() -> None:
+    decision = begin()
+    for after in range(30, draining.DRAIN_WINDOWS * SPEC.drain_window + 31, 30):
+        readings = samples([70, 15, 60, 30, 25], NOW + after)
+        decision = decide(SPEC, READY, readings, decision.history, NOW + after)
+        assert decision.scale_to is None
+    assert decision.reason is Reason.ABORTED
+    assert decision.limited is Reason.LAPSED
+    assert {victim.name for victim in decision.release} == {"ws-1", "ws-3", "ws-4"}
+    assert "back in service" in decision.message
 
 
 def scaled() -> tuple[Decision, Fleet]:

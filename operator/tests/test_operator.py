@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fake_cluster import FakeCluster
 from fake_pod import NAMESPACE
 from harness import COST, Operator, begin, drained, reading, spec
+
+from hunarmitra_operator.status import moment
 
 
 async def test_a_scale_up(cluster: FakeCluster, operator: Operator) -> None:
@@ -70,6 +73,33 @@ async def test_without_an_operator_every_pod_returns(cluster: FakeCluster, opera
     await cluster.advance(31)
     assert drained(cluster) == set()
     assert all(pod.ready for pod in cluster.pods.values())
+
+
+@pytest.mark.parametrize("away", [40, 65], ids=["before the deadline", "after it"])
+async def test_people_who_came_back_after_a_lapse_are_not_removed(
+    cluster: FakeCluster, operator: Operator, token: Path, away: int
+) -> None:
+    """Leases of 30 s end, clients connect again, and a new operator finds a drain of 60 s in the status."""
+    await begin(cluster, operator)
+    await cluster.advance(away)
+    victims = [cluster.pods[name] for name in ("ws-1", "ws-3", "ws-4")]
+    for pod in victims:
+        assert pod.ready
+        pod.connections = 15
+    for index, amount in ((0, 80), (2, 75)):
+        cluster.pod(index).connections = amount
+    second = Operator(cluster, token)
+    began = cluster.clock()
+    await second.turns()
+    assert cluster.scaled == []
+    assert drained(cluster) == {pod.name for pod in victims}
+    assert "back in service with 45 connections" in cluster.status["message"]
+    assert moment(began + 60) == cluster.status["drain"]["deadline"]
+    await second.until("Steady")
+    await second.stop()
+    assert sorted(cluster.pods) == ["ws-0", "ws-2"]
+    assert all(pod.connections == 0 for pod in victims), "they were asked before they were removed"
+    assert cluster.cut == 0
 
 
 async def test_a_hung_pod_freezes_and_releases(cluster: FakeCluster, operator: Operator) -> None:
