@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.kubernetes import Api, ApiError
 from hunarmitra_operator.model import Decision, Drain, Pod, Shed, Spec
 from hunarmitra_operator.observe import DELETION_COST, LOWEST_COST, Target
-from hunarmitra_operator.podclient import PodClient, PodError
+from hunarmitra_operator.podclient import PodClient, PodError, together
 
 logger = logging.getLogger(__name__)
 
@@ -65,21 +66,34 @@ class Actor:
     async def release(self, spec: Spec, pods: Iterable[Pod], lease: str) -> None:
         """Return pods to service. One that cannot be reached returns by itself when its lease ends."""
         living = [pod for pod in pods if not pod.terminating]
-        results = await asyncio.gather(
-            *(self.clients.release(pod, spec.control, lease) for pod in living if pod.ip),
-            return_exceptions=True,
-        )
-        self._report("return to service", results)
+        calls = [self.clients.release(pod, spec.control, lease) for pod in living if pod.ip]
+        await self._together("return to service", spec, calls)
 
     async def renew(self, spec: Spec, drain: Drain, pods: Mapping[str, Pod]) -> None:
         """Drain the victims, or go on with it. Needs the pods alone, not the API server."""
         self.renewed = time.monotonic()
         victims = [pods[v.uid] for v in drain.victims if v.uid in pods and not pods[v.uid].terminating]
-        results = await asyncio.gather(
-            *(self.clients.drain(pod, spec.control, drain.id, spec.lease) for pod in victims if pod.ip),
-            return_exceptions=True,
-        )
-        self._report("drain", results)
+        calls = [self.clients.drain(pod, spec.control, drain.id, spec.lease) for pod in victims if pod.ip]
+        await self._together("drain", spec, calls)
+
+    async def _together(self, what: str, spec: Spec, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Ask many pods. What is not done by the deadline for all of them is left to the next turn, so that
+        pods that hang delay neither the marks nor the number of replicas."""
+        limit = together(spec.control)
+        try:
+            async with asyncio.timeout(limit):
+                results = await asyncio.gather(*calls, return_exceptions=True)
+        except TimeoutError:
+            logger.warning(
+                "%s/%s: cannot %s all of %d pods within %g s",
+                self.namespace,
+                self.name,
+                what,
+                len(calls),
+                limit,
+            )
+        else:
+            self._report(what, results)
 
     async def unmark(self, pods: Iterable[Pod]) -> None:
         """Remove the deletion cost: these pods are like any other again."""

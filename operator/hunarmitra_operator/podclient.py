@@ -6,6 +6,7 @@ Every request has a deadline; a pod that does not answer in time is a fact, not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,14 @@ logger = logging.getLogger(__name__)
 
 PARALLEL = 64
 """Requests under way at once; a thousand pods are read in a few rounds without a thousand open sockets."""
+FLEET_SECONDS = 5.0
+"""How long all pods together may take to answer, or one alone if that has longer. Otherwise pods that hang
+would hold a turn for as many deadlines as they are rounds of `PARALLEL`."""
+
+
+def together(control: Control) -> float:
+    """How long a round of requests to many pods may take."""
+    return max(FLEET_SECONDS, control.timeout)
 
 
 class PodError(Exception):
@@ -32,7 +41,9 @@ class PodClient:
     def __init__(self, token_file: Path | None) -> None:
         self._token_file = token_file
         self._session: aiohttp.ClientSession | None = None
-        self._slots = asyncio.Semaphore(PARALLEL)
+        # Two, as a lease must not wait until pods that hang were asked for their connections.
+        self._reading = asyncio.Semaphore(PARALLEL)
+        self._acting = asyncio.Semaphore(PARALLEL)
 
     async def close(self) -> None:
         """Close the session."""
@@ -50,46 +61,57 @@ class PodClient:
             raise PodError(f"the token cannot be read: {error}") from error
         return {"Authorization": f"Bearer {lines[0]}"} if lines else {}
 
-    async def connections(self, pods: Iterable[Pod], control: Control) -> dict[str, int]:
-        """The connections of every pod that answers in time, by UID; all are asked at once."""
+    async def connections(self, pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
+        """The connections of every pod that was asked, by UID; None of one that did not answer in time.
+
+        They are asked in this order, and not at all whose turn has not come when the time for all is over."""
         try:
             headers = self._headers()
         except PodError as error:
             logger.warning("no pod can be asked: %s", error)
             return {}
-        asked = [pod for pod in pods if pod.ip]
-        answers = await asyncio.gather(*(self._count(pod, control, headers) for pod in asked))
-        return {pod.uid: count for pod, count in zip(asked, answers, strict=True) if count is not None}
+        counts: dict[str, int | None] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(together(control)):
+                await asyncio.gather(*(self._count(pod, control, headers, counts) for pod in pods if pod.ip))
+        return counts
 
-    async def _count(self, pod: Pod, control: Control, headers: Mapping[str, str]) -> int | None:
-        try:
-            body = await self._call("GET", pod, control, "connections", headers=headers)
-            total = body["total"]
-        except (PodError, KeyError, TypeError):
-            return None
-        return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+    async def _count(
+        self, pod: Pod, control: Control, headers: Mapping[str, str], counts: dict[str, int | None]
+    ) -> None:
+        async with self._reading:
+            counts[pod.uid] = None
+            try:
+                body = await self._call("GET", pod, control, "connections", headers=headers)
+                total = body["total"]
+            except (PodError, KeyError, TypeError):
+                return
+        if isinstance(total, int) and not isinstance(total, bool) and total >= 0:
+            counts[pod.uid] = total
 
     async def drain(self, pod: Pod, control: Control, lease: str, ttl: int) -> None:
         """Begin a drain under a lease, or renew it. Also right after a restart of the container."""
-        await self._call(
-            "POST", pod, control, "drain", headers=self._headers(), payload={"id": lease, "ttl_seconds": ttl}
-        )
+        await self._act("POST", pod, control, "drain", {"id": lease, "ttl_seconds": ttl})
 
     async def release(self, pod: Pod, control: Control, lease: str) -> None:
         """Return a pod to service; one that has no such lease is in service already."""
         try:
-            await self._call("DELETE", pod, control, f"drain?id={lease}", headers=self._headers())
+            await self._act("DELETE", pod, control, f"drain?id={lease}")
         except PodError as error:
             if not str(error).startswith("404"):
                 raise
 
     async def shed(self, pod: Pod, control: Control, connections: int) -> int:
         """Move that many connections away at once; how many it were."""
-        body = await self._call(
-            "POST", pod, control, "shed", headers=self._headers(), payload={"connections": connections}
-        )
+        body = await self._act("POST", pod, control, "shed", {"connections": connections})
         moved = body.get("moved", connections)
         return moved if isinstance(moved, int) else 0
+
+    async def _act(
+        self, verb: str, pod: Pod, control: Control, path: str, payload: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        async with self._acting:
+            return await self._call(verb, pod, control, path, headers=self._headers(), payload=payload)
 
     async def _call(
         self,
@@ -107,7 +129,6 @@ class PodClient:
         outcome = "error"
         try:
             async with (
-                self._slots,
                 asyncio.timeout(control.timeout),
                 self._session.request(
                     verb, f"http://{host}:{control.port}/{path}", json=payload, headers=headers
@@ -117,6 +138,9 @@ class PodClient:
                 if response.status >= 300:
                     raise PodError(f"{response.status} from {pod.name}")
                 body = await response.json(content_type=None)
+        except asyncio.CancelledError:
+            outcome = "timeout"
+            raise
         except TimeoutError as error:
             outcome = "timeout"
             raise PodError(f"{pod.name} did not answer within {control.timeout} s") from error

@@ -33,6 +33,8 @@ class Scaler:
     name: str
     clock: Callable[[], float] = time.time
     samples: dict[str, Sample] = field(default_factory=dict)
+    silent: dict[str, float] = field(default_factory=dict)
+    """When each pod that does not answer was last asked, by UID."""
     rivals: Rivals = field(default_factory=Rivals)
     actor: Actor = field(init=False)
     held: Held | None = None
@@ -96,11 +98,18 @@ class Scaler:
     async def _read_pods(self, spec: Spec, target: Target) -> None:
         """Read every running pod; a pod that does not answer keeps its old sample, which grows old."""
         pods = target.fleet.pods
-        counts = await self.clients.connections((pod for pod in pods if not pod.pending), spec.control)
+        # Those that answer come first, then those whose silence is the longest ago: pods that hang never keep
+        # the others from being read, and none is left out for good.
+        asked = sorted(
+            (pod for pod in pods if not pod.pending), key=lambda pod: self.silent.get(pod.uid, 0.0)
+        )
+        answers = await self.clients.connections(asked, spec.control)
         at = self.clock()
         living = {pod.uid for pod in pods}
-        self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living}
-        self.samples |= {uid: Sample(count, at) for uid, count in counts.items()}
+        read = {uid: Sample(count, at) for uid, count in answers.items() if count is not None}
+        silent = self.silent | dict.fromkeys(answers.keys() - read.keys(), at)
+        self.silent = {uid: when for uid, when in silent.items() if uid in living and uid not in read}
+        self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living} | read
 
     async def _decide(self, resource: Json, spec: Spec, target: Target) -> None:
         before: Json = resource.get("status", {})

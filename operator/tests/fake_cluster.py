@@ -87,8 +87,7 @@ class FakeCluster:
         self.url = f"http://127.0.0.1:{port}"
 
     async def close(self) -> None:
-        for pod in self.pods.values():
-            await pod.close()
+        await asyncio.gather(*(pod.close() for pod in self.pods.values()))
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -135,7 +135,7 @@ async def test_a_resource_that_changed_meanwhile_is_not_acted_upon(
     cluster.create_scaler(spec(cluster.port))
     read = operator.loop.clients.connections
 
-    async def edited_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int]:
+    async def edited_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
         cluster.edit(paused=True)
         return await read(pods, control)
 
@@ -155,7 +155,7 @@ async def test_a_deployment_that_changed_meanwhile_is_not_scaled(
     cluster.create_scaler(spec(cluster.port))
     read = operator.loop.clients.connections
 
-    async def touched_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int]:
+    async def touched_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
         cluster._bump(cluster.deployment)
         return await read(pods, control)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
 from fake_cluster import FakeCluster
 from fake_pod import NAMESPACE, TOKEN
-from harness import COST, Operator, begin, drained, spec
+from harness import COST, Operator, begin, drained, reading, spec
 from prometheus_client import generate_latest
 
+from hunarmitra_operator import podclient
 from hunarmitra_operator.kubernetes import ApiError, Json
 
 
@@ -37,6 +39,43 @@ async def test_two_operators_at_once_go_on_with_one_drain(
     assert cluster.moved == 70, "nobody was moved twice"
     assert cluster.scaled == [2]
     assert not cluster.status["history"]["foreignChanges"]
+
+
+async def test_reading_a_fleet_that_hangs_has_one_deadline(
+    cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 of 203 pods hang, which would take four rounds of 1 s to find out in every turn, and as many to
+    return them to service. The others are read nevertheless, wherever in the fleet they are."""
+    monkeypatch.setattr(podclient, "FLEET_SECONDS", 0.5)
+    await cluster.run_pods(*[1] * 203)
+    pods = reading(cluster, timeoutSeconds=1, maxSampleAgeSeconds=10)
+    cluster.create_scaler(spec(cluster.port, maxReplicas=203, pods=pods))
+    await operator.until("Draining")
+    samples = operator.loop.scalers[NAMESPACE, "sockets"].samples
+    assert len(samples) == 203
+    healthy = {cluster.pod(index).uid for index in (0, 100, 202)}
+    for pod in cluster.pods.values():
+        pod.hangs = pod.uid not in healthy
+    began = time.monotonic()
+    await operator.turns(5)
+    assert time.monotonic() - began < 18
+    assert cluster.condition("MetricsStale") == "True"
+    assert cluster.scaled == []
+    samples = operator.loop.scalers[NAMESPACE, "sockets"].samples
+    newest = max(sample.at for sample in samples.values())
+    assert {uid for uid, sample in samples.items() if sample.at == newest} == healthy
+
+
+async def test_pods_that_hang_do_not_keep_a_lease_from_being_renewed(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    await begin(cluster, operator)
+    victims = [pod for pod in cluster.pods.values() if pod.leases]
+    before = len(victims[0].calls)
+    for _ in range(podclient.PARALLEL):
+        await operator.loop.clients._reading.acquire()
+    await operator.loop.scalers[NAMESPACE, "sockets"].keep_alive()
+    assert len(victims[0].calls) == before + 1
 
 
 def take_away(token: Path) -> None:
