@@ -118,11 +118,17 @@ async def stop(memo: Any, **_: Any) -> None:
 
 
 @kopf.on.event(kubernetes.GROUP, kubernetes.VERSION, kubernetes.PLURAL)
-async def changed(memo: Any, type: str | None, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's name
+async def changed(
+    memo: Any,
+    type: str | None,  # noqa: A002 - kopf's name
+    meta: kopf.Meta,
+    spec: kopf.Spec,
+    **_: Any,
+) -> None:
     """A resource appeared, changed or went."""
     loop = memo.options.loop
     namespace, name = str(meta["namespace"]), str(meta["name"])
     if type == "DELETED":
         loop.gone(namespace, name)
     else:
-        loop.seen(namespace, name, int(meta.get("generation", 0)))
+        loop.seen(namespace, name, int(meta.get("generation", 0)), dict(spec))

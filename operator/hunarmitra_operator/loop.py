@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hunarmitra_operator import kubernetes, metrics
-from hunarmitra_operator.kubernetes import Api, ApiError
+from hunarmitra_operator.claims import Claims, Key
+from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.podclient import PodClient
 from hunarmitra_operator.scaler import Scaler
 
 logger = logging.getLogger(__name__)
-
-Key = tuple[str, str]
 
 RELIST_SECONDS = 60.0
 KEEP_SECONDS = 0.5
@@ -42,20 +41,25 @@ class Loop:
     scalers: dict[Key, Scaler] = field(default_factory=dict)
     finished: float = field(default_factory=time.monotonic)
     listed: float = float("-inf")
+    claims: Claims = field(default_factory=Claims)
     _generations: dict[Key, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def seen(self, namespace: str, name: str, generation: int) -> None:
+    def seen(self, namespace: str, name: str, generation: int, spec: Json) -> None:
         """A resource exists. A new one, or a new spec, gets its turn at once; our own status does not."""
         key = (namespace, name)
+        self.claims.claim(key, spec)
         if key not in self.scalers:
-            self.scalers[key] = Scaler(self.api, self.clients, namespace, name, clock=self.clock)
+            self.scalers[key] = Scaler(
+                self.api, self.clients, namespace, name, clock=self.clock, claims=self.claims
+            )
         if self._generations.get(key) != generation:
             self._generations[key] = generation
             self._wake.set()
 
     def gone(self, namespace: str, name: str) -> None:
         """A resource was deleted; the next turn finds out, and lets its victims go."""
+        self.claims.drop((namespace, name))
         if (namespace, name) in self.scalers:
             self._wake.set()
 
@@ -102,6 +106,7 @@ class Loop:
             async with asyncio.timeout(TURN_SECONDS):
                 found = await scaler.turn()
                 if not found:
+                    self.claims.drop(key)
                     self.scalers.pop(key, None)
                     self._generations.pop(key, None)
                     await scaler.let_go()
@@ -125,7 +130,8 @@ class Loop:
             found = await self.api.get(path, kubernetes.PLURAL)
             for item in found["items"]:
                 meta = item["metadata"]
-                self.seen(meta["namespace"], meta["name"], int(meta.get("generation", 0)))
+                generation = int(meta.get("generation", 0))
+                self.seen(meta["namespace"], meta["name"], generation, item.get("spec", {}))
         except ApiError as error:
             logger.warning("cannot list WebSocketScalers: %s", error)
             return False

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hunarmitra_operator import kubernetes, metrics, observe, specification, status
 from hunarmitra_operator.act import Actor
+from hunarmitra_operator.claims import Claims
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.model import Decision, Drain, History, Pod, Sample, Spec
@@ -32,6 +33,7 @@ class Scaler:
     namespace: str
     name: str
     clock: Callable[[], float] = time.time
+    claims: Claims = field(default_factory=Claims)
     samples: dict[str, Sample] = field(default_factory=dict)
     silent: dict[str, float] = field(default_factory=dict)
     """When each pod that does not answer was last asked, by UID."""
@@ -75,6 +77,8 @@ class Scaler:
             if error.status == 404:
                 return False
             raise
+        # The watch may be late with an edit.
+        self.claims.claim((self.namespace, self.name), resource.get("spec", {}))
         try:
             spec = specification.read(resource["spec"])
             target = await observe.target(self.api, self.namespace, spec.target, self.rivals, now)
@@ -92,6 +96,8 @@ class Scaler:
             await self._fail(resource, "Forbidden", str(error), now)
             return True
         await self._read_pods(spec, target)
+        rivals = (*target.fleet.rivals, *self.claims.others((self.namespace, self.name)))
+        target = replace(target, fleet=replace(target.fleet, rivals=rivals))
         await self._decide(resource, spec, target)
         return True
 

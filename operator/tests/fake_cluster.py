@@ -43,6 +43,8 @@ class FakeCluster:
         self.other = deployment(7)
         self.other["metadata"] |= {"name": "other", "uid": "other", "resourceVersion": "0"}
         self.scaler: Json | None = None
+        self.second: Json | None = None
+        """Another WebSocketScaler."""
         self.autoscalers: list[Json] = []
         self.events: list[Json] = []
         self.requests: list[tuple[str, str]] = []
@@ -63,7 +65,7 @@ class FakeCluster:
         app = web.Application(middlewares=[self._front])
         base = f"/apis/apps/v1/namespaces/{NAMESPACE}"
         scalers = "/apis/realtime.hunarmitra.io/v1alpha1"
-        one = f"{scalers}/namespaces/{NAMESPACE}/websocketscalers/sockets"
+        one = f"{scalers}/namespaces/{NAMESPACE}/websocketscalers/{{name}}"
         app.add_routes(
             [
                 web.get(f"{scalers}/namespaces/{NAMESPACE}/websocketscalers", self._list_scalers),
@@ -109,6 +111,16 @@ class FakeCluster:
         self._bump(self.scaler)
         return self.scaler
 
+    def create_second(self, spec: Json) -> Json:
+        """Another WebSocketScaler, which nobody told the loop of yet."""
+        self.second = {
+            "metadata": {"name": "again", "namespace": NAMESPACE, "uid": "again", "generation": 1},
+            "spec": spec,
+            "status": {},
+        }
+        self._bump(self.second)
+        return self.second
+
     def edit(self, **spec: Any) -> None:
         assert self.scaler is not None
         self.scaler["spec"] |= spec
@@ -121,8 +133,9 @@ class FakeCluster:
         found: Json = self.scaler["status"]
         return found
 
-    def condition(self, kind: str) -> str:
-        return str(next(c["status"] for c in self.status["conditions"] if c["type"] == kind))
+    def condition(self, kind: str, of: Json | None = None) -> str:
+        conditions = (of or self.scaler or {})["status"]["conditions"]
+        return str(next(c["status"] for c in conditions if c["type"] == kind))
 
     def pod(self, index: int) -> StubPod:
         return list(self.pods.values())[index]
@@ -206,20 +219,24 @@ class FakeCluster:
         return web.json_response({"kind": "Status", "message": message, "code": status}, status=status)
 
     async def _list_scalers(self, _: web.Request) -> web.Response:
-        return web.json_response({"items": [self.scaler] if self.scaler else []})
+        return web.json_response({"items": [item for item in (self.scaler, self.second) if item]})
 
-    async def _get_scaler(self, _: web.Request) -> web.Response:
-        return web.json_response(self.scaler) if self.scaler else self._error(404, "not found")
+    def _named(self, request: web.Request) -> Json | None:
+        return self.scaler if request.match_info["name"] == "sockets" else self.second
+
+    async def _get_scaler(self, request: web.Request) -> web.Response:
+        found = self._named(request)
+        return web.json_response(found) if found else self._error(404, "not found")
 
     async def _put_status(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if self.scaler is None:
+        body, found = await request.json(), self._named(request)
+        if found is None:
             return self._error(404, "not found")
-        if body["metadata"]["resourceVersion"] != self.scaler["metadata"]["resourceVersion"]:
+        if body["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
             return self._error(409, "the object has been modified")
-        self.scaler["status"] = body["status"]
-        self._bump(self.scaler)
-        return web.json_response(self.scaler)
+        found["status"] = body["status"]
+        self._bump(found)
+        return web.json_response(found)
 
     async def _get_deployment(self, request: web.Request) -> web.Response:
         if request.match_info["name"] == "ws":

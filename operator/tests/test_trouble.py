@@ -161,7 +161,7 @@ async def test_a_spec_that_changes_in_mid_turn_gets_the_next_turn_at_once(
         nonlocal turns
         turns += 1
         if turns == 1:
-            operator.loop.seen(NAMESPACE, "sockets", 2)
+            operator.loop.seen(NAMESPACE, "sockets", 2, {"target": {"name": "ws"}})
 
     monkeypatch.setattr(operator.loop, "turn", turn)
     task = asyncio.create_task(operator.loop.run())
@@ -213,3 +213,55 @@ async def test_another_target_is_looked_at_for_its_own_rivals(
     cluster.edit(target={"name": "other"})
     await operator.turns()
     assert cluster.condition("Conflict") == "True"
+
+
+async def test_two_resources_for_one_deployment_are_a_conflict_at_once(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    await begin(cluster, operator)
+    second = cluster.create_second(spec(cluster.port, minReplicas=8))
+    operator.loop.seen(NAMESPACE, "again", 1, second["spec"])  # what the watch tells
+    await operator.turns()
+    for resource, other in ((cluster.scaler, "again"), (second, "sockets")):
+        assert cluster.condition("Conflict", resource) == "True"
+        assert cluster.condition("Ready", resource) == "False"
+        assert resource is not None
+        assert f"WebSocketScaler/{other}" in resource["status"]["message"]
+    assert drained(cluster) == set(), "the drain is given up"
+    await operator.turns(10)
+    assert cluster.scaled == []
+    assert [event["reason"] for event in cluster.events].count("Conflict") == 4, (
+        "Conflict and not Ready, of each"
+    )
+    cluster.second = None
+    operator.loop.gone(NAMESPACE, "again")
+    await operator.turns()
+    assert cluster.condition("Conflict") == "False"
+    await operator.until("ScalingDown")
+
+
+async def test_a_second_resource_is_known_before_its_first_turn(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    """After a start the list tells of both, before either has a turn."""
+    await cluster.run_pods(150, 150)
+    cluster.create_scaler(spec(cluster.port))
+    second = cluster.create_second(spec(cluster.port))
+    await operator.turns(2)
+    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "True"
+    assert cluster.scaled == []
+
+
+async def test_an_edit_may_begin_and_end_a_conflict(cluster: FakeCluster, operator: Operator) -> None:
+    """Every turn reads its resource, so it does not take the watch to see that."""
+    await cluster.run_pods(100, 100)
+    cluster.create_scaler(spec(cluster.port))
+    second = cluster.create_second(spec(cluster.port, target={"name": "other"}, paused=True))
+    await operator.turns()
+    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "False"
+    second["spec"]["target"] = {"name": "ws"}
+    await operator.turns(2)
+    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "True"
+    second["spec"]["target"] = {"name": "other"}
+    await operator.turns(2)
+    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "False"
