@@ -17,6 +17,7 @@ from hunarmitra_operator.kubernetes import Api, ApiError
 from hunarmitra_operator.model import Decision, Drain, Pod, Shed, Spec
 from hunarmitra_operator.observe import DELETION_COST, LOWEST_COST, Target
 from hunarmitra_operator.podclient import PodClient, PodError, together
+from hunarmitra_operator.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ class Actor:
     name: str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     shedding: asyncio.Task[None] | None = field(default=None)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    """With each kind of request."""
     renewed: float = float("-inf")
     """When leases were last renewed, on the monotonic clock."""
 
@@ -84,14 +87,8 @@ class Actor:
             async with asyncio.timeout(limit):
                 results = await asyncio.gather(*calls, return_exceptions=True)
         except TimeoutError:
-            logger.warning(
-                "%s/%s: cannot %s all of %d pods within %g s",
-                self.namespace,
-                self.name,
-                what,
-                len(calls),
-                limit,
-            )
+            text = f"{self.namespace}/{self.name}: cannot {what} all of {len(calls)} pods within {limit:g} s"
+            self._trouble(what).log("", text)
         else:
             self._report(what, results)
 
@@ -156,8 +153,16 @@ class Actor:
     def _report(self, what: str, results: Iterable[object]) -> None:
         """Log what failed. Pods and the API server failing is expected; anything else is a defect and
         raised."""
+        trouble, asked, failed = self._trouble(what), 0, 0
         for result in results:
+            asked += 1
             if isinstance(result, (PodError, ApiError)):
-                logger.warning("%s/%s: cannot %s: %s", self.namespace, self.name, what, result)
+                failed += 1
+                trouble.log(str(result), f"{self.namespace}/{self.name}: cannot {what}: {result}")
             elif isinstance(result, BaseException):
                 raise result
+        if asked and not failed:
+            trouble.over(f"{self.namespace}/{self.name}: can {what} again")
+
+    def _trouble(self, what: str) -> Trouble:
+        return self.troubles.setdefault(what, Trouble(logger))

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hunarmitra_operator import kubernetes, metrics
@@ -20,6 +20,7 @@ from hunarmitra_operator.claims import Claims, Key
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.podclient import PodClient
 from hunarmitra_operator.scaler import Scaler
+from hunarmitra_operator.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Loop:
     finished: float = field(default_factory=time.monotonic)
     listed: float = float("-inf")
     claims: Claims = field(default_factory=Claims)
+    _troubles: dict[str, Trouble] = field(default_factory=dict)
     _generations: dict[Key, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -121,27 +123,27 @@ class Loop:
 
     async def _relist(self) -> None:
         """Find resources that the watch did not tell of."""
-        if all(await asyncio.gather(*(self._list(path) for path in self._lists()))):
+        if all(await asyncio.gather(*(self._list(namespace) for namespace in self.namespaces or ("",)))):
             self.listed = time.monotonic()
 
-    async def _list(self, path: str) -> bool:
+    async def _list(self, namespace: str) -> bool:
         """Find those of one list; a namespace that cannot be listed must not hide the others."""
+        where = f" in {namespace}" if namespace else ""
+        trouble = self._troubles.setdefault(namespace, Trouble(logger))
         try:
-            found = await self.api.get(path, kubernetes.PLURAL)
+            found = await self.api.get(kubernetes.scalers(namespace), kubernetes.PLURAL)
             for item in found["items"]:
                 meta = item["metadata"]
                 generation = int(meta.get("generation", 0))
                 self.seen(meta["namespace"], meta["name"], generation, item.get("spec", {}))
         except ApiError as error:
-            logger.warning("cannot list WebSocketScalers: %s", error)
+            trouble.log(str(error.status), f"cannot list WebSocketScalers{where}: {error}")
             return False
         except Exception:
             logger.exception("cannot read the list of WebSocketScalers")
             return False
+        trouble.over(f"WebSocketScalers{where} can be listed again")
         return True
-
-    def _lists(self) -> Iterable[str]:
-        return [kubernetes.scalers(namespace) for namespace in self.namespaces or ("",)]
 
     def stalled(self, limit: float) -> bool:
         """Whether no turn has ended for `limit` seconds. One that failed for want of the API server has ended

@@ -16,6 +16,7 @@ import aiohttp
 
 from hunarmitra_operator import metrics
 from hunarmitra_operator.model import Control, Pod
+from hunarmitra_operator.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class PodClient:
     def __init__(self, token_file: Path | None) -> None:
         self._token_file = token_file
         self._session: aiohttp.ClientSession | None = None
+        self._trouble = Trouble(logger)
         # Two, as a lease must not wait until pods that hang were asked for their connections.
         self._reading = asyncio.Semaphore(PARALLEL)
         self._acting = asyncio.Semaphore(PARALLEL)
@@ -68,8 +70,9 @@ class PodClient:
         try:
             headers = self._headers()
         except PodError as error:
-            logger.warning("no pod can be asked: %s", error)
+            self._trouble.log("", f"no pod can be asked: {error}")
             return {}
+        self._trouble.over("pods can be asked again")
         counts: dict[str, int | None] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(together(control)):

@@ -16,6 +16,7 @@ from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.model import Decision, Drain, History, Pod, Sample, Spec
 from hunarmitra_operator.observe import Rivals, Target, TargetError
 from hunarmitra_operator.podclient import PodClient
+from hunarmitra_operator.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Scaler:
     """When each pod that does not answer was last asked, by UID."""
     rivals: Rivals = field(default_factory=Rivals)
     actor: Actor = field(init=False)
+    trouble: Trouble = field(default_factory=lambda: Trouble(logger))
     held: Held | None = None
     _leases: asyncio.Lock = field(default_factory=asyncio.Lock)
     history: History | None = None
@@ -63,10 +65,12 @@ class Scaler:
             found = await self._turn(began)
         except ApiError as error:
             metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
-            logger.warning("%s/%s: %s", self.namespace, self.name, error)
+            self.trouble.log(str(error.status), f"{self.namespace}/{self.name}: {error}")
             self.actor.stop()
             await self.keep_alive()
             found = True
+        else:
+            self.trouble.over(f"{self.namespace}/{self.name}: the API server answers again")
         metrics.turn_seconds.labels(self.namespace, self.name).observe(max(0.0, self.clock() - began))
         return found
 

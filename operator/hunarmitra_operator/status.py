@@ -23,6 +23,9 @@ Json = dict[str, Any]
 
 HEARTBEAT_SECONDS = 30.0
 """A status without news is written this often, so that its age says whether the operator lives."""
+REBALANCING_QUIET_SECONDS = 600.0
+"""Rounds of rebalancing that follow each other make one Event, at the first: there has to be none for this
+long before the next one is news."""
 REFRESH_SECONDS = 10.0
 """Figures that change all the time are written at most this often."""
 
@@ -275,10 +278,18 @@ _TELLING = {
 _ALARMING = {"MetricsStale", "Conflict", "Paused"}
 
 
+def _next_round(old: Mapping[str, Any], decision: Decision) -> bool:
+    """Whether this is one more round of rebalancing. Between two there is a pause with another reason."""
+    if decision.reason is not Reason.REBALANCING:
+        return False
+    last = read_history(old).shed
+    return last is not None and 0 <= decision.at - last < REBALANCING_QUIET_SECONDS
+
+
 def notices(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision | None) -> list[Notice]:
     """What changed so that somebody may want to read about it; never the same thing twice in a row."""
     made = []
-    if decision is not None and decision.reason.value != old.get("reason"):
+    if decision is not None and decision.reason.value != old.get("reason") and not _next_round(old, decision):
         if decision.reason in _TELLING:
             made.append(Notice(_TELLING[decision.reason], decision.reason.value, decision.message))
         elif decision.drain and decision.drain.started == decision.at:

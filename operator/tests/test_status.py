@@ -120,6 +120,20 @@ def test_events_are_made_on_change_alone() -> None:
     assert [(notice.type, notice.reason) for notice in over] == [("Normal", "MetricsStaleOver")]
 
 
+def test_rounds_of_rebalancing_make_one_event() -> None:
+    spec = replace(SPEC, consider_fullest=False)
+    old: dict[str, Any] = {}
+    times: list[int] = []
+    for after in (*range(0, 1200, 5), *range(1800, 1900, 5)):
+        loads, now = [140, 90, 70], NOW + after
+        made = decide(spec, fleet(loads), samples(loads, now), status.read_history(old), now)
+        new = status.after_decision(old, spec, made, 1)
+        told = [notice for notice in status.notices(old, new, made) if notice.reason == "Rebalancing"]
+        times += [after] * len(told)
+        old = new
+    assert times == [0, 1800], "one when it begins, and one when it begins after a pause"
+
+
 def test_a_failure_leaves_the_memory_alone() -> None:
     before = status.after_decision({}, SPEC, decision([100, 100]), 1)
     after = status.after_failure(before, "TargetNotFound", "there is no Deployment", 1, NOW + 5)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from pathlib import Path
 
 import pytest
 from fake_cluster import FakeCluster
-from fake_pod import NAMESPACE, TOKEN
+from fake_pod import NAMESPACE, TOKEN, Clock
 from harness import COST, Operator, begin, drained, reading, spec
 from prometheus_client import generate_latest
 
 from hunarmitra_operator import podclient
 from hunarmitra_operator.kubernetes import ApiError, Json
+from hunarmitra_operator.trouble import Trouble
 
 
 async def test_two_operators_at_once_go_on_with_one_drain(
@@ -213,6 +215,55 @@ async def test_another_target_is_looked_at_for_its_own_rivals(
     cluster.edit(target={"name": "other"})
     await operator.turns()
     assert cluster.condition("Conflict") == "True"
+
+
+async def test_an_outage_is_logged_when_it_begins_and_ends(
+    cluster: FakeCluster, operator: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hunarmitra_operator")
+    await begin(cluster, operator)
+    caplog.clear()
+    cluster.away = True
+    operator.loop.listed = float("-inf")  # due, and tried again in every turn
+    await operator.turns(12)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2, caplog.messages
+    assert all("no answer" in message for message in caplog.messages)
+    cluster.away = False
+    caplog.clear()
+    await operator.turns()
+    assert "shop/sockets: the API server answers again after" in caplog.text
+    assert "12 failures" in caplog.text
+    assert "WebSocketScalers in shop can be listed again after" in caplog.text
+
+
+async def test_a_token_that_stays_away_is_logged_once(
+    cluster: FakeCluster, operator: Operator, token: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await begin(cluster, operator)
+    take_away(token)
+    caplog.clear()
+    await operator.turns(5)
+    assert caplog.text.count("no pod can be asked") == 1
+    assert caplog.text.count("cannot drain") == 1, "the same of every pod"
+
+
+def test_a_trouble_that_lasts_is_repeated_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = Clock(0.0)
+    trouble = Trouble(logging.getLogger("somewhere"), clock)
+    for _ in range(131):
+        trouble.log("0", "no answer")
+        clock.now += 5
+    trouble.log("503", "503: no leader")
+    trouble.over("it answers again")
+    trouble.over("it answers again")
+    assert caplog.messages == [
+        "no answer",
+        "no answer (for 300 s, 61 times)",
+        "no answer (for 600 s, 121 times)",
+        "503: no leader",
+        "it answers again after 655 s and 132 failures",
+    ]
 
 
 async def test_two_resources_for_one_deployment_are_a_conflict_at_once(
