@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["DEBUG", "INFO", "WARNING", "ERROR"],
         help=f"(default INFO; {ENV}LOG_LEVEL)",
     )
+    parser.add_argument(
+        "--log-format",
+        default=os.environ.get(f"{ENV}LOG_FORMAT", "text"),
+        choices=["text", "json"],
+        help=f"text for people, json (one object a line) for collectors (default text; {ENV}LOG_FORMAT)",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -68,10 +73,9 @@ def main(options: argparse.Namespace) -> int:
     # kopf and its dependencies are loaded here, so that `simulate` works without waiting for them.
     import kopf
 
-    from hunarmitra_operator import handlers
+    from hunarmitra_operator import handlers, logs
 
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kopf").setLevel(max(logging.getLevelName(options.log_level), logging.WARNING))
+    logs.configure(options.log_level, options.log_format)
     wanted = options.namespace or [n for n in os.environ.get(f"{ENV}NAMESPACES", "").split(",") if n]
     if not wanted and not options.all_namespaces:
         print(f"error: name a namespace (--namespace or {ENV}NAMESPACES), or say --all-namespaces")  # noqa: T201

@@ -215,6 +215,12 @@ def test_traces_go_where_the_values_say_and_nowhere_without(component: str) -> N
     assert list(on).index("POD_NAME") < list(on).index("OTEL_RESOURCE_ATTRIBUTES"), "$(POD_NAME) is known by then"
 
 
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_the_operator_logs_as_the_others_do(style: str) -> None:
+    operator = deployment(render("operator", f"config.logFormat={style}"), "operator")["template"]["spec"]
+    assert f"--log-format={style}" in operator["containers"][0]["command"]
+
+
 @pytest.mark.parametrize(
     ("endpoint", "port"),
     [("http://c.m:4318", 4318), ("https://c.m:4317/base", 4317), ("http://c.m", 80), ("https://c.m/v2", 443)],
