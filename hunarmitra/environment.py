@@ -105,7 +105,8 @@ class Environment:
     metrics_port: int = variable(
         integer(0, 65535),
         0,
-        "Port of /metrics of a process that has no admin port: `manage.py relay`, or a stock server; 0 for none. "
+        "Port of /metrics (and of the relay's /livez) of a process that has no admin port: `manage.py relay`, or a "
+        "stock server; 0 for none. "
         "`manage.py serve` takes its own port + 1000 where this is not set.",
     )
     log_level: str = variable(

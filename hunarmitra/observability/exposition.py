@@ -7,13 +7,17 @@ and by the hub): their series become one family here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server, values
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import choose_encoder, make_wsgi_app
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +80,27 @@ def exposition(accept: str) -> tuple[bytes, str]:
     return encode(_registry), content_type
 
 
-def serve_metrics(host: str, port: int) -> bool:
-    """Serve ``/metrics`` from a thread. False, and a warning, when the port is taken: it is no reason not to run."""
+def with_livez(metrics: WSGIApplication, stuck: Callable[[], bool]) -> WSGIApplication:
+    """The metrics, and ``/livez`` beside them."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/livez":
+            return metrics(environ, start_response)
+        failed = stuck()
+        status = "503 Service Unavailable" if failed else "200 OK"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
+        return [b"stuck\n" if failed else b"ok\n"]
+
+    return application
+
+
+def serve_metrics(host: str, port: int, *, stuck: Callable[[], bool] | None = None) -> bool:
+    """Serve ``/metrics`` from a thread, and ``/livez``, which fails while the process is ``stuck``, for those that can
+    be. False, and a warning, when the port is taken: it is no reason not to run."""
     try:
-        start_http_server(port, addr=host, registry=_registry)
+        server, _ = start_http_server(port, addr=host, registry=_registry)
+        if stuck is not None:
+            server.set_app(with_livez(make_wsgi_app(_registry), stuck))
     except OSError as error:
         logger.warning("no metrics: cannot listen on %s:%d: %s", host, port, error.strerror or error)
         return False

@@ -13,6 +13,9 @@ from hunarmitra.observability.loop import LoopCollector, LoopGauge
 from hunarmitra.observability.native import counter, gauge
 
 REGISTRY: Final = CollectorRegistry()
+STUCK_SECONDS: Final = 300.0
+"""A turn of the relay that takes longer will never end. One fails within seconds, and is followed by the next, while
+the database or Redis cannot be reached: a new process would reach neither."""
 
 
 class _Looks:
@@ -20,6 +23,7 @@ class _Looks:
     whose first socket starts it has nothing to relay before."""
 
     running: bool = False
+    turned_at: float = 0.0
     succeeded_at: float = 0.0
 
     def last_success(self) -> float:
@@ -38,7 +42,18 @@ REGISTRY.register(LoopCollector(LoopGauge(catalogue.RELAY_LAST_SUCCESS, _looks.l
 
 def started() -> None:
     """The relay runs: from now on its silence means something."""
+    turned()
     _looks.running = True
+
+
+def turned() -> None:
+    """Another turn of the loop begins, whatever came of the last one."""
+    _looks.turned_at = time.monotonic()
+
+
+def stuck() -> bool:
+    """Whether the loop stands still in a turn, so that only a new process helps."""
+    return _looks.running and time.monotonic() - _looks.turned_at > STUCK_SECONDS
 
 
 def succeeded(published: int) -> None:

@@ -29,6 +29,7 @@ def run(stop: threading.Event) -> None:
     metrics.started()
     try:
         while not stop.is_set():
+            metrics.turned()
             try:
                 relayed = _look(environment.relay_after)
                 if failures:

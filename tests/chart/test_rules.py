@@ -215,6 +215,16 @@ def test_traces_go_where_the_values_say_and_nowhere_without(component: str) -> N
     assert list(on).index("POD_NAME") < list(on).index("OTEL_RESOURCE_ATTRIBUTES"), "$(POD_NAME) is known by then"
 
 
+def test_a_relay_that_stands_still_is_restarted_and_no_other_command() -> None:
+    objects = render("minimal")
+    container = deployment(objects, "relay")["template"]["spec"]["containers"][0]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "admin"}
+    assert [port["name"] for port in container["ports"]] == ["admin"]
+    assert "readinessProbe" not in container, "nobody sends it requests"
+    prune = of_kind(objects, "CronJob")["shop-hunarmitra-prune"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert "livenessProbe" not in prune["containers"][0]
+
+
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_the_operator_logs_as_the_others_do(style: str) -> None:
     operator = deployment(render("operator", f"config.logFormat={style}"), "operator")["template"]["spec"]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgpack
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from psycopg import sql
 
 from tests.support import services
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.processes import Process
 from tests.support.redis import RedisServer
@@ -82,8 +84,11 @@ def test_it_waits_for_redis_and_ends_on_sigterm(
 ) -> None:
     redis_server.kill()
     book(environment)
-    with services.relay(tmp_path, environment) as relay:
+    port = free_port()
+    with services.relay(tmp_path, {**environment, "METRICS_PORT": str(port)}) as relay:
         eventually(lambda: "Redis does not take messages" in relay.log_text(), 90, "the relay has tried")
+        assert httpx.get(f"http://127.0.0.1:{port}/livez").text == "ok\n", "no restart would bring Redis back"
+        assert "outbox" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         redis_server.start()
         eventually(lambda: run_python(environment, "-c", UNPUBLISHED).strip() == "0", 90, "everything is published")
         assert relay.terminate() == 0

@@ -11,8 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connections
 
+from hunarmitra.observability import exposition
+from hunarmitra.observability import relay as metrics
 from hunarmitra.realtime import relay
-from hunarmitra.realtime.outbox import Backlog
+from hunarmitra.realtime.outbox import Backlog, NotPublishedError
 
 
 class Stop(threading.Event):
@@ -92,3 +94,54 @@ def test_draining_goes_on_while_there_is_something(script: Script) -> None:
 def test_the_command_refuses_to_run_where_nobody_could_hear_it() -> None:
     with pytest.raises(CommandError, match="REDIS_URL is not set"):
         call_command("relay")
+
+
+@pytest.fixture
+def livez(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What the probe is answered."""
+    monkeypatch.setattr(metrics, "_looks", metrics._Looks())
+    application = exposition.with_livez(lambda environ, start_response: [b"metrics"], metrics.stuck)
+
+    def ask() -> str:
+        answered: list[str] = []
+        application({"PATH_INFO": "/livez"}, lambda status, headers: answered.append(status))  # type: ignore[arg-type]
+        return answered[0].partition(" ")[0]
+
+    return ask
+
+
+def stand_still() -> None:
+    metrics._looks.turned_at -= metrics.STUCK_SECONDS + 1
+
+
+def test_a_loop_that_stands_still_is_not_alive(livez: Callable[[], str]) -> None:
+    assert livez() == "200", "it has not begun"
+    metrics.started()
+    assert livez() == "200"
+    stand_still()
+    assert livez() == "503"
+    metrics.turned()
+    assert livez() == "200"
+
+
+@pytest.mark.parametrize("outcome", [OperationalError("gone"), NotPublishedError("no Redis"), 0])
+def test_whatever_a_turn_brings_the_next_one_is_a_sign_of_life(
+    livez: Callable[[], str], script: Script, outcome: Any
+) -> None:
+    """An absent database or Redis is waited for; a new process would reach neither."""
+    answers = []
+
+    class Slow(Stop):
+        def wait(self, timeout: float | None = None) -> bool:
+            answers.append(livez())
+            stand_still()
+            return super().wait(timeout)
+
+    script(*[outcome] * 5)
+    relay.run(Slow(5))
+    assert answers == ["200"] * 5
+
+
+def test_other_paths_are_metrics() -> None:
+    application = exposition.with_livez(lambda environ, start_response: [b"metrics"], lambda: True)
+    assert list(application({"PATH_INFO": "/metrics"}, lambda *_: None)) == [b"metrics"]  # type: ignore[arg-type]

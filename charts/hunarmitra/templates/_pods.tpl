@@ -150,7 +150,7 @@ lifecycle:
 {{- end -}}
 
 {{/* A pod that runs one command of the http image: migrate, relay, prune. Takes root, component, command, resources;
-with metricsPort it has /metrics there. */}}
+with metricsPort it has /metrics and /livez there. */}}
 {{- define "hunarmitra.commandPod" -}}
 {{- $root := .root -}}
 automountServiceAccountToken: false
@@ -179,6 +179,12 @@ containers:
     {{- with .metricsPort }}
     ports:
       - {name: admin, containerPort: {{ . }}}
+    startupProbe:
+      httpGet: {path: /livez, port: admin}
+      {{- toYaml $root.Values.relay.startupProbe | nindent 6 }}
+    livenessProbe:
+      httpGet: {path: /livez, port: admin}
+      {{- toYaml $root.Values.relay.livenessProbe | nindent 6 }}
     {{- end }}
     {{- include "hunarmitra.containerSecurity" (dict) | nindent 4 }}
     resources:

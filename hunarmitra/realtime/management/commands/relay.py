@@ -34,7 +34,7 @@ class Command(BaseCommand):
         if environment.metrics_port:
             exposition.expose_process()
             exposition.expose(publisher.REGISTRY, metrics.REGISTRY)
-            exposition.serve_metrics(environment.metrics_host, environment.metrics_port)
+            exposition.serve_metrics(environment.metrics_host, environment.metrics_port, stuck=metrics.stuck)
         stop = threading.Event()
 
         def end(number: int, frame: FrameType | None) -> None:
