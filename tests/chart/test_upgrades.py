@@ -111,6 +111,23 @@ def test_pods_of_every_kind_take_labels_and_annotations(tmp_path: Path) -> None:
             assert pod["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false", name
 
 
+@pytest.mark.parametrize("component", ["http", "ws", "operator"])
+def test_a_component_takes_more_variables_and_volumes(tmp_path: Path, component: str) -> None:
+    more: dict[str, Any] = {
+        "extraEnv": [{"name": "MORE", "value": "1"}],
+        "extraEnvFrom": [{"configMapRef": {"name": "more"}}],
+        "extraVolumes": [{"name": "more", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    }
+    objects = with_values(tmp_path, "operator", {component: more})
+    pod = of_kind(objects, "Deployment")[f"shop-hunarmitra-{component}"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert more["extraEnv"][0] in container["env"]
+    assert container["envFrom"] == more["extraEnvFrom"]
+    assert more["extraVolumes"][0] in pod["volumes"]
+    assert more["extraVolumeMounts"][0] in container["volumeMounts"]
+
+
 def test_a_migration_with_other_annotations_is_another_job(tmp_path: Path) -> None:
     [first] = of_kind(render("minimal"), "Job")
     changed = with_values(tmp_path, "minimal", {"migrations": {"podAnnotations": {"a": "b"}}})
