@@ -9,9 +9,10 @@ import json
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    # What happens to whole nodes comes last, so that no other test pays for how a cluster recovers from it.
+    items.sort(key=lambda item: item.path == here / "test_nodes.py")
     if "E2E" not in os.environ:
         for item in items:
             if here in item.path.parents:
@@ -90,13 +93,29 @@ def seed(release: Release, roles: list[str]) -> list[User]:
     return [User(**user) for user in json.loads(release.python("http", SEED.read_text(), json.dumps(wanted)))]
 
 
-@dataclass(frozen=True)
+SIGNED_IN_SECONDS = 240
+"""An access token lasts fifteen minutes, the longest test ten."""
+
+
+@dataclass
 class People:
     employer: Actor
     worker: Actor
     admin: Actor
     stranger: Actor
     other_worker: Actor
+    signed_in_at: float = field(default_factory=time.monotonic, init=False)
+
+    def stay_signed_in(self) -> None:
+        """Begin new sessions where the tokens may end during a test."""
+        if time.monotonic() - self.signed_in_at > SIGNED_IN_SECONDS:
+            for actor in self.everyone:
+                actor.sign_in()
+            self.signed_in_at = time.monotonic()
+
+    @property
+    def everyone(self) -> tuple[Actor, ...]:
+        return self.employer, self.worker, self.admin, self.stranger, self.other_worker
 
     @property
     def workers(self) -> list[str]:
@@ -117,11 +136,18 @@ def people_of(release: Release) -> Iterator[People]:
     users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
     found = People(*(Actor(release.base_url, user) for user in users))
     yield found
-    for actor in (found.employer, found.worker, found.admin, found.stranger, found.other_worker):
+    for actor in found.everyone:
         actor.close()
 
 
 @pytest.fixture(scope="session")
-def people(release: Release) -> Iterator[People]:
+def everybody(release: Release) -> Iterator[People]:
     with people_of(release) as found:
         yield found
+
+
+@pytest.fixture
+def people(everybody: People) -> People:
+    """Everybody, with access tokens that last for the whole test."""
+    everybody.stay_signed_in()
+    return everybody

@@ -20,8 +20,8 @@ SOON = 10
 
 
 @pytest.fixture(scope="module")
-def bookings(people: People) -> list[str]:
-    return people.bookings(BOOKINGS)
+def bookings(everybody: People) -> list[str]:
+    return everybody.bookings(BOOKINGS)
 
 
 @pytest.fixture

@@ -30,14 +30,14 @@ def fleet() -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="package")
-def people(fleet: Fleet) -> Iterator[People]:
+def everybody(fleet: Fleet) -> Iterator[People]:
     with people_of(fleet) as found:
         yield found
 
 
 @pytest.fixture(scope="package")
-def bookings(people: People) -> list[str]:
-    return people.bookings(BOOKINGS)
+def bookings(everybody: People) -> list[str]:
+    return everybody.bookings(BOOKINGS)
 
 
 @pytest.fixture

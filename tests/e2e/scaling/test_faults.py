@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -39,7 +40,8 @@ async def unnoticed(crowd: Crowd, people: People, *, most_moves: int = 1) -> Asy
     await crowd.complete(await asyncio.to_thread(traffic.last_seqs))
     assert traffic.failures == []
     assert set(crowd.codes()) <= {4012}, crowd.codes()
-    assert max(len(watcher.moved_at) - before[watcher] for watcher in crowd.all) <= most_moves
+    moves = Counter(len(watcher.moved_at) - before[watcher] for watcher in crowd.all)
+    assert max(moves) <= most_moves, moves
 
 
 async def test_the_operator_killed_in_mid_drain_and_started_again_finishes(
@@ -203,12 +205,3 @@ async def test_the_resource_deleted_in_mid_drain(fleet: Fleet, people: People, c
             await until(lambda: fleet.in_service(ALL), LEASE, "every pod back in service, and not by its lease")
         finally:
             kubectl("create", "--filename=-", stdin=json.dumps(manifest), namespace=fleet.namespace)
-
-
-async def test_zz_the_chart_deleted_in_mid_drain(fleet: Fleet, crowd: Crowd) -> None:
-    """The last one, for it leaves nothing."""
-    await asyncio.to_thread(fleet.shrink)
-    await asyncio.to_thread(fleet.helm, "uninstall", "--wait", "--timeout", "2m")
-    assert crowd.all
-    assert get("websocketscalers", namespace=fleet.namespace)["items"] == []
-    await until(lambda: not fleet.pods(), 90, "the end of every pod")
