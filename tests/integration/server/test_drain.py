@@ -22,6 +22,10 @@ def _control(server: OwnServer) -> httpx.Client:
     return httpx.Client(base_url=server.control_url, headers=AUTHORIZED, trust_env=False, timeout=30)
 
 
+def _state(control: httpx.Client) -> str:
+    return str(control.get("/connections").json()["drain"]["state"])
+
+
 async def _watch(clients: Clients, number: int) -> tuple[str, list[Socket]]:
     booking = clients.actors.new_booking("requested")
     sockets = [await clients.watch(booking) for _ in range(number)]
@@ -51,18 +55,33 @@ async def test_sigterm_moves_everybody_away_spread_over_the_window_and_exits_0(
     assert await asyncio.to_thread(server.wait) == 0
 
 
-async def test_a_newcomer_during_a_drain_is_told_to_reconnect(server: OwnServer, clients: Clients) -> None:
-    booking, _ = await _watch(clients, 1)
-    with _control(server) as control:
-        assert control.post("/drain", json={"id": "test", "ttl_seconds": 60}).status_code == 202
-        assert readiness(server)[0] == 503
-        await eventually_async(
-            lambda: control.get("/connections").json()["drain"]["state"] == "empty", 30, "the drain is done"
-        )
-    newcomer = await clients.watch(booking)
-    assert await newcomer.closed() == (4012, "server is draining")
-    assert [frame["type"] for frame in newcomer.frames] == ["reconnect"]
-    assert server.alive
+async def test_a_newcomer_of_a_process_that_ends_is_told_to_reconnect(tmp_path: Path) -> None:
+    async with own_clients(tmp_path, WS_DRAIN_SETTLE="0", WS_DRAIN_WINDOW="300", WS_GRACE="310") as (server, clients):
+        booking, _ = await _watch(clients, 3)
+        server.signal(signal.SIGTERM)
+        with _control(server) as control:
+            await eventually_async(lambda: _state(control) == "draining", 30, "the drain has begun")
+            newcomer = await clients.watch(booking)
+            assert await newcomer.closed() == (4012, "server is draining")
+            assert [frame["type"] for frame in newcomer.frames] == ["reconnect"]
+        server.kill()
+
+
+async def test_newcomers_under_a_lease_are_served_and_nobody_is_moved_while_they_come(tmp_path: Path) -> None:
+    """They show that the endpoints have not forgotten this pod: whoever is moved would come straight back."""
+    async with own_clients(tmp_path, WS_DRAIN_SETTLE="3", WS_DRAIN_WINDOW="0.1") as (server, clients):
+        booking, first = await _watch(clients, 1)
+        with _control(server) as control:
+            assert control.post("/drain", json={"id": "test", "ttl_seconds": 60}).status_code == 202
+            assert await first[0].closed() == (4012, "server is draining")
+            await eventually_async(lambda: _state(control) == "empty", 30, "the drain is done")
+            came = time.monotonic()
+            newcomer = await clients.watch(booking)
+            await newcomer.joined()
+            assert await newcomer.closed() == (4012, "server is draining")
+            assert time.monotonic() - came >= 3
+            await eventually_async(lambda: _state(control) == "empty", 30, "the drain is done again")
+    assert not server.alive, "what is empty ends at once"
 
 
 async def test_a_lease_that_is_not_renewed_ends_by_itself(server: OwnServer, clients: Clients) -> None:

@@ -1,4 +1,4 @@
-"""Who may come in: not while draining, not above the cap, and not all at once.
+"""Who may come in: not while the process ends, not above the cap, and not all at once.
 
 When a whole fleet returns (an ingress restarted, a zone came back), accepting everybody costs each of them the
 database's and the processor's attention at the same moment. A token bucket lets them in at a steady rate and tells
@@ -43,6 +43,7 @@ class Admission:
         """For a connection that is counted already."""
         if self._drain.refuses:
             return reconnect(self._drain.after_ms())
+        self._drain.arrived()
         if self._count() > self._cap:
             return FULL
         now = self._clock()

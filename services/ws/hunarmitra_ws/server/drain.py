@@ -1,9 +1,13 @@
 """Emptying this process without anybody noticing.
 
 SIGTERM drains for good; ``POST /drain`` drains under a lease that has to be renewed, so that a drain whose owner
-died ends by itself. Either way: not ready at once; wait until the endpoints have forgotten this pod; then turn
-newcomers away and move the connected ones off, each at a random moment of the window, so that the rest of the
-fleet sees a trickle and no herd.
+died ends by itself. Either way: not ready at once; wait until the endpoints have forgotten this pod; then move the
+connected ones off, each at a random moment of the window, so that the rest of the fleet sees a trickle and no herd.
+
+A newcomer after that wait is turned away by a process that ends. Under a lease there is time, so it is believed: the
+endpoints have not forgotten this pod (the API server may be away, or an ingress behind), and whoever is moved would
+come straight back, as a proxy that prefers the least connections sends everybody to the pod that has been emptied. It
+is served, and nobody is moved until no newcomer has come for as long as the wait.
 """
 
 from __future__ import annotations
@@ -61,6 +65,7 @@ class Drain:
         self._task: asyncio.Task[None] | None = None
         self._expiry: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
+        self._settled_at = 0.0
         self.state = State.SERVING
         self.moved = 0
 
@@ -71,7 +76,17 @@ class Drain:
 
     @property
     def refuses(self) -> bool:
-        return self.state in {State.DRAINING, State.EMPTY}
+        """Whether newcomers are turned away."""
+        return self._terminating and self.state in {State.DRAINING, State.EMPTY}
+
+    def arrived(self) -> None:
+        """A newcomer is let in."""
+        if self._task is not None and not self._terminating:
+            self._settled_at = asyncio.get_running_loop().time() + self._times.settle
+            self._empty.clear()
+            if self.state is not State.SETTLING:
+                logger.warning("clients still come to this drained pod: its endpoints are out of date")
+                self.state = State.SETTLING
 
     @property
     def leases(self) -> Mapping[str, float]:
@@ -116,13 +131,23 @@ class Drain:
     def _begin(self) -> None:
         if self._task is None:
             self.state = State.SETTLING
+            self._settled_at = asyncio.get_running_loop().time() + self._times.settle
             logger.info("draining %d connections", len(self._connections()))
             self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._times.settle)
-        self.state = State.DRAINING
+        while True:
+            wait = self._settled_at - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            else:
+                self.state = State.DRAINING
+                await self._move()
+
+    async def _move(self) -> None:
+        """Move everybody. Returns when newcomers make the drain settle anew."""
+        loop = asyncio.get_running_loop()
         start = loop.time()
         schedule = sorted(
             ((start + self._random.uniform(0, self._times.window), connection) for connection in self._connections()),
@@ -134,6 +159,8 @@ class Drain:
                 schedule.pop()[1].move_away(self.after_ms())
                 self.moved += 1
             await asyncio.sleep(STEP)
+            if self.state is State.SETTLING:
+                return
         # Those that were joining when the schedule was made.
         while True:
             left = self._connections()
@@ -143,6 +170,8 @@ class Drain:
             for connection in left:
                 connection.move_away(self.after_ms())
             await asyncio.sleep(max(STEP, self._times.window / 20))
+            if self.state is State.SETTLING:
+                return
 
     async def _watch_leases(self) -> None:
         while self._leases:
