@@ -36,7 +36,7 @@ FULL = Sizes(
     many_sockets=10_000,
     connects=2_000,
     restarts=3,
-    pairs=6,
+    pairs=4,
     curve_sockets=(1_000, 2_500, 5_000, 7_500, 10_000, 12_500, 15_000),
     curve_rates=(10, 30, 100, 300, 1_000, 2_000),
 )
