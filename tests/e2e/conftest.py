@@ -12,14 +12,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import HOST, Release, delete_namespace, make_namespace
-from tests.support.actors import Actor, User
+from tests.support.actors import Actor, Actors, User
 from tests.support.processes import REPOSITORY
 
 SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
@@ -97,25 +96,14 @@ SIGNED_IN_SECONDS = 240
 """An access token lasts fifteen minutes, the longest test ten."""
 
 
-@dataclass
-class People:
-    employer: Actor
-    worker: Actor
-    admin: Actor
-    stranger: Actor
-    other_worker: Actor
-    signed_in_at: float = field(default_factory=time.monotonic, init=False)
+class People(Actors):
+    """They stay for many tests."""
 
     def stay_signed_in(self) -> None:
         """Begin new sessions where the tokens may end during a test."""
-        if time.monotonic() - self.signed_in_at > SIGNED_IN_SECONDS:
-            for actor in self.everyone:
+        for actor in self.everyone:
+            if time.monotonic() - actor.signed_in_at > SIGNED_IN_SECONDS:
                 actor.sign_in()
-            self.signed_in_at = time.monotonic()
-
-    @property
-    def everyone(self) -> tuple[Actor, ...]:
-        return self.employer, self.worker, self.admin, self.stranger, self.other_worker
 
     @property
     def workers(self) -> list[str]:
@@ -136,8 +124,7 @@ def people_of(release: Release) -> Iterator[People]:
     users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
     found = People(*(Actor(release.base_url, user) for user in users))
     yield found
-    for actor in found.everyone:
-        actor.close()
+    found.close()
 
 
 @pytest.fixture(scope="session")

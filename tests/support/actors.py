@@ -56,11 +56,13 @@ class Actor(Api):
         self.id = user.id
         if user.access:
             self.token, self.refresh_token = user.access, user.refresh
+            self.signed_in_at = time.monotonic()
         else:
             self.sign_in()
 
     def sign_in(self) -> None:
         """Begin a new session."""
+        self.signed_in_at = time.monotonic()
         with closing(Api.login(self.base_url, self.user.username, self.user.password)) as signed_in:
             self.token, self.refresh_token = signed_in.token, signed_in.refresh_token
 
@@ -111,6 +113,10 @@ class Actors:
             if answer.status_code == 429 or time.monotonic() - begun < interval:
                 return booking_id, answer
 
+    @property
+    def everyone(self) -> tuple[Actor, ...]:
+        return self.employer, self.worker, self.admin, self.stranger, self.other_worker
+
     def close(self) -> None:
-        for actor in (self.employer, self.worker, self.admin, self.stranger, self.other_worker):
+        for actor in self.everyone:
             actor.close()

@@ -24,12 +24,15 @@ UNROUTED: Final = frozenset({400, 404, 413})
 SERVERS_OWN: Final = frozenset({414})
 """Answered by gunicorn before the application sees the request: too long a request line."""
 
+GATEWAYS_OWN: Final = frozenset({502, 503, 504})
+"""Answered by an ingress that found nobody behind it, as a page: ours are JSON."""
+
 
 def problems_of_answer(answer: httpx.Response) -> list[str]:
     """What the description has against it; nothing for what it does not describe (probes, the descriptions)."""
     request = answer.request
     path = request.url.path
-    if not path.startswith(PREFIX) or answer.status_code in SERVERS_OWN:
+    if not path.startswith(PREFIX) or answer.status_code in SERVERS_OWN or _is_a_gateways_own(answer):
         return []
     shown = f"{request.method} {path[:200]}: {answer.status_code}"
     described = _described_answer(request.method, path, answer.status_code)
@@ -39,6 +42,10 @@ def problems_of_answer(answer: httpx.Response) -> list[str]:
     if request.method != "HEAD":
         found += [f"{shown}: {problem}" for problem in _problems_of_body(described, answer)]
     return found
+
+
+def _is_a_gateways_own(answer: httpx.Response) -> bool:
+    return answer.status_code in GATEWAYS_OWN and answer.headers.get("content-type", "").startswith("text/html")
 
 
 def _described_answer(method: str, path: str, status: int) -> Json | None:

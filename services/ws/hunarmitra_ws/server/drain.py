@@ -82,11 +82,10 @@ class Drain:
     def arrived(self) -> None:
         """A newcomer is let in."""
         if self._task is not None and not self._terminating:
-            self._settled_at = asyncio.get_running_loop().time() + self._times.settle
-            self._empty.clear()
             if self.state is not State.SETTLING:
                 logger.warning("clients still come to this drained pod: its endpoints are out of date")
-                self.state = State.SETTLING
+            self._empty.clear()
+            self._settle()
 
     @property
     def leases(self) -> Mapping[str, float]:
@@ -130,10 +129,13 @@ class Drain:
 
     def _begin(self) -> None:
         if self._task is None:
-            self.state = State.SETTLING
-            self._settled_at = asyncio.get_running_loop().time() + self._times.settle
+            self._settle()
             logger.info("draining %d connections", len(self._connections()))
             self._task = asyncio.create_task(self._run())
+
+    def _settle(self) -> None:
+        self.state = State.SETTLING
+        self._settled_at = asyncio.get_running_loop().time() + self._times.settle
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
