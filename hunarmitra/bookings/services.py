@@ -180,15 +180,18 @@ def booking_status_change(
 ) -> Booking:
     """Judged under the row lock against the status that the booking then has; the same status changes nothing.
 
+    That holds whatever ``expected_seq`` says: no status comes twice, so a request that finds it reached is one that
+    was repeated (RFC 9110, 13.1.1, lets If-Match answer such a one with success).
+
     Raises NotVisibleError, NotAllowedError, or ConflictError (``illegal_transition``, ``seq_mismatch``).
     """
     with traced_transaction("booking_status_change"):
         booking = _locked(booking_id, user)
-        if expected_seq is not None and expected_seq != booking.seq:
-            raise ConflictError("seq_mismatch", f"The booking is at seq {booking.seq}, not {expected_seq}.")
         verdict = judge(Status(booking.status), status, parts_of(booking, user))
         if verdict is Verdict.UNCHANGED:
             return booking
+        if expected_seq is not None and expected_seq != booking.seq:
+            raise ConflictError("seq_mismatch", f"The booking is at seq {booking.seq}, not {expected_seq}.")
         if verdict is Verdict.ILLEGAL:
             raise ConflictError("illegal_transition", f"A booking that is {booking.status} cannot become {status}.")
         if verdict is Verdict.FORBIDDEN:

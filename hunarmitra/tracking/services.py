@@ -62,7 +62,8 @@ def position_accept(
     """Store the position and send it to the watchers.
 
     Raises NotVisibleError, NotAllowedError, :class:`TooSoonError`, or ConflictError: ``not_tracked`` unless the
-    booking is confirmed, on_the_way or arrived, ``stale_position`` for one older than the last accepted.
+    booking is confirmed, on_the_way or arrived, ``stale_position`` for one older than the last accepted. One of the
+    same time is taken: a phone that stands still sends its last fix again, and a request may be repeated.
     """
     booking = _read(booking_id, user)
     received = utc_now()
@@ -110,8 +111,8 @@ def _judge(booking: Booking, user: User, received: datetime, timestamp: datetime
         if since < interval:
             # Another process may have received its position later than this one and accepted it sooner.
             raise TooSoonError(min(interval - since, interval))
-    if booking.location_at is not None and min(timestamp or received, received) <= booking.location_at:
-        raise ConflictError("stale_position", "A position of this time or a later one was accepted already.")
+    if booking.location_at is not None and min(timestamp or received, received) < booking.location_at:
+        raise ConflictError("stale_position", "A later position was accepted already.")
 
 
 def _estimate(booking: Booking, current: Position) -> Estimate:
@@ -133,7 +134,7 @@ SET location_lat = %s, location_lng = %s, location_at = %s, location_received_at
     location_actor = %s, eta_minutes = CASE status WHEN 'arrived' THEN NULL ELSE COALESCE(%s, eta_minutes) END
 WHERE id = %s AND status IN ({statuses}) AND (worker_id = %s OR %s)
   AND (location_received_at IS NULL OR location_received_at <= %s)
-  AND (location_at IS NULL OR location_at < %s)
+  AND (location_at IS NULL OR location_at <= %s)
 RETURNING seq, status
 """
 """Who has arrived is no minutes away, wherever the worker then walks."""

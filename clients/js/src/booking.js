@@ -2,6 +2,9 @@ import { RealtimeStream } from './stream.js';
 
 const FINAL = ['completed', 'cancelled'];
 
+const samePosition = (one, other) =>
+  ['timestamp', 'lat', 'lng', 'eta_minutes'].every((key) => one[key] === other?.[key]);
+
 /** One booking, live: every status event once and in order, and where the worker is while that may be seen. */
 export class BookingStream extends RealtimeStream {
   #status;
@@ -48,7 +51,7 @@ export class BookingStream extends RealtimeStream {
   #show(location) {
     // As the server orders them: a phone whose clock is ahead must not hide the positions that follow.
     const at = Math.min(Date.parse(location.timestamp), this._serverNow());
-    if (FINAL.includes(this.#status) || !(at >= this.#shownAt) || location.timestamp === this.#location?.timestamp) return;
+    if (FINAL.includes(this.#status) || !(at >= this.#shownAt) || samePosition(location, this.#location)) return;
     this.#shownAt = at;
     this.#location = location;
     this._emit('location', location);

@@ -23,6 +23,14 @@ test('never an older one after a newer one, nor the same one twice', async () =>
   assert.deepEqual(places(told), ['04', '05']);
 });
 
+test('another one of the same time is shown: the server took it after the first', async () => {
+  const { world, stream, told, socket } = await liveBooking();
+  await world.advance(10_000);
+  for (const lat of [28.61, 28.61, 28.62]) socket.frame(at('04', { lat }));
+  assert.deepEqual(told.of('location').map(({ lat }) => lat), [28.61, 28.62]);
+  assert.equal(stream.location.lat, 28.62);
+});
+
 test('the snapshot\'s position: shown if newer, not repeated, never a step back', async () => {
   const { world, told, socket } = await liveBooking({}, { location: at('00') });
   await world.advance(8_000);

@@ -48,6 +48,7 @@ _RESYNC: Final = (
 )
 _ORDERED: Final = (
     _POSITIONS + "an_older_position_is_never_sent_after_a_newer_one",
+    _POSITIONS + "two_positions_of_one_time_are_both_sent",
     _POSITIONS + "a_position_from_the_future_counts_from_its_receipt",
     "unit/ws/test_groups.py::test_older_and_void_positions_are_dropped",
 )
@@ -306,6 +307,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "| `PATCH bookings/{id}/status/`…": (
         _MATRIX,
         "integration/rest/test_transitions.py::test_seq_makes_it_compare_and_set",
+        "integration/rest/test_transitions.py::test_a_compare_and_set_whose_answer_was_lost_may_be_repeated",
         "integration/rest/test_transitions.py::test_an_eta_is_kept_and_told",
     ),
     "| `POST bookings/{id}/assign/`…": (

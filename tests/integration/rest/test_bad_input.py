@@ -135,15 +135,27 @@ def test_a_position_older_than_the_last_is_409(actors: Actors) -> None:
     booking_id = actors.new_booking()
     actors.worker.track(booking_id, 1, 1, timestamp="2026-01-03T11:05:00Z")
 
-    def after_the_interval() -> httpx.Response | None:
-        body = {"lat": 2, "lng": 2, "timestamp": "2026-01-03T16:35:00+05:30"}
-        answer = actors.worker.send("POST", f"tracking/{booking_id}/", body)
-        return None if answer.status_code == 429 else answer
-
-    older = eventually(after_the_interval)
-    assert older is not None
+    older = _after_the_interval(actors, booking_id, "2026-01-03T16:34:59.999999+05:30")
     assert (older.status_code, error_of(older)["code"]) == (409, "stale_position")
     assert actors.worker.location(booking_id)["lat"] == 1
+
+
+def test_a_position_of_the_last_ones_time_is_taken(actors: Actors) -> None:
+    """A phone that has no newer fix says the same again, and so does one that got no answer."""
+    booking_id = actors.new_booking()
+    actors.worker.track(booking_id, 1, 1, timestamp="2026-01-03T11:05:00Z")
+    assert _after_the_interval(actors, booking_id, "2026-01-03T16:35:00+05:30").status_code == 200
+    assert actors.worker.location(booking_id)["lat"] == 2
+
+
+def _after_the_interval(actors: Actors, booking_id: str, timestamp: str) -> httpx.Response:
+    def posted() -> httpx.Response | None:
+        answer = actors.worker.send("POST", f"tracking/{booking_id}/", {"lat": 2, "lng": 2, "timestamp": timestamp})
+        return None if answer.status_code == 429 else answer
+
+    answer = eventually(posted)
+    assert answer is not None
+    return answer
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,10 @@ def test_seq_makes_it_compare_and_set(actors: Actors) -> None:
     assert actors.worker.status(booking, "on_the_way", seq=3)["seq"] == 4
     assert actors.worker.status(booking, "arrived", seq=3, expect=409)["code"] == "seq_mismatch"
     assert actors.worker.booking(booking)["status"] == "on_the_way"
+
+
+def test_a_compare_and_set_whose_answer_was_lost_may_be_repeated(actors: Actors) -> None:
+    booking = actors.new_booking("confirmed")
+    first = actors.worker.status(booking, "on_the_way", seq=3)
+    assert actors.worker.status(booking, "on_the_way", seq=3) == first
+    assert actors.worker.events(booking)["seq"] == 4

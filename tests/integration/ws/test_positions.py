@@ -104,6 +104,16 @@ async def test_an_older_position_is_never_sent_after_a_newer_one(live: Stack, pe
         assert [frame["lat"] for frame in await positions_until(socket, 28.3)] == [28.2, 28.3]
 
 
+async def test_two_positions_of_one_time_are_both_sent(live: Stack, people: Actors) -> None:
+    """The server took both, as of a phone that has no newer fix: the second is what REST shows, and so do sockets."""
+    booking = people.new_booking("on_the_way")
+    moment = ago(10)
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        people.worker.track(booking, 28.1, 77.1, timestamp=moment)
+        people.worker.track(booking, 28.2, 77.2, timestamp=moment)
+        assert [frame["lat"] for frame in await positions_until(socket, 28.2)] == [28.1, 28.2]
+
+
 async def positions_until(socket: Socket, lat: float) -> list[Frame]:
     frames = await socket.frames_until(lambda frame: frame.get("lat") == lat)
     return [{"lat": frame.get("lat")} for frame in frames if frame["type"] == "location_update"]

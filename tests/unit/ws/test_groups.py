@@ -85,6 +85,29 @@ def test_older_and_void_positions_are_dropped() -> None:
     assert seen == ["new", None, None, "of the worker now"]
 
 
+def test_of_two_positions_of_one_time_the_one_that_comes_later_is_shown() -> None:
+    group, lanes = _live_group(seq=3)
+    group.receive_location(3, 200, "first")
+    group.receive_location(3, 200, "second")
+    assert lanes.location == "second"
+
+
+def test_a_position_that_was_read_is_not_sent_again_by_its_message() -> None:
+    group, lanes = _live_group(seq=3)
+    group.read_location(3, 200, "read")
+    group.receive_location(3, 200, "its message")
+    assert lanes.location == "read"
+
+
+def test_a_position_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
+    group, _ = _live_group(seq=3)
+    joining, lanes = make_socket()
+    group.sockets[joining] = None
+    joining.go_live(seq=3, location_order=200, floor=0)
+    group.receive_location(3, 200, "its message")
+    assert lanes.location is None
+
+
 def test_a_position_held_back_during_a_join_yields_to_the_snapshot() -> None:
     group, _ = _live_group(seq=3)
     joining, lanes = make_socket()

@@ -127,7 +127,7 @@ class CatchUp:
     async def _read_locations(self, names: list[str]) -> None:
         for name, location in (await self._threads.run(reading.locations, names)).items():
             if (group := self._groups.get(name)) is not None:
-                group.receive_location(*location)
+                group.read_location(*location)
 
     async def _read_logs(self, behind: Mapping[str, int], found: Mapping[str, Standing]) -> None:
         missing = [reading.Stretch(name, after, found[name].seq) for name, after in behind.items()]

@@ -17,11 +17,12 @@ class Group:
 
     ``last_seq`` is the newest event handed out, or None until a joining socket has read where the log stands.
     ``floor`` is the event with which older positions became void, ``location_order`` the newest position's time
-    (microseconds since 1970). ``location_seq`` is the event after which that one was accepted: an event that voids
-    positions may come later than positions that were accepted after it.
+    (microseconds since 1970), ``location_read`` that of the last one read from the database. ``location_seq`` is the
+    event after which the newest was accepted: an event that voids positions may come later than positions that were
+    accepted after it.
     """
 
-    __slots__ = ("_pending", "floor", "last_seq", "location_order", "location_seq", "name", "sockets")
+    __slots__ = ("_pending", "floor", "last_seq", "location_order", "location_read", "location_seq", "name", "sockets")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,6 +30,7 @@ class Group:
         self.last_seq: int | None = None
         self.floor = 0
         self.location_order = 0
+        self.location_read = 0
         self.location_seq = 0
         self._pending: dict[int, tuple[str, bool, Origin]] = {}
 
@@ -57,7 +59,7 @@ class Group:
 
     def receive_location(self, seq: int, order: int, frame: str, origin: Origin = None) -> None:
         """A position, unless it is void or older than the newest."""
-        if seq < self.floor or order <= self.location_order:
+        if seq < self.floor or order < self.location_order or order == self.location_read:
             return
         self.location_order, self.location_seq = order, seq
         outgoing = OutgoingFrame(frame)
@@ -67,17 +69,22 @@ class Group:
         if delivered:
             metrics.delivered("location", delivered, origin)
 
+    def read_location(self, seq: int, order: int, frame: str) -> None:
+        """A position that the database has: its message, should it come after all, is not handed out again."""
+        self.receive_location(seq, order, frame)
+        self.location_read = order
+
     def restart(self, seq: int) -> None:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
         self.last_seq = seq
         self.floor = 0
-        self.location_order = self.location_seq = 0
+        self.location_order = self.location_read = self.location_seq = 0
         self._pending.clear()
         frame = OutgoingFrame(encode(ResyncRequired(seq=seq)))
         for socket in self.sockets:
             if socket.live:
                 socket.last_seq = seq
-                socket.location_order = socket.location_seq = 0
+                socket.location_order = socket.location_shown = socket.location_seq = 0
                 socket.lanes.push(frame)
 
     def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
@@ -89,7 +96,7 @@ class Group:
         if clears_location:
             self.floor = max(self.floor, seq)
             if self.location_seq < seq:
-                self.location_order = 0
+                self.location_order = self.location_read = 0
         outgoing = OutgoingFrame(frame)
         delivered = 0
         for socket in self.sockets:

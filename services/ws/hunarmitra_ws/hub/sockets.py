@@ -21,6 +21,7 @@ _Key = TypeVar("_Key", int, UUID)
 class Socket:
     """``parts`` are the grounds on which it may watch its booking (none on a notification socket).
 
+    ``location_shown`` is the time of the position in its snapshot, whose message may be on its way still.
     While it is joining, what its group receives is held back; :meth:`go_live` hands over without a gap.
     """
 
@@ -36,6 +37,7 @@ class Socket:
         "live",
         "location_order",
         "location_seq",
+        "location_shown",
         "parts",
         "session_id",
         "user_id",
@@ -54,6 +56,7 @@ class Socket:
         self.last_seq = 0
         self.location_order = 0
         self.location_seq = 0
+        self.location_shown = 0
         self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
@@ -92,7 +95,7 @@ class Socket:
         self.last_seq = seq
         if clears_location and self.location_seq < seq:
             self.lanes.clear_location()
-            self.location_order = 0
+            self.location_order = self.location_shown = 0
         self.lanes.push(frame)
         return True
 
@@ -101,7 +104,7 @@ class Socket:
         if not self.live:
             self._held_location = (seq, order, frame)
             return False
-        if order <= self.location_order:
+        if order < self.location_order or order == self.location_shown:
             return False
         self.location_order, self.location_seq = order, seq
         self.lanes.set_location(frame)
@@ -124,6 +127,7 @@ class Socket:
         """The client has everything up to ``seq``: hand over what was held back above it."""
         self.last_seq = seq
         self.location_order, self.location_seq = location_order, seq
+        self.location_shown = location_order
         self.live = True
         held, self._held = self._held or [], None
         for event in held:
