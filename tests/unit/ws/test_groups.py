@@ -99,6 +99,24 @@ def test_a_position_that_was_read_is_not_sent_again_by_its_message() -> None:
     assert lanes.location == "read"
 
 
+def test_a_position_whose_message_came_while_it_was_read_is_not_sent_again() -> None:
+    group, lanes = _live_group(seq=3)
+    group.receive_location(3, 200, "its message")
+    lanes.location = None  # it was sent
+    group.read_location(3, 200, "read")
+    seen = [lanes.location]
+    group.receive_location(3, 200, "another of that time")
+    assert [*seen, lanes.location] == [None, "another of that time"]
+
+
+def test_a_position_that_is_published_twice_is_sent_once() -> None:
+    group, lanes = _live_group(seq=3)
+    group.receive_location(3, 200, "published")
+    lanes.location = None  # it was sent
+    group.receive_location(3, 200, "published")
+    assert lanes.location is None
+
+
 def test_a_position_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
     group, _ = _live_group(seq=3)
     joining, lanes = make_socket()

@@ -22,7 +22,17 @@ class Group:
     accepted after it.
     """
 
-    __slots__ = ("_pending", "floor", "last_seq", "location_order", "location_read", "location_seq", "name", "sockets")
+    __slots__ = (
+        "_location_frame",
+        "_pending",
+        "floor",
+        "last_seq",
+        "location_order",
+        "location_read",
+        "location_seq",
+        "name",
+        "sockets",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,6 +42,7 @@ class Group:
         self.location_order = 0
         self.location_read = 0
         self.location_seq = 0
+        self._location_frame = ""
         self._pending: dict[int, tuple[str, bool, Origin]] = {}
 
     def start(self, *, seq: int, floor: int, location_order: int) -> None:
@@ -58,10 +69,15 @@ class Group:
         return not self._pending
 
     def receive_location(self, seq: int, order: int, frame: str, origin: Origin = None) -> None:
-        """A position, unless it is void or older than the newest."""
+        """A position, unless it is void, older than the newest, or had already: a publish may be repeated.
+
+        Two positions may have one time. The later of them is handed out too.
+        """
         if seq < self.floor or order < self.location_order or order == self.location_read:
             return
-        self.location_order, self.location_seq = order, seq
+        if order == self.location_order and frame == self._location_frame:
+            return
+        self.location_order, self.location_seq, self._location_frame = order, seq, frame
         outgoing = OutgoingFrame(frame)
         delivered = 0
         for socket in self.sockets:
@@ -70,9 +86,13 @@ class Group:
             metrics.delivered("location", delivered, origin)
 
     def read_location(self, seq: int, order: int, frame: str) -> None:
-        """A position that the database has: its message, should it come after all, is not handed out again."""
-        self.receive_location(seq, order, frame)
-        self.location_read = order
+        """A position that the database has, handed out once: its message may have come meanwhile, or come later.
+
+        The two need not be equal: the booking's estimate of the minutes may have changed since.
+        """
+        if order > self.location_order:
+            self.receive_location(seq, order, frame)
+            self.location_read = order
 
     def restart(self, seq: int) -> None:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
