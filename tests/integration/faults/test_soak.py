@@ -36,7 +36,9 @@ FRAMES_PER_CONNECTION = 5.0
 
 @pytest.fixture
 def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:
-    with scene(tmp_path_factory.mktemp("soak"), postgres_server, WS_SOCKETS_PER_USER="1000") as running:
+    """Compared with the database so often that reads and messages of the same thing cross."""
+    environment = {"WS_SOCKETS_PER_USER": "1000", "HUB_COMPARISON_INTERVAL": "0.2"}
+    with scene(tmp_path_factory.mktemp("soak"), postgres_server, **environment) as running:
         yield running
 
 
