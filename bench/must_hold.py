@@ -15,6 +15,9 @@ OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
     "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
 )  # fmt: skip
 
+GROWTH = 0.02
+"""How much the memory of a server that does not grow goes up and down while clients come and go."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -27,7 +30,7 @@ class Verdict:
 
 
 def verdicts(results: Results) -> Iterator[Verdict]:
-    for group in (_fan_out, _latency, _connecting, _memory, _many, _slow_reader, _rolling, _rest, _observed):
+    for group in (_fan_out, _latency, _connecting, _memory, _many, _soak, _slow_reader, _rolling, _rest, _observed):
         yield from group(results)
 
 
@@ -134,6 +137,15 @@ def _many(results: Results) -> Iterator[Verdict]:
     stall = results.median("many", OWN, "max ms")
     yield _at_most("… longest delivery, which no stall of the event loop exceeds", stall, 100, "ms")
     yield _none("… lost or repeated", _sum(results, "many"))
+
+
+def _soak(results: Results) -> Iterator[Verdict]:
+    seconds = results.median("soak", OWN, "seconds")
+    time = "30 minutes" if math.isnan(seconds) else f"{seconds / 60:.0f} minutes"
+    yield _none(f"{time} of that with 50 connects and closes a second: lost or repeated", _sum(results, "soak"))
+    warm = results.median("soak", OWN, "memory warm MB")
+    growth = results.highest("soak", OWN, "memory highest MB") / warm - 1
+    yield _at_most("… memory's growth after warm-up, highest to warm", 100 * growth, 100 * GROWTH, "%")
 
 
 def _slow_reader(results: Results) -> Iterator[Verdict]:

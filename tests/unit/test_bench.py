@@ -106,6 +106,15 @@ def test_a_single_lost_event_of_any_run_counts() -> None:
     assert _verdict(results, "Rolling restarts").held is False
 
 
+def test_a_soak_whose_memory_goes_on_growing_does_not_hold() -> None:
+    for highest, held in ((203.0, True), (205.0, False)):
+        results = Results()
+        figures = {"seconds": 1800.0, "lost": 0.0, "duplicates": 0.0, "memory warm MB": 200.0}
+        results.add("soak", "hunarmitra", figures | {"memory highest MB": highest})
+        assert _verdict(results, "30 minutes of that").held is True
+        assert _verdict(results, "… memory's growth").held is held
+
+
 def test_raw_figures_survive_the_file(tmp_path: Path) -> None:
     results = _memory(9.5)
     results.note("left out")
