@@ -43,6 +43,7 @@ type client struct {
 	known     bool // lastSeq is the number of the last event that this client processed
 	resync    bool
 	stalled   bool
+	late      bool // it stopped reading once: what it reads then is as old as it chose, and no latency of the server's
 	after     time.Duration
 	startedAt time.Time
 	joinedAt  time.Time
@@ -191,7 +192,7 @@ func (c *client) event(seq, sent int64) {
 	if p := e.publisher; p != nil {
 		p.delivered.Add(1)
 		if sent > 0 {
-			p.latency(sent)
+			p.arrived(sent, !c.late)
 		}
 	}
 }

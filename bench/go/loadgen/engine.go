@@ -190,7 +190,7 @@ func (e *engine) stall(index int, on bool) error {
 	if c.stalled == on {
 		return nil
 	}
-	c.stalled = on
+	c.stalled, c.late = on, true
 	if on {
 		_ = unix.EpollCtl(e.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
 		return nil

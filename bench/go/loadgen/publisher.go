@@ -44,10 +44,10 @@ type sink interface {
 	close() error
 }
 
-func (p *publisher) latency(sent int64) {
+func (p *publisher) arrived(sent int64, timed bool) {
 	now := monotonic()
 	p.last.Store(now)
-	if p.window == 0 {
+	if timed && p.window == 0 {
 		p.latencies.add(time.Duration(now - sent))
 	}
 }
