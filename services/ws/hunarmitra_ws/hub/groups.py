@@ -17,9 +17,9 @@ class Group:
 
     ``last_seq`` is the newest event handed out, or None until a joining socket has read where the log stands.
     ``floor`` is the event with which older positions became void, ``location_order`` the newest position's time
-    (microseconds since 1970), ``location_read`` that of the last one read from the database. ``location_seq`` is the
-    event after which the newest was accepted: an event that voids positions may come later than positions that were
-    accepted after it.
+    (microseconds since 1970). ``location_seq`` is the event after which that one was accepted: an event that voids
+    positions may come later than positions that were accepted after it. ``_location_frame`` is what was handed out of
+    it, or None if it was read from the database: whatever comes of its time then is its message.
     """
 
     __slots__ = (
@@ -28,7 +28,6 @@ class Group:
         "floor",
         "last_seq",
         "location_order",
-        "location_read",
         "location_seq",
         "name",
         "sockets",
@@ -40,9 +39,8 @@ class Group:
         self.last_seq: int | None = None
         self.floor = 0
         self.location_order = 0
-        self.location_read = 0
         self.location_seq = 0
-        self._location_frame = ""
+        self._location_frame: str | None = ""
         self._pending: dict[int, tuple[str, bool, Origin]] = {}
 
     def start(self, *, seq: int, floor: int, location_order: int) -> None:
@@ -73,9 +71,9 @@ class Group:
 
         Two positions may have one time. The later of them is handed out too.
         """
-        if seq < self.floor or order < self.location_order or order == self.location_read:
+        if seq < self.floor or order < self.location_order:
             return
-        if order == self.location_order and frame == self._location_frame:
+        if order == self.location_order and self._location_frame in (None, frame):
             return
         self.location_order, self.location_seq, self._location_frame = order, seq, frame
         outgoing = OutgoingFrame(frame)
@@ -92,13 +90,13 @@ class Group:
         """
         if order > self.location_order:
             self.receive_location(seq, order, frame)
-            self.location_read = order
+            self._location_frame = None
 
     def restart(self, seq: int) -> None:
         """The database went back (it was restored from a backup): clients must fetch their state anew."""
         self.last_seq = seq
         self.floor = 0
-        self.location_order = self.location_read = self.location_seq = 0
+        self.location_order = self.location_seq = 0
         self._pending.clear()
         frame = OutgoingFrame(encode(ResyncRequired(seq=seq)))
         for socket in self.sockets:
@@ -116,7 +114,7 @@ class Group:
         if clears_location:
             self.floor = max(self.floor, seq)
             if self.location_seq < seq:
-                self.location_order = self.location_read = 0
+                self.location_order = 0
         outgoing = OutgoingFrame(frame)
         delivered = 0
         for socket in self.sockets:
