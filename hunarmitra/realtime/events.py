@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 OMIT: Final = object()
@@ -24,10 +24,11 @@ class Frame:
 
     def to_wire(self) -> dict[str, Any]:
         body: dict[str, Any] = {"type": self.type}
-        for item in fields(self):
-            value = getattr(self, item.name)
+        name: str
+        for name in self.__slots__:  # the fields: dataclasses.fields() would make its tuple anew for each frame
+            value = getattr(self, name)
             if value is not OMIT:
-                body[item.name] = value
+                body[name] = value
         return body
 
 
@@ -172,6 +173,9 @@ CATALOGUE: Final[tuple[type[Frame], ...]] = (
 )
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def encode(frame: Frame) -> str:
     """The frame's text, compact. Raises ValueError for NaN and infinity, which JSON does not have."""
-    return json.dumps(frame.to_wire(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(frame.to_wire())

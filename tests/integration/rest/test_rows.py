@@ -38,3 +38,58 @@ def test_rows_are_the_orms(actors: Actors, shell: Shell) -> None:
     position = {"lat": 28.6139, "lng": 77.209}
     assert actors.worker.send("POST", f"tracking/{booking_id}/", position).status_code == 200
     assert shell.run(COMPARE) == [[7, None]] * 3
+
+
+READ = """
+import json
+from datetime import datetime, UTC
+from hunarmitra.bookings.models import Booking, BookingEvent
+from hunarmitra.bookings.wire import status_frame
+from hunarmitra.common.clock import to_microseconds
+from hunarmitra.realtime import groups
+from hunarmitra.realtime.events import encode
+from hunarmitra_ws.hub import reading
+
+bookings = list(Booking.objects.order_by("id"))
+located = [booking for booking in bookings if booking.location_at]
+fractions = [0, 1, 100, 120_000, 500_000, 999_999]
+for seq, fraction in enumerate(fractions, bookings[0].seq + 1):
+    created = datetime(2026, 1, 3, 11, 5, 0, fraction, UTC)
+    eta = None if seq % 2 else seq
+    BookingEvent.objects.create(booking=bookings[0], seq=seq, event_type="status_changed", status="requested",
+        actor="Ravi 'R' Kumar", eta_minutes=eta, clears_location=seq % 3 == 0, created_at=created, published_at=created)
+    Booking.objects.filter(pk=bookings[0].pk).update(seq=seq, location_at=created)
+
+names = [groups.booking_group(booking.pk) for booking in bookings]
+unknown = groups.booking_group(groups.booking_of("booking.00000000-0000-4000-8000-000000000000"))
+standings = reading.standings([*names, unknown])
+assert standings.keys() == set(names)
+for booking in Booking.objects.all():
+    order = to_microseconds(booking.location_at) if booking.location_at else 0
+    standing = reading.Standing(booking.seq, booking.location_floor_seq, order)
+    assert standings[groups.booking_group(booking.pk)] == standing == reading.standing_of(booking)
+
+read = reading.logs(reading.Stretch(name, 0, 1000) for name in names)
+for name, booking in zip(names, bookings):
+    rows = list(booking.events.order_by("seq"))
+    events = read[name]
+    assert [event.seq for event in events] == [row.seq for row in rows]
+    assert [event.frame for event in events] == [encode(status_frame(row)) for row in rows]
+    assert [event.clears_location for event in events] == [row.clears_location for row in rows]
+    assert [event.committed_at for event in events] == [row.created_at.timestamp() for row in rows]
+standing, page = reading.page(names[0], 1, 3)
+assert (standing, [event.seq for event in page]) == (standings[names[0]], [2, 3, 4])
+assert reading.page(unknown, 0, 3) == (None, [])
+flags = {event.clears_location for events in read.values() for event in events}
+result = [len(located), all(flag is True or flag is False for flag in flags)]
+"""
+
+
+def test_what_the_hub_reads_of_bookings_is_the_orms(actors: Actors, shell: Shell) -> None:
+    booking_id = actors.new_booking("on_the_way")
+    actors.new_booking("requested")
+    position = {"lat": 28.6139, "lng": 77.209}
+    assert actors.worker.send("POST", f"tracking/{booking_id}/", position).status_code == 200
+    located, flags = shell.run(READ)
+    assert located >= 1
+    assert flags is True
