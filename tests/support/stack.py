@@ -27,6 +27,9 @@ from tests.support.services import ServiceProcess
 
 Kind = Literal["embedded", "distributed"]
 
+WITHOUT_SAMPLES = {"ACK_SAMPLE_RATE": "0"}
+"""Else one in a hundred frames would have a key more than a test compares with."""
+
 # Many tests share one address and one stack; those that test a limit start a stack with the limit they test.
 WITHOUT_LIMITS = {
     "THROTTLE_USER_PER_HOUR": "1000000",
@@ -108,7 +111,7 @@ def base_environment(**variables: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
-        "ACK_SAMPLE_RATE": "0",  # or one in a hundred frames would have a key more than a test compares with
+        **WITHOUT_SAMPLES,
         **WITHOUT_LIMITS,
         **variables,
     }

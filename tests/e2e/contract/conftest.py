@@ -20,14 +20,14 @@ from tests.support.api import Api
 from tests.support.live import SETTINGS, Newcomer, Person
 from tests.support.processes import REPOSITORY
 from tests.support.shell import Shell
-from tests.support.stack import Stack
+from tests.support.stack import WITHOUT_SAMPLES, Stack
 
 # Elsewhere these suites are run as what they are; skipping each test of them once more would say nothing.
 collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]
 SHELL_SERVER = REPOSITORY / "tests" / "support" / "shell_server.py"
 ORIGINS = "ALLOWED_ORIGINS"
 # The chart has a value of its own for origins.
-ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS}
+ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS} | WITHOUT_SAMPLES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -111,7 +111,7 @@ class ClusterShell(Shell):
 def live(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With the settings that the suites ask for."""
     release.apply("upgrade", f"config.allowedOrigins={{{SETTINGS[ORIGINS]}}}", env=ENVIRONMENT)
-    release.rolled_out("http", "ws")
+    release.rolled_out("http", "ws", "relay")
     yield ClusterStack.of(release, tmp_path_factory.mktemp("cluster"))
     if "E2E_KEEP" not in os.environ:
         release.apply("upgrade")
