@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 PAUSE: Final = 0.2
 """Seconds before a database is asked again that failed, or did not have yet what was announced."""
 
-AT_ONCE: Final = 20
-"""Events that are made into frames before others are served: some 0.2 ms."""
+AT_ONCE: Final = 5
+"""Events that are made into frames before others are served: some 0.05 ms, and an event for others waits for it in each
+of the few turns of the loop that it takes."""
 
 ReadPage = Callable[[int], Awaitable[tuple[Standing | None, Sequence[Event]]]]
 """Reads a page of events after a ``seq``; the standing is None when the group no longer exists."""
