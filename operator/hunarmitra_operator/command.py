@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ENV = "HUNARMITRA_OPERATOR_"
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS: Final = ("text", "json")
 
 
 def positive(text: str) -> float:
@@ -16,6 +19,25 @@ def positive(text: str) -> float:
     if not seconds > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return seconds
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 for any that is free."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return number
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    """In the place of argparse's ``choices``, which takes any default, hence what the environment says."""
+
+    def chosen(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(choices)}")
+        return text
+
+    return chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,20 +72,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port",
-        type=int,
-        default=int(os.environ.get(f"{ENV}PORT", "8080")),
+        type=port,
+        default=os.environ.get(f"{ENV}PORT", "8080"),
+        metavar="PORT",
         help=f"port of /livez, /readyz and /metrics (default 8080; {ENV}PORT)",
     )
     parser.add_argument(
         "--log-level",
+        type=one_of(LOG_LEVELS),
         default=os.environ.get(f"{ENV}LOG_LEVEL", "INFO"),
-        choices=["DEBUG", "INFO", "WARNING", "ERROR"],
-        help=f"(default INFO; {ENV}LOG_LEVEL)",
+        metavar="LEVEL",
+        help=f"{', '.join(LOG_LEVELS)} (default INFO; {ENV}LOG_LEVEL)",
     )
     parser.add_argument(
         "--log-format",
+        type=one_of(LOG_FORMATS),
         default=os.environ.get(f"{ENV}LOG_FORMAT", "text"),
-        choices=["text", "json"],
+        metavar="FORMAT",
         help=f"text for people, json (one object a line) for collectors (default text; {ENV}LOG_FORMAT)",
     )
 

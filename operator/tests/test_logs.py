@@ -48,8 +48,32 @@ def test_the_command_line_and_the_environment_choose(monkeypatch: pytest.MonkeyP
     assert options("--log-format", "json").log_format == "json"
     monkeypatch.setenv("HUNARMITRA_OPERATOR_LOG_FORMAT", "json")
     assert options().log_format == "json"
-    with pytest.raises(SystemExit):
-        options("--log-format=xml")
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "answer"),
+    [
+        ("--log-format", "xml", "'xml' is none of text, json"),
+        ("--log-level", "LOUD", "'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
+        ("--port", "65536", "'65536' is no port"),
+        ("--port", "http", "invalid port value: 'http'"),
+    ],
+)
+def test_a_wrong_choice_is_refused_wherever_it_is_made(
+    option: str,
+    wrong: str,
+    answer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        options(option, wrong)
+    assert f"argument {option}: {answer}" in capsys.readouterr().err
+    name = option.removeprefix("--").replace("-", "_").upper()
+    monkeypatch.setenv(f"HUNARMITRA_OPERATOR_{name}", wrong)
+    with pytest.raises(SystemExit, match="2"):
+        options()
+    assert f"argument {option}: {answer}" in capsys.readouterr().err
 
 
 def test_every_line_of_the_running_operator_is_json(tmp_path: Path) -> None:
