@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bench.__main__ import SCENARIOS
 from bench.must_hold import Verdict, verdicts
 from bench.pairs import Ratios, by_turns
-from bench.processes import cpu_seconds, resident_bytes
+from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results
 from tests.support.eventually import eventually
@@ -137,3 +140,20 @@ def test_processor_time_is_finer_than_a_tick_and_of_the_process_that_is_named() 
         finally:
             busy.kill()
             idle.kill()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core")
+def test_a_server_has_a_core_of_its_own_for_as_long_as_that_is_asked() -> None:
+    cores = os.sched_getaffinity(0)
+    command = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE) as server,
+        subprocess.Popen(command, stdin=subprocess.PIPE) as other,
+    ):
+        with core_of_its_own(server.pid):
+            own = os.sched_getaffinity(server.pid)
+            assert len(own) == 1
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(other.pid) == cores - own
+        assert os.sched_getaffinity(0) == os.sched_getaffinity(other.pid) == os.sched_getaffinity(server.pid) == cores
+        for process in (server, other):
+            process.communicate(b"\n")
