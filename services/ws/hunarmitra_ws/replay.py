@@ -32,6 +32,9 @@ AT_ONCE: Final = 5
 """Events that are made into frames before others are served: some 0.05 ms, and an event for others waits for it in each
 of the few turns of the loop that it takes."""
 
+PER_WRITE: Final = 25
+"""Events that leave in one write: a write costs as much as a frame."""
+
 ReadPage = Callable[[int], Awaitable[tuple[Standing | None, Sequence[Event]]]]
 """Reads a page of events after a ``seq``; the standing is None when the group no longer exists."""
 
@@ -65,13 +68,8 @@ class Replay:
         """Send ``events``, then page by page what follows. False when the socket ended, or what it watches is gone."""
         lanes = self.socket.lanes
         while True:
-            for number, event in enumerate(events, 1):
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)
-                frame = OutgoingFrame(event.frame)
-                if lanes.waiting_bytes + frame.size > self.most_waiting:
-                    await lanes.taken()
-                self._push(event, frame)
+            for start in range(0, len(events), PER_WRITE):
+                await self._send(events[start : start + PER_WRITE])
             await lanes.taken()
             try:
                 standing, events = await read_page(self.position)
@@ -94,6 +92,18 @@ class Replay:
                 self.socket.go_live(seq=self.position, location_order=self.location_order, floor=floor)
                 return True
             await asyncio.sleep(PAUSE)
+
+    async def _send(self, events: Sequence[Event]) -> None:
+        lanes = self.socket.lanes
+        frames = []
+        for number, event in enumerate(events, 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            frames.append(OutgoingFrame(event.frame))
+        for event, frame in zip(events, frames, strict=True):
+            if lanes.waiting_bytes + frame.size > self.most_waiting:
+                await lanes.taken()
+            self._push(event, frame)
 
     def _push(self, event: Event, frame: OutgoingFrame) -> None:
         self.socket.lanes.push(frame)
