@@ -63,4 +63,4 @@ def _highest_memory(target: Target, seconds: float) -> int:
     return highest
 
 
-SCENARIO = Scenario("slow-reader", "One client that stops reading", (OWN,), measure, repeats=False)
+SCENARIO = Scenario("slow-reader", "One client that stops reading", (OWN,), measure)
