@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from bench import report
 from bench.plot import draw
-from bench.results import Results
+from bench.results import Results, Sitting
 from bench.scenarios import (
     connects,
     curves,
@@ -72,7 +72,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--soak", type=float, metavar="SECONDS", help="only this: many sockets that come and go, for so long"
     )
-    parser.add_argument("--append", action="store_true", help="add to the figures of an earlier call")
+    keep = parser.add_mutually_exclusive_group()
+    keep.add_argument("--append", action="store_true", help="add runs to the figures of an earlier call")
+    keep.add_argument(
+        "--replace", action="store_true", help="keep the figures of an earlier call, but for what is measured anew"
+    )
     parser.add_argument(
         "--output", type=Path, help="folder for results.md, .json and .svg (default: bench/, quick: .cache/bench/quick)"
     )
@@ -94,9 +98,9 @@ def main() -> None:
         programs = build_programs()
     except MissingToolError as error:
         sys.exit(f"error: {error}")
-    results = Results.load(raw) if arguments.append and raw.exists() else Results()
-    results.machine, results.quick = machine(), results.quick or sizes.quick
-    results.measured_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    kept = (arguments.append or arguments.replace) and raw.exists()
+    results = Results.load(raw) if kept else Results()
+    results.quick = results.quick or sizes.quick
     runs = arguments.runs or (QUICK_RUNS if sizes.quick else RUNS)
     steps = [
         (scenario, subject)
@@ -107,6 +111,10 @@ def main() -> None:
     ]
     if not steps:
         sys.exit("error: no chosen scenario has such a subject; bench/results.json names them")
+    if arguments.replace:
+        for scenario, subject in steps:
+            results.drop(scenario.name, subject.name)
+    results.sittings.append(Sitting(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", machine()))
     with tempfile.TemporaryDirectory(prefix="hm-bench-") as directory, World(Path(directory), programs) as world:
         _measure(world, steps, sizes, results, raw)
     _write(results, folder)
@@ -131,7 +139,7 @@ def _measure(
 
 
 def _write(results: Results, folder: Path) -> None:
-    text = report.page(results, SCENARIOS)
+    text = report.page(results)
     try:
         draw(results, folder / "results.svg")
         text += "\nThe plot: [CPU per delivery, and latency against sockets and events](results.svg).\n"

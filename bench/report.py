@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from bench.must_hold import verdicts
 from bench.pairs import Ratios
 from bench.results import Results
-from bench.scenarios.scenario import Scenario
 from bench.subjects import TITLES
 
 
@@ -220,20 +219,32 @@ def pairs_table(results: Results) -> list[str]:
     return ["", "### Metrics, traces of 1 % of the events and JSON logs, on and off", "", *_markdown(heading, rows)]
 
 
-def page(results: Results, scenarios: Sequence[Scenario]) -> str:
-    runs = ", ".join(f"{name}: {results.runs(name)}" for name in (s.name for s in scenarios) if results.runs(name))
+def sittings_table(results: Results) -> list[str]:
+    """When, on what machine, and what: figures of two sittings are of two times of day."""
+    rows = []
+    for sitting in results.sittings:
+        what = [
+            f"{scenario}{'' if runs.keys() == results.figures[scenario].keys() else ' of ' + ', '.join(sorted(runs))}: "
+            f"{max(runs.values())}"
+            for scenario, runs in sitting.runs.items()
+        ]
+        machine = ", ".join(f"{name} {value}" for name, value in sitting.machine.items() if name != "processor")
+        rows.append([sitting.measured_at, sitting.machine["processor"], machine, ", ".join(what)])
+    return _markdown(["measured", "processor", "software", "runs"], rows)
+
+
+def page(results: Results) -> str:
     lines = [
         "# Benchmark results",
         "",
         "<!-- Written by `make bench`. -->",
         "",
-        "Every server ran on the same machine, one after the other in turns, against the same Redis, with the same",
-        "frame; [docs/performance.md](../docs/performance.md) says how, and what limits the figures.",
+        "In a sitting every server ran on the same machine, one after the other in turns, against the same Redis, with",
+        "the same frame. Figures of two sittings are of two times of day, and perhaps of two machines.",
+        "[docs/performance.md](../docs/performance.md) says how it is measured, and what limits the figures.",
         "",
-        f"Measured {results.measured_at}. Runs: {runs}."
-        + (" **A quick pass, for development.**" if results.quick else ""),
-        "",
-        *_markdown(["machine", ""], list(results.machine.items())),
+        *(["**A quick pass, for development.**", ""] if results.quick else []),
+        *sittings_table(results),
         "",
         "## What must hold",
         "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import subprocess
@@ -142,12 +143,13 @@ class World:
 def machine() -> dict[str, str]:
     """What the figures depend on, for the report."""
 
-    def first(command: Sequence[str]) -> str:
+    def version(command: Sequence[str]) -> str:
         program = shutil.which(command[0])
         if program is None:
             return "not there"
         done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, timeout=30)
-        return (done.stdout or done.stderr).strip().splitlines()[0]
+        found = re.search(r"\d+(\.\d+)+", done.stdout or done.stderr)
+        return found[0] if found else "unknown"
 
     processor = next(
         (
@@ -161,8 +163,8 @@ def machine() -> dict[str, str]:
         "processor": f"{processor}, {os.cpu_count()} cores",
         "kernel": platform.release().split("-")[0],
         "Python": platform.python_version(),
-        "Go": first(["go", "version"]).removeprefix("go version "),
-        "Node.js": first(["node", "--version"]),
-        "Redis": first([str(tools.redis_server()), "--version"]).partition(" sha=")[0],
-        "PostgreSQL": first([str(tools.postgres().postgres), "--version"]),
+        "Go": version(["go", "version"]),
+        "Node.js": version(["node", "--version"]),
+        "Redis": version([str(tools.redis_server()), "--version"]),
+        "PostgreSQL": version([str(tools.postgres().postgres), "--version"]),
     }

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import SCENARIOS
 from bench.must_hold import Verdict, verdicts
 from bench.pairs import Ratios, by_turns
 from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
-from bench.results import Results
+from bench.results import Results, Sitting
 from tests.support.eventually import eventually
 from tests.support.stack import base_environment, run_python
 
@@ -40,12 +39,12 @@ def test_one_bad_run_of_three_does_not_decide() -> None:
 
 def test_what_did_not_hold_is_said() -> None:
     assert _verdict(_memory(25.0), "Memory per idle").held is False
-    assert "**not held**" in page(_memory(25.0), SCENARIOS)
+    assert "**not held**" in page(_memory(25.0))
 
 
 def test_what_was_not_measured_is_neither_held_nor_not() -> None:
     assert {verdict.held for verdict in verdicts(Results())} == {None}
-    assert "**not held**" not in page(Results(), SCENARIOS)
+    assert "**not held**" not in page(Results())
 
 
 def _observed(*pairs: tuple[float, float], load: str = "500") -> dict[str, float]:
@@ -79,7 +78,7 @@ def test_a_ratio_is_the_median_of_the_pairs_of_all_runs_and_of_its_load_alone() 
     assert _verdict(results, what.format(500)).measured == "0.96 × (0.50–0.99)"
     assert _verdict(results, what.format(500)).held is True
     assert _verdict(results, what.format(20)).held is False
-    assert "| 500 sockets a booking, saturation | 96 | 100 | 0.96 | 0.5 | 0.99 | 3 |" in page(results, SCENARIOS)
+    assert "| 500 sockets a booking, saturation | 96 | 100 | 0.96 | 0.5 | 0.99 | 3 |" in page(results)
 
 
 UNOBSERVED = """
@@ -123,6 +122,32 @@ def test_raw_figures_survive_the_file(tmp_path: Path) -> None:
     results.note("left out")
     results.save(tmp_path / "results.json")
     assert Results.load(tmp_path / "results.json") == results
+
+
+def test_what_is_measured_anew_is_of_its_own_sitting_alone(tmp_path: Path) -> None:
+    results = Results()
+    for hour, processor in (("10:00", "A"), ("11:00", "B")):
+        results.drop("memory", "hunarmitra")
+        results.sittings.append(Sitting(hour, {"processor": processor, "Python": "3.13.1"}))
+        results.add("memory", "hunarmitra", {"KB per socket": 9.0})
+        if hour == "10:00":
+            results.add("memory", "centrifuge", {"KB per socket": 30.0})
+            results.add("floor", "bare", {"CPU per delivery": 1.0})
+    results.save(tmp_path / "results.json")
+
+    said = page(Results.load(tmp_path / "results.json"))
+
+    assert "| 10:00 | A | Python 3.13.1 | floor: 1, memory of centrifuge: 1 |" in said
+    assert "| 11:00 | B | Python 3.13.1 | memory of hunarmitra: 1 |" in said
+
+
+def test_a_sitting_of_which_everything_was_measured_anew_is_gone() -> None:
+    results = Results(sittings=[Sitting("10:00", {"processor": "A"})])
+    results.add("memory", "hunarmitra", {"KB per socket": 9.0})
+
+    results.drop("memory", "hunarmitra")
+
+    assert (results.sittings, results.figures) == ([], {})
 
 
 def test_processor_time_is_finer_than_a_tick_and_of_the_process_that_is_named() -> None:
