@@ -61,6 +61,7 @@ class Counted:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_status_events_are_at_their_sockets_in_time(
     release: Release, people: People, capsys: pytest.CaptureFixture[str]

@@ -140,6 +140,7 @@ async def test_redis_killed_and_started_empty(
     assert not crowd.codes(), "sockets stay open"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_postgresql_away_and_back(release: Release, people: People, crowd: Crowd, bookings: list[str]) -> None:
     def away() -> None:

@@ -23,7 +23,7 @@ from tests.e2e.test_smoke import (  # noqa: F401 - collected once more, on the n
     test_who_may_not_watch_is_told_why,
 )
 
-pytestmark = [pytest.mark.usefixtures("ahead"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ahead"), pytest.mark.timeout(300)]
 # For each of the tables that are written most: a column with a default and one without, an index, a table beside it.
 NEXT_RELEASE = """
 from django.db import migrations, models
