@@ -87,10 +87,9 @@ test: $(VENV)/.dev ## run every test (starts its own Redis and PostgreSQL)
 	@$(MAKE) --no-print-directory test-operator test-js
 
 .PHONY: coverage
-coverage: $(VENV)/.dev ## the same tests without the operator's, with line and branch coverage; takes a third more processor time
-	@$(BIN)/python -m tests.support.tools
+coverage: $(VENV)/.dev ## the same with line and branch coverage; takes a third more processor time
 	@rm -f .coverage .coverage.*
-	@status=0; $(BIN)/coverage run -m pytest --numprocesses $(JOBS) $(ARGS) || status=$$?; \
+	@status=0; $(MAKE) --no-print-directory test PYTEST="$(BIN)/coverage run -m pytest" || status=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
 
 .PHONY: test-unit
@@ -227,18 +226,19 @@ chart manifests: $(VENV)/.dev ## write the chart's README, schema and copies, an
 chart-test: $(VENV)/.dev ## test the chart, the manifests and the Dockerfiles (with helm, kubeconform and kubectl if there)
 	$(PYTEST) tests/chart $(ARGS)
 
-# A program that makes a cluster where no KUBECONFIG is given; see tests/e2e/run.sh.
+# A program that makes a cluster where no KUBECONFIG is given; see tests/e2e/run.sh. One session has the cluster, the other
+# the chart's tests.
 E2E_CLUSTER ?= $(wildcard ../shared/cluster/cluster)
-E2E := PYTHON="$(BIN)/python" E2E_CLUSTER="$(abspath $(E2E_CLUSTER))" tests/e2e/run.sh
+E2E := PYTHON="$(BIN)/python" E2E_CLUSTER="$(abspath $(E2E_CLUSTER))" tests/e2e/run.sh --numprocesses 2
 
 .PHONY: e2e-smoke
 e2e-smoke: $(VENV)/.dev ## install on a cluster: chart tests, the contract through the ingress, one rolling restart
-	HM_NODES=1 E2E_WITHOUT_OPERATOR=1 $(E2E) --numprocesses 2 tests/chart tests/e2e/test_smoke.py $(ARGS)
+	HM_NODES=1 E2E_WITHOUT_OPERATOR=1 $(E2E) tests/chart tests/e2e/test_smoke.py $(ARGS)
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgrade, rollback and uninstall
-	$(E2E) --numprocesses 2 tests/chart tests/e2e -m "not slow" $(ARGS)
+	$(E2E) tests/chart tests/e2e -m "not slow" $(ARGS)
 
 .PHONY: e2e-full
 e2e-full: $(VENV)/.dev operator/.venv/.dev ## all of that, the longer faults, the operator under load, and its own tests on the cluster
-	E2E_FULL=1 $(E2E) --numprocesses 2 tests/chart tests/e2e $(ARGS)
+	E2E_FULL=1 $(E2E) tests/chart tests/e2e $(ARGS)
