@@ -1,5 +1,6 @@
 // Runs a JavaScript example of the API document as it stands. What the example leaves to the page (the map, the
-// functions it calls) records its calls, one JSON line each. Timers run a hundred times as fast.
+// functions it calls) records its calls, one JSON line each. Timers run a hundred times as fast, but a handshake does
+// not: a keep-alive, which comes after 30 s on a page and 0.3 s here, waits for the example's socket to be open.
 'use strict'
 const [modulePath, names, snippet] = process.argv.slice(2)
 const Client = require(modulePath)
@@ -15,9 +16,12 @@ const recorder = (path) => new Proxy(function () {}, {
   set: (_target, name, value) => { write(`${path}.${String(name)} =`, plain(value)); return true }
 })
 
+let newest
+
 class WebSocket extends Client {
   constructor (url) {
     super(url)
+    newest = this
     write('new WebSocket', url)
     this.addEventListener('close', ({ code }) => write('closed', code))
     this.addEventListener('message', ({ data }) => write('received', JSON.parse(data)))
@@ -27,7 +31,10 @@ class WebSocket extends Client {
 const scope = {
   WebSocket,
   console: { log: (...args) => write('console.log', ...args.map(plain)) },
-  setInterval: (run, delay) => { write('setInterval', delay); return setInterval(run, delay / 100) },
+  setInterval: (run, delay) => {
+    write('setInterval', delay)
+    return setInterval(() => { if (newest.readyState !== WebSocket.CONNECTING) run() }, delay / 100)
+  },
   setTimeout: (run, delay) => { write('setTimeout', delay); return setTimeout(run, delay / 100) },
   L: recorder('L'),
   document: recorder('document')
