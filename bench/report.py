@@ -228,7 +228,7 @@ def sittings_table(results: Results) -> list[str]:
             f"{max(runs.values())}"
             for scenario, runs in sitting.runs.items()
         ]
-        machine = ", ".join(f"{name} {value}" for name, value in sitting.machine.items() if name != "processor")
+        machine = ", ".join(f"{name} {value}" for name, value in sorted(sitting.machine.items()) if name != "processor")
         rows.append([sitting.measured_at, sitting.machine["processor"], machine, ", ".join(what)])
     return _markdown(["measured", "processor", "software", "runs"], rows)
 
