@@ -226,7 +226,7 @@ def sittings_table(results: Results) -> list[str]:
         what = [
             f"{scenario}{'' if runs.keys() == results.figures[scenario].keys() else ' of ' + ', '.join(sorted(runs))}: "
             f"{max(runs.values())}"
-            for scenario, runs in sitting.runs.items()
+            for scenario, runs in sorted(sitting.runs.items())
         ]
         machine = ", ".join(f"{name} {value}" for name, value in sorted(sitting.machine.items()) if name != "processor")
         rows.append([sitting.measured_at, sitting.machine["processor"], machine, ", ".join(what)])

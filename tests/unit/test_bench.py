@@ -139,6 +139,7 @@ def test_what_is_measured_anew_is_of_its_own_sitting_alone(tmp_path: Path) -> No
 
     assert "| 10:00 | A | Python 3.13.1 | floor: 1, memory of centrifuge: 1 |" in said
     assert "| 11:00 | B | Python 3.13.1 | memory of hunarmitra: 1 |" in said
+    assert said == page(results), "the page is the same before the file and after it"
 
 
 def test_a_sitting_of_which_everything_was_measured_anew_is_gone() -> None:

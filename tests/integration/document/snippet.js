@@ -1,6 +1,6 @@
 // Runs a JavaScript example of the API document as it stands. What the example leaves to the page (the map, the
 // functions it calls) records its calls, one JSON line each. Timers run a hundred times as fast, but a handshake does
-// not: a keep-alive, which comes after 30 s on a page and 0.3 s here, waits for the example's socket to be open.
+// not: a keep-alive, which comes after 30 s on a page and 0.3 s here, waits until the handshake is over.
 'use strict'
 const [modulePath, names, snippet] = process.argv.slice(2)
 const Client = require(modulePath)
