@@ -2,26 +2,23 @@ import { RealtimeStream } from './stream.js';
 
 const FINAL = ['completed', 'cancelled'];
 
-const samePosition = (one, other) =>
-  ['timestamp', 'lat', 'lng', 'eta_minutes'].every((key) => one[key] === other?.[key]);
+const sameLocation = (one, other) => ['timestamp', 'lat', 'lng', 'eta_minutes'].every((key) => one[key] === other?.[key]);
 
-/** One booking, live: every status event once and in order, and where the worker is while that may be seen. */
+/** One booking: every status event once and in order, and the worker's location while it may be seen. */
 export class BookingStream extends RealtimeStream {
   #status;
   #location = null;
   #shownAt = -Infinity;
 
   constructor({ bookingId, ...options }) {
-    if (!bookingId) throw new TypeError('bookingId is needed');
+    if (!bookingId) throw new TypeError('bookingId is missing');
     super(`/ws/bookings/${encodeURIComponent(bookingId)}/`, 'booking_status', options);
   }
 
-  /** The newest status known: the snapshot's, even while older events are still being replayed. */
   get status() {
     return this.#status;
   }
 
-  /** The position shown last, null when there is none or it may no longer be seen. */
   get location() {
     return this.#location;
   }
@@ -36,7 +33,7 @@ export class BookingStream extends RealtimeStream {
   _event(event, fresh) {
     if (fresh) this.#status = event.status;
     this._emit('status', event);
-    // The snapshot's location is as new as the snapshot: replayed events say nothing about it.
+    // Replayed events are older than the snapshot's location and do not clear it.
     if (fresh && (FINAL.includes(event.status) || event.event_type === 'booking_assigned')) this.#clear();
   }
 
@@ -49,9 +46,9 @@ export class BookingStream extends RealtimeStream {
   }
 
   #show(location) {
-    // As the server orders them: a phone whose clock is ahead must not hide the positions that follow.
+    // The server's order: a phone whose clock is ahead must not hide later locations.
     const at = Math.min(Date.parse(location.timestamp), this._serverNow());
-    if (FINAL.includes(this.#status) || !(at >= this.#shownAt) || samePosition(location, this.#location)) return;
+    if (FINAL.includes(this.#status) || !(at >= this.#shownAt) || sameLocation(location, this.#location)) return;
     this.#shownAt = at;
     this.#location = location;
     this._emit('location', location);

@@ -1,6 +1,6 @@
-/** How a stream proves who it is: an access token, or a single-use ticket bought with it for every connection. */
+/** Access tokens, and the single-use tickets bought with them. */
 
-// Two streams with the same token callback ask once: refresh tokens rotate, and the second to use one would be refused.
+// Streams that share a callback share its answer: a rotating refresh token must be used once.
 const asking = new WeakMap();
 
 function askOnce(source, refresh) {
@@ -21,12 +21,12 @@ export class Credentials {
   #fetch;
 
   constructor(given, httpUrl, fetch) {
-    /** Whether a new token can be had for the socket that is open. */
+    /** Whether an open connection can be given a new token. */
     this.renewable = typeof given.token === 'function';
     const custom = typeof given.ticket === 'function';
-    /** Whether refused credentials can be replaced by others. */
+    /** Whether the application can replace rejected credentials. */
     this.replaceable = this.renewable || custom;
-    if (!given.token && !custom) throw new TypeError('a token or a ticket callback is needed');
+    if (!given.token && !custom) throw new TypeError('credentials are missing: pass `token`, or a function as `ticket`');
     this.#given = given;
     this.#ticketUrl = `${httpUrl}/api/v1/realtime/tickets/`;
     this.#fetch = fetch;
@@ -37,7 +37,7 @@ export class Credentials {
     return this.renewable ? askOnce(token, refresh) : token;
   }
 
-  /** What to connect with, `{query, protocols}`, or null when the application says that nobody is signed in. */
+  /** Return `{query, protocols}` for one connection, or null when nobody is signed in. */
   async access(refresh) {
     const { ticket, tokenInQuery } = this.#given;
     const buy = ticket === true;
@@ -50,7 +50,7 @@ export class Credentials {
   async #buyTicket(token) {
     const response = await this.#fetch(this.#ticketUrl, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
     if (response.ok) return (await response.json()).ticket;
-    // 401 means what the close code means: this token is no good, get another.
-    throw Object.assign(new Error(`no ticket: HTTP ${response.status}`), response.status === 401 && { closeCode: 4001 });
+    // HTTP 401 means the same as close code 4001: the token is rejected.
+    throw Object.assign(new Error(`ticket request failed: HTTP ${response.status}`), response.status === 401 && { closeCode: 4001 });
   }
 }

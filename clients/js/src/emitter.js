@@ -1,4 +1,4 @@
-/** Named listeners; one that throws is reported like any uncaught error and stops neither the others nor the stream. */
+/** Named listeners. An exception in a listener is reported as uncaught; the other listeners and the stream go on. */
 export class Emitter {
   #listeners = new Map();
 

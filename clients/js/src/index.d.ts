@@ -12,8 +12,8 @@ import type {
 export type * from './events.js';
 
 /**
- * What a stream is doing. `offline` is `reconnecting` (or a live socket that has to prove itself, then without `retryAt`)
- * while the device says that it has no network. Times are milliseconds since 1970.
+ * The state of a stream's connection. `offline` means that the device reports no network: the stream either waits as in
+ * `reconnecting`, or checks an open connection (then without `retryAt`). `retryAt` is in milliseconds since 1970.
  */
 export type ConnectionState =
   | { name: 'idle' }
@@ -25,8 +25,8 @@ export type ConnectionState =
   | { name: 'closed'; reason: CloseReason; code?: number; message?: string };
 
 /**
- * `stopped`: by `stop()`. `unauthenticated`: no token to be had. `forbidden`: 4003. `not_found`: 4004.
- * `invalid_url`: the WebSocket constructor refused the address. `start()` may be called again after any of them.
+ * Why a stream is closed. `stopped`: `stop()` was called. `unauthenticated`: nobody is signed in. `forbidden`: close code
+ * 4003. `not_found`: 4004. `invalid_url`: the WebSocket constructor threw. After each of them `start()` may be called again.
  */
 export type CloseReason = 'stopped' | 'unauthenticated' | 'forbidden' | 'not_found' | 'invalid_url';
 
@@ -34,9 +34,9 @@ type Nothing = null | undefined | '';
 type Answer = string | Nothing;
 
 /**
- * `refresh` is true when the token given last was refused or is about to expire: get a new one then, otherwise the
- * current one will do. Nothing means that nobody is signed in: the stream closes as `unauthenticated`. An exception
- * means that it may work later: the stream backs off and asks again.
+ * Returns a token or a ticket. `refresh` is true when the last token was rejected or is about to expire: return a new one.
+ * Otherwise the current one is enough. An empty answer means that nobody is signed in: the stream closes as
+ * `unauthenticated`. After an exception the stream backs off and asks again.
  */
 export type CredentialCallback = (need: { refresh: boolean }) => Answer | Promise<Answer>;
 
@@ -52,7 +52,7 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
 
-/** The part of `fetch` that buying a ticket needs. */
+/** The part of `fetch` that a ticket request needs. */
 export type FetchLike = (
   url: string,
   request: { method: string; headers: Record<string, string> },
@@ -63,7 +63,7 @@ interface EventTargetLike {
   removeEventListener(type: string, listener: () => void): void;
 }
 
-/** What a stream takes from its host, each part replaceable (for tests and unusual hosts). */
+/** The parts of the host that a stream uses. Each can be replaced, for tests and unusual hosts. */
 export interface Environment {
   WebSocket: WebSocketConstructor;
   fetch: FetchLike;
@@ -71,7 +71,7 @@ export interface Environment {
   clearTimeout(timer: any): void;
   /** Milliseconds since 1970. */
   date(): number;
-  /** Milliseconds, from any start, never set back. */
+  /** Milliseconds of a monotonic clock. */
   clock(): number;
   /** 0 ≤ x < 1. */
   random(): number;
@@ -84,30 +84,30 @@ export interface Environment {
 }
 
 interface CommonOptions {
-  /** The server, `https://…` or `wss://…`, with a path prefix if it has one. In a browser, the page's origin if left out. */
+  /** The server: `https://…` or `wss://…`, with its path prefix if it has one. Default in a browser: the page's origin. */
   url?: string;
-  /** The number of the last event processed; 0 asks for everything. Left out: the snapshot, then what is new. */
+  /** The seq of the last event processed; 0 asks for all events. Default: the stream begins with the snapshot. */
   since?: number;
-  /** Where there is no global one (Node before 22). */
+  /** Needed where no global one exists (Node before 22). */
   WebSocket?: WebSocketConstructor;
   fetch?: FetchLike;
-  /** Full jitter below a ceiling that doubles from `minMs` (1,000) to `maxMs` (30,000). */
+  /** Full jitter below a limit that doubles from `minMs` (1,000) to `maxMs` (30,000). */
   backoff?: { minMs?: number; maxMs?: number };
-  /** Disconnect while the page is hidden: at once, or after so many milliseconds. Reconnects when it is visible. */
+  /** Disconnect while the page is hidden: at once, or after this many milliseconds. A visible page reconnects. */
   pauseWhenHidden?: boolean | number;
   environment?: Partial<Environment>;
 }
 
-/** An access token, sent as WebSocket subprotocol, in the query, or traded for a single-use ticket per connection. */
+/** An access token: sent as a WebSocket subprotocol, sent in the query, or used to buy a ticket for each connection. */
 interface TokenOptions {
   token: string | CredentialCallback;
   /** Buys a ticket from `POST /api/v1/realtime/tickets/` for every connection. */
   ticket?: boolean;
-  /** `?token=`, for hosts without subprotocols: it may end up in logs. */
+  /** Send `?token=`, for hosts without subprotocols. The token may appear in logs. */
   tokenInQuery?: boolean;
 }
 
-/** Tickets from elsewhere; with a token callback as well, the open socket can be kept past the ticket's expiry. */
+/** Tickets of the application's own. With a token callback too, an open connection outlives the ticket's expiry. */
 interface TicketOptions {
   ticket: CredentialCallback;
   token?: string | CredentialCallback;
@@ -120,56 +120,57 @@ export type NotificationStreamOptions = Options;
 
 interface CommonEvents {
   state: ConnectionState;
-  /** Missed events cannot be replayed: read the state again. */
+  /** Missed events cannot be replayed: read the booking or the list over REST. */
   resync: ResyncRequired;
-  /** An error frame, or `code: 'credentials'` when a token or ticket could not be had. */
+  /** An error frame of the server, or `code: 'credentials'` when the token or ticket callback failed. */
   error: ErrorFrame;
 }
 
 export interface BookingStreamEvents extends CommonEvents {
-  /** On every connection. With `replay` above 0, so many status events follow that lead up to it. */
+  /** The first frame of each connection. `replay` is the number of older status events that follow. */
   snapshot: BookingSnapshot;
-  /** Each exactly once, in order. */
+  /** Each event exactly once, in order. */
   status: BookingStatusEvent;
-  /** Never older than the one before; null when it may no longer be seen. */
+  /** Never older than the last one; null when the location may no longer be seen. */
   location: LocationUpdate | null;
 }
 
 export interface NotificationStreamEvents extends CommonEvents {
   snapshot: NotificationsSnapshot;
-  /** Each exactly once, in order. */
+  /** Each event exactly once, in order. */
   notification: NotificationEvent;
-  /** The number of unread ones, when it changes. */
+  /** The number of unread notifications, after each change. */
   unread: number;
 }
 
 declare abstract class RealtimeStream<Events> {
   readonly state: ConnectionState;
-  /** The number of the last event handed over; undefined before the first snapshot of a stream without `since`. */
+  /** The seq of the last event given to the application; undefined before the first snapshot without `since`. */
   readonly seq: number | undefined;
-  /** Returns what takes the listener off again. */
+  /** Add a listener. Returns a function that removes it. */
   on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
   off<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): void;
   start(): this;
-  /** For good, until `start()`, which goes on from `seq`. */
+  /** Disconnect. `start()` connects again and resumes after `seq`. */
   stop(): void;
-  /** Disconnects until `resume()`: for an application in the background. */
+  /** Disconnect until `resume()`, for an application in the background. */
   pause(): void;
   resume(): void;
 }
 
-/** One booking, live. */
+/** The events of one booking. */
 export class BookingStream extends RealtimeStream<BookingStreamEvents> {
   constructor(options: BookingStreamOptions);
-  /** The newest status known, also while older events are still being replayed. */
+  /** The newest known status, also while older events are replayed. */
   readonly status: BookingStatus | undefined;
+  /** The last location, or null when there is none or it may no longer be seen. */
   readonly location: LocationUpdate | null;
 }
 
-/** The signed-in user's notifications, live. */
+/** The notifications of the signed-in user. */
 export class NotificationStream extends RealtimeStream<NotificationStreamEvents> {
   constructor(options: NotificationStreamOptions);
   readonly unread: number | undefined;
-  /** Asked again after a reconnect until it is answered. Rejects with `code: 'not_found'`, or when the stream closes. */
+  /** Mark as read. Sent again after a reconnect until the server answers. Rejects with `code: 'not_found'`, or when the stream closes. */
   markRead(id: string): Promise<{ id: string; unread: number }>;
 }

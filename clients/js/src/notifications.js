@@ -1,15 +1,15 @@
 import { RealtimeStream } from './stream.js';
 
-/** Between two messages, in milliseconds: the server closes a socket that sends more than 10 a second. */
+/** Milliseconds between two messages: the server disconnects a client that sends more than 10 a second. */
 const PACE_MS = 150;
-/** Errors that answer another message than `mark_read`. */
+/** Errors that do not answer `mark_read`. */
 const UNRELATED = ['invalid_token', 'rate_limited'];
 
-/** The user's notifications, live: each once and in order, and how many are unread. */
+/** The user's notifications, each once and in order, and the number of unread ones. */
 export class NotificationStream extends RealtimeStream {
   #unread;
-  #marking = []; // asked for and not answered
-  #sent = false; // the first of them
+  #marking = []; // requests without an answer
+  #sent = false; // whether the first of them was sent
   #pacing = false;
 
   constructor(options) {
@@ -20,7 +20,7 @@ export class NotificationStream extends RealtimeStream {
     return this.#unread;
   }
 
-  /** Asked again after a reconnect until the server has answered; asking twice does no harm. */
+  /** Mark as read. Sent again after a reconnect until the server answers; the request is idempotent. */
   markRead(id) {
     if (this.state.name === 'closed') return Promise.reject(new Error('the stream is closed'));
     return new Promise((resolve, reject) => {

@@ -1,17 +1,14 @@
-/**
- * What a stream takes from the outside world. Tests and unusual hosts pass their own parts; what a host does not have
- * (a document, `online` events) is simply not listened to.
- */
+/** The host's parts that a stream uses. Tests and unusual hosts replace some; missing ones (`document`) are not used. */
 export function platform(given = {}) {
   const host = globalThis;
   return {
     WebSocket: host.WebSocket,
-    // Wrapped, because browsers refuse to run these as methods of another object.
+    // Wrapped: browsers throw when these run as methods of another object.
     fetch: (...request) => host.fetch(...request),
     setTimeout: (run, ms) => setTimeout(run, ms),
     clearTimeout: (timer) => clearTimeout(timer),
     date: () => Date.now(),
-    // Durations are measured by a clock that nobody sets back.
+    // A monotonic clock, for durations.
     clock: () => (host.performance ?? Date).now(),
     random: () => Math.random(),
     document: host.document,
@@ -21,7 +18,7 @@ export function platform(given = {}) {
   };
 }
 
-/** Longer timers fire at once in every browser. */
+/** Browsers fire a longer timer at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Timers by name: setting one again replaces it. */

@@ -1,23 +1,23 @@
 /**
- * The connection that both streams share: joining, resuming, liveness, tokens, close codes and the order of numbered events.
+ * The base of both streams: connecting, resuming, heartbeat, tokens, close codes and the order of events.
  *
- * Invariant: `#seq` is the number of the last event handed to the application. Only the first snapshot and a
- * `resync_required` move it otherwise; an event is handed over only if it is the next one.
+ * Invariant: `#seq` is the seq of the last event given to the application. An event is given only if its seq is the next
+ * one. Besides events, only the first snapshot and `resync_required` set `#seq`.
  *
- * A stream overrides `_established(snapshot)`, `_event(event, fresh)` (fresh: newer than the snapshot, which does not know
- * of it), `_frame(frame)` and `_ended(reason)`.
+ * Subclasses override `_established(snapshot)`, `_event(event, fresh)` (fresh: newer than the snapshot), `_frame(frame)`
+ * and `_ended(reason)`.
  */
 import { Credentials } from './credentials.js';
 import { Emitter } from './emitter.js';
 import { platform, Timers } from './platform.js';
 
-/** Milliseconds, as all times here. No pong within this time: the peer is dead. */
+/** Milliseconds, as all times here. Without a pong within this time the connection is dead. */
 const PONG_MS = 10_000;
-/** From asking for a token to the first frame. */
+/** From the request for a token to the first frame. */
 const CONNECT_MS = 20_000;
-/** A connection that lived this long was a success: the backoff starts over. */
+/** After a connection that lived this long the backoff starts over. */
 const STABLE_MS = 10_000;
-/** A token is renewed this long before it expires, or at half of what is left. */
+/** A token is renewed this long before its expiry, or at half of the time left. */
 const RENEW_MS = 60_000;
 
 const UNAUTHENTICATED = 4001;
@@ -36,27 +36,27 @@ export class RealtimeStream extends Emitter {
   #seq;
   #snapshotSeq;
   #timers;
-  #socket;
-  #attempt = 0; // what was begun under an older number is void
+  #webSocket;
+  #attempt = 0; // callbacks of an older attempt are ignored
   #running = false;
   #paused; // 'app', 'hidden' or undefined
   #failures = 0;
-  #hurried = false; // the last reconnect was made at once
-  #refused = false; // the server refused our token
-  #notBefore = -Infinity; // the server asked us to stay away until then
+  #hurried = false; // the last reconnect did not wait
+  #rejected = false; // the server rejected the token
+  #notBefore = -Infinity; // the server allows no earlier connection
   #afterMs; // from a `reconnect` frame
   #liveSince;
   #heartbeat;
   #serverAhead = 0;
-  #rejection; // the message of an error frame, if that was the last one
+  #lastError; // the message of the last frame, if that was an error
 
   constructor(path, eventType, options) {
     super();
     const { url = globalThis.location?.origin, since, WebSocket, fetch, environment } = options;
-    if (!url) throw new TypeError('url is needed');
-    if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0)) throw new TypeError('since is no event number');
+    if (!url) throw new TypeError('url is missing: outside of a browser, pass the address of the server');
+    if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0)) throw new TypeError(`since is not a seq (0, 1, 2, …): ${since}`);
     this.#env = platform({ ...environment, ...(WebSocket && { WebSocket }), ...(fetch && { fetch }) });
-    if (!this.#env.WebSocket) throw new TypeError('WebSocket is needed');
+    if (!this.#env.WebSocket) throw new TypeError('WebSocket is missing: Node before 22 has none; pass the one of the package ws');
     this.#timers = new Timers(this.#env);
     const base = url.replace(/\/+$/, '');
     this.#options = { ...options, backoff: { minMs: 1000, maxMs: 30_000, ...options.backoff } };
@@ -70,7 +70,6 @@ export class RealtimeStream extends Emitter {
     return this.#state;
   }
 
-  /** The number of the last event handed over: give it as `since` to a later stream to go on from there. */
   get seq() {
     return this.#seq;
   }
@@ -80,7 +79,7 @@ export class RealtimeStream extends Emitter {
     this.#running = true;
     this.#paused = undefined;
     this.#failures = 0;
-    this.#hurried = this.#refused = false;
+    this.#hurried = this.#rejected = false;
     this.#observeHost('addEventListener');
     this.#connect();
     if (this.#env.document?.visibilityState === 'hidden') this.#onVisibility();
@@ -91,7 +90,6 @@ export class RealtimeStream extends Emitter {
     this.#finish('stopped');
   }
 
-  /** Disconnects until `resume()`, for an application in the background. */
   pause() {
     this.#pause('app');
   }
@@ -101,19 +99,19 @@ export class RealtimeStream extends Emitter {
     this.#wake();
   }
 
-  /** The server's clock, in milliseconds since 1970. */
+  /** The server's time, in milliseconds since 1970. */
   _serverNow() {
     return this.#env.clock() + this.#serverAhead;
   }
 
-  /** Whether the message went out: nothing is kept for later. */
+  /** Return whether the message was sent; it is not queued. */
   _send(message) {
-    const open = this.#liveSince !== undefined && this.#socket.readyState === 1;
-    if (open) this.#socket.send(JSON.stringify(message));
+    const open = this.#liveSince !== undefined && this.#webSocket.readyState === 1;
+    if (open) this.#webSocket.send(JSON.stringify(message));
     return open;
   }
 
-  /** A timer that ends with the connection. */
+  /** Set a timer that ends with the connection. */
   _after(name, ms, run) {
     this.#timers.set(name, ms, run);
   }
@@ -125,7 +123,7 @@ export class RealtimeStream extends Emitter {
     this.#become({ name: 'connecting', attempt: this.#failures + 1 });
     if (attempt !== this.#attempt) return;
     try {
-      const access = await this.#credentials.access(this.#refused);
+      const access = await this.#credentials.access(this.#rejected);
       if (attempt === this.#attempt) this.#open(access, attempt);
     } catch (error) {
       if (attempt === this.#attempt) this.#lost(error?.closeCode);
@@ -136,38 +134,38 @@ export class RealtimeStream extends Emitter {
   #open(access, attempt) {
     if (!access) return this.#finish('unauthenticated');
     const { query = {}, protocols = [] } = access;
-    this.#refused = false;
+    this.#rejected = false;
     if (this.#seq !== undefined) query.since = this.#seq;
     const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
     try {
-      this.#socket = new this.#env.WebSocket(this.#url + (search && `?${search}`), protocols);
+      this.#webSocket = new this.#env.WebSocket(this.#url + (search && `?${search}`), protocols);
     } catch (error) {
-      // A malformed address, or ws:// from an https page: it always fails.
+      // A malformed URL, or ws:// from an https page: every attempt would fail.
       return this.#finish('invalid_url', { message: String(error?.message ?? error) });
     }
-    const socket = this.#socket;
-    socket.onmessage = ({ data }) => attempt === this.#attempt && this.#receive(data);
-    socket.onclose = ({ code }) => attempt === this.#attempt && this.#lost(code);
-    socket.onerror = () => {}; // a close follows, and tells more
+    const webSocket = this.#webSocket;
+    webSocket.onmessage = ({ data }) => attempt === this.#attempt && this.#receive(data);
+    webSocket.onclose = ({ code }) => attempt === this.#attempt && this.#lost(code);
+    webSocket.onerror = () => {}; // a close follows, with a code
   }
 
   #drop() {
     this.#attempt++;
     this.#timers.cancelAllBut('hidden');
-    this.#liveSince = this.#afterMs = this.#rejection = undefined;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (!socket) return;
-    socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.#liveSince = this.#afterMs = this.#lastError = undefined;
+    const webSocket = this.#webSocket;
+    this.#webSocket = undefined;
+    if (!webSocket) return;
+    webSocket.onmessage = webSocket.onclose = null;
+    webSocket.close();
   }
 
-  /** The connection is gone, or has to go: decides whether and when there is another. */
+  /** End the connection, and decide whether and when to reconnect. */
   #lost(code, atOnce = code === UNAUTHENTICATED || code === TOO_SLOW) {
     const now = this.#env.clock();
     const wasLive = this.#liveSince !== undefined;
     const afterMs = this.#afterMs;
-    const message = this.#rejection;
+    const message = this.#lastError;
     const busy = BUSY.includes(code);
     if (wasLive && !busy && now - this.#liveSince >= STABLE_MS) {
       this.#failures = 0;
@@ -177,14 +175,14 @@ export class RealtimeStream extends Emitter {
     if (TERMINAL[code]) return this.#finish(TERMINAL[code], { code, message });
     if (code === UNAUTHENTICATED) {
       if (!this.#credentials.replaceable) return this.#finish('unauthenticated', { code, message });
-      this.#refused = true;
+      this.#rejected = true;
     }
     let delay = 0;
     if (afterMs !== undefined && (wasLive || !this.#failures)) {
       delay = afterMs;
       if (!wasLive) this.#failures++;
     } else if (afterMs !== undefined || !atOnce || this.#hurried) {
-      // Turned away by draining servers twice in a row: more patience than they ask for.
+      // Two draining servers in a row: wait longer than they ask.
       delay = Math.max(afterMs ?? 0, this.#backoff());
       this.#failures++;
     } else {
@@ -194,7 +192,7 @@ export class RealtimeStream extends Emitter {
     this.#wait(delay, code);
   }
 
-  /** Full jitter: anywhere below a ceiling that doubles, so that a fleet does not come back at once. */
+  /** Full jitter below a limit that doubles, so that clients do not reconnect in step. */
   #backoff() {
     const { minMs, maxMs } = this.#options.backoff;
     return this.#env.random() * Math.min(maxMs, minMs * 2 ** this.#failures);
@@ -224,7 +222,7 @@ export class RealtimeStream extends Emitter {
     } catch {
       return;
     }
-    this.#rejection = frame?.type === 'error' ? frame.message : undefined;
+    this.#lastError = frame?.type === 'error' ? frame.message : undefined;
     switch (frame?.type) {
       case 'connection_established':
         return this.#established(frame);
@@ -289,7 +287,7 @@ export class RealtimeStream extends Emitter {
 
   async #renew(expiresAt) {
     const attempt = this.#attempt;
-    this.#renewBefore(expiresAt); // once more in half the time that is left, unless `authenticated` comes first
+    this.#renewBefore(expiresAt); // again at half of the time left, unless `authenticated` comes first
     try {
       const token = await this.#credentials.token(true);
       if (attempt !== this.#attempt) return;
@@ -318,7 +316,7 @@ export class RealtimeStream extends Emitter {
     this.#wake();
   };
 
-  // Only a hint (a server on this machine still answers): the socket stays, and has to prove itself.
+  // A hint, not a fact (a local server still answers): ping instead of disconnecting.
   #onOffline = () => {
     if (this.#liveSince !== undefined) {
       this.#become({ name: 'offline' });
@@ -335,7 +333,7 @@ export class RealtimeStream extends Emitter {
     this.#become({ name: 'paused' });
   }
 
-  /** Probes the socket we have, or tries for a new one now, unless the server asked for patience. */
+  /** Ping a live connection; connect now if there is none, unless the server asked for a delay. */
   #wake = () => {
     if (!this.#running || this.#paused) return;
     if (this.#liveSince !== undefined) this.#ping();

@@ -8,8 +8,8 @@ test('the token travels as a subprotocol, not in the address', async () => {
   const { world, stream, asked } = booking();
   stream.start();
   await settle();
-  assert.equal(world.socket.url, `wss://api.example.org/ws/bookings/${BOOKING}/`);
-  assert.deepEqual(world.socket.protocols, ['jwt', 'token-1']);
+  assert.equal(world.webSocket.url, `wss://api.example.org/ws/bookings/${BOOKING}/`);
+  assert.deepEqual(world.webSocket.protocols, ['jwt', 'token-1']);
   assert.deepEqual(asked, [{ refresh: false }]);
 });
 
@@ -17,8 +17,8 @@ test('the token may be a plain string, and may go into the query where asked for
   const { world, stream } = booking({ token: 'a+b', tokenInQuery: true, since: 0 });
   stream.start();
   await settle();
-  assert.equal(world.socket.url, `wss://api.example.org/ws/bookings/${BOOKING}/?token=a%2Bb&since=0`);
-  assert.deepEqual(world.socket.protocols, []);
+  assert.equal(world.webSocket.url, `wss://api.example.org/ws/bookings/${BOOKING}/?token=a%2Bb&since=0`);
+  assert.deepEqual(world.webSocket.protocols, []);
 });
 
 test('addresses may be http or ws, with a path prefix and a trailing slash', async () => {
@@ -30,18 +30,18 @@ test('addresses may be http or ws, with a path prefix and a trailing slash', asy
     const { world, stream } = notifications({ url });
     stream.start();
     await settle();
-    assert.equal(world.socket.url, expected);
+    assert.equal(world.webSocket.url, expected);
   }
 });
 
-test('a booking id cannot leave its place in the path', async () => {
+test('a booking id is escaped in the path', async () => {
   const { world, stream } = booking({ bookingId: '../notifications?x=' });
   stream.start();
   await settle();
-  assert.ok(world.socket.url.endsWith('/ws/bookings/..%2Fnotifications%3Fx%3D/'));
+  assert.ok(world.webSocket.url.endsWith('/ws/bookings/..%2Fnotifications%3Fx%3D/'));
 });
 
-test('what cannot work is refused when it is made', () => {
+test('invalid options throw in the constructor', () => {
   const { environment } = new FakeWorld();
   const good = { url: 'https://x', token: 't', bookingId: 'b', environment };
   assert.doesNotThrow(() => new BookingStream(good));
@@ -52,7 +52,7 @@ test('what cannot work is refused when it is made', () => {
   for (const since of [-1, 1.5, '3', NaN, 2 ** 60]) assert.throws(() => new NotificationStream({ ...good, since }), /since/);
 });
 
-test('an address that the constructor refuses ends the stream, as it always will', async () => {
+test('a URL that the WebSocket constructor rejects closes the stream', async () => {
   class Refusing {
     constructor() {
       throw new SyntaxError('bad address');
@@ -80,31 +80,31 @@ test('states: idle, connecting, live with the snapshot, closed', async () => {
   stream.stop();
   assert.deepEqual(stream.state, { name: 'closed', reason: 'stopped' });
   assert.equal(world.timerCount, 0);
-  assert.ok(world.socket.closedByClient);
+  assert.ok(world.webSocket.closedByClient);
 });
 
-test('starting twice makes one connection; stopping while a token is fetched makes none', async () => {
+test('two starts make one connection; a stop while a token is fetched makes none', async () => {
   const { world, stream } = booking();
   stream.start();
   stream.start();
   await settle();
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
   stream.stop();
   stream.start();
   stream.stop();
   await settle();
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
 });
 
 test('starting a live stream changes nothing', async () => {
-  const { world, stream, socket } = await liveBooking();
+  const { world, stream, webSocket } = await liveBooking();
   stream.start();
   await settle();
-  assert.equal(world.socket, socket);
+  assert.equal(world.webSocket, webSocket);
   assert.equal(stream.state.name, 'live');
 });
 
-test('a stream stopped as it begins asks for no token', async () => {
+test('a stream stopped at once asks for no token', async () => {
   const { stream, asked } = booking();
   stream.on('state', () => stream.stop());
   stream.start();
@@ -118,10 +118,10 @@ test('a listener may stop the stream at any moment', async () => {
     stream.on(type, () => stream.stop());
     stream.start();
     await settle();
-    if (world.socket) {
-      world.socket.open();
-      world.socket.frame(bookingSnapshot(world));
-      world.socket.frame({ type: 'booking_status', seq: 4, status: 'arrived', event_type: 'booking_arrived' });
+    if (world.webSocket) {
+      world.webSocket.open();
+      world.webSocket.frame(bookingSnapshot(world));
+      world.webSocket.frame({ type: 'booking_status', seq: 4, status: 'arrived', event_type: 'booking_arrived' });
     }
     await settle();
     assert.equal(stream.state.reason, 'stopped', type);
@@ -129,50 +129,50 @@ test('a listener may stop the stream at any moment', async () => {
   }
 });
 
-test('a stopped stream goes on from where it was', async () => {
-  const { world, stream, socket } = await liveBooking();
-  socket.frame({ type: 'booking_status', seq: 4, status: 'on_the_way', event_type: 'booking_on_the_way' });
+test('a stopped stream resumes after its seq', async () => {
+  const { world, stream, webSocket } = await liveBooking();
+  webSocket.frame({ type: 'booking_status', seq: 4, status: 'on_the_way', event_type: 'booking_on_the_way' });
   stream.stop();
   stream.start();
   await settle();
-  assert.equal(world.socket.query.get('since'), '4');
+  assert.equal(world.webSocket.query.get('since'), '4');
 });
 
-test('an attempt without an answer is given up after 20 s', async () => {
+test('an attempt without an answer ends after 20 s', async () => {
   const { world, stream } = booking();
   stream.start();
   await settle();
-  world.socket.open();
+  world.webSocket.open();
   await world.advance(19_999);
   assert.equal(stream.state.name, 'connecting');
   await world.advance(1);
   assert.equal(stream.state.name, 'reconnecting');
-  assert.ok(world.socket.closedByClient);
+  assert.ok(world.webSocket.closedByClient);
 });
 
-test('what an abandoned socket still says is not heard', async () => {
-  const { world, stream, told, socket } = await liveBooking();
-  const { onmessage, onclose } = socket;
+test('events of a dropped connection are ignored', async () => {
+  const { world, stream, told, webSocket } = await liveBooking();
+  const { onmessage, onclose } = webSocket;
   await world.advance(40_000); // no pong
   onmessage({ data: JSON.stringify({ type: 'booking_status', seq: 4, status: 'arrived' }) });
   onclose({ code: 4003 });
-  socket.onerror(new Error('late')); // in Node, an error that nobody listens to would end the process
+  webSocket.onerror(new Error('late')); // in Node, an error that nobody listens to would end the process
   assert.equal(told.of('status').length, 0);
   assert.equal(stream.state.name, 'reconnecting');
 });
 
-test('frames that are no JSON, no object or unknown do nothing', async () => {
-  const { stream, told, socket } = await liveBooking();
+test('frames that are not JSON, not an object or unknown do nothing', async () => {
+  const { stream, told, webSocket } = await liveBooking();
   const before = told.length;
-  for (const text of ['', '{', 'null', '1', '"x"', '[]', '{"type":"new_thing"}', '{}']) socket.text(text);
-  socket.onmessage({ data: new ArrayBuffer(4) });
+  for (const text of ['', '{', 'null', '1', '"x"', '[]', '{"type":"new_thing"}', '{}']) webSocket.text(text);
+  webSocket.onmessage({ data: new ArrayBuffer(4) });
   assert.equal(told.length, before);
   assert.equal(stream.state.name, 'live');
 });
 
 test('error frames reach the application', async () => {
-  const { told, socket } = await liveBooking();
+  const { told, webSocket } = await liveBooking();
   const frame = { type: 'error', code: 'invalid_message', message: 'no' };
-  socket.frame(frame);
+  webSocket.frame(frame);
   assert.deepEqual(told.of('error'), [frame]);
 });

@@ -18,7 +18,7 @@ test('listeners come and go', () => {
   assert.deepEqual(heard, [1]);
 });
 
-test('a listener that throws is reported, and the others hear all the same', async () => {
+test('an exception in a listener is reported, and the others are called', async () => {
   const emitter = new Emitter();
   const heard = [];
   const reported = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
@@ -32,7 +32,7 @@ test('a listener that throws is reported, and the others hear all the same', asy
   process.setUncaughtExceptionCaptureCallback(null);
 });
 
-test('a listener added while an event is told hears the next one', () => {
+test('a listener added during an event gets the next one', () => {
   const emitter = new Emitter();
   const heard = [];
   emitter.on('x', (value) => emitter.on('x', () => heard.push(value)));

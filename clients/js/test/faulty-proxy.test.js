@@ -47,7 +47,7 @@ async function until(condition) {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('without a fault everything arrives, late and in pieces but whole', async () => {
+test('without a fault all bytes arrive, late and in pieces', async () => {
   const { connect } = await through({ faults: ONLY });
   const { socket, got, closed } = connect();
   const text = Array.from({ length: 500 }, (_, i) => `line ${i}\n`).join('');
@@ -66,14 +66,14 @@ test('refuse: cut before a byte', async () => {
   assert.equal(got.bytes, '');
 });
 
-test('drop: so many bytes, then cut', async () => {
+test('drop: a number of bytes, then cut', async () => {
   const { connect } = await through({ faults: { drop: 1 }, afterBytes: [400, 400] });
   const { got, closed } = connect();
   await closed;
   assert.ok(got.bytes.length <= 400);
 });
 
-test('half close towards the client: it may still talk, and hears nothing', async () => {
+test('half close towards the client: it can still send, and receives nothing', async () => {
   const { server, connect } = await through({ faults: { halfCloseClient: 1 }, afterBytes: [400, 400], stallMs: 100 });
   const { socket, got } = connect(true);
   await once(socket, 'end');
@@ -84,7 +84,7 @@ test('half close towards the client: it may still talk, and hears nothing', asyn
   socket.destroy();
 });
 
-test('half close towards the server: it hears the end, the client is still sent to', async () => {
+test('half close towards the server: it sees the end, and can still send', async () => {
   const { server, connect } = await through({ faults: { halfCloseServer: 1 }, afterBytes: [400, 400] });
   const { got, closed } = connect();
   await until(() => server.seen[0]?.includes('end'));
@@ -92,7 +92,7 @@ test('half close towards the server: it hears the end, the client is still sent 
   assert.equal(got.bytes.length, 1000);
 });
 
-test('stall: nothing more comes, nobody says so, then cut', async () => {
+test('stall: no more bytes, then cut', async () => {
   const { connect } = await through({ faults: { stall: 1 }, afterBytes: [400, 400] });
   const { got, closed } = connect();
   await until(() => got.bytes.length === 400);
@@ -116,7 +116,7 @@ test('the same seed plans the same faults', async () => {
   assert.notDeepEqual(planned[0], planned[2]);
 });
 
-test('calm cuts what has a fault and lets the rest and all that follows pass', async () => {
+test('calm cuts connections with a fault; the others and later ones pass', async () => {
   const { proxy, connect } = await through({ faults: { drop: 1 }, afterBytes: [1_000_000, 1_000_000] });
   const faulty = connect();
   await until(() => faulty.got.bytes.length === 1000);

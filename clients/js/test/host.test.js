@@ -4,17 +4,17 @@ import { accept, booking, bookingSnapshot, liveBooking, statusEvent } from './su
 import { settle } from './support/world.js';
 
 test('hidden with pauseWhenHidden: disconnected; visible again: reconnects at once with since', async () => {
-  const { world, stream, socket } = await liveBooking({ pauseWhenHidden: true });
-  socket.frame(statusEvent(4));
+  const { world, stream, webSocket } = await liveBooking({ pauseWhenHidden: true });
+  webSocket.frame(statusEvent(4));
   world.hide();
   await world.advance(0);
   assert.deepEqual(stream.state, { name: 'paused' });
-  assert.ok(socket.closedByClient);
+  assert.ok(webSocket.closedByClient);
   await world.advance(600_000);
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
   world.show();
   await settle();
-  assert.equal(world.socket.query.get('since'), '4');
+  assert.equal(world.webSocket.query.get('since'), '4');
 });
 
 test('pauseWhenHidden may be a time: a short look elsewhere does not disconnect', async () => {
@@ -23,17 +23,17 @@ test('pauseWhenHidden may be a time: a short look elsewhere does not disconnect'
   await world.advance(4999);
   world.show();
   await world.advance(5000);
-  world.socket.frame({ type: 'pong' });
+  world.webSocket.frame({ type: 'pong' });
   assert.equal(stream.state.name, 'live');
   world.hide();
   await world.advance(5000);
   assert.equal(stream.state.name, 'paused');
 });
 
-test('the time until the pause goes on while the connection is made anew', async () => {
-  const { world, stream, socket } = await liveBooking({ pauseWhenHidden: 5000 });
+test('the time until the pause continues during a reconnect', async () => {
+  const { world, stream, webSocket } = await liveBooking({ pauseWhenHidden: 5000 });
   world.hide();
-  socket.end(1006);
+  webSocket.end(1006);
   await world.advance(5000);
   assert.equal(stream.state.name, 'paused');
 });
@@ -53,86 +53,86 @@ test('started in a hidden page, it pauses as well', async () => {
   assert.equal(stream.state.name, 'paused');
 });
 
-test('visible again: a live socket has to prove itself within 10 s', async () => {
-  const { world, stream, socket } = await liveBooking();
+test('visible again: a live connection is pinged, and lost without a pong within 10 s', async () => {
+  const { world, stream, webSocket } = await liveBooking();
   world.hide();
   world.show();
-  assert.equal(socket.sentOf('ping').length, 1);
+  assert.equal(webSocket.sentOf('ping').length, 1);
   world.show(); // not one ping more
-  assert.equal(socket.sentOf('ping').length, 1);
+  assert.equal(webSocket.sentOf('ping').length, 1);
   await world.advance(10_000);
   assert.equal(stream.state.name, 'reconnecting');
 });
 
-test('visible again: a stream that waits tries at once', async () => {
-  const { world, stream, socket } = await liveBooking();
-  socket.end(1006);
+test('visible again: a waiting stream connects at once', async () => {
+  const { world, stream, webSocket } = await liveBooking();
+  webSocket.end(1006);
   assert.equal(stream.state.name, 'reconnecting');
   world.show();
   await settle();
-  assert.equal(world.sockets.length, 2);
+  assert.equal(world.webSockets.length, 2);
   world.show(); // while connecting: nothing more
   await settle();
-  assert.equal(world.sockets.length, 2);
+  assert.equal(world.webSockets.length, 2);
 });
 
-test('offline: said at once, the socket kept and probed; a pong says that it is live after all', async () => {
-  const { world, stream, told, socket } = await liveBooking();
+test('offline: told at once, the connection kept and pinged; a pong makes it live again', async () => {
+  const { world, stream, told, webSocket } = await liveBooking();
   world.goOffline();
   assert.deepEqual(stream.state, { name: 'offline' });
-  assert.equal(socket.sentOf('ping').length, 1);
-  socket.frame(statusEvent(4));
+  assert.equal(webSocket.sentOf('ping').length, 1);
+  webSocket.frame(statusEvent(4));
   assert.equal(told.of('status').length, 1);
-  socket.frame({ type: 'pong' });
+  webSocket.frame({ type: 'pong' });
   assert.deepEqual(stream.state, { name: 'live' });
 });
 
-test('offline and no pong: offline with the time of the next try; online: tried at once', async () => {
+test('offline and no pong: offline with the time of the next attempt; online: an attempt at once', async () => {
   const { world, stream } = await liveBooking();
   world.goOffline();
   await world.advance(10_000);
   assert.deepEqual(stream.state, { name: 'offline', retryAt: world.wallTime + 500, attempt: 1, code: undefined });
   await world.advance(500); // a server on this machine may answer all the same
-  assert.equal(world.sockets.length, 2);
-  world.socket.end(1006);
+  assert.equal(world.webSockets.length, 2);
+  world.webSocket.end(1006);
   assert.equal(stream.state.name, 'offline');
   world.goOnline();
   await settle();
-  assert.equal(world.sockets.length, 3);
+  assert.equal(world.webSockets.length, 3);
   await accept(world, bookingSnapshot(world));
   assert.equal(stream.state.name, 'live');
 });
 
-test('offline while waiting: the state says so, the next try stays', async () => {
-  const { world, stream, socket } = await liveBooking();
-  socket.end(1006);
+test('offline while waiting: the state changes, the next attempt stays', async () => {
+  const { world, stream, webSocket } = await liveBooking();
+  webSocket.end(1006);
   const { retryAt } = stream.state;
   world.goOffline();
   assert.equal(stream.state.name, 'offline');
   assert.equal(stream.state.retryAt, retryAt);
 });
 
-test('online on a live socket: probed', async () => {
-  const { world, socket } = await liveBooking();
+test('online on a live connection: pinged', async () => {
+  const { world, webSocket } = await liveBooking();
   world.goOnline();
-  assert.equal(socket.sentOf('ping').length, 1);
+  assert.equal(webSocket.sentOf('ping').length, 1);
 });
 
 test('pause and resume, for an application without a document', async () => {
-  const { world, stream, socket } = await liveBooking();
+  const { world, stream, webSocket } = await liveBooking();
   stream.pause();
   assert.deepEqual(stream.state, { name: 'paused' });
-  assert.ok(socket.closedByClient);
+  assert.ok(webSocket.closedByClient);
   world.show();
   world.goOnline();
   world.goOffline();
   await world.advance(600_000);
   assert.deepEqual(stream.state, { name: 'paused' });
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
   world.navigator.onLine = true;
   stream.resume();
   await settle();
-  assert.equal(world.socket.query.get('since'), '3');
+  assert.equal(world.webSocket.query.get('since'), '3');
 });
 
 test('a pause while a token is fetched makes no connection', async () => {
@@ -140,10 +140,10 @@ test('a pause while a token is fetched makes no connection', async () => {
   stream.start();
   stream.pause();
   await settle();
-  assert.equal(world.sockets.length, 0);
+  assert.equal(world.webSockets.length, 0);
   stream.resume();
   await settle();
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
 });
 
 test('a token that fails during a pause does not end it', async () => {
@@ -158,20 +158,20 @@ test('a token that fails during a pause does not end it', async () => {
 });
 
 test('a pause does not shorten the time that a server asked for', async () => {
-  const { world, stream, socket } = await liveBooking();
-  socket.frame({ type: 'reconnect', after_ms: 9000 });
-  socket.end(4012);
+  const { world, stream, webSocket } = await liveBooking();
+  webSocket.frame({ type: 'reconnect', after_ms: 9000 });
+  webSocket.end(4012);
   stream.pause();
   await world.advance(4000);
   stream.resume();
   assert.equal(stream.state.retryAt - world.wallTime, 5000);
   await world.advance(4999);
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
   await world.advance(1);
-  assert.equal(world.sockets.length, 2);
+  assert.equal(world.webSockets.length, 2);
 });
 
-test('pausing what hidden paused holds until resume', async () => {
+test('pause() on a stream paused by hidden lasts until resume()', async () => {
   const { world, stream } = await liveBooking({ pauseWhenHidden: true });
   world.hide();
   await world.advance(0);
@@ -181,10 +181,10 @@ test('pausing what hidden paused holds until resume', async () => {
   assert.equal(stream.state.name, 'paused');
   stream.resume();
   await settle();
-  assert.equal(world.sockets.length, 2);
+  assert.equal(world.webSockets.length, 2);
 });
 
-test('what the application paused is not taken over by hidden', async () => {
+test('a hidden page changes nothing about a pause by the application', async () => {
   const { world, stream } = await liveBooking({ pauseWhenHidden: 5000 });
   world.hide();
   stream.pause();
@@ -192,7 +192,7 @@ test('what the application paused is not taken over by hidden', async () => {
   world.show();
   await settle();
   assert.equal(stream.state.name, 'paused');
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
 });
 
 test('stopped while hidden: no timer is left', async () => {
@@ -208,10 +208,10 @@ test('pause and resume mean nothing to a stream that is not running', async () =
   stream.resume();
   await settle();
   assert.equal(stream.state.name, 'idle');
-  assert.equal(world.sockets.length, 0);
+  assert.equal(world.webSockets.length, 0);
 });
 
-test('nothing is listened to before start and after stop', async () => {
+test('no event of the host has a listener before start and after stop', async () => {
   const { world, stream } = booking();
   assert.deepEqual([world.document.counts, world.window.counts], [{}, {}]);
   stream.start();
@@ -226,7 +226,7 @@ test('a host without document, window and navigator, or with ones that cannot be
     const { stream } = booking({ environment: { ...world.environment, ...bare } });
     stream.start();
     await accept(world, bookingSnapshot(world));
-    world.socket.end(1006);
+    world.webSocket.end(1006);
     assert.equal(stream.state.name, 'reconnecting');
     stream.stop();
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BookingStream, NotificationStream } from '../src/index.js';
-import { accept, BOOKING, bookingSnapshot, notification, notificationsSnapshot, position, statusEvent } from './support/streams.js';
+import { accept, BOOKING, bookingSnapshot, notification, notificationsSnapshot, location, statusEvent } from './support/streams.js';
 import { FakeWorld, settle } from './support/world.js';
 
 const EVENTS = 100_000;
@@ -30,15 +30,15 @@ async function growth(Stream, options, snapshot, eventAt) {
   let seq = 0;
   const send = async (count) => {
     for (let sent = 0; sent < count; sent += BATCH) {
-      const socket = await accept(world, snapshot(world, { seq }));
+      const webSocket = await accept(world, snapshot(world, { seq }));
       for (let i = 0; i < BATCH; i++) {
-        socket.frame(eventAt(++seq));
-        socket.frame(position(world.timestamp(i)));
-        socket.frame({ type: 'pong' });
+        webSocket.frame(eventAt(++seq));
+        webSocket.frame(location(world.timestamp(i)));
+        webSocket.frame({ type: 'pong' });
       }
       await world.advance(10_000);
-      world.sockets.length = 0;
-      socket.end(4008);
+      world.webSockets.length = 0;
+      webSocket.end(4008);
     }
   };
   await send(5 * BATCH);

@@ -9,7 +9,7 @@ import * as client from '../src/index.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const described = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
 
-test('what is packed: the modules, their types, the README, and nothing else', async () => {
+test('the package holds the modules, their types, the README, and nothing else', async () => {
   const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json'], { cwd: root });
   const [{ files }] = JSON.parse(stdout);
   assert.deepEqual(files.map(({ path }) => path).sort(), [
@@ -28,7 +28,7 @@ test('what is packed: the modules, their types, the README, and nothing else', a
   ]);
 });
 
-test('every file that package.json names is there, and nothing is depended on', () => {
+test('every file that package.json names exists, and there are no dependencies', () => {
   const { types, default: main } = described.exports['.'];
   for (const path of [types, main, described.types, described.main]) assert.ok(statSync(`${root}/${path}`).isFile());
   assert.equal(described.dependencies, undefined);
@@ -40,6 +40,6 @@ test('the module exports exactly the two classes that its types declare', () => 
   assert.deepEqual([...types.matchAll(/^export class (\w+)/gm)].map(([, name]) => name).sort(), Object.keys(client).sort());
 });
 
-test('a host imports it by its name', async () => {
+test('the package is imported by its name', async () => {
   assert.equal((await import('@hunarmitra/realtime')).BookingStream, client.BookingStream);
 });

@@ -9,14 +9,14 @@ const SEEDS = 200;
 const STEPS = 120;
 const CODES = [1000, 1001, 1006, 1011, 4001, 4008, 4013, 4029];
 
-/** Serves every socket that the stream opens, with faults drawn from `random` while `calm` is false. */
+/** Serve every connection of the stream, with faults drawn from `random` while `calm` is false. */
 class FaultyHost {
   calm = false;
   faults = {};
 
   constructor(world, server, random) {
     Object.assign(this, { world, server, random });
-    world.onSocket = (socket) => world.setTimeout(() => this.#accept(socket), random.whole(0, 300));
+    world.onWebSocket = (webSocket) => world.setTimeout(() => this.#accept(webSocket), random.whole(0, 300));
   }
 
   happens(fault, probability) {
@@ -25,19 +25,19 @@ class FaultyHost {
     return true;
   }
 
-  #accept(socket) {
-    if (socket.readyState !== 0) return;
-    if (this.happens('refused', 0.1)) return socket.end(1006);
+  #accept(webSocket) {
+    if (webSocket.readyState !== 0) return;
+    if (this.happens('refused', 0.1)) return webSocket.end(1006);
     if (this.happens('unanswered', 0.03)) return;
-    const connection = { socket, arrives: 0, silent: false, send: (frame) => this.#live(connection, frame) };
-    socket.open();
-    socket.send = (text) => {
+    const connection = { webSocket, arrives: 0, silent: false, send: (frame) => this.#live(connection, frame) };
+    webSocket.open();
+    webSocket.send = (text) => {
       if (!connection.silent) this.#deliver(connection, this.server.answer(JSON.parse(text)));
     };
     if (this.happens('drained at the door', 0.05)) return this.end(connection, 4012);
     // Registered first, and what happens until the log is read comes with the replay: seen twice, unless the client looks.
     this.server.connections.add(connection);
-    for (const frame of this.server.join(socket.query.get('since'))) {
+    for (const frame of this.server.join(webSocket.query.get('since'))) {
       this.#deliver(connection, frame);
       if (this.happens('repeated in the replay', 0.05)) this.#deliver(connection, frame.type === 'booking_status' ? frame : { type: 'noise' });
       if (this.happens('cut in the replay', 0.05)) return this.end(connection, 1006);
@@ -56,7 +56,7 @@ class FaultyHost {
     if (connection.silent) return;
     const { world, random } = this;
     connection.arrives = Math.max(connection.arrives, world.elapsed + random.whole(0, 400));
-    world.setTimeout(() => connection.socket.frame(frame), connection.arrives - world.elapsed);
+    world.setTimeout(() => connection.webSocket.frame(frame), connection.arrives - world.elapsed);
   }
 
   end(connection, code) {
@@ -64,7 +64,7 @@ class FaultyHost {
     if (code === 4012) this.#deliver(connection, { type: 'reconnect', after_ms: random.whole(0, 3000) });
     server.connections.delete(connection);
     connection.arrives = Math.max(connection.arrives, world.elapsed);
-    world.setTimeout(() => connection.socket.end(code), connection.arrives - world.elapsed);
+    world.setTimeout(() => connection.webSocket.end(code), connection.arrives - world.elapsed);
   }
 
   step() {
@@ -94,7 +94,7 @@ async function run(seed) {
     await world.advance(random.pick([0, 10, 200, 1000, 5000]));
   }
   host.calm = true;
-  for (const connection of server.connections) if (connection.silent) connection.socket.end(1006);
+  for (const connection of server.connections) if (connection.silent) connection.webSocket.end(1006);
   world.show();
   world.goOnline();
   await world.advance(120_000);
@@ -114,7 +114,7 @@ test(`${SEEDS} random runs of drops, repeats, gaps and delays: exactly the serve
     assert.equal(stream.status, server.log.at(-1).status, `seed ${seed}`);
     assert.deepEqual(stream.location, server.location, `seed ${seed}`);
     const times = told.of('location').filter(Boolean).map(({ timestamp }) => timestamp);
-    assert.deepEqual(times, [...times].sort(), `seed ${seed}: positions in order`);
+    assert.deepEqual(times, [...times].sort(), `seed ${seed}: locations in order`);
     assert.equal(told.of('resync').length, 0, `seed ${seed}`);
     for (const [fault, count] of Object.entries(host.faults)) faults[fault] = (faults[fault] ?? 0) + count;
     stream.stop();
@@ -124,7 +124,7 @@ test(`${SEEDS} random runs of drops, repeats, gaps and delays: exactly the serve
   for (const [fault, count] of Object.entries(faults)) assert.ok(count >= 50, `${fault}: ${count}`);
 });
 
-test('a log pruned while the client was away: told, and then exactly what follows', async () => {
+test('a log pruned while the client was offline: resync, then exactly the later events', async () => {
   const { world, stream, told } = booking({ since: 2 });
   const server = new ModelServer(() => world.wallTime);
   for (let events = 0; events < 9; events++) server.publish();

@@ -5,19 +5,19 @@ import { settle } from './support/world.js';
 
 const HOUR = 3_600_000;
 
-test('a new token goes to the open socket a minute before the old one expires', async () => {
-  const { world, stream, asked, socket } = await liveBooking();
+test('a new token is sent on the open connection a minute before the old one expires', async () => {
+  const { world, stream, asked, webSocket } = await liveBooking();
   await keepAlive(world, HOUR - 60_001);
-  assert.deepEqual(socket.sentOf('authenticate'), []);
+  assert.deepEqual(webSocket.sentOf('authenticate'), []);
   await world.advance(1);
   assert.deepEqual(asked.at(-1), { refresh: true });
-  assert.deepEqual(socket.sentOf('authenticate'), [{ type: 'authenticate', token: 'token-2' }]);
-  socket.frame({ type: 'authenticated', expires_at: world.timestamp(HOUR) });
+  assert.deepEqual(webSocket.sentOf('authenticate'), [{ type: 'authenticate', token: 'token-2' }]);
+  webSocket.frame({ type: 'authenticated', expires_at: world.timestamp(HOUR) });
   await keepAlive(world, HOUR - 60_001);
-  assert.equal(socket.sentOf('authenticate').length, 1);
+  assert.equal(webSocket.sentOf('authenticate').length, 1);
   await world.advance(1);
-  assert.equal(socket.sentOf('authenticate').length, 2);
-  assert.equal(world.sockets.length, 1);
+  assert.equal(webSocket.sentOf('authenticate').length, 2);
+  assert.equal(world.webSockets.length, 1);
   assert.equal(stream.state.name, 'live');
 });
 
@@ -26,76 +26,76 @@ async function keepAlive(world, ms) {
   const end = world.elapsed + ms;
   while (world.elapsed < end) {
     await world.advance(Math.min(5000, end - world.elapsed));
-    world.socket.frame({ type: 'pong' });
+    world.webSocket.frame({ type: 'pong' });
   }
 }
 
 test('a short-lived token is renewed at half of its time', async () => {
-  const { world, socket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:40Z' });
+  const { world, webSocket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:40Z' });
   await world.advance(19_999);
-  assert.equal(socket.sentOf('authenticate').length, 0);
+  assert.equal(webSocket.sentOf('authenticate').length, 0);
   await world.advance(1);
-  assert.equal(socket.sentOf('authenticate').length, 1);
+  assert.equal(webSocket.sentOf('authenticate').length, 1);
 });
 
-test('the time left is measured by the server\'s clock, however wrong ours is', async () => {
-  const { world, socket } = await liveBooking({}, { server_time: '2031-05-05T00:00:00Z', expires_at: '2031-05-05T00:00:20Z' });
+test('the time left is measured by the server\'s clock, not ours', async () => {
+  const { world, webSocket } = await liveBooking({}, { server_time: '2031-05-05T00:00:00Z', expires_at: '2031-05-05T00:00:20Z' });
   await world.advance(9_999);
-  assert.equal(socket.sentOf('authenticate').length, 0);
+  assert.equal(webSocket.sentOf('authenticate').length, 0);
   await world.advance(1);
-  assert.equal(socket.sentOf('authenticate').length, 1);
+  assert.equal(webSocket.sentOf('authenticate').length, 1);
 });
 
-test('a refused token is tried again in half of what is left, then the connection made anew', async () => {
-  const { world, stream, told, socket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:16Z' });
+test('a rejected token is replaced at half of the time left, then by a new connection', async () => {
+  const { world, stream, told, webSocket } = await liveBooking({}, { expires_at: '2026-01-03T11:00:16Z' });
   for (const [wait, count] of [[8000, 1], [4000, 2], [2000, 3], [1000, 4]]) {
     await world.advance(wait);
-    assert.equal(socket.sentOf('authenticate').length, count);
-    socket.frame({ type: 'error', code: 'invalid_token', message: 'Token is invalid' });
+    assert.equal(webSocket.sentOf('authenticate').length, count);
+    webSocket.frame({ type: 'error', code: 'invalid_token', message: 'Token is invalid' });
   }
   await world.advance(1000);
-  assert.equal(socket.sentOf('authenticate').length, 4);
+  assert.equal(webSocket.sentOf('authenticate').length, 4);
   assert.equal(told.of('error').length, 4);
   assert.equal(stream.state.name, 'live');
-  socket.end(4001);
+  webSocket.end(4001);
   await settle();
-  assert.equal(world.sockets.length, 2);
+  assert.equal(world.webSockets.length, 2);
 });
 
-test('a callback that throws while the socket is open is asked again, and the application told', async () => {
+test('a callback that throws on an open connection is called again, and the application is told', async () => {
   let works = true;
   const token = async () => {
     if (!works) throw new Error('no network');
     return 'good';
   };
-  const { world, stream, told, socket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
+  const { world, stream, told, webSocket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
   works = false;
   await world.advance(20_000);
   assert.deepEqual(told.of('error'), [{ type: 'error', code: 'credentials', message: 'no network' }]);
-  assert.equal(socket.sentOf('authenticate').length, 0);
+  assert.equal(webSocket.sentOf('authenticate').length, 0);
   works = true;
   await world.advance(10_000);
-  assert.deepEqual(socket.sentOf('authenticate'), [{ type: 'authenticate', token: 'good' }]);
+  assert.deepEqual(webSocket.sentOf('authenticate'), [{ type: 'authenticate', token: 'good' }]);
   assert.equal(stream.state.name, 'live');
 });
 
-test('signed out while the socket is open: the stream closes', async () => {
+test('signed out on an open connection: the stream closes', async () => {
   let token = 'good';
-  const { world, stream, socket } = await liveBooking({ token: () => token });
+  const { world, stream, webSocket } = await liveBooking({ token: () => token });
   token = null;
   await keepAlive(world, HOUR - 60_001);
   await world.advance(1);
   assert.deepEqual(stream.state, { name: 'closed', reason: 'unauthenticated' });
-  assert.ok(socket.closedByClient);
+  assert.ok(webSocket.closedByClient);
 });
 
-test('signed out before connecting: no connection is tried', async () => {
+test('signed out before connecting: no attempt', async () => {
   for (const nothing of [null, undefined, '']) {
     const { world, stream } = booking({ token: () => nothing });
     stream.start();
     await settle();
     assert.deepEqual(stream.state, { name: 'closed', reason: 'unauthenticated' });
-    assert.equal(world.sockets.length, 0);
+    assert.equal(world.webSockets.length, 0);
   }
 });
 
@@ -112,10 +112,10 @@ test('a callback that throws before connecting backs off and is asked again', as
   assert.equal(stream.state.name, 'reconnecting');
   assert.equal(told.of('error')[0].message, 'no network');
   await world.advance(500);
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
 });
 
-test('a callback that never answers is given up after 20 s, but not asked a second time meanwhile', async () => {
+test('a callback without an answer times out after 20 s, and is not called a second time meanwhile', async () => {
   let calls = 0;
   let answer;
   const { world, stream } = booking({ token: () => new Promise((resolve) => { calls++; answer = resolve; }) });
@@ -126,7 +126,7 @@ test('a callback that never answers is given up after 20 s, but not asked a seco
   assert.equal(calls, 1);
   answer('late');
   await settle();
-  assert.equal(world.sockets.length, 1);
+  assert.equal(world.webSockets.length, 1);
 });
 
 test('two streams with one callback refresh once', async () => {
@@ -144,16 +144,16 @@ test('two streams with one callback refresh once', async () => {
   await settle();
   assert.deepEqual(asked, [false]);
   for (const { world } of [first, second]) {
-    world.socket.open();
-    world.socket.end(4001);
+    world.webSocket.open();
+    world.webSocket.end(4001);
   }
   await settle();
   await settle();
   assert.deepEqual(asked, [false, true]);
-  assert.deepEqual([first, second].map(({ world }) => world.socket.protocols[1]), ['token-2', 'token-2']);
+  assert.deepEqual([first, second].map(({ world }) => world.webSocket.protocols[1]), ['token-2', 'token-2']);
 });
 
-test('a refresh does not make do with an answer to a plain question', async () => {
+test('a refresh does not use the answer to a call without refresh', async () => {
   const answers = [];
   const token = ({ refresh }) => new Promise((resolve) => answers.push({ refresh, resolve }));
   const first = booking({ token });
@@ -163,7 +163,7 @@ test('a refresh does not make do with an answer to a plain question', async () =
   answers[0].resolve('old');
   await settle();
   second.stream.start(); // its plain question is still open when the first stream is refused
-  first.world.socket.end(4001);
+  first.world.webSocket.end(4001);
   await settle();
   assert.deepEqual(answers.map(({ refresh }) => refresh), [false, false, true]);
 });
@@ -177,22 +177,22 @@ test('tickets: one is bought with the token for every connection', async () => {
     method: 'POST',
     headers: { Authorization: 'Bearer token-1' },
   }]);
-  assert.equal(world.socket.url, 'wss://api.example.org/hm/ws/notifications/?ticket=ticket-1');
-  assert.deepEqual(world.socket.protocols, []);
-  world.socket.end(1006);
+  assert.equal(world.webSocket.url, 'wss://api.example.org/hm/ws/notifications/?ticket=ticket-1');
+  assert.deepEqual(world.webSocket.protocols, []);
+  world.webSocket.end(1006);
   await world.advance(500);
   assert.equal(world.requests.length, 2);
-  assert.equal(world.socket.query.get('ticket'), 'ticket-2');
+  assert.equal(world.webSocket.query.get('ticket'), 'ticket-2');
 });
 
-test('tickets: HTTP 401 means a new token, at once, and then patience', async () => {
+test('tickets: HTTP 401 means a new token, at once, and then a backoff', async () => {
   const { world, stream, asked } = notifications({ ticket: true });
   world.answer = () => ({ ok: false, status: 401 });
   stream.start();
   await settle();
   assert.deepEqual(asked, [{ refresh: false }, { refresh: true }]);
   assert.equal(stream.state.name, 'reconnecting');
-  assert.equal(world.sockets.length, 0);
+  assert.equal(world.webSockets.length, 0);
 });
 
 test('tickets: another failure backs off with the same token', async () => {
@@ -212,34 +212,34 @@ test('tickets from a callback, without any token: a new one per connection, none
     asked.push(need);
     return `own-${asked.length}`;
   };
-  const { world, stream, socket } = await liveNotifications({ token: undefined, ticket }, { expires_at: '2026-01-03T11:00:20Z' });
-  assert.equal(socket.query.get('ticket'), 'own-1');
+  const { world, stream, webSocket } = await liveNotifications({ token: undefined, ticket }, { expires_at: '2026-01-03T11:00:20Z' });
+  assert.equal(webSocket.query.get('ticket'), 'own-1');
   await world.advance(25_000);
-  assert.equal(socket.sent.length, 0);
-  socket.end(4001);
+  assert.equal(webSocket.sent.length, 0);
+  webSocket.end(4001);
   await settle();
   assert.deepEqual(asked, [{ refresh: false }, { refresh: true }]);
-  assert.equal(world.socket.query.get('ticket'), 'own-2');
+  assert.equal(world.webSocket.query.get('ticket'), 'own-2');
   stream.stop();
 });
 
-test('tickets from a callback that has none: closed', async () => {
+test('tickets a callback without an answer: closed', async () => {
   const { stream } = notifications({ token: undefined, ticket: () => null });
   stream.start();
   await settle();
   assert.equal(stream.state.reason, 'unauthenticated');
 });
 
-test('a snapshot without a usable expires_at leaves the token alone', async () => {
+test('a snapshot without a valid expires_at renews no token', async () => {
   const { world, asked } = await liveBooking({}, { expires_at: undefined });
   await keepAlive(world, 2 * HOUR);
   assert.equal(asked.length, 1);
 });
 
-test('an expiry further away than a timer can reach does not fire at once', async () => {
-  const { world, socket } = await liveBooking({}, { expires_at: '2030-01-01T00:00:00Z' });
+test('an expiry beyond the longest timer does not fire at once', async () => {
+  const { world, webSocket } = await liveBooking({}, { expires_at: '2030-01-01T00:00:00Z' });
   await world.advance(1000);
-  assert.equal(socket.sent.length, 0);
+  assert.equal(webSocket.sent.length, 0);
   assert.ok([...world.delays].every((ms) => ms < 2 ** 31), 'no timer overflows');
 });
 
@@ -247,16 +247,16 @@ test('a connection that is replaced while a token is fetched does not get it twi
   let answer;
   let calls = 0;
   const token = () => (++calls === 1 ? 'first' : new Promise((resolve) => { answer = resolve; }));
-  const { world, socket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
+  const { world, webSocket } = await liveBooking({ token }, { expires_at: '2026-01-03T11:00:40Z' });
   await world.advance(20_000);
-  socket.end(1006);
+  webSocket.end(1006);
   answer('second');
   await world.advance(500);
   await settle();
-  assert.equal(socket.sent.length, 0);
+  assert.equal(webSocket.sent.length, 0);
   answer('third');
   await accept(world, bookingSnapshot(world));
-  assert.equal(world.socket.sentOf('authenticate').length, 0);
+  assert.equal(world.webSocket.sentOf('authenticate').length, 0);
 });
 
 test('a ticket that fails late does not end the connection made meanwhile', async () => {
@@ -275,12 +275,12 @@ test('a ticket that fails late does not end the connection made meanwhile', asyn
 test('a token renewed for an old connection is not sent on the next one', async () => {
   let answer;
   const token = () => new Promise((resolve) => { answer = resolve; });
-  const { world, socket } = await liveBooking({ token, ticket: () => 'a ticket' }, { expires_at: '2026-01-03T11:00:40Z' });
+  const { world, webSocket } = await liveBooking({ token, ticket: () => 'a ticket' }, { expires_at: '2026-01-03T11:00:40Z' });
   await world.advance(20_000);
-  socket.end(1006);
+  webSocket.end(1006);
   await world.advance(500);
   await accept(world, bookingSnapshot(world));
   answer('late');
   await settle();
-  assert.equal(world.socket.sentOf('authenticate').length, 0);
+  assert.equal(world.webSocket.sentOf('authenticate').length, 0);
 });

@@ -1,31 +1,31 @@
 /**
- * A TCP proxy that does to connections what networks do. It reads no protocol: bytes come late and in pieces, stop
- * coming, or end, whole or half. The seed decides what happens to the n-th connection, whatever the timing, so that a
- * run that failed can be made again.
+ * A TCP proxy with the faults of networks. It knows no protocol: bytes come late and in pieces, stop coming, or the
+ * connection ends, wholly or half. The seed alone decides the fault of the n-th connection, so that a failed run can be
+ * repeated.
  *
  *   const proxy = await startFaultyProxy({ host, port, seed: 7 });
  *   … connect to proxy.port …
- *   proxy.calm();         // from now on everything passes; connections with a fault are cut
+ *   proxy.calm();         // no more faults; connections that have one planned are cut
  *   await proxy.close();
  */
 import net from 'node:net';
 import { seeded } from './random.js';
 
-/** What happens to a connection, and how probable it is; the rest is only late and in pieces. */
+/** The probability of each fault; the other connections are only late and in pieces. */
 const DEFAULT_FAULTS = {
-  /** Cut as soon as it is there. */
+  /** Cut before the first byte. */
   refuse: 0.1,
   /** Cut both ways. */
   drop: 0.35,
-  /** The server is done, says the proxy; the client may go on talking. */
+  /** End the server's side towards the client; the client can still send. */
   halfCloseClient: 0.12,
-  /** The client is done, says the proxy; the server may go on talking. */
+  /** End the client's side towards the server; the server can still send. */
   halfCloseServer: 0.08,
-  /** Nothing comes any more, and nobody says so, until it is cut `stallMs` later. */
+  /** Pass no more bytes, and cut `stallMs` later. */
   stall: 0.1,
 };
 
-/** Both sides of one connection, and the fault that is planned for it, if any. */
+/** Both sides of one connection, with its planned fault. */
 class Connection {
   #timers = new Set();
   #toClient = true;
@@ -54,7 +54,7 @@ class Connection {
     this.onCut(this);
   }
 
-  /** In order, each piece after a delay of its own; the end comes after the last piece. */
+  /** Relay in order, each piece after its own delay, the end last. */
   #relay(from, deliver, ended) {
     const queue = [];
     let busy = false;
@@ -130,7 +130,7 @@ export async function startFaultyProxy({
   const cutAll = (which = () => true) => [...open].filter(which).forEach((connection) => connection.cut());
 
   const listener = net.createServer({ allowHalfOpen: true }, (client) => {
-    // Drawn before the first byte, so that timing changes nothing about it.
+    // Drawn before the first byte, so that it does not depend on timing.
     const random = seeded(seed * 1_000_003 + connections++);
     let draw = random.next();
     const planned = Object.entries(faults).find(([, probability]) => (draw -= probability) < 0)?.[0];
@@ -148,7 +148,7 @@ export async function startFaultyProxy({
 
   return {
     port: listener.address().port,
-    /** How many connections each fault was planned for. */
+    /** The number of connections for each fault. */
     counts,
     get connections() {
       return connections;
@@ -157,7 +157,7 @@ export async function startFaultyProxy({
       calm = true;
       cutAll(({ fault }) => fault);
     },
-    /** Cuts everything that is open, as a restarted router does. */
+    /** Cut every open connection. */
     cutAll: () => cutAll(),
     async close() {
       const closed = new Promise((resolve) => listener.close(resolve));

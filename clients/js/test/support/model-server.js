@@ -1,6 +1,6 @@
 /**
- * The wire's rules for joining and resuming, in memory: one numbered log, and what each connection gets of it. It knows
- * no sockets: `join` returns the frames of a join, and live frames go to every connection's `send`.
+ * The server's rules for connecting and resuming, in memory: one numbered log of events. `join` returns the first frames
+ * of a connection; later frames go to the `send` of every connection.
  */
 import { BOOKING } from './streams.js';
 
@@ -8,7 +8,7 @@ const STATUSES = ['requested', 'confirmed', 'on_the_way', 'arrived'];
 
 export class ModelServer {
   log = [];
-  /** Events up to this number are no longer kept. */
+  /** Events up to this seq are deleted. */
   pruned = 0;
   location = null;
   connections = new Set();
@@ -27,7 +27,7 @@ export class ModelServer {
     return new Date(this.#now() + offsetMs).toISOString();
   }
 
-  /** The frames that answer a connection with this `since` (a string as in the query, or null). */
+  /** Return the first frames of a connection with this `since` (a string as in the query, or null). */
   join(since) {
     const wanted = since === null ? this.seq : /^[0-9]{1,18}$/.test(since) ? Number(since) : NaN;
     const replayable = wanted >= this.pruned && wanted <= this.seq;
@@ -47,7 +47,7 @@ export class ModelServer {
     return replayable ? [snapshot, ...replay] : [snapshot, { type: 'resync_required', seq: this.seq }];
   }
 
-  /** A client's message; what it is answered. */
+  /** Return the answer to a client's message. */
   answer(message) {
     if (message.type === 'ping') return { type: 'pong' };
     if (message.type === 'authenticate') return { type: 'authenticated', expires_at: this.timestamp(600_000) };

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): the same seed gives the same run. */
+/** A seeded random generator (mulberry32): the same seed gives the same run. */
 export function seeded(seed) {
   let state = seed >>> 0;
   const next = () => {
@@ -9,7 +9,7 @@ export function seeded(seed) {
   };
   return {
     next,
-    /** A whole number from `low` to `high`, both included. */
+    /** Return an integer from `low` to `high`, both included. */
     whole: (low, high) => low + Math.floor(next() * (high - low + 1)),
     chance: (probability) => next() < probability,
     pick: (list) => list[Math.floor(next() * list.length)],

@@ -1,21 +1,21 @@
-/** Waits for what a running stream tells, without polling: `reached(n)` resolves once event n was handed over. */
+/** Record the events of a stream. `reached(seq)` resolves when the application has received that event. */
 export function recordStatuses(stream) {
   const events = [];
-  const positions = [];
+  const locations = [];
   const waiting = [];
   stream.on('status', (event) => {
     events.push(event);
     for (const { seq, resolve } of waiting) if (event.seq >= seq) resolve();
   });
-  stream.on('location', (location) => positions.push(location));
+  stream.on('location', (location) => locations.push(location));
   const reached = (seq, withinMs = 30_000) =>
     new Promise((resolve, reject) => {
       if (stream.seq >= seq) return resolve();
       const timer = setTimeout(
-        () => reject(new Error(`event ${seq} did not come: at ${stream.seq}, ${JSON.stringify(stream.state)}`)),
+        () => reject(new Error(`event ${seq} did not arrive; last seq ${stream.seq}, ${JSON.stringify(stream.state)}`)),
         withinMs,
       );
       waiting.push({ seq, resolve: () => resolve(clearTimeout(timer)) });
     });
-  return { events, positions, reached };
+  return { events, locations, reached };
 }

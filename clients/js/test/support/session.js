@@ -1,4 +1,4 @@
-/** A signed-in user of a real server: REST calls, and tokens that are refreshed when the server wants new ones. */
+/** A signed-in user of a real server: REST calls and token refresh. */
 export class Session {
   #base;
   #tokens;
@@ -8,7 +8,7 @@ export class Session {
     this.#tokens = tokens;
   }
 
-  /** `login`: user name and password, with a colon in between. */
+  /** Sign in with `name:password`. */
   static async signIn(baseUrl, login) {
     const [username, ...password] = login.split(':');
     const session = new Session(baseUrl, {});
@@ -16,7 +16,7 @@ export class Session {
     return session;
   }
 
-  /** For a stream's `token`. */
+  /** The `token` callback of a stream. */
   token = async ({ refresh }) => {
     if (refresh) this.#tokens = { ...this.#tokens, ...(await this.#send('POST', 'auth/refresh/', { refresh: this.#tokens.refresh })) };
     return this.#tokens.access;

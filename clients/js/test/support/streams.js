@@ -1,4 +1,4 @@
-/** Streams in a fake world, with everything they told the application in `told`, and the frames that the tests speak. */
+/** Streams in a fake world, with their events in `told`, and the frames that the tests use. */
 import { BookingStream, NotificationStream } from '../../src/index.js';
 import { FakeWorld, settle } from './world.js';
 
@@ -64,7 +64,7 @@ export const statusEvent = (seq, status = 'on_the_way', more = {}) => ({
   ...more,
 });
 
-export const position = (timestamp, more = {}) => ({
+export const location = (timestamp, more = {}) => ({
   type: 'location_update',
   booking_id: BOOKING,
   lat: 28.6139,
@@ -84,26 +84,26 @@ export const notification = (seq) => ({
   created_at: '2026-01-03T11:00:00Z',
 });
 
-/** Accepts the stream's newest socket with this snapshot. */
+/** Accept the stream's newest connection with this snapshot. */
 export async function accept(world, snapshot) {
   await settle();
-  world.socket.open();
-  world.socket.frame(snapshot);
+  world.webSocket.open();
+  world.webSocket.frame(snapshot);
   await settle();
-  return world.socket;
+  return world.webSocket;
 }
 
-/** A started booking stream that is live. */
+/** Return a started booking stream that is live. */
 export async function liveBooking(options, more) {
   const parts = booking(options);
   parts.stream.start();
-  const socket = await accept(parts.world, bookingSnapshot(parts.world, more));
-  return { ...parts, socket };
+  const webSocket = await accept(parts.world, bookingSnapshot(parts.world, more));
+  return { ...parts, webSocket };
 }
 
 export async function liveNotifications(options, more) {
   const parts = notifications(options);
   parts.stream.start();
-  const socket = await accept(parts.world, notificationsSnapshot(parts.world, more));
-  return { ...parts, socket };
+  const webSocket = await accept(parts.world, notificationsSnapshot(parts.world, more));
+  return { ...parts, webSocket };
 }

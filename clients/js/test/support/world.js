@@ -1,11 +1,11 @@
-/** A host under the test's control: time, randomness, sockets, HTTP, visibility and network. Nothing waits for real. */
+/** A fake host: time, randomness, WebSockets, HTTP, visibility and network, all under the test's control. */
 
 const WALL_START = Date.parse('2026-01-03T11:00:00Z');
 
-/** Lets everything that is already due (promises, microtasks) happen. */
+/** Run all promises and microtasks that are due. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-export class FakeSocket {
+export class FakeWebSocket {
   readyState = 0;
   sent = [];
   closedByClient = false;
@@ -29,7 +29,7 @@ export class FakeSocket {
     this.closedByClient = true;
   }
 
-  /** What the server does. */
+  /** The server accepts. */
   open() {
     this.readyState = 1;
   }
@@ -73,12 +73,12 @@ class FakeTarget extends EventTarget {
 
 export class FakeWorld {
   elapsed = 0;
-  /** What Math.random() would give; full jitter multiplies by it. */
+  /** The value of Math.random(), a factor of the full jitter. */
   chance = 0.5;
   random = () => this.chance;
-  sockets = [];
+  webSockets = [];
   requests = [];
-  /** Every delay that a timer was set to. */
+  /** The delays of all timers ever set. */
   delays = new Set();
   answer = () => ({ ok: true, status: 201, json: async () => ({ ticket: `ticket-${this.requests.length}`, expires_in: 30 }) });
   document = Object.assign(new FakeTarget(), { visibilityState: 'visible' });
@@ -89,11 +89,11 @@ export class FakeWorld {
 
   constructor() {
     const world = this;
-    this.WebSocket = class extends FakeSocket {
+    this.WebSocket = class extends FakeWebSocket {
       constructor(url, protocols) {
         super(url, protocols);
-        world.sockets.push(this);
-        world.onSocket?.(this);
+        world.webSockets.push(this);
+        world.onWebSocket?.(this);
       }
     };
   }
@@ -120,8 +120,8 @@ export class FakeWorld {
     };
   }
 
-  get socket() {
-    return this.sockets.at(-1);
+  get webSocket() {
+    return this.webSockets.at(-1);
   }
 
   get timerCount() {
@@ -132,7 +132,7 @@ export class FakeWorld {
     return WALL_START + this.elapsed;
   }
 
-  /** The server's clock, here the same as the client's, in the wire's format. */
+  /** The server's time (here equal to the client's) as RFC 3339. */
   timestamp(offsetMs = 0) {
     return new Date(this.wallTime + offsetMs).toISOString();
   }
@@ -141,7 +141,7 @@ export class FakeWorld {
     return this.environment.setTimeout(run, ms);
   }
 
-  /** Moves time on, running what falls due in its order. */
+  /** Advance the time, and run due timers in order. */
   async advance(ms) {
     const end = this.elapsed + ms;
     await settle();

@@ -58,7 +58,7 @@ test(`${RUNS} runs through the faulty proxy: exactly the server's log`, async ()
       WebSocket,
       backoff: { minMs: 1, maxMs: 10 },
     });
-    const { events, positions, reached } = recordStatuses(stream);
+    const { events, locations, reached } = recordStatuses(stream);
     stream.start();
     for (let event = 0; event < EVENTS; event++) {
       model.publish();
@@ -69,7 +69,7 @@ test(`${RUNS} runs through the faulty proxy: exactly the server's log`, async ()
     proxy.calm();
     await reached(model.seq);
     assert.deepEqual(events, model.log, `seed ${seed}`);
-    const times = positions.map(({ timestamp }) => timestamp);
+    const times = locations.map(({ timestamp }) => timestamp);
     assert.deepEqual(times, [...times].sort(), `seed ${seed}`);
     for (const [fault, count] of Object.entries(proxy.counts)) faults[fault] = (faults[fault] ?? 0) + count;
     stream.stop();
@@ -78,7 +78,7 @@ test(`${RUNS} runs through the faulty proxy: exactly the server's log`, async ()
   assert.equal(Object.keys(faults).length, 5, JSON.stringify(faults));
 });
 
-test('the handshake on real sockets: the subprotocol, or a ticket bought over HTTP', async () => {
+test('the handshake on real connections: the subprotocol, or a ticket bought over HTTP', async () => {
   const { handshakes, port } = await startServer();
   for (const ticket of [false, true]) {
     const stream = new BookingStream({ url: `ws://127.0.0.1:${port}`, bookingId: BOOKING, token: 'a.b.c', ticket, WebSocket });
