@@ -14,7 +14,6 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 LOCKS := $(addprefix requirements/,dev.txt docs.txt embedded.txt http.txt ws.txt)
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
-SOURCES = hunarmitra observability services tests manage.py
 
 .PHONY: help
 help: ## list the targets
@@ -158,8 +157,12 @@ check-operator: operator/.venv/.dev ## lint and types of the operator, in its ow
 	cd operator && .venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
 
 .PHONY: drift
-drift: $(VENV)/.dev ## check that migrations match the models, and generated documents the code
+drift: drift-documents ## check that migrations match the models, and generated documents the code
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: drift-documents
+drift-documents: $(VENV)/.dev ## the part of `make drift` that takes seconds: generated documents, and the version
+	@$(BIN)/python -m tools.version
 	@$(BIN)/python -m observability.render --check
 	@$(call same,docs/configuration.md,hunarmitra.environment_docs)
 	@$(call same,docs/metrics.md,hunarmitra.observability.documentation)
