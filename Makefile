@@ -101,7 +101,11 @@ test-integration: $(VENV)/.dev ## run the tests against real servers
 
 .PHONY: test-operator
 test-operator: operator/.venv/.dev ## run the operator's tests (those on a cluster need KUBECONFIG)
-	cd operator && .venv/bin/python -m pytest -q tests
+	cd operator && .venv/bin/python -m pytest -c pyproject.toml -q $(ARGS)
+
+.PHONY: simulate
+simulate: operator/.venv/.dev ## compare the operator with HPA and KEDA on a trace (ARGS="--generate flash-crowd --out crowd.svg")
+	@PYTHONPATH=operator operator/.venv/bin/python -m tools.simulate $(ARGS)
 
 # The operator has a lock and an environment of its own: its image has no Django, and the others no kopf.
 operator/.venv/.dev: operator/requirements-dev.txt
@@ -154,7 +158,7 @@ check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files
 
 .PHONY: check-operator
 check-operator: operator/.venv/.dev ## lint and types of the operator, in its own environment
-	cd operator && .venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+	cd operator && .venv/bin/ruff format --check . ../tools/simulate && .venv/bin/ruff check . ../tools/simulate && .venv/bin/mypy
 
 .PHONY: drift
 drift: drift-documents ## check that migrations match the models, and generated documents the code

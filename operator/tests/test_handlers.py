@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 
@@ -70,9 +71,21 @@ def test_a_namespace_has_to_be_named(
     assert "name a namespace" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["simulate", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
 def test_help_is_there(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 0
     assert "usage: python -m hunarmitra_operator" in capsys.readouterr().out
+
+
+def test_the_image_contains_no_development_tool() -> None:
+    package = Path(handlers.__file__).parent
+    dockerfile = (package.parent / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--)(.+)$", dockerfile, re.MULTILINE)
+    assert copied == ["requirements.txt /tmp/requirements.txt", "hunarmitra_operator hunarmitra_operator"]
+    sources = {path.stem: path.read_text() for path in package.rglob("*.py")}
+    assert "simulate" not in sources
+    assert [
+        name for name, text in sources.items() if re.search(r"^\s*(from|import) tools", text, re.MULTILINE)
+    ] == []

@@ -17,10 +17,10 @@ from test_specification import SCHEMA
 from hunarmitra_operator import status
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.model import Decision, Fleet, History, Reason, Sample
-from hunarmitra_operator.simulate.autoscalers import Ours
-from hunarmitra_operator.simulate.run import SPEC as TRACE_SPEC
-from hunarmitra_operator.simulate.run import run
-from hunarmitra_operator.simulate.traces import GENERATORS
+from tools.simulate.autoscalers import Ours
+from tools.simulate.run import SPEC as TRACE_SPEC
+from tools.simulate.run import run
+from tools.simulate.traces import GENERATORS
 
 
 def through_status(decision: Decision) -> History:

@@ -8,7 +8,7 @@ from hunarmitra_operator import hpa
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.hpa import Bounds, HorizontalPodAutoscaler, MetricPod
 from hunarmitra_operator.model import DOWN_RULES, UP_RULES, Decision, Fleet, History, Pod, Sample, Spec
-from hunarmitra_operator.simulate.world import World
+from tools.simulate.world import World
 
 EPOCH = 1_800_000_000.0
 HPA_PERIOD = 15.0
@@ -75,9 +75,7 @@ class _Hpa:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.controller = HorizontalPodAutoscaler(
-            Bounds(spec.min_replicas, spec.max_replicas), UP_RULES, DOWN_RULES
-        )
+        self.controller = HorizontalPodAutoscaler(Bounds(spec.min_replicas, spec.max_replicas), UP_RULES, DOWN_RULES)
 
     def act(self, world: World) -> None:
         """One sync, when it is due."""

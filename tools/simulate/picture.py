@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from hunarmitra_operator.simulate.run import Result
+from tools.simulate.run import Result
 
 WIDTH, LEFT, RIGHT = 900, 70, 20
 PLOT = WIDTH - LEFT - RIGHT
@@ -58,9 +58,7 @@ def _legend(lines: Sequence[Line], y: float) -> list[str]:
         x -= 6.3 * len(line.label)
         parts.append(_text(x, y, line.label))
         dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-        parts.append(
-            f'<path d="M{x - 24:.1f},{y - 4:.1f}h18" stroke="{line.colour}" stroke-width="2"{dash}/>'
-        )
+        parts.append(f'<path d="M{x - 24:.1f},{y - 4:.1f}h18" stroke="{line.colour}" stroke-width="2"{dash}/>')
         x -= 40
     return parts
 
@@ -71,9 +69,7 @@ def _chart(title: str, times: Sequence[float], lines: Sequence[Line], top: float
     span = times[-1] - times[0] or 1.0
 
     def at(index: int, value: float) -> tuple[float, float]:
-        return LEFT + PLOT * (times[index] - times[0]) / span, top + HEIGHT * (
-            1 - min(value, ceiling) / ceiling
-        )
+        return LEFT + PLOT * (times[index] - times[0]) / span, top + HEIGHT * (1 - min(value, ceiling) / ceiling)
 
     parts = [_text(LEFT, top - 10, title, 'font-weight="600"'), *_legend(lines, top - 10)]
     for step in range(5):
@@ -90,9 +86,7 @@ def _chart(title: str, times: Sequence[float], lines: Sequence[Line], top: float
             back = [at(index, value) for index, value in enumerate(line.band)][::-1]
             parts.append(f'<path d="{_path([*points, *back])}Z" fill="{line.colour}" opacity=".15"/>')
         dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-        parts.append(
-            f'<path d="{_path(points)}" fill="none" stroke="{line.colour}" stroke-width="1.6"{dash}/>'
-        )
+        parts.append(f'<path d="{_path(points)}" fill="none" stroke="{line.colour}" stroke-width="1.6"{dash}/>')
     return parts
 
 
@@ -112,10 +106,7 @@ def draw(results: Sequence[Result], cap: int, target: int) -> str:
         )
         for result in results
     ]
-    pods = [
-        Line(r.autoscaler, COLOURS[r.autoscaler], r.series.pods, dashed=r.autoscaler == "KEDA")
-        for r in results
-    ]
+    pods = [Line(r.autoscaler, COLOURS[r.autoscaler], r.series.pods, dashed=r.autoscaler == "KEDA") for r in results]
     panels: list[tuple[str, list[Line]]] = [
         ("Connections", [Line("connected", GREY, ours.series.connections)]),
         ("Pods", pods),

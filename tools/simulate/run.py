@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Decision, Spec
-from hunarmitra_operator.simulate.autoscalers import Autoscaler, Hpa, Keda, Ours
-from hunarmitra_operator.simulate.traces import Trace
-from hunarmitra_operator.simulate.world import STEP, Tally, World
+from tools.simulate.autoscalers import Autoscaler, Hpa, Keda, Ours
+from tools.simulate.traces import Trace
+from tools.simulate.world import STEP, Tally, World
 
 SPEC = Spec(target="ws", target_per_pod=1000, cap_per_pod=1500, min_replicas=2, max_replicas=40)
 """What the traces are run with: defaults, and pods of a size that makes pictures readable."""

@@ -12,7 +12,7 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from hunarmitra_operator.simulate.traces import Trace
+from tools.simulate.traces import Trace
 
 STEP = 5.0
 PENDING_SECONDS = 10.0
@@ -123,9 +123,7 @@ class World:
         self._roll_out()
         self._reconcile()
         self._drain_step()
-        self.pods = [
-            p for p in self.pods if p.terminated is None or self.now - p.terminated < TERMINATION_SECONDS
-        ]
+        self.pods = [p for p in self.pods if p.terminated is None or self.now - p.terminated < TERMINATION_SECONDS]
         self._clients()
         for pod in self.pods:
             self.tally.pod_seconds += STEP

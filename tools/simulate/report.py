@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hunarmitra_operator.simulate.picture import draw
-from hunarmitra_operator.simulate.run import SPEC, Result, compare
-from hunarmitra_operator.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS, Trace
+from tools.simulate.picture import draw
+from tools.simulate.run import SPEC, Result, compare
+from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS, Trace
 
-BEGIN = "<!-- begin: written by `python -m hunarmitra_operator simulate --report` -->"
+BEGIN = "<!-- begin: written by `make simulate ARGS='--report docs/scaling.md'` -->"
 END = "<!-- end -->"
 HEADER = (
     "trace",

@@ -1,0 +1,56 @@
+"""Run the operator's decision on a trace of connections, beside HPA and KEDA.
+
+`make simulate ARGS=...`, or `python -m tools.simulate` with the operator's environment and `PYTHONPATH=operator`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.simulate import report
+from tools.simulate.traces import GENERATORS, TUNING_SEEDS, Trace, TraceError, read, write
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    description = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m tools.simulate", description=description)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--trace", type=Path, metavar="FILE", help="a CSV file: seconds,connections,event")
+    source.add_argument("--generate", choices=sorted(GENERATORS), help="a generated trace instead of a file")
+    source.add_argument(
+        "--report", type=Path, metavar="PAGE", help="run every generated trace and rewrite the tables of PAGE"
+    )
+    parser.add_argument("--out", type=Path, metavar="PICTURE", help="draw connections, pods and load (SVG)")
+    parser.add_argument("--seed", type=int, default=TUNING_SEEDS[0], help="seed of the random numbers (default 1)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="also write the trace as CSV")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    chosen = options(arguments)
+    if chosen.report:
+        report.write(chosen.report)
+        print(f"wrote {chosen.report} and {chosen.report.with_suffix('')}/*.svg")
+        return 0
+    try:
+        trace: Trace = read(chosen.trace) if chosen.trace else GENERATORS[chosen.generate](chosen.seed)
+    except (OSError, TraceError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if chosen.save:
+        write(trace, chosen.save)
+    table, picture = report.one(trace, chosen.seed)
+    print(table)
+    if chosen.out:
+        chosen.out.write_text(picture)
+        print(f"drew {chosen.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
