@@ -168,10 +168,10 @@ drift: drift-documents ## check that migrations match the models, and generated 
 drift-documents: $(VENV)/.dev ## the part of `make drift` that takes seconds: generated documents, and the version
 	@$(BIN)/python -m tools.version
 	@$(BIN)/python -m observability.render --check
-	@$(call same,docs/configuration.md,hunarmitra.environment_docs)
-	@$(call same,docs/metrics.md,hunarmitra.observability.documentation)
-	@$(call same,docs/asyncapi.json,hunarmitra.realtime.asyncapi)
-	@$(call same,clients/js/src/events.d.ts,hunarmitra.realtime.typescript)
+	@$(call same,docs/configuration.md,tools.configuration)
+	@$(call same,docs/metrics.md,tools.metrics)
+	@$(call same,docs/asyncapi.json,hunarmitra.protocol.asyncapi)
+	@$(call same,clients/js/src/events.d.ts,tools.typescript)
 
 # same(file, module that prints it)
 define same
@@ -179,17 +179,17 @@ $(BIN)/python -m $(2) | diff -u $(1) - || { echo "error: $(1) is out of date: ru
 endef
 
 .PHONY: docs-configuration
-docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/environment.py
-	$(BIN)/python -m hunarmitra.environment_docs > docs/configuration.md
+docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/config/environment.py
+	$(BIN)/python -m tools.configuration > docs/configuration.md
 
 .PHONY: docs-metrics
 docs-metrics: $(VENV)/.dev ## write docs/metrics.md anew from the catalogue of metrics and the operator's
-	$(BIN)/python -m hunarmitra.observability.documentation > docs/metrics.md
+	$(BIN)/python -m tools.metrics > docs/metrics.md
 
 .PHONY: generated
 generated: docs-configuration docs-metrics observability ## write every generated document and the JavaScript client's types anew
-	$(BIN)/python -m hunarmitra.realtime.asyncapi > docs/asyncapi.json
-	$(BIN)/python -m hunarmitra.realtime.typescript > clients/js/src/events.d.ts
+	$(BIN)/python -m hunarmitra.protocol.asyncapi > docs/asyncapi.json
+	$(BIN)/python -m tools.typescript > clients/js/src/events.d.ts
 
 .PHONY: observability
 observability: $(VENV)/.dev ## write the rules, inhibitions and dashboards anew from observability/

@@ -108,7 +108,7 @@ def readme(values: list[Value]) -> str:
 def files() -> dict[Path, str]:
     """Everything generated that is one file: its path and its text."""
     sys.path.insert(0, str(REPOSITORY))
-    from hunarmitra.environment import Environment
+    from hunarmitra.config.environment import Environment
     from observability.render import chart_files
 
     settings = sorted({item.name.upper() for item in fields(Environment)} - OF_THE_CHART)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from hunarmitra.observability import exposition, publisher
+from hunarmitra.telemetry import exposition, publisher
 
 
 def expose_metrics() -> None:
@@ -32,6 +32,6 @@ def _expose_parts() -> None:
     if settings.SERVES_HTTP or relays:
         exposition.expose(publisher.REGISTRY)
     if relays:
-        from hunarmitra.observability.relay import REGISTRY as RELAY
+        from hunarmitra.telemetry.relay import REGISTRY as RELAY
 
         exposition.expose(RELAY)

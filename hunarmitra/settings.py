@@ -1,4 +1,4 @@
-"""Django's settings, derived from :mod:`hunarmitra.environment`; which services a process serves decides its apps."""
+"""Django settings, made from :mod:`hunarmitra.config.environment`. ``SERVICES`` decides which apps are installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from hunarmitra.common import redaction
-from hunarmitra.common.database_url import DatabaseTarget
-from hunarmitra.environment import BASE_DIR, ConfigurationError, process_environment
-from hunarmitra.observability import tracing
-from hunarmitra.observability.logs import log_daphne_access, logging_configuration, service_name
+from hunarmitra.config.database_url import DatabaseTarget
+from hunarmitra.config.environment import BASE_DIR, ConfigurationError, process_environment
+from hunarmitra.telemetry import tracing
+from hunarmitra.telemetry.logs import log_daphne_access, logging_configuration, service_name
 
 try:
     ENVIRONMENT = process_environment()
@@ -37,10 +37,11 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "rest_framework_simplejwt.token_blacklist",
     "hunarmitra.accounts",
-    "hunarmitra.realtime",
+    "hunarmitra.outbox",
     "hunarmitra.bookings",
     "hunarmitra.notifications",
     "hunarmitra.tracking",
+    "hunarmitra.maintenance",
     "hunarmitra.demo",
 ]
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
@@ -176,7 +177,7 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "hunarmitra_ws.hub.layer.HubChannelLayer"
         if SERVES_WS
-        else "hunarmitra.realtime.channel_layer.PublishingChannelLayer"
+        else "hunarmitra.outbox.channel_layer.PublishingChannelLayer"
     }
 }
 
@@ -221,7 +222,7 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"id": UUID},
     "ENUM_NAME_OVERRIDES": {
         "BookingStatus": "hunarmitra_http.serializers.bookings.STATUSES",
-        "EventType": "hunarmitra.realtime.schemas.EVENT_TYPES",
+        "EventType": "hunarmitra.protocol.schemas.EVENT_TYPES",
         "Role": "hunarmitra_http.serializers.accounts.ROLES",
     },
 }

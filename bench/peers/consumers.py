@@ -26,7 +26,7 @@ from rest_framework_simplejwt.exceptions import TokenError  # noqa: E402
 
 from hunarmitra.accounts.tokens import read_access_token  # noqa: E402
 from hunarmitra.common.clock import to_wire, utc_now  # noqa: E402
-from hunarmitra.realtime.events import BookingConnected, encode  # noqa: E402
+from hunarmitra.protocol.frames import BookingConnected, encode  # noqa: E402
 from hunarmitra_ws.hub.joining import Joined, JoinRequest, read_joins  # noqa: E402
 
 _SECRET = os.environ["BENCH_JWT_SECRET"]

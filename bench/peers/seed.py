@@ -20,8 +20,8 @@ def main() -> None:
     from hunarmitra.accounts.models import Role, Session, User
     from hunarmitra.accounts.tokens import SESSION_CLAIM, AccessToken
     from hunarmitra.bookings.models import Booking
-    from hunarmitra.bookings.transitions import Status
     from hunarmitra.common.clock import utc_now
+    from hunarmitra.protocol.statuses import Status
 
     wanted = json.load(sys.stdin)
     now = utc_now()

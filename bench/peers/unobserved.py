@@ -22,7 +22,7 @@ async def _no_sampling() -> None:
 
 def switch_off() -> None:
     """Nothing is counted or timed in this process from now on. Before the server is made: it keeps some of these."""
-    from hunarmitra.observability.loop import HistogramSeries, LoopCounter, LoopHistogram
+    from hunarmitra.telemetry.loop import HistogramSeries, LoopCounter, LoopHistogram
     from hunarmitra_ws.hub import hub
     from hunarmitra_ws.metrics import metrics
 

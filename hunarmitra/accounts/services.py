@@ -18,7 +18,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from hunarmitra.accounts.models import Role, Session, Ticket, User
 from hunarmitra.accounts.tokens import SESSION_CLAIM, Identity, RefreshToken, identity_of
 from hunarmitra.common.clock import utc_now
-from hunarmitra.realtime import revocations
+from hunarmitra.outbox import revocations
 
 TICKET_PREFIX = "hmt_"
 

@@ -9,11 +9,11 @@ from django.db import models
 
 from hunarmitra.accounts.models import User
 from hunarmitra.bookings import wire
-from hunarmitra.bookings.transitions import Status
-from hunarmitra.realtime import groups, messages
-from hunarmitra.realtime.events import encode
-from hunarmitra.realtime.messages import Message
-from hunarmitra.realtime.models import OutboxRow
+from hunarmitra.outbox.models import OutboxRow
+from hunarmitra.protocol import channels, messages
+from hunarmitra.protocol.frames import encode
+from hunarmitra.protocol.messages import Message
+from hunarmitra.protocol.statuses import Status
 
 STATUS_CHOICES = [(status.value, status.value.replace("_", " ")) for status in Status]
 
@@ -101,7 +101,7 @@ class BookingEvent(OutboxRow):
 
     def to_message(self, *, ack: bool = False) -> Message:
         return messages.status_message(
-            groups.booking_group(self.booking_id),
+            channels.booking_channel(self.booking_id),
             seq=self.seq,
             frame=encode(wire.status_frame(self, ack=ack)),
             clears_location=self.clears_location,

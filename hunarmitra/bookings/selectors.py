@@ -9,19 +9,19 @@ from django.db.models import Q, QuerySet
 
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.bookings.models import Booking, BookingEvent
-from hunarmitra.bookings.transitions import Part
+from hunarmitra.bookings.transitions import BookingRole
 
 
-def parts_of(booking: Booking, user: User) -> frozenset[Part]:
+def roles_of(booking: Booking, user: User) -> frozenset[BookingRole]:
     """What gives the user a right to see the booking; empty for a stranger."""
-    return _parts(booking.owner_id == user.pk, booking.worker_id == user.pk, user.effective_role == Role.ADMIN)
+    return _roles(booking.owner_id == user.pk, booking.worker_id == user.pk, user.effective_role == Role.ADMIN)
 
 
 @cache
-def _parts(owner: bool, worker: bool, staff: bool) -> frozenset[Part]:
+def _roles(owner: bool, worker: bool, staff: bool) -> frozenset[BookingRole]:
     """One set for all of the same grounds: each open socket keeps one."""
-    held = {Part.OWNER: owner, Part.WORKER: worker, Part.STAFF: staff}
-    return frozenset(part for part, holds in held.items() if holds)
+    held = {BookingRole.OWNER: owner, BookingRole.WORKER: worker, BookingRole.STAFF: staff}
+    return frozenset(role for role, holds in held.items() if holds)
 
 
 def bookings_visible_to(user: User) -> QuerySet[Booking]:

@@ -16,13 +16,14 @@ from django.db import IntegrityError
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
 from hunarmitra.bookings.models import Booking, BookingEvent
-from hunarmitra.bookings.selectors import parts_of
-from hunarmitra.bookings.transitions import FINAL, TRACKED, Status, Verdict, judge
+from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
 from hunarmitra.notifications.services import Draft, notifications_write
-from hunarmitra.realtime import outbox, revocations
-from hunarmitra.realtime.models import OutboxRow
-from hunarmitra.realtime.transactions import traced_transaction
+from hunarmitra.outbox import on_commit, revocations
+from hunarmitra.outbox.models import OutboxRow
+from hunarmitra.outbox.transactions import traced_transaction
+from hunarmitra.protocol.statuses import FINAL, TRACKED, Status
 
 SYSTEM = "System"
 
@@ -88,7 +89,7 @@ class _Change:
         self.booking.save()
         BookingEvent.objects.bulk_create(self.events)
         rows: list[OutboxRow] = [*self.events, *notifications_write(drafts=self.drafts, moment=self.moment)]
-        outbox.publish_on_commit(rows)
+        on_commit.publish_on_commit(rows)
 
 
 _TITLES: Mapping[str, tuple[str, str]] = {
@@ -133,7 +134,7 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     booking = (
         Booking.objects.select_for_update(no_key=True).prefetch_related("owner", "worker").filter(pk=booking_id).first()
     )
-    if booking is None or not parts_of(booking, user):
+    if booking is None or not roles_of(booking, user):
         raise NotVisibleError("No such booking.")
     return booking
 
@@ -187,7 +188,7 @@ def booking_status_change(
     """
     with traced_transaction("booking_status_change"):
         booking = _locked(booking_id, user)
-        verdict = judge(Status(booking.status), status, parts_of(booking, user))
+        verdict = judge(Status(booking.status), status, roles_of(booking, user))
         if verdict is Verdict.UNCHANGED:
             return booking
         if expected_seq is not None and expected_seq != booking.seq:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hunarmitra.common.clock import to_wire
-from hunarmitra.realtime.events import OMIT, BookingStatusChanged, LocationUpdated
+from hunarmitra.protocol.frames import OMIT, BookingStatusChanged, LocationUpdated
 
 if TYPE_CHECKING:
     from hunarmitra.bookings.models import Booking

@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from hunarmitra.environment import BASE_DIR
+from hunarmitra.config.environment import BASE_DIR
 
 FILE_NAME = "demo.json"
 

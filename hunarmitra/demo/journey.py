@@ -10,10 +10,10 @@ from math import radians
 from typing import Any, Final
 from uuid import UUID
 
-from hunarmitra.bookings.transitions import FINAL, Status
 from hunarmitra.demo.data import SITE
 from hunarmitra.demo.phone import Phone, PhoneError, RefusedError
 from hunarmitra.demo.route import Point, moved, route
+from hunarmitra.protocol.statuses import FINAL, Status
 from hunarmitra.tracking.eta import distance_metres
 
 SPEED: Final = 11.0

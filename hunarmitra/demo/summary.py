@@ -7,9 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from hunarmitra.config.environment import BASE_DIR, Environment
 from hunarmitra.demo.credentials import FILE_NAME, credentials_path, read_passwords
 from hunarmitra.demo.data import DemoData
-from hunarmitra.environment import BASE_DIR, Environment
 
 
 def summary(data: DemoData, base_url: str) -> str:

@@ -9,10 +9,10 @@ from django.db import models
 
 from hunarmitra.accounts.models import User
 from hunarmitra.common.clock import to_wire
-from hunarmitra.realtime import groups, messages
-from hunarmitra.realtime.events import OMIT, NotificationCreated, encode
-from hunarmitra.realtime.messages import Message
-from hunarmitra.realtime.models import OutboxRow
+from hunarmitra.outbox.models import OutboxRow
+from hunarmitra.protocol import channels, messages
+from hunarmitra.protocol.frames import OMIT, NotificationCreated, encode
+from hunarmitra.protocol.messages import Message
 
 
 class Notification(OutboxRow):
@@ -53,7 +53,7 @@ class Notification(OutboxRow):
 
     def to_message(self, *, ack: bool = False) -> Message:
         return messages.status_message(
-            groups.user_group(self.user_id),
+            channels.user_channel(self.user_id),
             seq=self.seq,
             frame=encode(self.to_frame(ack=ack)),
             ack=ack,

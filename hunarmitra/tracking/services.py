@@ -18,16 +18,17 @@ from hunarmitra.accounts.models import User
 from hunarmitra.bookings import wire
 from hunarmitra.bookings.errors import ConflictError, NotAllowedError, NotVisibleError
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import parts_of
+from hunarmitra.bookings.selectors import roles_of
 from hunarmitra.bookings.services import is_tracked
-from hunarmitra.bookings.transitions import TRACKED, Part, Status
+from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
 from hunarmitra.common.rows import RowReader
-from hunarmitra.observability import tracing
-from hunarmitra.realtime import groups, messages
-from hunarmitra.realtime.events import encode
-from hunarmitra.realtime.publishing import publish_events
+from hunarmitra.outbox.publishing import publish_events
+from hunarmitra.protocol import channels, messages
+from hunarmitra.protocol.frames import encode
+from hunarmitra.protocol.statuses import TRACKED, Status
+from hunarmitra.telemetry import tracing
 from hunarmitra.tracking.eta import Estimate, Position
 
 Estimator = Callable[[Position | None, float | None, Position, tuple[float, float] | None], Estimate]
@@ -95,13 +96,13 @@ _READ: Final = "SELECT {columns} FROM bookings_booking WHERE id = %s"
 def _read(booking_id: UUID, user: User) -> Booking:
     key = Booking._meta.get_field("id").get_db_prep_value(booking_id, connection)
     for booking, _ in _JUDGED.read(_READ.format(columns=_JUDGED.columns), [key]):
-        if parts_of(booking, user):
+        if roles_of(booking, user):
             return booking
     raise NotVisibleError("No such booking.")
 
 
 def _judge(booking: Booking, user: User, received: datetime, timestamp: datetime | None) -> None:
-    if not parts_of(booking, user) & {Part.WORKER, Part.STAFF}:
+    if not roles_of(booking, user) & {BookingRole.WORKER, BookingRole.STAFF}:
         raise NotAllowedError("Only the assigned worker and staff post positions.")
     if not is_tracked(booking):
         raise ConflictError("not_tracked", f"The booking is {booking.status}; positions are not taken.")
@@ -159,7 +160,7 @@ def _update(
         current.lat, current.lng, moment(current.moment), moment(received), estimate.speed, user.name,
         estimate.minutes,
         field.get_db_prep_value(booking.pk, connection), *sorted(TRACKED),
-        field.get_db_prep_value(user.pk, connection), Part.STAFF in parts_of(booking, user),
+        field.get_db_prep_value(user.pk, connection), BookingRole.STAFF in roles_of(booking, user),
         moment(latest_previous), moment(current.moment),
     ]  # fmt: skip
     with connection.cursor() as cursor:
@@ -178,7 +179,7 @@ def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minu
         eta_minutes=eta_minutes,
     )
     message = messages.location_message(
-        groups.booking_group(booking_id), seq=seq, order=to_microseconds(current.moment), frame=encode(frame)
+        channels.booking_channel(booking_id), seq=seq, order=to_microseconds(current.moment), frame=encode(frame)
     )
     now = microseconds_now()
     checkpoints.reach("stored, not published")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hunarmitra.common import redaction
-from hunarmitra.environment import ConfigurationError, process_environment
-from hunarmitra.observability import tracing
-from hunarmitra.observability.logs import gunicorn_configuration, service_name
+from hunarmitra.config.environment import ConfigurationError, process_environment
+from hunarmitra.telemetry import tracing
+from hunarmitra.telemetry.logs import gunicorn_configuration, service_name
 
 try:
     _environment = process_environment()

@@ -96,7 +96,7 @@ def test_the_relay_says_in_json_what_it_waits_for(stack: Stack, tmp_path: Path) 
     environment = {**stack.environment, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     with services.relay(tmp_path, environment, name="lost-relay") as relay:
         found = eventually(
-            lambda: [line for line in lines(relay) if line["logger"] == "hunarmitra.realtime.relay"], timeout=90
+            lambda: [line for line in lines(relay) if line["logger"] == "hunarmitra.outbox.relay"], timeout=90
         )
         everything = lines(relay)
     assert found[0]["level"] == "WARNING"

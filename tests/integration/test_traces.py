@@ -287,7 +287,7 @@ def test_a_fork_traces_anew(tmp_path: Path) -> None:
             import os, sys
             import django
             django.setup()
-            from hunarmitra.observability import tracing
+            from hunarmitra.telemetry import tracing
             with tracing.root_span("before the fork"):
                 pass
             child = os.fork()
@@ -310,9 +310,9 @@ import django
 django.setup()
 from django.test import Client
 import hunarmitra.asgi, hunarmitra.wsgi, hunarmitra_ws.application, hunarmitra_ws.hub.hub
-from hunarmitra.realtime.messages import Message
-from hunarmitra.realtime.publishing import publish_events
-from hunarmitra.realtime.transactions import traced_transaction
+from hunarmitra.protocol.messages import Message
+from hunarmitra.outbox.publishing import publish_events
+from hunarmitra.outbox.transactions import traced_transaction
 traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 answer = Client().get("/api/v1/users/me/", headers={"traceparent": traceparent, "host": "127.0.0.1"})
 with traced_transaction("change"):
@@ -322,7 +322,7 @@ from hunarmitra_ws.metrics import metrics
 body = {"committed_at": 1, "published_at": 1, "traceparent": traceparent}
 assert metrics.latency.arrived(body, "status").trace_id == traceparent[3:35]
 tracing = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "grpc")
-tracing += ("hunarmitra.observability.opentelemetry_spans",)
+tracing += ("hunarmitra.telemetry.opentelemetry_spans",)
 print(answer.status_code, sorted(name for name in sys.modules if name.startswith(tracing)))
 """
 """What redis-py loads for metrics of its own, wherever OpenTelemetry is installed, is not in our hands."""

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from websockets.asyncio.client import connect
 
-from hunarmitra.observability.catalogue import CATALOGUE
+from hunarmitra.telemetry.catalogue import CATALOGUE
 from tests.observability.live import MOST_SOCKETS, PARAMETERS, Observed, observed
 from tests.observability.queries import of_panels, of_rules, selectors
 from tests.support.eventually import eventually_async
@@ -29,7 +29,7 @@ FIRES, CLEARS = 120.0, 180.0
 
 BURST = """
 from django.db import connection, transaction
-from hunarmitra.realtime.outbox import relay_once
+from hunarmitra.outbox.on_commit import relay_once
 
 for booking in {bookings} * 10:
     with transaction.atomic(), connection.cursor() as cursor:

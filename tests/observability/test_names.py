@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from hunarmitra.observability.catalogue import CATALOGUE, Kind
+from hunarmitra.telemetry.catalogue import CATALOGUE, Kind
 from observability.model import Record
 from observability.parameters import Parameters
 from observability.rules import groups

@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from hunarmitra.realtime.events import CATALOGUE, BookingConnected, NotificationsConnected
-from hunarmitra.realtime.schemas import frame_schema
+from hunarmitra.protocol.frames import CATALOGUE, BookingConnected, NotificationsConnected
+from hunarmitra.protocol.schemas import frame_schema
 
 
 @cache

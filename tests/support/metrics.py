@@ -10,8 +10,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from hunarmitra.observability.catalogue import CATALOGUE, Kind, Process
-from hunarmitra.observability.labels import LANES
+from hunarmitra.telemetry.catalogue import CATALOGUE, Kind, Process
+from hunarmitra.telemetry.labels import LANES
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from hunarmitra.realtime.redis_publisher import CHANNEL_PREFIX
+from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX
 from tests.support.redis import HOST
 
 T = TypeVar("T")

@@ -28,13 +28,14 @@ def namespace() -> dict[str, Any]:
     from hunarmitra.common import clock
     from hunarmitra.notifications import models as notification_models
     from hunarmitra.notifications import services as notification_services
-    from hunarmitra.realtime import groups, messages, publishing
+    from hunarmitra.outbox import publishing
+    from hunarmitra.protocol import channels, messages
 
     names: dict[str, Any] = {
         "asyncio": asyncio,
         "async_to_sync": async_to_sync,
         "get_channel_layer": get_channel_layer,
-        "groups": groups,
+        "channels": channels,
         "messages": messages,
     }
     for module in (
@@ -64,7 +65,7 @@ def execute(request: dict[str, Any], names: dict[str, Any], loop: asyncio.Abstra
 def serve() -> None:
     names = namespace()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever the code under test prints is no answer
+    os.dup2(2, 1)  # what the code under test prints is not an answer
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     answers.write(json.dumps({"result": "ready"}) + "\n")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hunarmitra.environment import Environment
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import (
+from hunarmitra.config.environment import Environment
+from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.protocol.frames import (
     CATALOGUE,
     OMIT,
     BookingConnected,

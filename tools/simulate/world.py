@@ -22,7 +22,7 @@ PROPAGATION_SECONDS = 5.0
 """From a drain's begin to the first reconnect frame: endpoints forget the pod meanwhile."""
 TERMINATION_SECONDS = 30.0
 DEFAULT_CHURN = 0.0005
-"""Part of the clients that reconnects by itself each second: a session lasts about half an hour."""
+"""BookingRole of the clients that reconnects by itself each second: a session lasts about half an hour."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import hunarmitra.observability.tracing
+import hunarmitra.telemetry.tracing
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             model_name="notification",
             name="traceparent",
             field=models.CharField(
-                default=hunarmitra.observability.tracing.current_traceparent, editable=False, max_length=55, null=True
+                default=hunarmitra.telemetry.tracing.current_traceparent, editable=False, max_length=55, null=True
             ),
         ),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from hunarmitra.observability.request_id import ENVIRON_REQUEST_ID, ENVIRON_TRACE_ID
+from hunarmitra.telemetry.request_id import ENVIRON_REQUEST_ID, ENVIRON_TRACE_ID
 
 
 class AccessLogger(Logger):

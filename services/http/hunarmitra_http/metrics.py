@@ -9,9 +9,9 @@ from typing import Final
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import CollectorRegistry
 
-from hunarmitra.observability import catalogue
-from hunarmitra.observability.labels import OTHER, RESPONSE_CODES, ROUTES, UNMATCHED
-from hunarmitra.observability.native import counter, gauge, histogram
+from hunarmitra.telemetry import catalogue
+from hunarmitra.telemetry.labels import OTHER, RESPONSE_CODES, ROUTES, UNMATCHED
+from hunarmitra.telemetry.native import counter, gauge, histogram
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 

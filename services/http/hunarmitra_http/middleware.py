@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from hunarmitra.common.addresses import client_address, is_trusted
-from hunarmitra.observability.exposition import exposition
+from hunarmitra.telemetry.exposition import exposition
 from hunarmitra_http.readiness import readiness
 
 Handler = Callable[[HttpRequest], HttpResponseBase]

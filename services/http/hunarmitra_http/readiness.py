@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from hunarmitra.realtime.redis_connections import blocking_client
+from hunarmitra.outbox.redis_connections import blocking_client
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 
-from hunarmitra.observability import request_id, tracing
-from hunarmitra.observability.tracing import Span
+from hunarmitra.telemetry import request_id, tracing
+from hunarmitra.telemetry.tracing import Span
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 

@@ -10,7 +10,7 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 
-from hunarmitra.realtime.schemas import TIMESTAMP
+from hunarmitra.protocol.schemas import TIMESTAMP
 from hunarmitra_http.serializers.errors import ErrorSerializer, InvalidRequestSerializer
 
 Json = dict[str, Any]

@@ -15,8 +15,8 @@ from rest_framework.throttling import BaseThrottle
 from hunarmitra.accounts.models import User
 from hunarmitra.common.addresses import subscriber_of
 from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
-from hunarmitra.realtime.redis_connections import blocking_client
-from hunarmitra.realtime.redis_publisher import OPEN_SECONDS, CircuitBreaker
+from hunarmitra.outbox.redis_connections import blocking_client
+from hunarmitra.outbox.redis_publisher import OPEN_SECONDS, CircuitBreaker
 from hunarmitra_http.metrics import rate_limited
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from hunarmitra.observability import catalogue
-from hunarmitra.observability.loop import LoopCounter, LoopHistogram
+from hunarmitra.telemetry import catalogue
+from hunarmitra.telemetry.loop import LoopCounter, LoopHistogram
 
 MOST_AWAITED: Final = 1000
 LONGEST_WAIT: Final = 60.0

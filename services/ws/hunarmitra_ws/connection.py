@@ -23,9 +23,9 @@ from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common import checkpoints
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
-from hunarmitra.observability import request_id, tracing
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Authenticated, Error, Pong, ResyncRequired, encode
+from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.protocol.frames import Authenticated, Error, Pong, ResyncRequired, encode
+from hunarmitra.telemetry import request_id, tracing
 from hunarmitra_ws.client_messages import (
     Acknowledge,
     Authenticate,
@@ -201,7 +201,7 @@ class Connection:
         await checkpoints.reach_async("read, not live")
         group = hub.group_of(socket)
         group.start(seq=joined.standing.seq, floor=joined.standing.floor, location_order=joined.standing.location_order)
-        while socket.lacks_after(joined.standing.seq, group.last_seq) or not socket.allow(joined.parts):
+        while socket.lacks_after(joined.standing.seq, group.last_seq) or not socket.allow(joined.roles):
             joined = await self._read(hub, identity, since)
         hub.make_room(socket)
         events = None if handshake.since.malformed else joined.events

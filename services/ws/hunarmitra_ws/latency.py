@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol
 
 from django.conf import settings
 
-from hunarmitra.observability import catalogue, tracing
-from hunarmitra.observability.labels import LANES
-from hunarmitra.observability.loop import LoopCounter, LoopHistogram
-from hunarmitra.observability.tracing import NO_SPAN, Span, Value
+from hunarmitra.telemetry import catalogue, tracing
+from hunarmitra.telemetry.labels import LANES
+from hunarmitra.telemetry.loop import LoopCounter, LoopHistogram
+from hunarmitra.telemetry.tracing import NO_SPAN, Span, Value
 
 _MICROSECOND: Final = 1e-6
 

@@ -1,6 +1,6 @@
 """What this process counts of its sockets, its hub and its event loop: one object, :data:`metrics`.
 
-Everything is counted on the event loop, as plain numbers (:mod:`hunarmitra.observability.loop`), so that it works
+Everything is counted on the event loop, as plain numbers (:mod:`hunarmitra.telemetry.loop`), so that it works
 the same under our server, daphne and uvicorn. Gauges are functions, which whoever knows the number puts in: the hub,
 and our server what it knows better or alone.
 """
@@ -11,9 +11,9 @@ import math
 import time
 from typing import Final
 
-from hunarmitra.observability import catalogue
-from hunarmitra.observability.labels import CLOSE_CODES, OTHER
-from hunarmitra.observability.loop import LoopCollector, LoopCounter, LoopGauge, LoopHistogram
+from hunarmitra.telemetry import catalogue
+from hunarmitra.telemetry.labels import CLOSE_CODES, OTHER
+from hunarmitra.telemetry.loop import LoopCollector, LoopCounter, LoopGauge, LoopHistogram
 from hunarmitra_ws.acknowledgements import Acknowledgements
 from hunarmitra_ws.latency import Arrival, EventLatency
 

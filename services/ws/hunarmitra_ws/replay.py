@@ -16,7 +16,7 @@ from typing import Final
 
 from django.db import Error as DatabaseError
 
-from hunarmitra.realtime.events import ResyncRequired
+from hunarmitra.protocol.frames import ResyncRequired
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.groups import Group
 from hunarmitra_ws.hub.reading import Event, Standing

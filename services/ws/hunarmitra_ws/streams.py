@@ -13,8 +13,8 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import to_wire, utc_now
 from hunarmitra.notifications.selectors import unread_count
 from hunarmitra.notifications.services import notification_mark_read
-from hunarmitra.realtime import groups
-from hunarmitra.realtime.events import BookingConnected, Frame, MarkedRead, NotificationsConnected
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import BookingConnected, Frame, MarkedRead, NotificationsConnected
 from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.joining import Joined
@@ -58,7 +58,7 @@ class BookingStream:
 
     def group(self, identity: Identity) -> str:
         # A name that no booking has, where the id is no UUID: the join then tells what it tells of unknown ones.
-        return groups.booking_group(self.booking_id or UUID(int=0))
+        return channels.booking_channel(self.booking_id or UUID(int=0))
 
     def first_frame(self, joined: Joined, socket: Socket, replay: int, heartbeat: float) -> Frame:
         return BookingConnected(
@@ -81,7 +81,7 @@ class NotificationStream:
     booking_id: UUID | None = None
 
     def group(self, identity: Identity) -> str:
-        return groups.user_group(identity.user_id)
+        return channels.user_channel(identity.user_id)
 
     def first_frame(self, joined: Joined, socket: Socket, replay: int, heartbeat: float) -> Frame:
         return NotificationsConnected(

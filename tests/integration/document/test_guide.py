@@ -144,7 +144,7 @@ def test_the_dart_is_dart(block: Any) -> None:
 
 
 def test_the_fuller_dart_reads_only_keys_that_frames_have() -> None:
-    from hunarmitra.realtime.asyncapi import document
+    from hunarmitra.protocol.asyncapi import document
 
     schemas = document()["components"]["schemas"].values()
     known = {key for schema in schemas for key in schema.get("properties", {})}

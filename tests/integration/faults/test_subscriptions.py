@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hunarmitra.common.redis_url import parse_redis_url
+from hunarmitra.config.redis_url import parse_redis_url
 from hunarmitra_ws.hub.subscriber import RedisSubscriber
 from tests.support.eventually import eventually_async
 from tests.support.redis import RedisServer

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hunarmitra.observability.catalogue import CATALOGUE, Process
+from hunarmitra.telemetry.catalogue import CATALOGUE, Process
 from tests.integration.metrics.conftest import Measured
 from tests.support.actors import Actors
 from tests.support.eventually import eventually, eventually_async

@@ -158,7 +158,7 @@ def test_deactivating_a_user_ends_their_sessions_and_is_announced(
 
 def revocations(shell: Shell, person: Actor) -> list[str]:
     kinds: list[str] = shell.run(
-        "from hunarmitra.realtime.models import Revocation\n"
+        "from hunarmitra.outbox.models import Revocation\n"
         "sessions = Session.objects.filter(user_id=user_id).values_list('pk', flat=True)\n"
         "rows = Revocation.objects.filter(subject__in=[user_id, *sessions]).order_by('number')\n"
         "result = [row.kind for row in rows]",

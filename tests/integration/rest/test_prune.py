@@ -29,7 +29,7 @@ Ticket.objects.filter(session__user_id=user_id).update(expires_at=utc_now() - ti
 """
 LEFT = """
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from hunarmitra.realtime.models import Revocation
+from hunarmitra.outbox.models import Revocation
 result = {
     "sessions": Session.objects.filter(user_id=user_id).count(),
     "tickets": Ticket.objects.filter(session__user_id=user_id).count(),
@@ -120,7 +120,7 @@ def test_expired_sessions_tickets_tokens_and_old_revocations(stack: Stack, peopl
         from io import StringIO
         from django.core.management import call_command
         from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
-        from hunarmitra.realtime.models import Revocation
+        from hunarmitra.outbox.models import Revocation
         tokens = OutstandingToken.objects.filter(user_id=user_id).order_by("pk")
         long_ago = utc_now() - timedelta(days=8)
         tokens.filter(blacklistedtoken__isnull=False).update(expires_at=utc_now() - timedelta(seconds=5))

@@ -46,8 +46,8 @@ from datetime import datetime, UTC
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.wire import status_frame
 from hunarmitra.common.clock import to_microseconds
-from hunarmitra.realtime import groups
-from hunarmitra.realtime.events import encode
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import encode
 from hunarmitra_ws.hub import reading
 
 bookings = list(Booking.objects.order_by("id"))
@@ -60,14 +60,14 @@ for seq, fraction in enumerate(fractions, bookings[0].seq + 1):
         actor="Ravi 'R' Kumar", eta_minutes=eta, clears_location=seq % 3 == 0, created_at=created, published_at=created)
     Booking.objects.filter(pk=bookings[0].pk).update(seq=seq, location_at=created)
 
-names = [groups.booking_group(booking.pk) for booking in bookings]
-unknown = groups.booking_group(groups.booking_of("booking.00000000-0000-4000-8000-000000000000"))
+names = [channels.booking_channel(booking.pk) for booking in bookings]
+unknown = channels.booking_channel(channels.booking_of("booking.00000000-0000-4000-8000-000000000000"))
 standings = reading.standings([*names, unknown])
 assert standings.keys() == set(names)
 for booking in Booking.objects.all():
     order = to_microseconds(booking.location_at) if booking.location_at else 0
     standing = reading.Standing(booking.seq, booking.location_floor_seq, order)
-    assert standings[groups.booking_group(booking.pk)] == standing == reading.standing_of(booking)
+    assert standings[channels.booking_channel(booking.pk)] == standing == reading.standing_of(booking)
 
 read = reading.logs(reading.Stretch(name, 0, 1000) for name in names)
 for name, booking in zip(names, bookings):

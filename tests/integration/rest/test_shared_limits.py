@@ -8,8 +8,8 @@ from contextlib import closing
 from functools import partial
 
 from hunarmitra.common.rate_limit import KEY_PREFIX, Limit, Limiter, LocalLimiter, RedisLimiter
-from hunarmitra.common.redis_url import parse_redis_url
-from hunarmitra.realtime.redis_connections import blocking_client
+from hunarmitra.config.redis_url import parse_redis_url
+from hunarmitra.outbox.redis_connections import blocking_client
 from hunarmitra_http.throttles import FallbackLimiter
 from tests.support.clock import steady
 from tests.support.eventually import eventually

@@ -146,8 +146,8 @@ async def test_group_send_from_an_ordinary_process_reaches_a_bookings_sockets(
         "actor": "Cron",
     }
     source = """
-        message = messages.location_message(groups.booking_group(booking), seq=4, order=10**15, frame=frame)
-        async_to_sync(get_channel_layer().group_send)(message.group, dict(message.body))
+        message = messages.location_message(channels.booking_channel(booking), seq=4, order=10**15, frame=frame)
+        async_to_sync(get_channel_layer().group_send)(message.channel, dict(message.body))
     """
 
     def run_elsewhere() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import AsgiLanes
 

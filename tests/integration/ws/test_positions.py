@@ -15,9 +15,9 @@ KEYS = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}
 
 STALE_POSITION = """
     body = messages.location_message(
-        groups.booking_group(booking), seq=seq, order=order, frame='{"type":"location_update","stale":true}'
+        channels.booking_channel(booking), seq=seq, order=order, frame='{"type":"location_update","stale":true}'
     )
-    publish_event(body.group, body.body)
+    publish_event(body.channel, body.body)
 """
 """What a slow process publishes after newer things were published."""
 

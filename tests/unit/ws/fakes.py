@@ -1,4 +1,4 @@
-"""Stand-ins for what the pure parts of the ws service talk to."""
+"""Stand-ins for what the pure roles of the ws service talk to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.sockets import Socket
 

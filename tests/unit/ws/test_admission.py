@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Reconnect
+from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.protocol.frames import Reconnect
 from hunarmitra_ws.server.admission import Admission
 from hunarmitra_ws.server.drain import Drain, DrainTimes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.direct_lanes import DirectLanes

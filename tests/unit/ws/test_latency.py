@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hunarmitra.observability import catalogue
-from hunarmitra.observability.loop import HistogramSeries
+from hunarmitra.telemetry import catalogue
+from hunarmitra.telemetry.loop import HistogramSeries
 from hunarmitra_ws.acknowledgements import LONGEST_WAIT, Acknowledgements
 from hunarmitra_ws.latency import EventLatency
 from hunarmitra_ws.metrics import Metrics

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hunarmitra.realtime import groups, messages
+from hunarmitra.protocol import channels, messages
 from hunarmitra_ws.hub.hub import Hub, HubLimits
 
 LIMITS = HubLimits(
@@ -34,6 +34,6 @@ LIMITS = HubLimits(
 async def test_a_malformed_control_message_is_dropped(body: dict[str, Any]) -> None:
     hub = Hub(LIMITS)
     hub.revoking._number = 0
-    hub.receive(groups.CONTROL, body)
+    hub.receive(channels.CONTROL, body)
     assert hub.revoking._number == 0
     await hub.stop()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra.bookings.transitions import Part
+from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra_ws.hub.sockets import SocketIndex
 from tests.unit.ws.fakes import make_socket
 
@@ -49,14 +49,14 @@ def test_a_new_identity_replaces_session_and_expiry() -> None:
 
 def test_a_ground_lost_while_joining_makes_it_read_again() -> None:
     socket, _ = make_socket()
-    assert not socket.lose(Part.WORKER)
-    assert not socket.allow(frozenset({Part.WORKER})), "the read may be older than the loss"
-    assert socket.allow(frozenset({Part.WORKER})), "this one is not: it was given back"
+    assert not socket.lose(BookingRole.WORKER)
+    assert not socket.allow(frozenset({BookingRole.WORKER})), "the read may be older than the loss"
+    assert socket.allow(frozenset({BookingRole.WORKER})), "this one is not: it was given back"
 
 
 def test_the_last_ground_that_is_lost_ends_the_socket() -> None:
     socket, _ = make_socket()
-    assert socket.allow(frozenset({Part.WORKER, Part.STAFF}))
-    assert not socket.lose(Part.WORKER)
-    assert socket.lose(Part.STAFF)
-    assert not socket.lose(Part.STAFF)
+    assert socket.allow(frozenset({BookingRole.WORKER, BookingRole.STAFF}))
+    assert not socket.lose(BookingRole.WORKER)
+    assert socket.lose(BookingRole.STAFF)
+    assert not socket.lose(BookingRole.STAFF)

@@ -8,9 +8,9 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.transitions import Status
-from hunarmitra.realtime.events import BookingStatusChanged
-from hunarmitra.realtime.schemas import EVENT_TYPES
+from hunarmitra.protocol.frames import BookingStatusChanged
+from hunarmitra.protocol.schemas import EVENT_TYPES
+from hunarmitra.protocol.statuses import Status
 from hunarmitra.tracking.eta import LONGEST_MINUTES
 from hunarmitra_http.fields import Choice, DecimalNumber, Identifier, Moment, Text, WholeNumber
 from hunarmitra_http.serializers.accounts import PersonSerializer

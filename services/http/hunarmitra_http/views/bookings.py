@@ -17,7 +17,7 @@ from hunarmitra.bookings.errors import NotVisibleError
 from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.selectors import booking_visible_to, bookings_visible_to, events_after
 from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create, booking_status_change
-from hunarmitra.bookings.transitions import Status
+from hunarmitra.protocol.statuses import Status
 from hunarmitra_http.authentication import user_of_request
 from hunarmitra_http.serializers.bookings import (
     STATUSES,

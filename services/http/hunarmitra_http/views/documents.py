@@ -11,8 +11,8 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.generic import TemplateView
 
-from hunarmitra.realtime.asyncapi import AFTER
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.asyncapi import AFTER
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_http.policy import apply_policy
 from hunarmitra_http.views.schema import sockets_description
 

@@ -11,7 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hunarmitra.realtime.asyncapi import document
+from hunarmitra.protocol.asyncapi import document
 from hunarmitra_http.views.base import ApiView
 
 

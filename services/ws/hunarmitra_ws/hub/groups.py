@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hunarmitra.realtime.events import ResyncRequired, encode
+from hunarmitra.protocol.frames import ResyncRequired, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.sockets import Socket
 from hunarmitra_ws.latency import Arrival

@@ -19,8 +19,9 @@ from django.conf import settings
 
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
-from hunarmitra.observability import tracing
-from hunarmitra.realtime import groups, messages, relay
+from hunarmitra.outbox import relay
+from hunarmitra.protocol import channels, messages
+from hunarmitra.telemetry import tracing
 from hunarmitra_ws.hub.catch_up import CatchUp
 from hunarmitra_ws.hub.channels import LocalChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
@@ -85,7 +86,7 @@ class Hub:
         self._spawn(self.revoking.run())
         self._spawn(self._close_expired())
         self._spawn(_sample_loop_delay())
-        self._subscriptions[groups.CONTROL] = asyncio.create_task(self.transport.subscribe(groups.CONTROL))
+        self._subscriptions[channels.CONTROL] = asyncio.create_task(self.transport.subscribe(channels.CONTROL))
 
     async def stop(self) -> None:
         for task in [*self._tasks, *self._subscriptions.values()]:
@@ -115,7 +116,7 @@ class Hub:
             elif kind == messages.LOCATION and group is not None:
                 arrival = metrics.latency.arrived(body, "location")
                 group.receive_location(body["seq"], body["order"], body["frame"], arrival)
-            elif kind == messages.REVOCATION and group_name == groups.CONTROL:
+            elif kind == messages.REVOCATION and group_name == channels.CONTROL:
                 self.revoking.announced(body)
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.exception("a message to %s is malformed and was dropped", group_name)

@@ -19,13 +19,13 @@ from hunarmitra.accounts.models import Role, User
 from hunarmitra.accounts.selectors import users_of_sessions
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import parts_of
-from hunarmitra.bookings.transitions import Part
+from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.bookings.wire import stored_location_frame
 from hunarmitra.common import checkpoints
 from hunarmitra.notifications.models import Notification
-from hunarmitra.realtime import groups
-from hunarmitra.realtime.events import LocationUpdated
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import LocationUpdated
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.reading import Event, Standing, Stretch, logs, standing_of
 from hunarmitra_ws.hub.refusals import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Refusal
@@ -63,7 +63,7 @@ class Joined:
     """
 
     standing: Standing
-    parts: frozenset[Part]
+    roles: frozenset[BookingRole]
     events: Sequence[Event] | None
     status: str = ""
     location: LocationUpdated | None = None
@@ -144,16 +144,16 @@ def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, 
     if user is None:
         return UNAUTHENTICATED
     if request.notifications:
-        return Joined(standing=Standing(user.notification_seq), parts=frozenset(), events=())
+        return Joined(standing=Standing(user.notification_seq), roles=frozenset(), events=())
     booking = bookings.get(request.booking_id) if request.booking_id else None
     if booking is None:
         return NOT_FOUND if user.effective_role == Role.ADMIN else FORBIDDEN
-    parts = parts_of(booking, user)
-    if not parts:
+    roles = roles_of(booking, user)
+    if not roles:
         return FORBIDDEN
     return Joined(
         standing=standing_of(booking),
-        parts=parts,
+        roles=roles,
         events=(),
         status=booking.status,
         location=stored_location_frame(booking),
@@ -162,8 +162,8 @@ def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, 
 
 def _group(request: JoinRequest) -> str:
     if request.notifications or request.booking_id is None:
-        return groups.user_group(request.identity.user_id)
-    return groups.booking_group(request.booking_id)
+        return channels.user_channel(request.identity.user_id)
+    return channels.booking_channel(request.booking_id)
 
 
 def _first_page(request: JoinRequest, answer: Answer) -> Stretch | None:
@@ -207,7 +207,7 @@ def _complete(
             events = None
     return Joined(
         standing=answer.standing,
-        parts=answer.parts,
+        roles=answer.roles,
         events=events,
         status=answer.status,
         location=answer.location,

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.metrics import metrics
 

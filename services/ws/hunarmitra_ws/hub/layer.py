@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from channels.layers import BaseChannelLayer
 
-from hunarmitra.realtime.messages import Message
-from hunarmitra.realtime.redis_publisher import redis_publisher
+from hunarmitra.outbox.redis_publisher import redis_publisher
+from hunarmitra.protocol.messages import Message
 from hunarmitra_ws.hub.hub import running_hub
 from hunarmitra_ws.hub.memory_bus import memory_bus
 

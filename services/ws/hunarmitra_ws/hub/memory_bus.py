@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
-from hunarmitra.realtime.messages import Message
+from hunarmitra.protocol.messages import Message
 
 Listener = Callable[[Sequence[Message]], None]
 

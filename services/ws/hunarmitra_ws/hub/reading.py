@@ -21,8 +21,8 @@ from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.wire import status_frame, stored_location_frame
 from hunarmitra.common.clock import to_microseconds
 from hunarmitra.notifications.models import Notification
-from hunarmitra.realtime import groups
-from hunarmitra.realtime.events import encode
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import encode
 
 _Item = TypeVar("_Item")
 
@@ -128,13 +128,13 @@ def standings(names: Sequence[str]) -> dict[str, Standing]:
     """Where each group's log stands; a booking or user that no longer exists is not in the answer."""
     found: dict[str, Standing] = {}
     for chunk in _chunks(names, GROUPS_PER_QUERY):
-        bookings = {_key(booking): name for name in chunk if (booking := groups.booking_of(name))}
-        users = [user for name in chunk if (user := groups.user_of(name))]
+        bookings = {_key(booking): name for name in chunk if (booking := channels.booking_of(name))}
+        users = [user for name in chunk if (user := channels.user_of(name))]
         if bookings:
             found.update(_booking_standings(bookings))
         if users:
             rows = User.objects.filter(pk__in=users).values_list("pk", "notification_seq")
-            found.update({groups.user_group(pk): Standing(seq) for pk, seq in rows})
+            found.update({channels.user_channel(pk): Standing(seq) for pk, seq in rows})
     return found
 
 
@@ -152,9 +152,9 @@ def logs(stretches: Iterable[Stretch]) -> dict[str, list[Event]]:
     found: dict[str, dict[int, Event]] = {name: {} for name, _, _ in wanted}
     for chunk in _chunks(wanted, LOGS_PER_QUERY):
         of_bookings = [
-            (booking, stretch) for stretch in chunk if (booking := groups.booking_of(stretch.name)) is not None
+            (booking, stretch) for stretch in chunk if (booking := channels.booking_of(stretch.name)) is not None
         ]
-        of_users = [(user, stretch) for stretch in chunk if (user := groups.user_of(stretch.name)) is not None]
+        of_users = [(user, stretch) for stretch in chunk if (user := channels.user_of(stretch.name)) is not None]
         if of_bookings:
             _read_bookings(of_bookings, found)
         if of_users:
@@ -180,7 +180,7 @@ def _read_users(wanted: Sequence[tuple[UUID, Stretch]], found: Mapping[str, dict
     for user, stretch in wanted:
         stretches |= Q(user_id=user, seq__gt=stretch.after, seq__lte=stretch.upto)
     for notification in Notification.objects.filter(stretches):
-        found[groups.user_group(notification.user_id)][notification.seq] = _notification_event(notification)
+        found[channels.user_channel(notification.user_id)][notification.seq] = _notification_event(notification)
 
 
 def page(name: str, after: int, most: int) -> tuple[Standing | None, list[Event]]:
@@ -194,9 +194,9 @@ def locations(names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
     """For each booking's group the last position: the booking's ``seq``, its order, its frame."""
     found = {}
     for chunk in _chunks(names, GROUPS_PER_QUERY):
-        for booking in Booking.objects.filter(pk__in=[groups.booking_of(name) for name in chunk]):
+        for booking in Booking.objects.filter(pk__in=[channels.booking_of(name) for name in chunk]):
             frame = stored_location_frame(booking)
             if frame is not None:
                 order = standing_of(booking).location_order
-                found[groups.booking_group(booking.pk)] = (booking.seq, order, encode(frame))
+                found[channels.booking_channel(booking.pk)] = (booking.seq, order, encode(frame))
     return found

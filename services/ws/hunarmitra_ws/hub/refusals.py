@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hunarmitra.realtime.close_codes import CloseCode
-from hunarmitra.realtime.events import Error, Frame, Reconnect, encode
+from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.protocol.frames import Error, Frame, Reconnect, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import Lanes
 

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 
-from hunarmitra.bookings.transitions import Part
-from hunarmitra.realtime import revocations
-from hunarmitra.realtime.revocations import Kind
+from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.outbox import revocations
+from hunarmitra.outbox.revocations import Kind
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.refusals import ACCOUNT_DEACTIVATED, REVOKED, SESSION_ENDED
 from hunarmitra_ws.hub.sockets import Socket, SocketIndex
@@ -83,13 +83,13 @@ class Revoking:
                 socket.refuse(ACCOUNT_DEACTIVATED)
         elif kind == Kind.STAFF:
             for socket in self._index.of_user(subject):
-                self._take_part(socket, Part.STAFF)
+                self._take_role(socket, BookingRole.STAFF)
         elif kind == Kind.ASSIGNMENT:
             for socket in self._index.of_user(subject):
                 if socket.booking_id == booking:
-                    self._take_part(socket, Part.WORKER)
+                    self._take_role(socket, BookingRole.WORKER)
 
     @staticmethod
-    def _take_part(socket: Socket, part: Part) -> None:
-        if socket.booking_id is not None and socket.lose(part):
+    def _take_role(socket: Socket, role: BookingRole) -> None:
+        if socket.booking_id is not None and socket.lose(role):
             socket.refuse(REVOKED)

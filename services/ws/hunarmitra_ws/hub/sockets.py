@@ -8,8 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra.bookings.transitions import Part
-from hunarmitra.realtime.events import Frame, encode
+from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.protocol.frames import Frame, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.hub.refusals import Refusal
@@ -19,7 +19,7 @@ _Key = TypeVar("_Key", int, UUID)
 
 
 class Socket:
-    """``parts`` are the grounds on which it may watch its booking (none on a notification socket).
+    """``roles`` are the grounds on which it may watch its booking (none on a notification socket).
 
     ``location_shown`` is the time of the position in its snapshot, whose message may be on its way still.
     While it is joining, what its group receives is held back; :meth:`go_live` hands over without a gap.
@@ -38,7 +38,7 @@ class Socket:
         "location_order",
         "location_seq",
         "location_shown",
-        "parts",
+        "roles",
         "session_id",
         "user_id",
     )
@@ -50,8 +50,8 @@ class Socket:
         self.booking_id = booking_id
         self.group_name = group_name
         self.lanes = lanes
-        self.parts: frozenset[Part] = frozenset()
-        self._lost: frozenset[Part] = frozenset()
+        self.roles: frozenset[BookingRole] = frozenset()
+        self._lost: frozenset[BookingRole] = frozenset()
         self.live = False
         self.last_seq = 0
         self.location_order = 0
@@ -65,24 +65,24 @@ class Socket:
         """Whether it had its first frame: it is live, or a long replay is on its way to it."""
         return self._held is None
 
-    def allow(self, parts: frozenset[Part]) -> bool:
+    def allow(self, roles: frozenset[BookingRole]) -> bool:
         """The grounds that the database gave. False when one of them ended meanwhile: read again.
 
         It may have been given back since, so that only a read that began after the loss can tell.
         """
         lost, self._lost = self._lost, frozenset()
-        if parts & lost:
+        if roles & lost:
             return False
-        self.parts = parts
+        self.roles = roles
         return True
 
-    def lose(self, part: Part) -> bool:
+    def lose(self, role: BookingRole) -> bool:
         """A ground ended. True when none is left; while joining, :meth:`allow` decides that."""
         if not self.live:
-            self._lost |= {part}
-        had = part in self.parts
-        self.parts -= {part}
-        return had and not self.parts
+            self._lost |= {role}
+        had = role in self.roles
+        self.roles -= {role}
+        return had and not self.roles
 
     def deliver(self, seq: int, frame: OutgoingFrame, clears_location: bool) -> bool:
         """A numbered event. False when it is held back, or dropped because the client already has it."""

@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from hunarmitra.common.redis_url import RedisTarget
-from hunarmitra.realtime.redis_connections import asyncio_client
+from hunarmitra.config.redis_url import RedisTarget
+from hunarmitra.outbox.redis_connections import asyncio_client
 from hunarmitra_ws.metrics import metrics
 
 logger = logging.getLogger(__name__)

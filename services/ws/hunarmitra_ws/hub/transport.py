@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import msgpack
 from django.conf import settings
 
-from hunarmitra.realtime.messages import Message
-from hunarmitra.realtime.redis_publisher import CHANNEL_PREFIX, redis_channel
+from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX, redis_channel
+from hunarmitra.protocol.messages import Message
 from hunarmitra_ws.hub.memory_bus import memory_bus
 from hunarmitra_ws.hub.subscriber import RedisSubscriber
 
@@ -62,7 +62,7 @@ class MemoryTransport:
 
     def _receive_all(self, batch: Sequence[Message]) -> None:
         for message in batch:
-            self._receive(message.group, message.body)
+            self._receive(message.channel, message.body)
 
 
 class RedisTransport:

@@ -16,7 +16,7 @@ from twisted.internet import reactor as twisted_reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from hunarmitra.observability.exposition import exposition
+from hunarmitra.telemetry.exposition import exposition
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server

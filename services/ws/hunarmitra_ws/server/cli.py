@@ -24,7 +24,7 @@ class CommandLineInterface(DaphneCommandLineInterface):
         super().__init__()
         from django.conf import settings
 
-        from hunarmitra.environment import Environment
+        from hunarmitra.config.environment import Environment
         from hunarmitra_ws.server.options import OPTION_NAMES
 
         environment = settings.ENVIRONMENT

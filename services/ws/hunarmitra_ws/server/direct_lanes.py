@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OVERHEAD, OutgoingFrame
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.write_queue import WriteQueue

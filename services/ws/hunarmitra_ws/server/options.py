@@ -1,4 +1,4 @@
-"""Options of our server: environment variables of :mod:`hunarmitra.environment`, each also a flag."""
+"""Options of our server: environment variables of :mod:`hunarmitra.config.environment`, each also a flag."""
 
 from __future__ import annotations
 

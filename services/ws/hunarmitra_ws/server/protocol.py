@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.tcp import Connection as TcpConnection
 
-from hunarmitra.realtime.close_codes import CloseCode
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.refusals import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.direct_lanes import DirectLanes

@@ -17,7 +17,7 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from django.db import Error as DatabaseError
 
-from hunarmitra.observability.labels import CONNECTION_KINDS
+from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.hosting import EXTENSION
 from hunarmitra_ws.hub.hub import running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes

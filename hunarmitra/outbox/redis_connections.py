@@ -1,0 +1,48 @@
+"""Redis clients for a ``REDIS_URL``: plain, TLS or Sentinel; blocking for requests, asyncio for the subscriber."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from hunarmitra.config.redis_url import RedisTarget
+
+
+def _options(timeout: float | None, connect_timeout: float) -> dict[str, Any]:
+    return {"socket_timeout": timeout, "socket_connect_timeout": connect_timeout, "socket_keepalive": True}
+
+
+def _sentinel_options(target: RedisTarget) -> dict[str, Any]:
+    return {"username": target.username, "password": target.password, "db": target.database}
+
+
+def blocking_client(target: RedisTarget, *, timeout: float) -> redis.Redis:
+    """No retries: each call costs at most about ``timeout`` seconds, or twice that when it must connect."""
+    options = {**_options(timeout, timeout), "retry": Retry(NoBackoff(), 0), "protocol": 2}
+    if target.url:
+        return redis.Redis.from_url(target.url, **options)
+    sentinel = Sentinel(list(target.sentinels), sentinel_kwargs=options)
+    client: redis.Redis = sentinel.master_for(target.primary_name, **_sentinel_options(target), **options)
+    return client
+
+
+def asyncio_client(target: RedisTarget, *, connect_timeout: float) -> redis.asyncio.Redis:
+    """Without a read timeout: a subscriber may hear nothing for hours (its heartbeat finds a dead link)."""
+    options = {**_options(None, connect_timeout), "retry": AsyncRetry(NoBackoff(), 0), "protocol": 2}
+    if target.url:
+        return redis.asyncio.Redis.from_url(target.url, **options)
+    sentinel_options = {
+        **_options(connect_timeout, connect_timeout),
+        "retry": AsyncRetry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    sentinel = AsyncSentinel(list(target.sentinels), sentinel_kwargs=sentinel_options)
+    client: redis.asyncio.Redis = sentinel.master_for(target.primary_name, **_sentinel_options(target), **options)
+    return client

@@ -1,0 +1,78 @@
+"""What travels on the channel layer: an encoded frame and the numbers a hub orders and deduplicates it by.
+
+The frame inside is the very text that sockets receive, encoded once by whoever publishes it. ``type`` follows
+the Channels convention, so that an ordinary consumer may handle these messages too.
+
+``committed_at`` and ``published_at``, both in microseconds since 1970, tell when the event was committed and when it
+was handed to Redis, so that the time of each stage of its way can be measured. Hubs do without where they are missing.
+
+``traceparent`` (W3C Trace Context) is there only when the change that it tells of is traced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+STATUS: Final = "realtime.status"
+LOCATION: Final = "realtime.location"
+REVOCATION: Final = "realtime.revocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message for one channel. ``origin`` is the ``traceparent`` of the change that caused it."""
+
+    channel: str
+    body: Mapping[str, Any]
+    origin: str | None = None
+
+
+def committed(message: Message, moment: int) -> Message:
+    """``moment``: when the transaction of its event was committed."""
+    return replace(message, body={**message.body, "committed_at": moment})
+
+
+def published(messages: Sequence[Message], moment: int) -> Sequence[Message]:
+    """Those that tell when they were committed also tell that they are published now."""
+    return [
+        replace(message, body={**message.body, "published_at": moment}) if "committed_at" in message.body else message
+        for message in messages
+    ]
+
+
+def lane_of(message: Message) -> str:
+    return "location" if message.body.get("type") == LOCATION else "status"
+
+
+def status_message(
+    channel: str,
+    *,
+    seq: int,
+    frame: str,
+    clears_location: bool = False,
+    ack: bool = False,
+    origin: str | None = None,
+) -> Message:
+    """A numbered event, of a booking or a user.
+
+    ``clears_location``: positions accepted before it end with it. ``ack``: its frame asks for acknowledgements.
+    """
+    body: dict[str, Any] = {"type": STATUS, "seq": seq, "frame": frame}
+    if clears_location:
+        body["clears_location"] = True
+    if ack:
+        body["ack"] = True
+    return Message(channel, body, origin)
+
+
+def location_message(channel: str, *, seq: int, order: int, frame: str) -> Message:
+    """A position: ``seq`` is the booking's when it was accepted, ``order`` its time in microseconds since 1970."""
+    return Message(channel, {"type": LOCATION, "seq": seq, "order": order, "frame": frame})
+
+
+def revocation_message(channel: str, *, number: int, kind: str, subject: str, booking: str | None) -> Message:
+    return Message(
+        channel, {"type": REVOCATION, "number": number, "kind": kind, "subject": subject, "booking": booking}
+    )

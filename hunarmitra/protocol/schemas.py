@@ -1,0 +1,200 @@
+"""JSON Schemas of every frame and client message, made from the catalogue. Pure, like the catalogue itself.
+
+A key means the same in every frame, so it is described once, here; a frame's own fields decide which keys it has and
+which of them may be missing. ``asyncapi.py`` and ``typescript.py`` write what clients read from these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from hunarmitra.protocol import frames
+from hunarmitra.protocol.frames import CATALOGUE, OMIT, Frame
+from hunarmitra.protocol.statuses import Status
+
+Schema = dict[str, Any]
+
+STATUSES: Final = tuple(status.value for status in Status)
+EVENT_TYPES: Final = ("booking_requested", "booking_assigned", *(f"booking_{status}" for status in STATUSES[1:]))
+TIMESTAMP: Final[Schema] = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$",
+    "description": "RFC 3339, UTC, ending in `Z`.",
+}
+_UUID: Final[Schema] = {"type": "string", "format": "uuid"}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "minLength": 1, "description": description}
+
+
+def _count(minimum: int, description: str) -> Schema:
+    return {"type": "integer", "minimum": minimum, "description": description}
+
+
+def _moment(description: str) -> Schema:
+    return {**TIMESTAMP, "description": description}
+
+
+KEYS: Final[dict[str, Schema]] = {
+    "booking_id": _UUID,
+    "id": _UUID,
+    "status": {"type": "string", "enum": list(STATUSES)},
+    "event_type": {
+        "type": "string",
+        "enum": list(EVENT_TYPES),
+        "description": "`booking_assigned` carries the status that the booking has; every other type is "
+        "`booking_<status>`.",
+    },
+    "actor": {"type": "string", "description": "The display name of who acted, `System` when no person did."},
+    "timestamp": TIMESTAMP,
+    "created_at": TIMESTAMP,
+    "eta_minutes": _count(1, "Minutes until the worker is there, where that is known."),
+    "lat": {"type": "number", "minimum": -90, "maximum": 90, "description": "Degrees (WGS 84)."},
+    "lng": {"type": "number", "minimum": -180, "maximum": 180, "description": "Degrees (WGS 84)."},
+    "seq": _count(0, "The newest event number."),
+    "title": _text("For people."),
+    "message": _text("For people."),
+    "data": {"type": "object", "description": "What it is about, for programs."},
+    "replay": _count(0, "How many events follow from `since`."),
+    "unread": _count(0, "How many notifications are unread."),
+    "heartbeat_seconds": {"type": "number", "exclusiveMinimum": 0, "description": "How often to send `ping`."},
+    "expires_at": _moment("When the token that this connection was made with ends."),
+    "server_time": TIMESTAMP,
+    "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
+    "after_ms": _count(0, "Milliseconds after which to come back."),
+    "code": _text("`invalid_json`, `invalid_message`, `unknown_type`, `invalid_token`, `not_found`, `rate_limited`, …"),
+}
+_EXAMPLES: Final[Schema] = {
+    "booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52",
+    "id": "0c8be2a0-1e0e-4e58-a2e8-0a1a5a3c6d11",
+    "status": "on_the_way",
+    "event_type": "booking_on_the_way",
+    "actor": "Ravi Kumar",
+    "timestamp": "2026-01-03T11:05:00Z",
+    "created_at": "2026-01-03T11:00:00Z",
+    "eta_minutes": 6,
+    "lat": 28.6139,
+    "lng": 77.209,
+    "seq": 4,
+    "title": "On the way",
+    "message": "Ravi Kumar is on the way for Kitchen tap repair.",
+    "data": {"booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52", "status": "on_the_way", "seq": 4},
+    "replay": 0,
+    "unread": 2,
+    "heartbeat_seconds": 25,
+    "expires_at": "2026-01-03T11:20:00Z",
+    "server_time": "2026-01-03T11:05:01.482000Z",
+    "ack": True,
+    "after_ms": 1800,
+    "code": "unknown_type",
+}
+_NUMBER: Final = {
+    frames.BookingStatusChanged: _count(1, "1, 2, 3 … per booking, without a gap."),
+    frames.NotificationCreated: _count(1, "1, 2, 3 … per user, without a gap."),
+}
+
+
+def frame_schema(kind: type[Frame], *, closed: bool = False) -> Schema:
+    """Of one frame. ``closed``: no other keys, as a test wants it; clients must expect more."""
+    properties: dict[str, Schema] = {"type": {"const": kind.type}}
+    required = ["type"]
+    for item in fields(kind):
+        properties[item.name] = _key(kind, item.name, closed)
+        if item.default is not OMIT:
+            required.append(item.name)
+    schema: Schema = {
+        "type": "object",
+        "description": " ".join((kind.__doc__ or "").split()).replace("``", "`"),
+        "properties": properties,
+        "required": required,
+    }
+    if closed:
+        schema["additionalProperties"] = False
+    if kind.__doc__ is None or kind.__doc__.startswith(f"{kind.__name__}("):  # dataclass' own
+        del schema["description"]
+    return schema
+
+
+def _key(kind: type[Frame], name: str, closed: bool) -> Schema:
+    if name == "location":
+        location = frame_schema(frames.LocationUpdated, closed=closed)
+        return {"anyOf": [location, {"type": "null"}], "description": "The last known position while it may be seen."}
+    if name == "seq":
+        return _NUMBER.get(kind, KEYS["seq"])
+    return KEYS[name]
+
+
+def frame_example(kind: type[Frame]) -> Schema:
+    """One such frame; a field's default wins over the key's example."""
+    example: Schema = {"type": kind.type}
+    for item in fields(kind):
+        if item.name == "location":
+            example[item.name] = frame_example(frames.LocationUpdated)
+        elif kind is frames.Error and item.name == "message":
+            example[item.name] = "This type of message is not known."
+        else:
+            example[item.name] = item.default if isinstance(item.default, str) else _EXAMPLES[item.name]
+    return example
+
+
+@dataclass(frozen=True)
+class ClientMessage:
+    """What a client may send: ``name`` as ``type``, and ``keys``. ``answer`` is None where there is none."""
+
+    name: str
+    keys: dict[str, Schema]
+    description: str
+    answer: type[Frame] | None
+    only_notifications: bool = False
+
+    def schema(self) -> Schema:
+        properties: dict[str, Schema] = {"type": {"const": self.name}}
+        properties |= self.keys
+        return {
+            "type": "object",
+            "description": self.description,
+            "properties": properties,
+            "required": list(properties),
+        }
+
+
+CLIENT_MESSAGES: Final = (
+    ClientMessage("ping", {}, "Keeps the connection, and shows that it lives.", frames.Pong),
+    ClientMessage(
+        "authenticate",
+        {"token": {"type": "string", "description": "An access token of the same user."}},
+        "Lets the socket live until the new token expires.",
+        frames.Authenticated,
+    ),
+    ClientMessage(
+        "mark_read",
+        {"id": {"type": "string", "description": "A notification's."}},
+        "Marks a notification as read.",
+        frames.MarkedRead,
+        True,
+    ),
+    ClientMessage(
+        "ack",
+        {"seq": _count(1, "The event's.")},
+        "Says that an event which asked for it was processed; optional, and for measuring only.",
+        None,
+    ),
+)
+
+_COMMON: Final = (frames.ResyncRequired, frames.Pong, frames.Authenticated, frames.Reconnect, frames.Error)
+BOOKING_FRAMES: Final = (
+    frames.BookingConnected,
+    frames.BookingStatusChanged,
+    frames.LocationUpdated,
+    *_COMMON,
+)
+NOTIFICATIONS_FRAMES: Final = (
+    frames.NotificationsConnected,
+    frames.NotificationCreated,
+    frames.MarkedRead,
+    *_COMMON,
+)
+assert {*BOOKING_FRAMES, *NOTIFICATIONS_FRAMES} == {*CATALOGUE}, "every frame belongs to an endpoint"

@@ -1,0 +1,352 @@
+"""The catalogue of every metric of the http, ws and relay processes: what it is called, counts, and is labelled by.
+
+Every metric that a process shows is made from here, ``docs/metrics.md`` is generated from here, and alerts and
+dashboards are checked against it. A label's values are closed: whatever a client sends, no series appears that this
+module does not name, and every series is there, at zero, from the start. No framework is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+from typing import Final
+
+from hunarmitra.telemetry.labels import (
+    AGE_SECONDS,
+    BACKENDS,
+    CLOSE_CODES,
+    CONNECTION_KINDS,
+    EVENT_SECONDS,
+    EVENTS,
+    GAP_FINDERS,
+    HANDSHAKE_OUTCOMES,
+    HANDSHAKE_SECONDS,
+    LANES,
+    LOOP_SECONDS,
+    METHODS,
+    OUTBOX_STREAMS,
+    PUBLISH_SECONDS,
+    RATE_LIMITS,
+    REMOTE_BACKENDS,
+    REQUEST_SECONDS,
+    RESPONSE_CODES,
+    RESUME_OUTCOMES,
+    ROUTES,
+    SERVED,
+    SOCKET_KINDS,
+    STATUS_CLASSES,
+)
+
+PREFIX: Final = "hunarmitra_"
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Process(StrEnum):
+    """What a process does, and so which metrics it shows; the embedded run does all of it at once."""
+
+    HTTP = "http"
+    WS = "ws"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """``name`` without the suffixes that Prometheus' text format adds (``_total`` excepted, which queries use).
+
+    ``labels`` maps each label to all its values. ``series`` names those combinations that exist from the start, where
+    that is not every one. ``buckets`` are upper bounds, without infinity. ``processes`` show it.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    processes: frozenset[Process]
+    unit: str = ""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    series: tuple[tuple[str, ...], ...] | None = None
+    buckets: tuple[float, ...] = ()
+
+    def initial_series(self) -> tuple[tuple[str, ...], ...]:
+        """The label values of every series that is there from the start, in the order of ``labels``."""
+        return tuple(product(*self.labels.values())) if self.series is None else self.series
+
+    def sample_names(self) -> tuple[str, ...]:
+        """The names under which Prometheus stores it, as queries write them."""
+        if self.kind is Kind.HISTOGRAM:
+            return f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count"
+        return (self.name,)
+
+
+_HTTP: Final = frozenset({Process.HTTP})
+_WS: Final = frozenset({Process.WS})
+_RELAY: Final = frozenset({Process.RELAY})
+_PUBLISHERS: Final = frozenset({Process.HTTP, Process.RELAY})
+
+
+def _counter(
+    name: str,
+    text: str,
+    processes: frozenset[Process],
+    labels: Mapping[str, tuple[str, ...]] | None = None,
+    series: tuple[tuple[str, ...], ...] | None = None,
+) -> Metric:
+    return Metric(
+        name=f"{PREFIX}{name}_total",
+        kind=Kind.COUNTER,
+        help=text,
+        processes=processes,
+        labels=labels or {},
+        series=series,
+    )
+
+
+def _gauge(
+    name: str,
+    text: str,
+    processes: frozenset[Process],
+    labels: Mapping[str, tuple[str, ...]] | None = None,
+    unit: str = "",
+) -> Metric:
+    return Metric(
+        name=f"{PREFIX}{name}", kind=Kind.GAUGE, help=text, processes=processes, labels=labels or {}, unit=unit
+    )
+
+
+def _histogram(
+    name: str,
+    text: str,
+    processes: frozenset[Process],
+    buckets: tuple[float, ...],
+    labels: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    unit: str = "seconds",
+    series: tuple[tuple[str, ...], ...] | None = None,
+) -> Metric:
+    return Metric(
+        name=f"{PREFIX}{name}",
+        kind=Kind.HISTOGRAM,
+        help=text,
+        processes=processes,
+        labels=labels or {},
+        series=series,
+        buckets=buckets,
+        unit=unit,
+    )
+
+
+# REST
+HTTP_REQUESTS: Final = _counter(
+    "http_requests",
+    "REST requests answered, by method, route and class of the status.",
+    _HTTP,
+    {"method": METHODS, "route": tuple(ROUTES), "status": STATUS_CLASSES},
+    tuple((method, route, status) for method, route in SERVED for status in STATUS_CLASSES),
+)
+HTTP_RESPONSES: Final = _counter(
+    "http_responses", "REST requests answered, by status code.", _HTTP, {"code": RESPONSE_CODES}
+)
+HTTP_DURATION: Final = _histogram(
+    "http_request_duration_seconds",
+    "Seconds from a request's arrival in Django to its response.",
+    _HTTP,
+    REQUEST_SECONDS,
+    {"method": METHODS, "route": tuple(ROUTES)},
+    series=SERVED,
+)
+HTTP_IN_PROGRESS: Final = _gauge("http_requests_in_progress", "REST requests being answered now.", _HTTP)
+HTTP_RATE_LIMITED: Final = _counter(
+    "http_rate_limited", "REST requests answered 429, by the limit that they met.", _HTTP, {"limit": RATE_LIMITS}
+)
+HTTP_DATABASE_UNAVAILABLE: Final = _counter(
+    "http_database_unavailable", "REST requests answered 503 because the database did not answer.", _HTTP
+)
+
+# Publishing
+PUBLISH_MESSAGES: Final = _counter(
+    "publish_messages",
+    "Messages published, by the backend that took them; those that only the log took are lost to sockets until the "
+    "relay or the comparison.",
+    _PUBLISHERS,
+    {"backend": BACKENDS},
+)
+PUBLISH_FAILURES: Final = _counter(
+    "publish_failures", "Batches that a backend did not take.", _PUBLISHERS, {"backend": REMOTE_BACKENDS}
+)
+PUBLISH_DURATION: Final = _histogram(
+    "publish_duration_seconds",
+    "Seconds that handing over a batch took, or failing to.",
+    _PUBLISHERS,
+    PUBLISH_SECONDS,
+    {"backend": REMOTE_BACKENDS},
+)
+
+# Relay and outbox
+OUTBOX_ROWS: Final = _gauge(
+    "outbox_unpublished_rows",
+    "Committed events that are not published yet, counted up to 10,000.",
+    _RELAY,
+    {"stream": OUTBOX_STREAMS},
+)
+OUTBOX_AGE: Final = _gauge(
+    "outbox_oldest_unpublished_age_seconds",
+    "Seconds since the oldest unpublished event was written; 0 when there is none.",
+    _RELAY,
+    unit="seconds",
+)
+RELAY_PUBLISHED: Final = _counter(
+    "relay_published", "Events that the relay published because their process had not.", _RELAY
+)
+RELAY_FAILURES: Final = _counter(
+    "relay_failures",
+    "Looks of the relay that failed: the database did not answer, or no backend took the events.",
+    _RELAY,
+)
+RELAY_LAST_SUCCESS: Final = _gauge(
+    "relay_last_success_timestamp_seconds",
+    "Unix time of the relay's last look that did not fail.",
+    _RELAY,
+    unit="seconds",
+)
+
+# Latency
+PUBLISHER_STAGE: Final = "commit_to_published"
+SOCKET_STAGES: Final = ("published_to_pod", "pod_to_socket", "commit_to_socket")
+EVENT_LATENCY: Final = _histogram(
+    "event_latency_seconds",
+    "Seconds that an event took, by stage of its way. The publisher observes commit_to_published, once a message; "
+    "ws pods the others: published_to_pod once a message, pod_to_socket and commit_to_socket once a delivery.",
+    frozenset(Process),
+    EVENT_SECONDS,
+    {"stage": (PUBLISHER_STAGE, *SOCKET_STAGES), "lane": LANES},
+)
+EVENT_CLOCK_SKEW: Final = _counter(
+    "event_clock_skew",
+    "Messages that seemed to arrive before they were sent, because two machines' clocks differ; their latency "
+    "counts as 0.",
+    _WS,
+)
+REPLAYED_AGE: Final = _histogram(
+    "replayed_event_age_seconds",
+    "Seconds between an event's commit and its delivery to a socket that got it from the database: replayed after "
+    "`since`, or recovered by the comparison.",
+    _WS,
+    AGE_SECONDS,
+)
+
+# Sockets
+WS_CONNECTIONS: Final = _gauge(
+    "ws_connections",
+    "Open sockets, by kind; joining are those without their first frame yet.",
+    _WS,
+    {"kind": CONNECTION_KINDS},
+)
+WS_CONNECTIONS_LIMIT: Final = _gauge(
+    "ws_connections_limit",
+    "Most sockets of this process (WS_MAX_CONNECTIONS); +Inf on a server that has no limit.",
+    _WS,
+)
+WS_CONNECTS: Final = _counter("ws_connects", "Sockets that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
+WS_HANDSHAKES: Final = _counter(
+    "ws_handshakes",
+    "Handshakes, by outcome: joined; refused (origin, credentials, rights, limits of one user or address); full and "
+    "reconnect (cap, drain, admission rate); unavailable (database or Redis away); abandoned (the client left, or the "
+    "server failed).",
+    _WS,
+    {"outcome": HANDSHAKE_OUTCOMES},
+)
+WS_HANDSHAKE_DURATION: Final = _histogram(
+    "ws_handshake_duration_seconds",
+    "Seconds from the application's start to the first frame, of sockets that joined.",
+    _WS,
+    HANDSHAKE_SECONDS,
+)
+WS_CLOSES: Final = _counter("ws_closes", "Closed connections, by close code.", _WS, {"code": CLOSE_CODES})
+WS_DELIVERIES: Final = _counter("ws_deliveries", "Events handed to sockets, by lane.", _WS, {"lane": LANES})
+WS_RESUMES: Final = _counter(
+    "ws_resumes",
+    "Joins, by what `since` led to: replayed (the events after it), resync (resync_required), fresh (none was given).",
+    _WS,
+    {"outcome": RESUME_OUTCOMES},
+)
+WS_RESUMED_EVENTS: Final = _histogram(
+    "ws_resumed_events", "Events replayed to one socket that resumed.", _WS, EVENTS, unit="events"
+)
+WS_LOCATIONS_CONFLATED: Final = _counter(
+    "ws_locations_conflated", "Positions that a newer one replaced before they were written.", _WS
+)
+WS_SEND_BUFFER: Final = _gauge(
+    "ws_send_buffer_bytes", "Bytes that wait for all sockets of this process together.", _WS, unit="bytes"
+)
+WS_SLOW_CLIENTS: Final = _counter("ws_slow_clients_closed", "Sockets closed 4008 because they read too slowly.", _WS)
+WS_GROUPS: Final = _gauge("ws_groups", "Bookings and users that somebody watches at this process.", _WS)
+
+# The hub
+WS_SUBSCRIBER_CONNECTED: Final = _gauge(
+    "ws_subscriber_connected", "1 while the subscription at Redis stands (always 1 without Redis).", _WS
+)
+WS_SUBSCRIBER_RECONNECTS: Final = _counter(
+    "ws_subscriber_reconnects", "Subscriptions made anew after an interruption.", _WS
+)
+WS_SUBSCRIBER_LAG: Final = _gauge(
+    "ws_subscriber_lag_seconds", "Round trip of the last heartbeat through Redis.", _WS, unit="seconds"
+)
+WS_SUBSCRIBER_HEARD: Final = _gauge(
+    "ws_subscriber_heard_timestamp_seconds",
+    "Unix time at which the own heartbeat last came back from Redis (now, without Redis).",
+    _WS,
+    unit="seconds",
+)
+WS_GAPS: Final = _counter(
+    "ws_gaps",
+    "Groups found behind the database, by what found them: a gap in the numbers, the comparison by the clock, or the "
+    "one after an interrupted subscription.",
+    _WS,
+    {"found_by": GAP_FINDERS},
+)
+WS_EVENTS_RECOVERED: Final = _counter(
+    "ws_events_recovered", "Events read from the database because no message brought them.", _WS
+)
+WS_COMPARISON_FAILURES: Final = _counter(
+    "ws_comparison_failures", "Comparisons that failed because the database did not answer.", _WS
+)
+WS_COMPARISON_SUCCESS: Final = _gauge(
+    "ws_comparison_success_timestamp_seconds",
+    "Unix time of the last comparison that did not fail.",
+    _WS,
+    unit="seconds",
+)
+WS_LOOP_DELAY: Final = _histogram(
+    "ws_event_loop_delay_seconds", "Seconds by which the event loop was late for a timer.", _WS, LOOP_SECONDS
+)
+
+# Drain
+WS_DRAINING: Final = _gauge("ws_draining", "1 while this process drains.", _WS)
+WS_DRAIN_MOVED: Final = _counter("ws_drain_moved", "Sockets that drains and sheds moved away.", _WS)
+WS_DRAIN_CUT_OFF: Final = _counter("ws_drain_cut_off", "Sockets still open when a drain's grace ended.", _WS)
+
+# Acknowledgements
+WS_ACKS_REQUESTED: Final = _counter(
+    "ws_acks_requested", "Deliveries that asked the client for an acknowledgement.", _WS
+)
+WS_ACKS: Final = _counter("ws_acks", "Acknowledgements that were asked for and came.", _WS)
+WS_ACKNOWLEDGED_LATENCY: Final = _histogram(
+    "ws_acknowledged_latency_seconds",
+    "Seconds from an event's commit to its client's acknowledgement: the way there, and the way back.",
+    _WS,
+    EVENT_SECONDS,
+)
+
+CATALOGUE: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric, in the order of this module."""
+
+
+def metrics_of(processes: frozenset[Process]) -> Iterator[Metric]:
+    """What a process shows that does all of ``processes``."""
+    return (metric for metric in CATALOGUE if metric.processes & processes)

@@ -1,0 +1,45 @@
+"""What publishing counts, in every process that publishes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from hunarmitra.telemetry import catalogue
+from hunarmitra.telemetry.labels import LANES
+from hunarmitra.telemetry.native import counter, histogram
+
+REGISTRY: Final = CollectorRegistry()
+
+_messages: Final = counter(catalogue.PUBLISH_MESSAGES, REGISTRY)
+_failures: Final = counter(catalogue.PUBLISH_FAILURES, REGISTRY)
+_duration: Final = histogram(catalogue.PUBLISH_DURATION, REGISTRY)
+_latency: Final = histogram(catalogue.EVENT_LATENCY, REGISTRY, [(catalogue.PUBLISHER_STAGE, lane) for lane in LANES])
+
+
+@contextmanager
+def timed(backend: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        _duration.labels(backend).observe(time.perf_counter() - begun)
+
+
+def taken(backend: str, number: int) -> None:
+    """A backend took that many messages; ``log`` is the one that sends them nowhere."""
+    _messages.labels(backend).inc(number)
+
+
+def not_taken(backend: str) -> None:
+    _failures.labels(backend).inc()
+
+
+def published(waits: Sequence[tuple[str, float]]) -> None:
+    """For each message its lane and the seconds from its commit until a backend had it."""
+    for lane, seconds in waits:
+        _latency.labels(catalogue.PUBLISHER_STAGE, lane).observe(max(0.0, seconds))

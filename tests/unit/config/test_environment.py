@@ -1,0 +1,369 @@
+"""Reading the environment: what is understood, and the sentence that a wrong value gets."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunarmitra.config import environment as module
+from hunarmitra.config.database_url import DatabaseTarget
+from hunarmitra.config.environment import (
+    DEVELOPMENT_SECRET,
+    ConfigurationError,
+    Environment,
+    process_environment,
+    read_environment,
+)
+from tests.support.processes import REPOSITORY, clean_environment
+
+SECRET = "a-long-random-secret-of-this-test-0123456789"
+SECRETS = {item.name.upper() for item in fields(Environment) if item.metadata["secret"]}
+
+# Any text is a secret key, a host name, a dotted path or a file's. What those mean is judged where they are used.
+ANY_TEXT = {
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "ETA_ESTIMATOR",
+    "MAP_ATTRIBUTION",
+    "JWT_KEYS",
+    "JWT_SIGNING_KID",
+    "OTEL_SERVICE_NAME",
+    "METRICS_HOST",
+    "WS_ADMIN_HOST",
+    "WS_CONTROL_HOST",
+    "WS_CONTROL_TOKEN_FILE",
+}
+
+WRONG = {
+    "DEBUG": ["maybe", "2", "tru"],
+    "DEMO": ["maybe"],
+    "PORT": ["0", "65536", "http", "80.5", "tcp://10.0.0.1:80"],
+    "ALLOWED_ORIGINS": [
+        "app.example.org",
+        "https://app.example.org/",
+        "ftp://app.example.org",
+        "null",
+        "https://",
+        "https://ok.example.org,*",
+    ],
+    "TRUSTED_PROXIES": ["10.0.0.0/33", "proxy.example.org", "10.0.0.1,nowhere"],
+    "SERVICES": ["operator", "http,operator", ","],
+    "LOG_LEVEL": ["LOUD", "info", "10"],
+    "LOG_FORMAT": ["JSON", "logfmt"],
+    "DATABASE_URL": ["mysql://h/n", "sqlite://", "postgresql://h:port/n", "postgresql://h/", "n"],
+    "DATABASE_POOL_MAX": ["0", "1001", "many"],
+    "REDIS_URL": [
+        "http://h:6379",
+        "redis://",
+        "redis://h:port",
+        "redis://h/name",
+        "redis+sentinel://s1:26379",
+    ],
+    "REDIS_PUBLISH_TIMEOUT": ["0", "6", "soon", "nan", "inf", "-inf"],
+    "RELAY_IN_PROCESS": ["auto"],
+    "JWT_ACCESS_LIFETIME": ["4", "86401", "5m"],
+    "JWT_REFRESH_LIFETIME": ["59", "31536001", "7d"],
+    "JWT_LEEWAY": ["-1", "301", "none"],
+    "TICKET_LIFETIME": ["0", "301"],
+    "DEMO_PAGE": ["maybe"],
+    "MAP_TILE_URL": [
+        "tiles.example.org/{z}/{x}/{y}.png",
+        "https://tiles.example.org/{z}/{x}.png",
+        "https://tiles.example.org",
+        "https://t.example.org; script-src */{z}/{x}/{y}",
+        "ftp://tiles.example.org/{z}/{x}/{y}.png",
+    ],
+    "TRACKING_MIN_INTERVAL": ["-0.1", "61"],
+    "TRACKING_MAX_FUTURE": ["-1", "3601"],
+    "REQUEST_MAX_BYTES": ["1023", "64k"],
+    "THROTTLE_USER_PER_HOUR": ["0", "1000/h"],
+    "THROTTLE_AUTH_PER_MINUTE": ["0"],
+    "THROTTLE_LOGIN_PER_MINUTE": ["0"],
+    "WEB_CONCURRENCY": ["0", "auto"],
+    "WEB_THREADS": ["0", "auto"],
+    "ACK_SAMPLE_RATE": ["-0.1", "1.1", "nan", "some"],
+    "HTTP_ADMIN_PORT": ["-1", "65536", "admin"],
+    "METRICS_PORT": ["-1", "65536", "metrics"],
+    "WS_SOCKETS_PER_USER": ["0"],
+    "WS_FAILED_HANDSHAKES_PER_MINUTE": ["0"],
+    "WS_MESSAGE_MAX_BYTES": ["127", "1048577"],
+    "WS_MESSAGES_PER_SECOND": ["0", "fast"],
+    "WS_MESSAGE_BURST": ["0"],
+    "WS_SEND_BUFFER_BYTES": ["4095"],
+    "WS_HEARTBEAT": ["0", "301"],
+    "WS_REPLAY_PAGE_EVENTS": ["0"],
+    "WS_DATABASE_THREADS": ["0", "65"],
+    "WS_MAX_CONNECTIONS": ["0", "1000001"],
+    "WS_CONNECTS_PER_SECOND": ["0", "inf"],
+    "WS_CONNECT_BURST": ["0"],
+    "WS_CONCURRENT_REPLAYS": ["0"],
+    "WS_DRAIN_SETTLE": ["-1", "301"],
+    "WS_DRAIN_WINDOW": ["-1", "3601"],
+    "WS_GRACE": ["-1", "3601"],
+    "WS_CLOSE_TIMEOUT": ["0", "301"],
+    "WS_SHED_MIN_AGE": ["-1", "86401"],
+    "WS_ADMIN_PORT": ["-1", "65536", "metrics"],
+    "WS_CONTROL_PORT": ["-1", "65536"],
+    "HUB_COMPARISON_INTERVAL": ["0", "61"],
+    "HUB_REVOCATION_INTERVAL": ["0", "61"],
+    "HUB_HEARTBEAT_INTERVAL": ["0", "31"],
+    "HUB_HEARTBEAT_TIMEOUT": ["0.1", "61"],
+    "RELAY_AFTER": ["0", "301"],
+    "RELAY_INTERVAL": ["0", "61"],
+    "PRUNE_EVENTS_AFTER_DAYS": ["0", "3651", "1.5"],
+    "PRUNE_NOTIFICATIONS_AFTER_DAYS": ["0"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": [
+        "collector:4318",
+        "grpc://collector:4317",
+        "http://",
+        "http://user:password@collector:4318",
+        "http://collector:port",
+        "http://collector:4318?x=1",
+    ],
+    "OTEL_EXPORTER_OTLP_PROTOCOL": ["http", "http/json", "GRPC"],
+    "OTEL_EXPORTER_OTLP_HEADERS": ["authorization", "=value", "a b=c"],
+    "OTEL_TRACES_SAMPLER": ["sometimes", "jaeger_remote"],
+    "OTEL_TRACES_SAMPLER_ARG": ["-0.1", "1.1", "nan", "1%"],
+    "OTEL_SDK_DISABLED": ["maybe"],
+}
+
+
+def read(**variables: str) -> Environment:
+    return read_environment({"SECRET_KEY": SECRET, **variables})
+
+
+def problem(**variables: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        read(**variables)
+    return str(caught.value)
+
+
+def test_every_variable_is_tested_for_wrong_values() -> None:
+    known = {item.name.upper() for item in fields(Environment)}
+    assert known - set(WRONG) - ANY_TEXT == set(), "give each a wrong value in WRONG"
+    assert set(WRONG) | ANY_TEXT <= known
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_wrong_value_gets_a_sentence_that_names_it(name: str, value: str) -> None:
+    sentence = problem(**{name: value})
+    assert sentence.startswith(f"{name} ")
+    assert sentence.endswith(".")
+    assert name in SECRETS or repr(value) in sentence or value in sentence
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+@given(value=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1))
+def test_no_text_at_all_gets_anything_but_a_value_or_a_sentence(name: str, value: str) -> None:
+    with suppress(ConfigurationError):
+        read(**{name: value})
+
+
+def test_numbers_are_finite() -> None:
+    for item in fields(Environment):
+        value = getattr(read(), item.name)
+        assert not isinstance(value, float) or math.isfinite(value)
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    environment = read()
+    assert environment == Environment(secret_key=SECRET)
+    assert environment.database_url.engine == "sqlite"
+    assert environment.redis_url is None
+    assert not environment.debug
+    assert not environment.demo
+
+
+def test_set_to_nothing_counts_as_not_set() -> None:
+    assert read(**dict.fromkeys([*WRONG, "ALLOWED_HOSTS", "JWT_KEYS", "ETA_ESTIMATOR"], "")) == read()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("YES", True), (" on ", True), ("0", False), ("False", False)]
+)
+def test_yes_and_no(text: str, value: bool) -> None:
+    assert read(DEMO=text).demo is value
+
+
+def test_lists_and_urls_are_parsed() -> None:
+    environment = read(
+        ALLOWED_HOSTS="a.example.org, b.example.org,",
+        ALLOWED_ORIGINS="https://App.example.org,http://localhost:5173",
+        TRUSTED_PROXIES="10.0.0.0/8, ::1",
+        SERVICES="http,ws",
+        DATABASE_URL="postgresql://u:p@db:5433/name",
+    )
+    assert environment.allowed_hosts == ("a.example.org", "b.example.org")
+    assert environment.allowed_origins == ("https://app.example.org", "http://localhost:5173")
+    assert [str(network) for network in environment.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert environment.services == ("http", "ws")
+    assert environment.database_url == DatabaseTarget("postgresql", "name", "u", "p", "db", 5433)
+
+
+@pytest.mark.parametrize(
+    ("variables", "interval", "relays"),
+    [
+        ({}, 1.0, True),
+        ({"REDIS_URL": "redis://r"}, 5.0, False),
+        ({"REDIS_URL": "redis://r", "HUB_COMPARISON_INTERVAL": "2", "RELAY_IN_PROCESS": "1"}, 2.0, True),
+        ({"RELAY_IN_PROCESS": "0"}, 1.0, False),
+    ],
+)
+def test_what_depends_on_redis(variables: dict[str, str], interval: float, relays: bool) -> None:
+    environment = read(**variables)
+    assert environment.comparison_interval == interval
+    assert environment.relays_in_process is relays
+
+
+@pytest.mark.parametrize(
+    ("variables", "served"),
+    [({}, False), ({"DEMO": "1"}, True), ({"DEBUG": "1", "DEMO_PAGE": "0"}, False), ({"DEMO_PAGE": "1"}, True)],
+)
+def test_the_page_is_for_the_demo_unless_it_is_asked_for(variables: dict[str, str], served: bool) -> None:
+    assert read(**variables).serves_page is served
+
+
+# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────
+def test_without_debug_there_is_no_default_secret() -> None:
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY is not set"):
+        read_environment({})
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY is not set"):
+        read_environment({"SECRET_KEY": "", "DEMO": "1"})
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY is the development key"):
+        read_environment({"SECRET_KEY": DEVELOPMENT_SECRET})
+    assert read_environment({"DEBUG": "1"}).effective_secret_key == DEVELOPMENT_SECRET
+    assert read_environment({"DEBUG": "1", "SECRET_KEY": SECRET}).effective_secret_key == SECRET
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://user:hunter2@host/name"),
+        ("DATABASE_URL", "postgresql://user:hunter2@host:99999/name"),
+        ("DATABASE_URL", "postgresql://user:hunter2@[host/name"),
+        ("DATABASE_URL", "postgresql://user:hunter2\u2100@host/name"),
+        ("REDIS_URL", "http://user:hunter2@host"),
+        ("REDIS_URL", "redis://:hunter2@host:x/0"),
+        ("REDIS_URL", "redis://:hunter2@[host/0"),
+        ("REDIS_URL", "rediss://:hunter2\u2100@host/0"),
+        ("REDIS_URL", "redis+sentinel://:hunter2@host:x/primary"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+    ],
+)
+def test_a_secret_is_never_repeated(name: str, value: str) -> None:
+    assert "hunter2" not in problem(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_may_be_a_file(name: str, tmp_path: Path) -> None:
+    valid = {
+        "DATABASE_URL": "postgresql://u:hunter2@h/n",
+        "REDIS_URL": "redis://:hunter2@h",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hunter2",
+    }
+    value = valid.get(name, SECRET)
+    file = tmp_path / "secret"
+    file.write_text(value + "\n")
+    base = {} if name == "SECRET_KEY" else {"SECRET_KEY": SECRET}
+    field = name.lower()
+    from_file = read_environment({**base, f"{name}_FILE": str(file)})
+    assert getattr(from_file, field) == getattr(read_environment({**base, name: value}), field)
+
+
+def test_a_secret_given_twice_or_in_a_file_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    assert problem(SECRET_KEY_FILE=str(file)) == "SECRET_KEY and SECRET_KEY_FILE are both set; set one of them."
+    missing = tmp_path / "missing"
+    sentence = problem(REDIS_URL_FILE=str(missing))
+    assert sentence.startswith("REDIS_URL_FILE names ")
+    assert str(missing) in sentence
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"\xff\xfe\x00")
+    assert problem(JWT_KEYS_FILE=str(file)).startswith("JWT_KEYS_FILE names ")
+
+
+def test_what_is_no_secret_has_no_file_form(tmp_path: Path) -> None:
+    assert read(PORT_FILE=str(tmp_path / "missing")).port == Environment.port
+
+
+# ── .env and the real start ─────────────────────────────────────────────────────────────────────────────────
+def test_the_dotenv_file_is_overridden_by_real_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(f"# a comment\nSECRET_KEY='{SECRET}'\nPORT=9001\nLOG_LEVEL=DEBUG\nDEMO\n")
+    monkeypatch.setattr(module, "BASE_DIR", tmp_path)
+    for name in ("SECRET_KEY", "PORT", "DEMO", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORT", "9002")
+    environment = process_environment()
+    assert (environment.secret_key, environment.port, environment.log_level) == (SECRET, 9002, "DEBUG")
+
+
+def start(**variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=REPOSITORY,
+        env=clean_environment(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("WS_HEARTBEAT", "often"),
+        ("JWT_KEYS", "[]"),
+        ("JWT_SIGNING_KID", "unheard-of"),
+        ("ETA_ESTIMATOR", "hunarmitra.tracking.eta.nothing"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_in_one_line(name: str, value: str) -> None:
+    result = start(**{"SECRET_KEY": SECRET, name: value})
+    assert result.returncode != 0
+    assert result.stderr.startswith("hunarmitra cannot start: ")
+    assert name in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "needed"),
+    [
+        ({"SERVICES": "ws", "REDIS_URL": "redis://127.0.0.1:6379/0"}, 17),
+        ({"SERVICES": "ws"}, 18),  # and the relay
+        ({"SERVICES": "http,ws"}, 19),  # and requests
+        ({"SERVICES": "http"}, 0),
+    ],
+)
+def test_a_pool_too_small_for_the_threads_of_the_sockets_stops_the_start(
+    variables: dict[str, str], needed: int
+) -> None:
+    """Those that got no connection would turn every client away that is read for in them, five seconds late."""
+    given = {
+        "SECRET_KEY": SECRET,
+        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "WS_DATABASE_THREADS": "16",
+        **variables,
+    }
+    too_small, enough = (
+        start(**given, DATABASE_POOL_MAX=str(max(1, needed - 1))),
+        start(**given, DATABASE_POOL_MAX=str(max(1, needed))),
+    )
+    assert (too_small.returncode != 0) == bool(needed)
+    if needed:
+        assert too_small.stderr.startswith("hunarmitra cannot start: DATABASE_POOL_MAX")
+        assert f"needs {needed} connections" in too_small.stderr
+    assert enough.returncode == 0, enough.stderr
