@@ -32,7 +32,7 @@ func (v event) json() []byte {
 // message gives the Redis channel and body by which a server's own publishers would send the event.
 func (v event) message(encoding string) (string, []byte, error) {
 	switch encoding {
-	case "hunarmitra": // hunarmitra/realtime/messages.py
+	case "hunarmitra": // hunarmitra/protocol/messages.py
 		fields, now := 5, time.Now().UnixMicro()
 		if v.traced {
 			fields++
