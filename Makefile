@@ -118,6 +118,12 @@ operator/.venv/.dev: operator/requirements-dev.txt
 test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
 	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
 
+NODES ?= 20 22 24
+.PHONY: test-js-nodes
+test-js-nodes: ## run the JavaScript client's tests on each Node.js of NODES (npm package `node`)
+	@cd clients/js && npm ci --silent --no-audit --no-fund && for node in $(NODES); do \
+		npx --yes --package=node@$$node -- sh -c 'node --version && node --test --test-reporter=dot test/*.test.js' || exit; done
+
 .PHONY: test-js-faults
 test-js-faults: $(VENV)/.dev ## run the JavaScript client 200 times (RUNS, SEED) through a faulty proxy against a real server
 	RUNS=$(or $(RUNS),200) SEED=$(or $(SEED),1) $(PYTEST) tests/integration/test_js_client.py $(ARGS)

@@ -1,5 +1,3 @@
-/** Access tokens, and the single-use tickets bought with them. */
-
 // Streams that share a callback share its answer: a rotating refresh token must be used once.
 const asking = new WeakMap();
 
@@ -50,7 +48,6 @@ export class Credentials {
   async #buyTicket(token) {
     const response = await this.#fetch(this.#ticketUrl, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
     if (response.ok) return (await response.json()).ticket;
-    // HTTP 401 means the same as close code 4001: the token is rejected.
     throw Object.assign(new Error(`ticket request failed: HTTP ${response.status}`), response.status === 401 && { closeCode: 4001 });
   }
 }

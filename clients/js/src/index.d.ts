@@ -83,6 +83,9 @@ export interface Environment {
   window: EventTargetLike | undefined;
 }
 
+/** Gets each change of `state`, each frame (`receive`), the type of each message (`send`), and each close code (`close`). */
+export type DebugFunction = (entry: 'state' | 'receive' | 'send' | 'close', detail: unknown) => void;
+
 interface CommonOptions {
   /** The server: `https://…` or `wss://…`, with its path prefix if it has one. Default in a browser: the page's origin. */
   url?: string;
@@ -95,6 +98,8 @@ interface CommonOptions {
   backoff?: { minMs?: number; maxMs?: number };
   /** Disconnect while the page is hidden: at once, or after this many milliseconds. A visible page reconnects. */
   pauseWhenHidden?: boolean | number;
+  /** Log the connection: `true` for `console.debug`, or a function. Logged frames hold personal data, but no tokens. */
+  debug?: boolean | DebugFunction;
   environment?: Partial<Environment>;
 }
 
@@ -147,9 +152,14 @@ declare abstract class RealtimeStream<Events> {
   readonly state: ConnectionState;
   /** The seq of the last event given to the application; undefined before the first snapshot without `since`. */
   readonly seq: number | undefined;
-  /** Add a listener. Returns a function that removes it. */
+  /** Add a listener. Returns a function that removes it. On a started stream, a `state` listener is called at once. */
   on<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
+  /** Add a listener for the next event only. Returns a function that removes it. */
+  once<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): () => void;
+  /** Iterate over the events of one type, from the first `next()` until the stream closes. Unread events are queued. */
+  events<Type extends keyof Events>(type: Type): AsyncGenerator<Events[Type], void, undefined>;
   off<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): void;
+  /** Connect. Throws a TypeError where the host has no `WebSocket`, or no page whose origin is the `url`. */
   start(): this;
   /** Disconnect. `start()` connects again and resumes after `seq`. */
   stop(): void;

@@ -1,4 +1,4 @@
-/** The host's parts that a stream uses. Tests and unusual hosts replace some; missing ones (`document`) are not used. */
+/** The parts of the host. */
 export function platform(given = {}) {
   const host = globalThis;
   return {
@@ -8,7 +8,6 @@ export function platform(given = {}) {
     setTimeout: (run, ms) => setTimeout(run, ms),
     clearTimeout: (timer) => clearTimeout(timer),
     date: () => Date.now(),
-    // A monotonic clock, for durations.
     clock: () => (host.performance ?? Date).now(),
     random: () => Math.random(),
     document: host.document,

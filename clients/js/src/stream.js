@@ -1,23 +1,18 @@
 /**
- * The base of both streams: connecting, resuming, heartbeat, tokens, close codes and the order of events.
- *
- * Invariant: `#seq` is the seq of the last event given to the application. An event is given only if its seq is the next
- * one. Besides events, only the first snapshot and `resync_required` set `#seq`.
- *
- * Subclasses override `_established(snapshot)`, `_event(event, fresh)` (fresh: newer than the snapshot), `_frame(frame)`
- * and `_ended(reason)`.
+ * The base of both streams. Invariant: `#seq` is the seq of the last event given to the application. Only the next event,
+ * the first snapshot and `resync_required` change it. Subclasses override `_established`, `_event`, `_frame` and `_ended`.
  */
 import { Credentials } from './credentials.js';
 import { Emitter } from './emitter.js';
 import { platform, Timers } from './platform.js';
 
-/** Milliseconds, as all times here. Without a pong within this time the connection is dead. */
+/** Milliseconds until a connection without a pong is dead. */
 const PONG_MS = 10_000;
-/** From the request for a token to the first frame. */
+/** From the token request to the first frame. */
 const CONNECT_MS = 20_000;
-/** After a connection that lived this long the backoff starts over. */
+/** The backoff starts over after a connection of this length. */
 const STABLE_MS = 10_000;
-/** A token is renewed this long before its expiry, or at half of the time left. */
+/** A token is renewed this long before its expiry. */
 const RENEW_MS = 60_000;
 
 const UNAUTHENTICATED = 4001;
@@ -49,21 +44,28 @@ export class RealtimeStream extends Emitter {
   #heartbeat;
   #serverAhead = 0;
   #lastError; // the message of the last frame, if that was an error
+  #debug;
 
   constructor(path, eventType, options) {
     super();
-    const { url = globalThis.location?.origin, since, WebSocket, fetch, environment } = options;
-    if (!url) throw new TypeError('url is missing: outside of a browser, pass the address of the server');
+    const { url = globalThis.location?.origin, since, WebSocket, fetch, environment, debug } = options;
     if (since !== undefined && !(Number.isSafeInteger(since) && since >= 0)) throw new TypeError(`since is not a seq (0, 1, 2, …): ${since}`);
     this.#env = platform({ ...environment, ...(WebSocket && { WebSocket }), ...(fetch && { fetch }) });
-    if (!this.#env.WebSocket) throw new TypeError('WebSocket is missing: Node before 22 has none; pass the one of the package ws');
+    this.#debug = debug === true ? (...entry) => console.debug(path, ...entry) : debug || (() => {});
     this.#timers = new Timers(this.#env);
-    const base = url.replace(/\/+$/, '');
+    const base = url?.replace(/\/+$/, '') ?? '';
     this.#options = { ...options, backoff: { minMs: 1000, maxMs: 30_000, ...options.backoff } };
     this.#credentials = new Credentials(options, base.replace(/^ws/, 'http'), this.#env.fetch);
-    this.#url = base.replace(/^http/, 'ws') + path;
+    this.#url = base && base.replace(/^http/, 'ws') + path;
     this.#eventType = eventType;
     this.#seq = since;
+    if (this.#env.document) this.#checkHost();
+  }
+
+  /** Throw if the host lacks a part: when created in a browser, when started on a server that renders pages. */
+  #checkHost() {
+    if (!this.#url) throw new TypeError('url is missing: outside of a browser, pass the address of the server');
+    if (!this.#env.WebSocket) throw new TypeError('WebSocket is missing: Node before 22 has none; pass the one of the package ws');
   }
 
   get state() {
@@ -74,8 +76,15 @@ export class RealtimeStream extends Emitter {
     return this.#seq;
   }
 
+  on(type, listener) {
+    const off = super.on(type, listener);
+    if (type === 'state' && this.#state.name !== 'idle') this._call(listener, this.#state);
+    return off;
+  }
+
   start() {
     if (this.#running) return this;
+    this.#checkHost();
     this.#running = true;
     this.#paused = undefined;
     this.#failures = 0;
@@ -104,10 +113,13 @@ export class RealtimeStream extends Emitter {
     return this.#env.clock() + this.#serverAhead;
   }
 
-  /** Return whether the message was sent; it is not queued. */
+  /** Return whether the message was sent. */
   _send(message) {
     const open = this.#liveSince !== undefined && this.#webSocket.readyState === 1;
-    if (open) this.#webSocket.send(JSON.stringify(message));
+    if (open) {
+      this.#debug('send', message.type); // without the token
+      this.#webSocket.send(JSON.stringify(message));
+    }
     return open;
   }
 
@@ -140,13 +152,17 @@ export class RealtimeStream extends Emitter {
     try {
       this.#webSocket = new this.#env.WebSocket(this.#url + (search && `?${search}`), protocols);
     } catch (error) {
-      // A malformed URL, or ws:// from an https page: every attempt would fail.
+      // Every attempt would fail.
       return this.#finish('invalid_url', { message: String(error?.message ?? error) });
     }
     const webSocket = this.#webSocket;
     webSocket.onmessage = ({ data }) => attempt === this.#attempt && this.#receive(data);
     webSocket.onclose = ({ code }) => attempt === this.#attempt && this.#lost(code);
-    webSocket.onerror = () => {}; // a close follows, with a code
+    webSocket.onerror = () => {
+      if (attempt !== this.#attempt || webSocket.readyState === 1) return;
+      // Node 22 sends no close event when the connection is refused; other hosts send it in the same turn.
+      this.#timers.set('connect', 0, () => this.#lost());
+    };
   }
 
   #drop() {
@@ -160,7 +176,7 @@ export class RealtimeStream extends Emitter {
     webSocket.close();
   }
 
-  /** End the connection, and decide whether and when to reconnect. */
+  /** Decide whether and when to reconnect. */
   #lost(code, atOnce = code === UNAUTHENTICATED || code === TOO_SLOW) {
     const now = this.#env.clock();
     const wasLive = this.#liveSince !== undefined;
@@ -171,6 +187,7 @@ export class RealtimeStream extends Emitter {
       this.#failures = 0;
       this.#hurried = false;
     }
+    this.#debug('close', code);
     this.#drop();
     if (TERMINAL[code]) return this.#finish(TERMINAL[code], { code, message });
     if (code === UNAUTHENTICATED) {
@@ -192,7 +209,7 @@ export class RealtimeStream extends Emitter {
     this.#wait(delay, code);
   }
 
-  /** Full jitter below a limit that doubles, so that clients do not reconnect in step. */
+  /** Full jitter, so that clients do not reconnect in step. */
   #backoff() {
     const { minMs, maxMs } = this.#options.backoff;
     return this.#env.random() * Math.min(maxMs, minMs * 2 ** this.#failures);
@@ -222,6 +239,7 @@ export class RealtimeStream extends Emitter {
     } catch {
       return;
     }
+    this.#debug('receive', frame);
     this.#lastError = frame?.type === 'error' ? frame.message : undefined;
     switch (frame?.type) {
       case 'connection_established':
@@ -287,7 +305,7 @@ export class RealtimeStream extends Emitter {
 
   async #renew(expiresAt) {
     const attempt = this.#attempt;
-    this.#renewBefore(expiresAt); // again at half of the time left, unless `authenticated` comes first
+    this.#renewBefore(expiresAt); // again, unless `authenticated` comes first
     try {
       const token = await this.#credentials.token(true);
       if (attempt !== this.#attempt) return;
@@ -342,6 +360,7 @@ export class RealtimeStream extends Emitter {
 
   #become(state) {
     this.#state = state;
+    this.#debug('state', state);
     this._emit('state', state);
   }
 

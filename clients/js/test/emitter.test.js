@@ -18,6 +18,28 @@ test('listeners come and go', () => {
   assert.deepEqual(heard, [1]);
 });
 
+test('once: the next event, then never again; removable before', () => {
+  const emitter = new Emitter();
+  const heard = [];
+  emitter.once('x', (value) => heard.push(value));
+  const off = emitter.once('x', (value) => heard.push(-value));
+  off();
+  emitter._emit('x', 1);
+  emitter._emit('x', 2);
+  assert.deepEqual(heard, [1]);
+});
+
+test('a once listener may cause the next event', () => {
+  const emitter = new Emitter();
+  const heard = [];
+  emitter.once('x', (value) => {
+    heard.push(value);
+    emitter._emit('x', value + 1);
+  });
+  emitter._emit('x', 1);
+  assert.deepEqual(heard, [1]);
+});
+
 test('an exception in a listener is reported, and the others are called', async () => {
   const emitter = new Emitter();
   const heard = [];

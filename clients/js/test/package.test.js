@@ -1,20 +1,28 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as client from '../src/index.js';
+import { accept, booking, bookingSnapshot } from './support/streams.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const run = promisify(execFile);
 const described = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
 
 test('the package holds the modules, their types, the README, and nothing else', async () => {
-  const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json'], { cwd: root });
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root });
   const [{ files }] = JSON.parse(stdout);
   assert.deepEqual(files.map(({ path }) => path).sort(), [
     'LICENSE',
     'README.md',
+    'dist/events.d.cts',
+    'dist/index.cjs',
+    'dist/index.d.cts',
     'package.json',
     'src/booking.js',
     'src/credentials.js',
@@ -29,8 +37,8 @@ test('the package holds the modules, their types, the README, and nothing else',
 });
 
 test('every file that package.json names exists, and there are no dependencies', () => {
-  const { types, default: main } = described.exports['.'];
-  for (const path of [types, main, described.types, described.main]) assert.ok(statSync(`${root}/${path}`).isFile());
+  const paths = Object.values(described.exports['.']).flatMap(({ types, default: main }) => [types, main]);
+  for (const path of [...paths, described.types, described.main, described.module]) assert.ok(statSync(`${root}/${path}`).isFile());
   assert.equal(described.dependencies, undefined);
 });
 
@@ -38,6 +46,36 @@ test('the module exports exactly the two classes that its types declare', () => 
   assert.deepEqual(Object.keys(client).sort(), ['BookingStream', 'NotificationStream']);
   const types = readFileSync(`${root}/src/index.d.ts`, 'utf8');
   assert.deepEqual([...types.matchAll(/^export class (\w+)/gm)].map(([, name]) => name).sort(), Object.keys(client).sort());
+});
+
+test('CommonJS: the same classes, with their own types', async () => {
+  const required = createRequire(import.meta.url)('@hunarmitra/realtime');
+  assert.deepEqual(Object.keys(required).sort(), Object.keys(client).sort());
+  const { world, stream } = booking({}, required.BookingStream);
+  stream.start();
+  await accept(world, bookingSnapshot(world));
+  assert.equal(stream.state.name, 'live');
+  stream.stop();
+});
+
+test('the README\'s first command installs the package from a clone, for ESM and CommonJS', async () => {
+  const [, command] = readFileSync(`${root}/README.md`, 'utf8').match(/```sh\n(.*)\n```/);
+  const folder = mkdtempSync(join(tmpdir(), 'realtime-'));
+  try {
+    const clone = join(folder, 'hunarmitra/clients/js');
+    // What Git keeps of this folder.
+    const kept = (path) => !/\/(node_modules|dist)$/.test(path);
+    cpSync(root, clone, { recursive: true, filter: kept });
+    const app = join(folder, 'my-app');
+    mkdirSync(app);
+    await run('sh', ['-c', `${command} --no-audit --no-fund --offline`], { cwd: app });
+    const list = 'console.log(Object.keys(client).sort().join())';
+    const esm = await run(process.execPath, ['--input-type=module', '-e', `import * as client from '@hunarmitra/realtime'; ${list}`], { cwd: app });
+    const commonJs = await run(process.execPath, ['-e', `const client = require('@hunarmitra/realtime'); ${list}`], { cwd: app });
+    for (const { stdout } of [esm, commonJs]) assert.equal(stdout.trim(), Object.keys(client).sort().join());
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('the package is imported by its name', async () => {

@@ -23,7 +23,7 @@ function inWorld(Stream, options) {
   return { world, stream, asked, told: record(stream) };
 }
 
-export const booking = (options) => inWorld(BookingStream, { bookingId: BOOKING, ...options });
+export const booking = (options, Stream = BookingStream) => inWorld(Stream, { bookingId: BOOKING, ...options });
 export const notifications = (options) => inWorld(NotificationStream, options);
 
 export const bookingSnapshot = (world, more) => ({

@@ -48,6 +48,11 @@ export class FakeWebSocket {
     this.onclose?.({ code, reason });
   }
 
+  /** What Node 22 does when the connection is refused: an error event, no close event, and the state stays CONNECTING. */
+  failWithoutClose() {
+    this.onerror?.({ type: 'error' });
+  }
+
   sentOf(type) {
     return this.sent.filter((message) => message.type === type);
   }

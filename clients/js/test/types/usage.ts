@@ -101,3 +101,12 @@ export function frames(booking: BookingFrame, notifications: NotificationsFrame)
   return '';
 }
 export const messages: ClientMessage[] = [{ type: 'ping' }, { type: 'mark_read', id: 'n' }, { type: 'authenticate', token: 't' }];
+
+booking.once('status', ({ seq }) => same<typeof seq, number>(true))();
+export async function iterate(): Promise<void> {
+  for await (const event of booking.events('location')) same<typeof event, LocationUpdate | null>(true);
+  // @ts-expect-error: bookings have no notifications
+  booking.events('notification');
+}
+new BookingStream({ bookingId: 'b', token: 't', debug: true });
+new BookingStream({ bookingId: 'b', token: 't', debug: (entry, detail) => same<[typeof entry, typeof detail], ['state' | 'receive' | 'send' | 'close', unknown]>(true) });
