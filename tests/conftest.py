@@ -9,12 +9,17 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.side_by_side import ByFileAndShape
 from tests.support.stack import Stack, distributed_stack, embedded_stack
+
+# A slow or busy machine is not a fault of what is tested, so generated examples have no time limit.
+settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no time limits")
 
 
 def pytest_configure() -> None:

@@ -9,6 +9,11 @@ import pytest
 from fake_cluster import FakeCluster
 from fake_pod import TOKEN, Clock, free_port
 from harness import Operator
+from hypothesis import HealthCheck, settings
+
+# A slow or busy machine is not a fault of what is tested, so generated examples have no time limit.
+settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no time limits")
 
 
 @pytest.fixture

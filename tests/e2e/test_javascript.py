@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.cluster import Release
 from tests.e2e.conftest import People
 from tests.support import tools
+from tests.support.eventually import eventually
 from tests.support.processes import clean_environment
 from tests.support.sockets import Socket
 
@@ -53,11 +54,16 @@ def test_only_spent_tickets_stand_in_the_ingress_log(release: Release, people: P
     assert found["seqs"] == [1, 2, 3, 4], "each once, over two connections"
     assert found["connections"] == 2
 
-    lines = Path(os.environ["E2E_INGRESS_LOG"]).read_text(errors="replace").splitlines()
-    ours = [line for line in lines if f"/ws/bookings/{booking}/" in line]
+    log = Path(os.environ["E2E_INGRESS_LOG"])
+
+    def connections() -> list[str]:
+        """Their lines, which the ingress writes when they are over."""
+        return [line for line in log.read_text(errors="replace").splitlines() if f"/ws/bookings/{booking}/" in line]
+
+    eventually(lambda: len(connections()) >= 2, 60, "the ingress has logged both connections")
+    ours, text = connections(), log.read_text(errors="replace")
     tickets = re.findall(r"[?&]ticket=([^&\s\"]+)", "\n".join(ours))
     assert len(tickets) == len(ours) == 2, ours
-    text = "\n".join(lines)
     for secret in (found["access"], people.employer.user.password):
         assert str(secret) not in text
     assert not re.search(r"[?&]token=", "\n".join(ours))

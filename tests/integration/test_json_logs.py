@@ -34,8 +34,8 @@ def stack(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFact
 
 
 def lines(process: Process) -> list[dict[str, Any]]:
-    """Every line that the process has written. Raises ValueError for one that is no JSON."""
-    return [json.loads(line) for line in process.log_text().splitlines()]
+    """Every complete line that the process has written. Raises ValueError for one that is not JSON."""
+    return [json.loads(line) for line in process.log_text().rpartition("\n")[0].splitlines()]
 
 
 def access_lines(process: Process) -> list[dict[str, Any]]:

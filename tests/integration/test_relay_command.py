@@ -130,7 +130,7 @@ def test_it_survives_a_lost_database(
         eventually(lambda: "the relay cannot read the outbox" in relay.log_text(), 90, "the loss is told")
         let_in(True)
         eventually(lambda: listener.seqs() == [1, 2, 3], 90, "the events arrive")
-        assert "the relay reads the outbox again" in relay.log_text()
+        eventually(lambda: "the relay reads the outbox again" in relay.log_text(), 90, "the recovery is told")
         let_in(False)
         eventually(lambda: relay.log_text().count("the relay cannot read the outbox") > 1, 90, "lost again")
         assert relay.terminate() == 0, "while it waits"

@@ -62,7 +62,7 @@ def test_every_operation_documents_its_errors_in_the_one_shape(description: dict
             assert "Retry-After" in responses["429"]["headers"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["admin", "worker"])
 def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(
@@ -77,11 +77,11 @@ def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run",
         f"{stack.base_url}/api/schema/", "--header", f"Authorization: Bearer {actor.token}", "--checks", CHECKS,
-        "--phases", "coverage,fuzzing", "--max-examples", "15", "--max-time", "15", "--no-shrink", "--seed", "1",
+        "--phases", "coverage,fuzzing", "--max-examples", "15", "--no-shrink", "--seed", "1",
         "--generation-database", "none", "--no-color",
     ]  # fmt: skip
     result = subprocess.run(
-        command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False, timeout=200
+        command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False, timeout=570
     )
     report = re.sub(r"eyJ[\w.-]+", "[token]", result.stdout + result.stderr)
     assert result.returncode == 0, report[-12_000:]
