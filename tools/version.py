@@ -40,6 +40,7 @@ PLACES: Final = (
     Place("services/ws/Dockerfile", r"^ARG VERSION="),
     Place("operator/Dockerfile", r"^ARG VERSION="),
     Place("charts/hunarmitra/Chart.yaml", r'^(?:appVersion|version): "?', count=2),
+    Place("charts/hunarmitra/values.yaml", r"^valuesVersion: "),
     Place("k8s/overlays/production/kustomization.yaml", r"newTag: ", count=3),
     Place("clients/js/package.json", r'^  "version": "'),
     Place("clients/js/package-lock.json", r'"name": "@hunarmitra/realtime",\n +"version": "', count=2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,19 @@ from tests.support.processes import REPOSITORY
 CHART = REPOSITORY / "charts" / "hunarmitra"
 SCENARIOS = sorted(path.stem.removesuffix("-values") for path in (CHART / "ci").glob("*-values.yaml"))
 Object = dict[str, Any]
+WORKLOADS = {
+    "http": ("http",),
+    "ws": ("ws",),
+    "relay": ("relay",),
+    "migrate": ("migrations",),
+    "prune": ("prune",),
+    "operator": ("operator",),
+    "crds": ("crds",),
+    "test": ("test",),
+    "postgresql": ("database", "bundled"),
+    "redis": ("redis", "bundled"),
+}
+"""Component of each workload, and where its values are."""
 
 
 class RenderError(Exception):
@@ -75,3 +89,43 @@ def selects(selector: Object, labels: dict[str, str]) -> bool:
     expressions = selector.get("matchExpressions", [])
     assert all(expression["operator"] == "In" for expression in expressions)
     return all(labels.get(expression["key"]) in expression["values"] for expression in expressions)
+
+
+def render_values(
+    values: Object, scenario: str = "minimal", *options: str, release: str = "shop", namespace: str = "hm"
+) -> list[Object]:
+    """Rendered with a second values file, whose numbers and nulls helm reads otherwise than those of `--set`."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(yaml.safe_dump(values))
+        file.flush()
+        arguments = ["--namespace", namespace, "--kube-version", "1.34", "-f", str(values_file(scenario))]
+        text = helm("template", release, str(CHART), *arguments, "-f", file.name, *options)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def deployment(objects: list[Object], component: str) -> Object:
+    """The spec of the Deployment of a component."""
+    [found] = [item for name, item in of_kind(objects, "Deployment").items() if name.endswith(f"-{component}")]
+    return dict(found["spec"])
+
+
+def pod_of(objects: list[Object], component: str) -> Object:
+    """The pod (metadata and spec) of a component."""
+    label = "app.kubernetes.io/component"
+    [found] = [pod for _, pod in pod_templates(objects) if pod["metadata"]["labels"][label] == component]
+    return found
+
+
+def owner_of(objects: list[Object], component: str) -> Object:
+    """What makes the pods of a component."""
+    kinds = ("Deployment", "StatefulSet", "Job", "CronJob", "Pod")
+    label = "app.kubernetes.io/component"
+    [found] = [i for i in objects if i["kind"] in kinds and i["metadata"]["labels"].get(label) == component]
+    return found
+
+
+def below(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """A tree of values that has one value, at the path."""
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)

@@ -40,7 +40,7 @@ REFUSED = [
     ),
     ("minimal", "ws.options.maxConnections=10000", r"limits.memory \(768Mi\) is too small for 10000 .* = 3019Mi"),
     ("minimal", "ws.options.sendBufferBytes=1048576", "ws.resources.limits.memory"),
-    ("minimal", "ws.resources.limits.memory=1Zi", "no amount of memory"),
+    ("minimal", "ws.resources.limits.memory=1Zi", "is not an amount of memory"),
     ("minimal", "http.options.workers=4", r"http.resources.limits.memory \(512Mi\) is too small.* = 640Mi"),
     ("minimal", "ws.autoscaling.enabled=true", "set operator.enabled=true"),
     ("minimal", "operator.enabled=true", "set ws.autoscaling.enabled=true"),
@@ -173,7 +173,15 @@ def test_the_grace_of_gunicorn_and_the_ingress_is_passed_on() -> None:
 
 def test_every_variable_that_is_set_exists() -> None:
     known = set(re.findall(r"^\| `([A-Z_]+)`", (REPOSITORY / "docs" / "configuration.md").read_text(), re.MULTILINE))
-    of_images = {"POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD", "PGDATA", "PGSSLROOTCERT", "REDIS_PASSWORD"}
+    of_images = {
+        "POSTGRES_DB",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "PGDATA",
+        "PGSSLROOTCERT",
+        "REDIS_PASSWORD",
+        "CLAIM",
+    }
     for scenario in ("minimal", "gateway", "operator"):
         for name, pod in pod_templates(render(scenario)):
             for container in containers(pod):

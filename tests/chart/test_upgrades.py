@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, SCENARIOS, containers, helm, of_kind, pod_templates, render, selects
+from tests.chart.rendering import CHART, SCENARIOS, helm, of_kind, pod_templates, render, selects
 
 
 def with_values(tmp_path: Path, scenario: str, values: dict[str, Any], chart: Path = CHART) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def test_large_numbers_are_written_out(tmp_path: Path) -> None:
         },
     }
     templates = dict(pod_templates(with_values(tmp_path, "minimal", values)))
-    [container] = containers(templates["Deployment/shop-hunarmitra-ws"])
+    [container] = templates["Deployment/shop-hunarmitra-ws"]["spec"]["containers"]
     environment = {item["name"]: item.get("value") for item in container["env"]}
     assert environment["WS_SEND_BUFFER_BYTES"] == "1048576"
     assert environment["WS_MAX_CONNECTIONS"] == "1000000"

@@ -1,23 +1,4 @@
-{{/* What pods have in common. */}}
-
-{{- define "hunarmitra.podSecurity" -}}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: {{ .user | default 10001 }}
-  runAsGroup: {{ .user | default 10001 }}
-  fsGroup: {{ .user | default 10001 }}
-  seccompProfile:
-    type: RuntimeDefault
-{{- end -}}
-
-{{/* Takes a dict; `writable` is for development. */}}
-{{- define "hunarmitra.containerSecurity" -}}
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: {{ not .writable }}
-  capabilities:
-    drop: [ALL]
-{{- end -}}
+{{/* What pods have in common: environment, and pods that run one command of the http image. */}}
 
 {{/* The port of tracing.endpoint. */}}
 {{- define "hunarmitra.tracingPort" -}}
@@ -32,18 +13,15 @@ securityContext:
 
 {{/* The environment of every process that runs Django. */}}
 {{- define "hunarmitra.environment" -}}
-- name: SECRET_KEY
+{{- $secret := include "hunarmitra.secretName" . | quote -}}
+{{- range list "SECRET_KEY" "DATABASE_URL" "REDIS_URL" }}
+- name: {{ . }}
   valueFrom:
-    secretKeyRef: {name: {{ include "hunarmitra.secretName" . }}, key: SECRET_KEY}
-- name: DATABASE_URL
-  valueFrom:
-    secretKeyRef: {name: {{ include "hunarmitra.secretName" . }}, key: DATABASE_URL}
-- name: REDIS_URL
-  valueFrom:
-    secretKeyRef: {name: {{ include "hunarmitra.secretName" . }}, key: REDIS_URL}
+    secretKeyRef: {name: {{ $secret }}, key: {{ . }}}
+{{- end }}
 - name: JWT_KEYS
   valueFrom:
-    secretKeyRef: {name: {{ include "hunarmitra.secretName" . }}, key: JWT_KEYS, optional: true}
+    secretKeyRef: {name: {{ $secret }}, key: JWT_KEYS, optional: true}
 - name: ALLOWED_HOSTS
   value: {{ join "," .Values.config.allowedHosts | quote }}
 - name: ALLOWED_ORIGINS
@@ -51,27 +29,27 @@ securityContext:
 - name: TRUSTED_PROXIES
   value: {{ join "," .Values.config.trustedProxies | quote }}
 - name: LOG_LEVEL
-  value: {{ .Values.config.logLevel }}
+  value: {{ .Values.config.logLevel | quote }}
 - name: LOG_FORMAT
-  value: {{ .Values.config.logFormat }}
+  value: {{ .Values.config.logFormat | quote }}
 {{- with .Values.tracing }}
 {{- if .endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ .endpoint | quote }}
 - name: OTEL_EXPORTER_OTLP_PROTOCOL
-  value: {{ .protocol }}
+  value: {{ .protocol | quote }}
 - name: OTEL_EXPORTER_OTLP_HEADERS
   valueFrom:
-    secretKeyRef: {name: {{ include "hunarmitra.secretName" $ }}, key: OTEL_EXPORTER_OTLP_HEADERS, optional: true}
+    secretKeyRef: {name: {{ $secret }}, key: OTEL_EXPORTER_OTLP_HEADERS, optional: true}
 - name: OTEL_TRACES_SAMPLER
-  value: {{ .sampler }}
+  value: {{ .sampler | quote }}
 - name: OTEL_TRACES_SAMPLER_ARG
   value: {{ .ratio | quote }}
 - name: POD_NAME
   valueFrom:
     fieldRef: {fieldPath: metadata.name}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: service.namespace=hunarmitra,k8s.namespace.name={{ $.Release.Namespace }},k8s.pod.name=$(POD_NAME)
+  value: {{ printf "service.namespace=hunarmitra,k8s.namespace.name=%s,k8s.pod.name=$(POD_NAME)" $.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
 {{- range $name, $value := .Values.config.env }}
@@ -80,125 +58,94 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Rolls the pods when a secret that this chart wrote changes; it cannot see an existing one. */}}
-{{- define "hunarmitra.podAnnotations" -}}
-{{- if not .root.Values.secrets.existingSecret }}
-checksum/secret: {{ (include (print .root.Template.BasePath "/secret.yaml") .root | fromYaml).stringData | toJson | sha256sum }}
-{{- end }}
-{{- with .annotations }}
-{{ toYaml . }}
+{{/* While developing, a command that starts again when sources change. Takes root and command. */}}
+{{- define "hunarmitra.command" -}}
+{{- .root.Values.development.enabled | ternary (concat (list "python" "/development/reload.py") .command) .command | toJson -}}
+{{- end -}}
+
+{{/* What that needs. */}}
+{{- define "hunarmitra.developmentMount" -}}
+{{- if .Values.development.enabled }}
+- {name: development, mountPath: /development, readOnly: true}
 {{- end }}
 {{- end -}}
 
-{{/* Takes (dict "root" $ "component" "http" "values" .Values.http). */}}
-{{- define "hunarmitra.scheduling" -}}
-{{- with .values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
+{{- define "hunarmitra.developmentVolume" -}}
+{{- if .Values.development.enabled }}
+- name: development
+  configMap: {name: {{ printf "%s-development" (include "hunarmitra.fullname" .) | quote }}}
 {{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- if .values.affinity }}
-affinity:
-  {{- toYaml .values.affinity | nindent 2 }}
-{{- else if .values.topologySpreadConstraints }}
-affinity:
-  podAntiAffinity:
-    preferredDuringSchedulingIgnoredDuringExecution:
-      - weight: 100
-        podAffinityTerm:
-          topologyKey: topology.kubernetes.io/zone
-          labelSelector:
-            matchLabels:
-              {{- include "hunarmitra.selector" . | nindent 14 }}
-{{- end }}
-{{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- if .values.topologySpreadConstraints }}
-topologySpreadConstraints:
-  {{- range .values.topologySpreadConstraints }}
-  - {{ toYaml . | nindent 4 | trim }}
-    {{- if not .labelSelector }}
-    labelSelector:
-      matchLabels:
-        {{- include "hunarmitra.selector" $ | nindent 8 }}
-    matchLabelKeys: [pod-template-hash]
+{{- end -}}
+
+{{/* Waits in an init container for the bundled servers, which start beside this pod. Takes root, workload, image and
+`migrations` (whether to wait for those too). */}}
+{{- define "hunarmitra.wait" -}}
+{{- $values := .root.Values -}}
+{{- if $values.database.bundled.enabled }}
+- name: wait
+  image: {{ quote .image }}
+  imagePullPolicy: {{ $values.image.pullPolicy }}
+  command: [python, /wait/wait.py, database{{ if .migrations }}, migrations{{ if $values.redis.bundled.enabled }}, redis{{ end }}{{ end }}]
+  env:
+    {{- include "hunarmitra.environment" .root | trim | nindent 4 }}
+    {{- with .workload.extraEnv }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- end }}
+  {{- include "hunarmitra.containerSecurity" (dict "workload" .workload) | nindent 2 }}
+  resources: {requests: {cpu: 20m, memory: 96Mi}, limits: {memory: 256Mi}}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    - {name: wait, mountPath: /wait, readOnly: true}
+    {{- with .workload.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Takes (dict "values" .Values.http "port" "admin"). */}}
-{{- define "hunarmitra.probes" -}}
-startupProbe:
-  httpGet: {path: /livez, port: {{ .port }}}
-  {{- toYaml .values.startupProbe | nindent 2 }}
-readinessProbe:
-  httpGet: {path: /readyz, port: {{ .port }}}
-  {{- toYaml .values.readinessProbe | nindent 2 }}
-livenessProbe:
-  httpGet: {path: /livez, port: {{ .port }}}
-  {{- toYaml .values.livenessProbe | nindent 2 }}
-{{- with .values.preStopSleepSeconds }}
-lifecycle:
-  preStop:
-    sleep: {seconds: {{ . }}}
+{{- define "hunarmitra.waitVolume" -}}
+{{- if .Values.database.bundled.enabled }}
+- name: wait
+  configMap: {name: {{ printf "%s-wait" (include "hunarmitra.fullname" .) | quote }}}
 {{- end }}
 {{- end -}}
 
-{{/* A pod that runs one command of the http image: migrate, relay, prune. Takes root, component, command, resources;
-with metricsPort it has /metrics and /livez there. */}}
+{{/* The mount and volume of the token between the operator and the ws pods. */}}
+{{- define "hunarmitra.tokenMount" -}}
+- {name: control-token, mountPath: /run/secrets/hunarmitra, readOnly: true}
+{{- end -}}
+
+{{- define "hunarmitra.tokenVolume" -}}
+- name: control-token
+  secret:
+    secretName: {{ include "hunarmitra.secretName" . | quote }}
+    items: [{key: CONTROL_TOKEN, path: token}]
+{{- end -}}
+
+{{/* A pod that runs one command of the http image: migrate, relay, prune, test. Takes what "hunarmitra.pod" takes, but the
+image; with metricsPort it has /metrics and /livez there; `wait` is what it waits for: "database" or "migrations". */}}
 {{- define "hunarmitra.commandPod" -}}
 {{- $root := .root -}}
-automountServiceAccountToken: false
-enableServiceLinks: false
-{{- include "hunarmitra.pullSecrets" $root }}
-{{ include "hunarmitra.podSecurity" (dict) }}
-{{- include "hunarmitra.scheduling" (dict "root" $root "component" .component "values" (omit $root.Values.http "topologySpreadConstraints")) }}
-containers:
-  - name: {{ .component }}
-    image: {{ include "hunarmitra.image" (dict "root" $root "image" $root.Values.http.image) }}
-    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-    command: {{ toJson .command }}
-    env:
-      {{- include "hunarmitra.environment" $root | nindent 6 }}
-      {{- with .metricsPort }}
-      - {name: METRICS_HOST, value: "0.0.0.0"}
-      - {name: METRICS_PORT, value: {{ . | quote }}}
-      {{- end }}
-      {{- with $root.Values.http.extraEnv }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
-    {{- with $root.Values.http.extraEnvFrom }}
-    envFrom:
-      {{- toYaml . | nindent 6 }}
-    {{- end }}
-    {{- with .metricsPort }}
-    ports:
-      - {name: admin, containerPort: {{ . }}}
-    startupProbe:
-      httpGet: {path: /livez, port: admin}
-      {{- toYaml $root.Values.relay.startupProbe | nindent 6 }}
-    livenessProbe:
-      httpGet: {path: /livez, port: admin}
-      {{- toYaml $root.Values.relay.livenessProbe | nindent 6 }}
-    {{- end }}
-    {{- include "hunarmitra.containerSecurity" (dict) | nindent 4 }}
-    resources:
-      {{- toYaml .resources | nindent 6 }}
-    volumeMounts:
-      - {name: tmp, mountPath: /tmp}
-      {{- with $root.Values.http.extraVolumeMounts }}
-      {{- toYaml . | nindent 6 }}
-      {{- end }}
-volumes:
-  - {name: tmp, emptyDir: {}}
-  {{- with $root.Values.http.extraVolumes }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- $image := include "hunarmitra.image" (dict "root" $root "image" $root.Values.http.image) -}}
+{{- $pod := dict "image" $image "env" (include "hunarmitra.commandPod.env" .) "ports" (include "hunarmitra.commandPod.ports" .) -}}
+{{- if .wait -}}
+{{- $_ := set $pod "initContainers" (include "hunarmitra.wait" (dict "root" $root "workload" .workload "image" $image "migrations" (eq .wait "migrations"))) -}}
+{{- $_ := set $pod "volumes" (print (.volumes | default "") (include "hunarmitra.waitVolume" $root)) -}}
+{{- end -}}
+{{- include "hunarmitra.pod" (merge $pod .) -}}
+{{- end -}}
+
+{{- define "hunarmitra.commandPod.env" -}}
+{{- include "hunarmitra.environment" .root }}
+{{- with .metricsPort }}
+- {name: METRICS_HOST, value: {{ $.root.Values.listenAddress | quote }}}
+- {name: METRICS_PORT, value: {{ . | quote }}}
+{{- end }}
+{{- end -}}
+
+{{- define "hunarmitra.commandPod.ports" -}}
+{{- with .metricsPort }}
+- {name: admin, containerPort: {{ . }}}
+{{- end }}
 {{- end -}}
 
 {{/* Egress to an external database. */}}
