@@ -76,24 +76,40 @@ observe: $(VENV)/.dev ## watch the demo (started if need be) with Prometheus and
 
 # ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest
-# Sessions of tests side by side; each starts servers of its own. Tests await conditions half of their time.
+# Sessions of tests side by side; each starts its own servers. Tests await conditions half of their time.
 JOBS ?= 3
+# Those on a cluster have targets of their own: make e2e-smoke, e2e, e2e-full.
+TESTS := tests --ignore=tests/e2e
+
+# tested(options for pytest): the Python tests, and the operator's and the JavaScript client's beside them, whose output is
+# shown when they are over.
+define tested
+	@$(BIN)/python -m tests.support.tools
+	@mkdir -p .cache
+	@$(MAKE) --no-print-directory --keep-going test-operator test-js >.cache/test-others.log 2>&1 & others=$$!; \
+	trap 'kill $$others 2>/dev/null' INT TERM; \
+	echo "the tests of the operator and of the JavaScript client run beside these; their output is in .cache/test-others.log"; \
+	status=0; $(PYTEST) $(TESTS) --numprocesses $(JOBS) $(1) $(ARGS) || status=$$?; \
+	wait $$others || status=1; cat .cache/test-others.log; exit $$status
+endef
 
 .PHONY: test
-test: $(VENV)/.dev ## run every test (starts its own Redis and PostgreSQL)
-	@$(BIN)/python -m tests.support.tools
-	$(PYTEST) --numprocesses $(JOBS) $(ARGS)
-	@$(MAKE) --no-print-directory test-operator test-js
+test: $(VENV)/.dev operator/.venv/.dev ## run what a contributor runs: all tests but the slow ones, on real servers
+	$(call tested,-m "not slow")
+
+.PHONY: test-all
+test-all: $(VENV)/.dev operator/.venv/.dev ## run every test: soaks, long faults, live alerts, every variant
+	$(call tested,)
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## the same with line and branch coverage; takes a third more processor time
 	@rm -f .coverage .coverage.*
-	@status=0; $(MAKE) --no-print-directory test PYTEST="$(BIN)/coverage run -m pytest" || status=$$?; \
+	@status=0; $(MAKE) --no-print-directory test-all PYTEST="$(BIN)/coverage run -m pytest" || status=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## run the tests that need no other process
-	$(PYTEST) tests/unit $(ARGS)
+	$(PYTEST) tests/unit --numprocesses 2 $(ARGS)
 
 .PHONY: test-integration
 test-integration: $(VENV)/.dev ## run the tests against real servers

@@ -15,7 +15,7 @@ from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.side_by_side import ByFileAndShape
-from tests.support.stack import Stack, distributed_stack, embedded_stack
+from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
 
 # A slow or busy machine is not a fault of what is tested, so generated examples have no time limit.
 settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,7 +52,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(scope="session", params=["embedded", "distributed"])
+@pytest.fixture(scope="session", params=with_slow_shapes(("embedded", "distributed")))
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running system, once in each shape, shared by the session: make users and bookings, break nothing.
 

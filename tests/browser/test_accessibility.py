@@ -17,6 +17,7 @@ VIEWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("screen", "viewport", "scheme"), VIEWS)
 def test_axe_finds_nothing_in_any_view(
     demo: Stack, people: People, visit: Visitor, screen: str, viewport: ViewportSize, scheme: Scheme

@@ -118,6 +118,7 @@ def test_the_live_map(reader: Reader, people: People) -> None:
     assert (round(centre["lat"], 2), round(centre["lng"], 2)) == (28.61, 77.2)
 
 
+@pytest.mark.slow
 def test_reconnecting_to_a_server_that_was_killed(tmp_path_factory: pytest.TempPathFactory, visit: Visitor) -> None:
     with own_demo(tmp_path_factory.mktemp("killed")) as (stack, people):
         reader = Reader(visit(stack, allowed=f"{NO_ICON}|WebSocket connection to"), stack)

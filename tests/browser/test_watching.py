@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import People, Visitor, own_demo
@@ -113,6 +114,7 @@ def test_a_position_that_grows_old_is_called_that(demo: Stack, people: People, v
     expect(customer.page.locator(".marker.worker.stale")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_killed_server_and_what_happened_meanwhile(tmp_path: Path, visit: Visitor) -> None:
     with own_demo(tmp_path, TRACKING_MIN_INTERVAL="0") as (stack, people):
         booking = people.booking_id
@@ -151,6 +153,7 @@ def test_a_device_without_network_says_so_and_catches_up(demo: Stack, people: Pe
     expect(customer.page.locator("#unread")).not_to_be_hidden()
 
 
+@pytest.mark.slow
 def test_tokens_expire_and_sessions_end(tmp_path: Path, visit: Visitor) -> None:
     tiles = "https://tiles.example.org/{z}/{x}/{y}.png"
     with own_demo(tmp_path, JWT_ACCESS_LIFETIME="5", JWT_LEEWAY="0", MAP_TILE_URL=tiles) as (stack, people):

@@ -24,6 +24,7 @@ SECONDS = 120 + 10 * RUNS
 """Each run takes less than one on an idle machine."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 60)
 def test_the_client_ends_with_the_servers_log_whatever_the_network_does(tmp_path: Path) -> None:
     with embedded_stack(tmp_path, TRACKING_MIN_INTERVAL="0") as stack, closing(Actors.of(stack)) as actors:

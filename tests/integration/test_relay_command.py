@@ -79,6 +79,7 @@ def test_once_publishes_what_is_there_in_order_and_nothing_twice(
         assert listener.seqs() == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_it_waits_for_redis_and_ends_on_sigterm(
     tmp_path: Path, environment: dict[str, str], redis_server: RedisServer
 ) -> None:
@@ -111,6 +112,7 @@ def test_without_redis_it_says_who_relays_instead(tmp_path: Path, environment: d
     assert "Traceback" not in process.log_text()
 
 
+@pytest.mark.slow
 def test_it_survives_a_lost_database(
     tmp_path: Path, environment: dict[str, str], redis_server: RedisServer, postgres_server: PostgresServer
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_paused_redis_answers_nothing_until_it_is_resumed(tmp_path: Path) -> N
         eventually(server.ready, 30, "redis answers again")
 
 
+@pytest.mark.slow
 def test_sentinels_promote_the_replica_when_the_primary_is_killed(tmp_path: Path) -> None:
     with SentinelCluster(tmp_path) as cluster:
         assert cluster.primary_port() == cluster.primary.port

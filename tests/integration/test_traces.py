@@ -76,7 +76,7 @@ class System:
         return self.received.trace(caller.trace_id, spans)
 
 
-@pytest.fixture(scope="module", params=["http/protobuf", "grpc"])
+@pytest.fixture(scope="module", params=["http/protobuf", pytest.param("grpc", marks=pytest.mark.slow)])
 def system(
     request: pytest.FixtureRequest, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
@@ -248,6 +248,7 @@ async def test_one_process_does_it_all_and_says_so(tmp_path: Path) -> None:
     assert deliver.attributes["hunarmitra.sockets"] == 1
 
 
+@pytest.mark.slow
 def test_a_collector_that_does_not_answer_delays_neither_requests_nor_the_end(tmp_path: Path) -> None:
     with HttpCollector() as collector:
         collector.answers.clear()

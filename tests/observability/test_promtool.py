@@ -42,6 +42,7 @@ def test_no_alert_fires_when_nothing_is_wrong(tmp_path: Path) -> None:
     assert not run(tmp_path, RULES, [HEALTHY], SEVERITIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if _is_about_a_budget(case)], ids=lambda case: case.name)
 def test_exactly_these_budgets_burn(case: Case, tmp_path: Path) -> None:
     burns = any(BUDGETS.intersection(names) for names in case.firing.values())
@@ -49,6 +50,7 @@ def test_exactly_these_budgets_burn(case: Case, tmp_path: Path) -> None:
     assert not run(tmp_path, rules, [case], SEVERITIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if not _is_about_a_budget(case)], ids=lambda case: case.name)
 def test_exactly_these_alerts_fire(case: Case, tmp_path: Path) -> None:
     assert not run(tmp_path, _relevant(case), [case], SEVERITIES)

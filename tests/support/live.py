@@ -18,7 +18,7 @@ from tests.support.api import Api
 from tests.support.postgres import PostgresServer
 from tests.support.shell import Shell
 from tests.support.sockets import Frame, Presentation, Socket
-from tests.support.stack import Stack, distributed_stack, embedded_stack
+from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
 
 ALLOWED_ORIGIN = "https://app.example.org"
 PAGE = 40
@@ -33,7 +33,7 @@ UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "7")
 
 SHAPES = ("embedded", "distributed")
 SERVERS = (*SHAPES, "uvicorn")
-on_every_server = pytest.mark.parametrize("live", SERVERS, indirect=True, scope="session")
+on_every_server = pytest.mark.parametrize("live", with_slow_shapes(SERVERS), indirect=True, scope="session")
 """For what a server may do differently: handshakes, closes, frames' sizes, timers."""
 
 

@@ -8,6 +8,8 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.support.clock import steady
 from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
@@ -20,6 +22,7 @@ LIMIT = 10.0
 """Seconds after PostgreSQL's return until an open socket is complete."""
 
 
+@pytest.mark.slow
 async def test_sockets_stay_open_and_become_complete_and_rest_answers_503_meanwhile(tmp_path: Path) -> None:
     with PostgresServer() as postgres, scene(tmp_path, postgres) as system:
         actors = system.actors
@@ -83,6 +86,7 @@ async def test_sockets_stay_open_and_become_complete_and_rest_answers_503_meanwh
     logger.info("complete %.1f s and REST working %.1f s after PostgreSQL's return", complete, answers)
 
 
+@pytest.mark.slow
 async def test_nothing_fails_after_a_restart_that_nobody_met(tmp_path: Path) -> None:
     """Connections that the pools kept are dead by then, and must not be handed out."""
     with PostgresServer() as postgres, scene(tmp_path, postgres, ws=1) as system:

@@ -84,6 +84,7 @@ async def test_what_was_published_but_not_marked_comes_once(relayed: Scene) -> N
         await nothing_is_missing(relayed, booking_id, sockets)
 
 
+@pytest.mark.slow
 async def test_without_a_relay_the_comparison_finds_what_a_killed_process_committed(compared: Scene) -> None:
     booking_id = await compared.new_booking("confirmed")
     async with AsyncExitStack() as stack:
@@ -93,6 +94,7 @@ async def test_without_a_relay_the_comparison_finds_what_a_killed_process_commit
         assert compared.unpublished(booking_id) == [4]
 
 
+@pytest.mark.slow
 async def test_clients_of_a_killed_ws_process_resume_on_another(relayed: Scene) -> None:
     booking_id = await relayed.new_booking("confirmed")
     worker = relayed.actors.worker

@@ -57,6 +57,7 @@ async def complete_within(system: Scene, watched: list[tuple[str, Socket]], limi
         assert_exact(socket, newest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("away", "back"),
     [(kill, come_back_empty), (RedisServer.pause, RedisServer.resume)],

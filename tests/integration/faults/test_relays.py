@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import msgpack
+import pytest
 
 from tests.support import services
 from tests.support.eventually import eventually_async
@@ -50,6 +51,7 @@ def stuck(system: Scene) -> int:
     return int(rows[0][0])
 
 
+@pytest.mark.slow
 async def test_two_relays_at_once_publish_every_stuck_event_once(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
@@ -80,6 +82,7 @@ async def test_two_relays_at_once_publish_every_stuck_event_once(
                 assert socket.seqs() == list(range(4, 4 + 2 * BATCH // 5))
 
 
+@pytest.mark.slow
 async def test_the_embedded_process_relays_for_itself(tmp_path: Path) -> None:
     with embedded_scene(tmp_path, HUB_COMPARISON_INTERVAL="60") as system:
         booking_id = await system.new_booking("confirmed")

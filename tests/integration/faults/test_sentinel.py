@@ -6,6 +6,8 @@ import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.support.clock import steady
 from tests.support.postgres import PostgresServer
 from tests.support.redis import SentinelCluster
@@ -21,6 +23,7 @@ LONGER = 1.0
 """Seconds that a REST answer may take longer during the failover."""
 
 
+@pytest.mark.slow
 async def test_open_sockets_are_complete_and_no_request_fails_when_the_primary_is_killed(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:

@@ -146,6 +146,7 @@ def latitude(frame: Frame) -> float:
     return float(frame["lat"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [20261123])
 async def test_clients_that_resume_see_every_event_once_and_positions_in_order(system: Scene, number: int) -> None:

@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support import services
 from tests.support.eventually import eventually
@@ -47,6 +48,7 @@ def kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> None:
     inner = free_port()
     environment = base_environment(

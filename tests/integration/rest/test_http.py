@@ -126,6 +126,7 @@ def test_without_trusted_proxies_the_headers_are_nothing(tmp_path: Path) -> None
     assert statuses == [401, 429]
 
 
+@pytest.mark.slow
 def test_a_process_is_ready_when_its_database_is_migrated(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     with http_processes(tmp_path, {"DATABASE_URL": url}) as stack, closing(Api(stack.base_url)) as api:

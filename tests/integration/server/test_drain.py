@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.integration.server.conftest import TOKEN, Clients, own_clients, readiness
 from tests.support.eventually import eventually_async
@@ -55,6 +56,7 @@ async def test_sigterm_moves_everybody_away_spread_over_the_window_and_exits_0(
     assert await asyncio.to_thread(server.wait) == 0
 
 
+@pytest.mark.slow
 async def test_a_newcomer_of_a_process_that_ends_is_told_to_reconnect(tmp_path: Path) -> None:
     async with own_clients(tmp_path, WS_DRAIN_SETTLE="0", WS_DRAIN_WINDOW="300", WS_GRACE="310") as (server, clients):
         booking, _ = await _watch(clients, 3)
@@ -67,6 +69,7 @@ async def test_a_newcomer_of_a_process_that_ends_is_told_to_reconnect(tmp_path: 
         server.kill()
 
 
+@pytest.mark.slow
 async def test_newcomers_under_a_lease_are_served_and_nobody_is_moved_while_they_come(tmp_path: Path) -> None:
     """They show that the endpoints have not forgotten this pod: whoever is moved would come straight back."""
     async with own_clients(tmp_path, WS_DRAIN_SETTLE="3", WS_DRAIN_WINDOW="0.1") as (server, clients):
@@ -95,6 +98,7 @@ async def test_a_lease_that_is_not_renewed_ends_by_itself(server: OwnServer, cli
     await sockets[0].synchronized()
 
 
+@pytest.mark.slow
 async def test_a_drain_can_be_taken_back_and_those_who_stayed_go_on(tmp_path: Path) -> None:
     async with own_clients(tmp_path, WS_DRAIN_SETTLE="60", WS_GRACE="70") as (server, clients):
         booking, sockets = await _watch(clients, 5)

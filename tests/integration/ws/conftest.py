@@ -10,7 +10,7 @@ from tests.support.actors import Actors
 from tests.support.live import SHAPES, Newcomer, Person, live_stacks
 from tests.support.postgres import PostgresServer
 from tests.support.shell import Shell
-from tests.support.stack import Stack
+from tests.support.stack import Stack, with_slow_shapes
 
 StackOf = Callable[[str], Stack]
 
@@ -22,7 +22,7 @@ def stack_of(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathF
         yield stacks
 
 
-@pytest.fixture(scope="session", params=SHAPES)
+@pytest.fixture(scope="session", params=with_slow_shapes(SHAPES))
 def live(request: pytest.FixtureRequest, stack_of: StackOf) -> Stack:
     """The running system in each of its shapes, with the settings of `tests.support.live`."""
     return stack_of(request.param)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_connection
 from websockets.frames import Frame, Opcode
@@ -31,6 +32,7 @@ class CountsPings(ClientConnection):
         super().process_event(event)
 
 
+@pytest.mark.slow
 async def test_an_idle_socket_lives_on_and_hears_of_the_next_event(stack_of: Callable[[str], Stack]) -> None:
     await asyncio.gather(*(idle_on(stack_of(name)) for name in SERVERS))
 

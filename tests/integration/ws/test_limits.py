@@ -59,6 +59,7 @@ async def test_a_socket_that_is_turned_away_closes_no_other(live: Stack, newcome
         assert all([await socket.synchronized() == [] for socket in sockets])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["daphne", "uvicorn"])
 async def test_an_address_that_fails_sixty_times_a_minute_is_left_waiting(
     tmp_path: Path, server: Literal["daphne", "uvicorn"]

@@ -161,7 +161,7 @@ def logged(*processes: ServiceProcess) -> str:
     return "\n".join(process.log_text() for process in processes)
 
 
-@pytest.mark.parametrize("variant", ["daphne", "uvicorn"])
+@pytest.mark.parametrize("variant", ["daphne", pytest.param("uvicorn", marks=pytest.mark.slow)])
 async def test_no_way_to_join_or_to_fail_leaves_a_secret_in_the_log(tmp_path: Path, variant: Variant) -> None:
     secrets = Secrets()
     with verbose(tmp_path, variant) as stack:
@@ -177,7 +177,7 @@ async def test_no_way_to_join_or_to_fail_leaves_a_secret_in_the_log(tmp_path: Pa
     assert secrets.found_in(log) == []
 
 
-@pytest.mark.parametrize("variant", ["daphne failing", "uvicorn failing"])
+@pytest.mark.parametrize("variant", ["daphne failing", pytest.param("uvicorn failing", marks=pytest.mark.slow)])
 async def test_a_traceback_that_quotes_the_url_leaves_no_secret_in_the_log(tmp_path: Path, variant: Variant) -> None:
     secrets = Secrets()
     with verbose(tmp_path, variant) as stack:
