@@ -148,3 +148,16 @@ def test_troubleshooting_has_every_error_and_every_close_code() -> None:
     assert {code.value for code in CloseCode} <= {
         int(code) for code in re.findall(r"^\| (\d{4}) \|", page, re.MULTILINE)
     }
+
+
+# ── docs/glossary.md ────────────────────────────────────────────────────────────────────────────────────────
+def test_the_glossary_is_sorted_and_says_why_a_word_of_ours_is_needed() -> None:
+    rows = re.findall(
+        r"^\| \*\*(.+?)\*\*(.*?) \| (.+) \|$", (REPOSITORY / "docs" / "glossary.md").read_text(), re.MULTILINE
+    )
+    terms = [re.sub(r"[^a-z,]", "", term.lower()) for term, _, _ in rows]
+    assert len(terms) > 60
+    assert terms == sorted(set(terms))
+    ours = {term: meaning for term, mark, meaning in rows if "(ours)" in mark}
+    assert ours
+    assert [term for term, meaning in ours.items() if not re.search(r'"|no word|no name|usual words', meaning)] == []
