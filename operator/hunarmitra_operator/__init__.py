@@ -1,5 +1,6 @@
-"""The operator of HunarMitra realtime: scales WebSocket pods without anyone noticing.
+"""The operator of HunarMitra realtime: scales WebSocket pods without interrupting clients.
 
-Two halves that know little of each other. The pure one (`decide` and what it imports) turns what was seen
-into a decision, without a clock, a network or a framework; the other one (`loop` and what it imports) sees,
-and carries decisions out. `model` is the language between them."""
+The pure half (`decide` and what it imports) turns observations into a decision, without a clock, a network or a
+framework. The other half (`loop` and what it imports) observes and carries decisions out. `model` has the values that
+both use.
+"""

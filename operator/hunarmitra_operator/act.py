@@ -1,7 +1,8 @@
-"""Carries a decision out, in the order that keeps every client safe.
+"""Carries a decision out, in the order that is safe for every client.
 
-The decision's history is in status before anything here runs; whatever fails here is tried again with the
-next turn, because the next decision is made from what is there and not from what was meant."""
+The decision's history is stored before anything here runs. What fails is tried again with the next turn, because the
+next decision is made from the cluster's state, not from the intention.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ from typing import Any
 
 from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.kubernetes import Api, ApiError
-from hunarmitra_operator.model import Decision, Drain, Pod, Shed, Spec
+from hunarmitra_operator.model import Decision, Drain, Move, Pod, Spec
 from hunarmitra_operator.observe import DELETION_COST, LOWEST_COST, Target
 from hunarmitra_operator.podclient import PodClient, PodError, together
-from hunarmitra_operator.trouble import Trouble
+from hunarmitra_operator.problem import Problem
 
 logger = logging.getLogger(__name__)
 
 PACE_SECONDS = 1.0
-"""Pods move what they are told to at once, so a round is sent in slices of this length."""
+"""Pods move connections at once, so a round is sent in slices of this length."""
 
 
 @dataclass(slots=True)
@@ -34,14 +35,14 @@ class Actor:
     namespace: str
     name: str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    shedding: asyncio.Task[None] | None = field(default=None)
-    troubles: dict[str, Trouble] = field(default_factory=dict)
-    """With each kind of request."""
+    rebalancing: asyncio.Task[None] | None = field(default=None)
+    problems: dict[str, Problem] = field(default_factory=dict)
+    """Problem of each kind of request."""
     renewed: float = float("-inf")
-    """When leases were last renewed, on the monotonic clock."""
+    """Time of the last renewal of leases, on the monotonic clock."""
 
     async def carry_out(self, spec: Spec, target: Target, decision: Decision, lease: str) -> None:
-        """Release, drain, move, scale. `lease` is the name of the drain before this decision."""
+        """Release, drain, scale, rebalance. `lease` is the name of the drain before this decision."""
         pods = {pod.uid: pod for pod in target.fleet.pods}
         if decision.drain or decision.release or decision.still or decision.scale_to is not None:
             self.stop()
@@ -51,54 +52,56 @@ class Actor:
         await self.unmark(pod for pod in pods.values() if pod.marked and pod.uid not in kept)
         if decision.drain is not None:
             victims = [pods[victim.uid] for victim in decision.drain.victims if victim.uid in pods]
-            # Marked first, so that a scale-down at any moment from now on would take them and nobody else.
+            # Deletion costs come first: from then on any scale-down removes the victims and no other pod.
             await self._mark((pod for pod in victims if not pod.marked and not pod.terminating), LOWEST_COST)
             await self.renew(spec, decision.drain, pods)
         if decision.scale_to is not None:
             await self._scale(spec, target, decision.scale_to)
-        if decision.shed:
+        if decision.moves:
             self.stop()
-            self.shedding = asyncio.create_task(self._shed(spec, decision.shed, pods))
+            self.rebalancing = asyncio.create_task(self._rebalance(spec, decision.moves, pods))
 
     def stop(self) -> None:
         """Stop moving connections."""
-        if self.shedding is not None:
-            self.shedding.cancel()
-            self.shedding = None
+        if self.rebalancing is not None:
+            self.rebalancing.cancel()
+            self.rebalancing = None
 
     async def release(self, spec: Spec, pods: Iterable[Pod], lease: str) -> None:
-        """Return pods to service. One that cannot be reached returns by itself when its lease ends."""
+        """Return pods to service. A pod that cannot be reached returns by itself when its lease ends."""
         living = [pod for pod in pods if not pod.terminating]
         calls = [self.clients.release(pod, spec.control, lease) for pod in living if pod.ip]
         await self._together("return to service", spec, calls)
 
     async def renew(self, spec: Spec, drain: Drain, pods: Mapping[str, Pod]) -> None:
-        """Drain the victims, or go on with it. Needs the pods alone, not the API server."""
+        """Drain the victims, or renew their leases. Needs the pods alone, not the API server."""
         self.renewed = time.monotonic()
         victims = [pods[v.uid] for v in drain.victims if v.uid in pods and not pods[v.uid].terminating]
         calls = [self.clients.drain(pod, spec.control, drain.id, spec.lease) for pod in victims if pod.ip]
         await self._together("drain", spec, calls)
 
     async def _together(self, what: str, spec: Spec, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Ask many pods. What is not done by the deadline for all of them is left to the next turn, so that
-        pods that hang delay neither the marks nor the number of replicas."""
+        """Send requests to many pods.
+
+        What is not done by the common deadline is left to the next turn, so that hanging pods delay neither the
+        deletion costs nor the number of replicas.
+        """
         limit = together(spec.control)
         try:
             async with asyncio.timeout(limit):
                 results = await asyncio.gather(*calls, return_exceptions=True)
         except TimeoutError:
             text = f"{self.namespace}/{self.name}: cannot {what} all of {len(calls)} pods within {limit:g} s"
-            self._trouble(what).log("", text)
+            self._problem(what).log("", text)
         else:
             self._report(what, results)
 
     async def unmark(self, pods: Iterable[Pod]) -> None:
-        """Remove the deletion cost: these pods are like any other again."""
+        """Remove the deletion cost from pods that are not victims any more."""
         await self._mark((pod for pod in pods if not pod.terminating), None)
 
     async def _mark(self, pods: Iterable[Pod], cost: str | None) -> None:
-        """Write or remove the deletion cost; never on a schedule, only when a pod becomes a victim or stops
-        being one."""
+        """Write or remove the deletion cost, only when a pod becomes a victim or stops being one."""
         body = {"metadata": {"annotations": {DELETION_COST: cost}}}
         results = await asyncio.gather(
             *(self.api.merge(kubernetes.pod(self.namespace, pod.name), "pods", body) for pod in pods),
@@ -124,11 +127,15 @@ class Actor:
         except ApiError as error:
             if error.status != 409:
                 raise
-            logger.info("%s/%s: the Deployment changed meanwhile; deciding anew", self.namespace, self.name)
+            logger.info(
+                "%s/%s: the Deployment changed since it was read; deciding again with the next turn",
+                self.namespace,
+                self.name,
+            )
 
-    async def _shed(self, spec: Spec, sheds: Iterable[Shed], pods: Mapping[str, Pod]) -> None:
-        """One round of moving connections, in slices within the reconnect budget."""
-        left = {shed.uid: shed.connections for shed in sheds if shed.uid in pods}
+    async def _rebalance(self, spec: Spec, moves: Iterable[Move], pods: Mapping[str, Pod]) -> None:
+        """Run one round of rebalancing, in slices within the reconnect budget."""
+        left = {move.uid: move.connections for move in moves if move.uid in pods}
         slice_size = max(1, round(spec.reconnects_per_second * PACE_SECONDS))
         while left:
             moved = 0
@@ -139,30 +146,29 @@ class Actor:
                 moved += amount
                 left[uid] -= amount
                 try:
-                    done = await self.clients.shed(pods[uid], spec.control, amount)
+                    done = await self.clients.move(pods[uid], spec.control, amount)
                 except PodError as error:
                     logger.warning("%s/%s: cannot move connections: %s", self.namespace, self.name, error)
                     done = 0
-                metrics.shed.labels(self.namespace, self.name).inc(done)
-                # A pod that moves less than asked has no more that may be moved now.
+                metrics.rebalanced.labels(self.namespace, self.name).inc(done)
+                # A pod that moves fewer than asked has no other connection that may move now.
                 if done < amount or left[uid] <= 0:
                     del left[uid]
             if left:
                 await self.sleep(PACE_SECONDS)
 
     def _report(self, what: str, results: Iterable[object]) -> None:
-        """Log what failed. Pods and the API server failing is expected; anything else is a defect and
-        raised."""
-        trouble, asked, failed = self._trouble(what), 0, 0
+        """Log failures of pods and of the API server, which are expected. Raise any other exception: it is a defect."""
+        problem, asked, failed = self._problem(what), 0, 0
         for result in results:
             asked += 1
             if isinstance(result, (PodError, ApiError)):
                 failed += 1
-                trouble.log(str(result), f"{self.namespace}/{self.name}: cannot {what}: {result}")
+                problem.log(str(result), f"{self.namespace}/{self.name}: cannot {what}: {result}")
             elif isinstance(result, BaseException):
                 raise result
         if asked and not failed:
-            trouble.over(f"{self.namespace}/{self.name}: can {what} again")
+            problem.resolved(f"{self.namespace}/{self.name}: can {what} again")
 
-    def _trouble(self, what: str) -> Trouble:
-        return self.troubles.setdefault(what, Trouble(logger))
+    def _problem(self, what: str) -> Problem:
+        return self.problems.setdefault(what, Problem(logger))

@@ -1,7 +1,8 @@
-"""Which resource scales which Deployment: two that scale the same one would undo each other's work.
+"""Which resource scales which Deployment: two resources with the same target would undo each other's work.
 
-The loop keeps this in memory from what the watch, the lists and every turn tell, so a second resource is
-known before its first turn, and costs the API server nothing."""
+The loop feeds this from the watch, the lists and every turn. So a second resource is known before its first turn,
+without a further request.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Claims:
-    """The name of the Deployment that each resource (namespace, name) is for."""
+    """Target of each resource (namespace, name)."""
 
     _targets: dict[Key, str] = field(default_factory=dict)
 
     def claim(self, key: Key, spec: Json) -> None:
-        """Note a resource's target. One that the API server would not have taken claims nothing."""
+        """Note a resource's target. A spec that the API server would not accept claims nothing."""
         target = spec.get("target")
         name = target.get("name") if isinstance(target, dict) else None
         if isinstance(name, str):
@@ -28,11 +29,11 @@ class Claims:
             self.drop(key)
 
     def drop(self, key: Key) -> None:
-        """A resource is gone."""
+        """Forget a resource that is gone."""
         self._targets.pop(key, None)
 
     def others(self, key: Key) -> tuple[str, ...]:
-        """The other resources for the same Deployment, in the way that rivals are named."""
+        """Return the other resources with the same target."""
         target = self._targets.get(key)
         return tuple(
             sorted(

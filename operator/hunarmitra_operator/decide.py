@@ -1,32 +1,33 @@
-"""The decision: a total function of what is wanted, what was seen and what is remembered.
+"""The decision: a total function of the spec, the observed fleet and the history.
 
-It knows no clock, no network and no framework, so a history can be replayed, and every rule can be tested on
-thousands of generated fleets. Whoever carries a decision out stores its `history` first and hands it back
-with the next call."""
+It uses no clock, no network and no framework. So a history can be replayed, and every rule can be tested on thousands
+of generated fleets. The caller stores the `history` of a decision before it carries the decision out, and passes it to
+the next call.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hunarmitra_operator import draining, explain, memory, rebalance, survey, victims, wish
+from hunarmitra_operator import draining, explain, memory, rebalance, survey, victims
+from hunarmitra_operator.desired import Desired, desired_replicas
 from hunarmitra_operator.model import (
+    Context,
     Decision,
     Drain,
     Fleet,
     History,
+    Move,
     Reason,
     Samples,
-    Scene,
-    Shed,
     Spec,
     Victim,
 )
-from hunarmitra_operator.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What a decision changes; everything else in it is report."""
+    """What a decision changes; every other field of a decision is for reporting."""
 
     reason: Reason
     text: str
@@ -35,34 +36,37 @@ class _Step:
     scale_to: int | None = None
     drain: Drain | None = None
     release: tuple[Victim, ...] = ()
-    shed: tuple[Shed, ...] = ()
+    moves: tuple[Move, ...] = ()
     limited: Reason | None = None
 
 
 def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: float) -> Decision:
-    """Decide what to do at `now`. Never raises, and the same arguments always give the same decision."""
+    """Decide what to do at `now`.
+
+    Never raises. The same arguments always give the same decision.
+    """
     history, foreign = memory.reconcile(history, fleet, now)
     drain = draining.carry_over(history.drain, fleet)
     seen = survey.take(fleet, samples, drain, now=now, max_age=spec.max_sample_age)
-    scene = Scene(spec, fleet, seen, now)
+    context = Context(spec, fleet, seen, now)
     conflict = _conflict(fleet, history)
     recommended = fleet.replicas
-    if hands_off := _hands_off(spec, fleet, conflict):
-        reason, text = hands_off
-        step = _let_go(scene, drain, _Step(reason, text, fleet.replicas, history))
+    if suspended := _suspended(spec, fleet, conflict):
+        reason, text = suspended
+        step = _release_all(context, drain, _Step(reason, text, fleet.replicas, history))
     else:
-        given_up = draining.reason_to_abort(scene, drain, foreign=foreign)
-        current = fleet.replicas if given_up else draining.replicas_left(fleet, drain)
-        wanted = wish.make(scene, history, current)
-        recommended = wanted.recommended
+        aborted = draining.reason_to_abort(context, drain, foreign=foreign)
+        current = fleet.replicas if aborted else draining.replicas_left(fleet, drain)
+        desired = desired_replicas(context, history, current)
+        recommended = desired.recommended
         if spec.dry_run:
-            step = _let_go(scene, drain, _rehearse(scene, wanted))
-        elif given_up:
-            step = _give_up(scene, drain, wanted, given_up)
+            step = _release_all(context, drain, _rehearse(context, desired))
+        elif aborted:
+            step = _abort(context, drain, desired, aborted)
         elif drain is not None and drain.scaled is None:
-            step = _continue(scene, drain, wanted)
+            step = _continue(context, drain, desired)
         else:
-            step = _fresh(scene, drain, wanted)
+            step = _fresh(context, drain, desired)
     return Decision(
         at=now,
         reason=step.reason,
@@ -75,33 +79,33 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         scale_to=step.scale_to,
         drain=step.drain,
         release=step.release,
-        shed=step.shed,
+        moves=step.moves,
         stale=tuple(pod.name for pod in seen.unreadable),
         limited=step.limited,
         conflict=conflict,
         ready=len(seen.capacity) + sum(pod.ready for pod in seen.unreadable),
         fullest=(seen.capacity[-1][1].name, seen.capacity[-1][0]) if seen.capacity else None,
-        still=bool(hands_off or spec.dry_run or not spec.rebalance.enabled or _unsettled(scene)),
+        still=bool(suspended or spec.dry_run or not spec.rebalance.enabled or _unsettled(context)),
     )
 
 
-def _unsettled(scene: Scene) -> bool:
-    """Whether pods come, go or cannot be seen, so that no connection should be moved between them."""
-    seen = scene.seen
-    return bool(scene.fleet.rollout or seen.starting or seen.unready or seen.pending or seen.unreadable)
+def _unsettled(context: Context) -> bool:
+    """Return whether pods start, stop or cannot be read, so that no connection should be moved between them."""
+    seen = context.survey
+    return bool(context.fleet.rollout or seen.starting or seen.unready or seen.pending or seen.unreadable)
 
 
 def _conflict(fleet: Fleet, history: History) -> str:
-    if fleet.rivals:
-        return f"{', '.join(fleet.rivals)} scales the same Deployment; only one of the two may"
+    if fleet.autoscalers:
+        return f"{', '.join(fleet.autoscalers)} scales the same Deployment; remove all but one autoscaler"
     if len(history.foreign) >= 2:
         minutes = memory.FOREIGN_SECONDS // 60
         times = len(history.foreign)
-        return f"somebody else changed the number of replicas {times} times within {minutes} minutes"
+        return f"the number of replicas was changed by somebody else {times} times within {minutes} minutes"
     return ""
 
 
-def _hands_off(spec: Spec, fleet: Fleet, conflict: str) -> tuple[Reason, str] | None:
+def _suspended(spec: Spec, fleet: Fleet, conflict: str) -> tuple[Reason, str] | None:
     if conflict:
         return Reason.CONFLICT, conflict
     if spec.paused:
@@ -109,164 +113,158 @@ def _hands_off(spec: Spec, fleet: Fleet, conflict: str) -> tuple[Reason, str] | 
     if fleet.replicas == 0:
         return (
             Reason.AT_ZERO,
-            "the Deployment is scaled to zero; it is left alone until somebody scales it up",
+            "the Deployment is scaled to zero; scale it up by hand to resume",
         )
     return None
 
 
-def _let_go(scene: Scene, drain: Drain | None, step: _Step) -> _Step:
-    """The step, with everything that is being drained returned to service. Terminating pods are past that."""
+def _release_all(context: Context, drain: Drain | None, step: _Step) -> _Step:
+    """Return the step with all drained pods returned to service, except those that are terminating."""
     if drain is None:
         return step
-    back = draining.lingering(scene.seen, drain)
+    back = draining.lingering(context.survey, drain)
     returned = len(drain.victims) if drain.scaled is None else 0
-    changes = memory.add_change(step.history.changes, returned, scene.now, scene.spec, at=drain.started)
-    history = replace(step.history, drain_ended=scene.now, drain_aborted=scene.now, changes=changes)
+    changes = memory.add_change(step.history.changes, returned, context.now, context.spec, at=drain.started)
+    history = replace(step.history, drain_ended=context.now, drain_aborted=context.now, changes=changes)
     return replace(step, history=history, release=back)
 
 
-def _rehearse(scene: Scene, wanted: Wish) -> _Step:
-    """A dry run: the wish in words, and nothing done."""
-    text = f"dry run: {wanted.text}"
-    if wanted.want > wanted.current:
-        text += f"; would scale up to {wanted.want}"
-    elif wanted.want < wanted.current:
-        plan = victims.plan(scene.spec, scene.seen, wanted.current - wanted.want)
+def _rehearse(context: Context, desired: Desired) -> _Step:
+    """Return the step of a dry run: the desired replicas in words, without an action."""
+    text = f"dry run: {desired.text}"
+    if desired.replicas > desired.current:
+        text += f"; would scale up to {desired.replicas}"
+    elif desired.replicas < desired.current:
+        plan = victims.plan(context.spec, context.survey, desired.current - desired.replicas)
         text += f"; would drain {explain.names(plan.victims) or 'no pod: ' + plan.limit}"
-    return _Step(Reason.DRY_RUN, text, wanted.want, wanted.history, limited=wanted.limited)
+    return _Step(Reason.DRY_RUN, text, desired.replicas, desired.history, limited=desired.limited)
 
 
-def _give_up(scene: Scene, drain: Drain | None, wanted: Wish, given_up: tuple[Reason, str]) -> _Step:
-    """Return every victim to service; a wish for more replicas is carried out all the same."""
-    reason, why = given_up
-    text = f"gave the drain up, as {why}"
-    step = _Step(Reason.ABORTED, text, wanted.current, wanted.history, limited=reason)
-    step = _let_go(scene, drain, step)
-    if wanted.want <= wanted.current:
+def _abort(context: Context, drain: Drain | None, desired: Desired, aborted: tuple[Reason, str]) -> _Step:
+    """Return every victim to service. Scaling up is carried out nevertheless."""
+    reason, why = aborted
+    text = f"aborted the drain: {why}"
+    step = _Step(Reason.ABORTED, text, desired.current, desired.history, limited=reason)
+    step = _release_all(context, drain, step)
+    if desired.replicas <= desired.current:
         return step
-    grown = _grow(scene, replace(wanted, history=step.history))
+    grown = _grow(context, replace(desired, history=step.history))
     return replace(grown, text=f"{text}; {grown.text}", release=step.release)
 
 
-def _grow(scene: Scene, wanted: Wish) -> _Step:
+def _grow(context: Context, desired: Desired) -> _Step:
     """Write a greater number of replicas."""
-    now, by = scene.now, wanted.want - wanted.current
-    changes = memory.add_change(wanted.history.changes, by, now, scene.spec)
-    history = memory.intend(replace(wanted.history, changes=changes, grown=now), wanted.want, now)
-    text = f"scaling up from {scene.fleet.replicas} to {wanted.want}: {wanted.text}"
-    return _Step(Reason.SCALING_UP, text, wanted.want, history, scale_to=wanted.want, limited=wanted.limited)
+    now, by = context.now, desired.replicas - desired.current
+    changes = memory.add_change(desired.history.changes, by, now, context.spec)
+    history = memory.intend(replace(desired.history, changes=changes, grown=now), desired.replicas, now)
+    text = f"scaling up from {context.fleet.replicas} to {desired.replicas}: {desired.text}"
+    return _Step(Reason.SCALING_UP, text, desired.replicas, history, scale_to=desired.replicas, limited=desired.limited)
 
 
-def _continue(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
-    """A drain is going on: return victims that are needed after all, finish, or go on."""
-    if wanted.want > wanted.current:
-        return _return(scene, drain, wanted)
-    if back := draining.back_in_service(scene.seen, drain, scene.spec, scene.now):
-        return _drain_again(scene, drain, wanted, back)
-    text = explain.draining(drain, scene.seen, scene.now)
-    step = _Step(Reason.DRAINING, text, drain.target, wanted.history, drain=drain, limited=wanted.limited)
-    if not draining.finished(scene.seen, drain, scene.now):
+def _continue(context: Context, drain: Drain, desired: Desired) -> _Step:
+    """Continue a drain: return victims that are needed, finish, or renew."""
+    if desired.replicas > desired.current:
+        return _return(context, drain, desired)
+    if back := draining.back_in_service(context.survey, drain, context.spec, context.now):
+        return _drain_again(context, drain, desired, back)
+    text = explain.draining(drain, context.survey, context.now)
+    step = _Step(Reason.DRAINING, text, drain.target, desired.history, drain=drain, limited=desired.limited)
+    if not draining.finished(context.survey, drain, context.now):
         return step
-    if blocked := draining.blocked(scene.seen, drain):
-        return replace(step, text=f"{text}; waiting, as {blocked}", limited=Reason.PODS_NOT_READY)
-    text = (
-        f"{explain.names(drain.victims)} drained; scaling down from {scene.fleet.replicas} to {drain.target}"
-    )
-    history = memory.intend(wanted.history, drain.target, scene.now)
-    done = replace(drain, scaled=scene.now)
-    return replace(
-        step, reason=Reason.SCALING_DOWN, text=text, history=history, scale_to=drain.target, drain=done
-    )
+    if blocked := draining.blocked(context.survey, drain):
+        return replace(step, text=f"{text}; waiting: {blocked}", limited=Reason.PODS_NOT_READY)
+    text = f"{explain.names(drain.victims)} drained; scaling down from {context.fleet.replicas} to {drain.target}"
+    history = memory.intend(desired.history, drain.target, context.now)
+    done = replace(drain, scaled=context.now)
+    return replace(step, reason=Reason.SCALING_DOWN, text=text, history=history, scale_to=drain.target, drain=done)
 
 
-def _drain_again(scene: Scene, drain: Drain, wanted: Wish, back: tuple[Victim, ...]) -> _Step:
-    """Victims serve again: whoever is on them gets a whole window to leave. The lease keeps its name, so that
-    it is renewed on pods that still have it."""
-    again = replace(drain, deadline=scene.now + scene.spec.drain_window)
-    why = explain.back_in_service(scene.seen, back)
-    text = f"{why}; draining again: {explain.draining(again, scene.seen, scene.now)}"
-    return _Step(Reason.DRAINING, text, drain.target, wanted.history, drain=again, limited=Reason.LAPSED)
+def _drain_again(context: Context, drain: Drain, desired: Desired, back: tuple[Victim, ...]) -> _Step:
+    """Drain victims that are back in service, with a whole window for the clients on them.
+
+    The lease keeps its name, so that it is renewed on pods that still have it.
+    """
+    again = replace(drain, deadline=context.now + context.spec.drain_window)
+    why = explain.back_in_service(context.survey, back)
+    text = f"{why}; draining again: {explain.draining(again, context.survey, context.now)}"
+    return _Step(Reason.DRAINING, text, drain.target, desired.history, drain=again, limited=Reason.LAPSED)
 
 
-def _return(scene: Scene, drain: Drain, wanted: Wish) -> _Step:
-    """Load came back: victims return to service first, the fullest of them, and only then pods are added."""
-    missing = wanted.want - wanted.current
-    back = draining.fullest_first(scene.seen, drain)[:missing]
+def _return(context: Context, drain: Drain, desired: Desired) -> _Step:
+    """Return victims to service as load came back, the fullest first; add pods only after that."""
+    missing = desired.replicas - desired.current
+    back = draining.fullest_first(context.survey, drain)[:missing]
     kept = tuple(victim for victim in drain.victims if victim not in back)
-    changes = wanted.history.changes
-    changes = memory.add_change(changes, len(back), scene.now, scene.spec, at=drain.started)
-    history = replace(wanted.history, grown=scene.now, changes=changes)
+    changes = desired.history.changes
+    changes = memory.add_change(changes, len(back), context.now, context.spec, at=drain.started)
+    history = replace(desired.history, grown=context.now, changes=changes)
     if not kept:
-        history = replace(history, drain_ended=scene.now, drain_aborted=scene.now)
-    text = f"returning {explain.names(back)} to service: {wanted.text}"
-    if wanted.want > scene.fleet.replicas:
-        grown = _grow(scene, replace(wanted, history=history, current=scene.fleet.replicas))
+        history = replace(history, drain_ended=context.now, drain_aborted=context.now)
+    text = f"returning {explain.names(back)} to service: {desired.text}"
+    if desired.replicas > context.fleet.replicas:
+        grown = _grow(context, replace(desired, history=history, current=context.fleet.replicas))
         return replace(grown, text=f"{text}; {grown.text}", release=back)
-    rest = replace(drain, victims=kept, target=wanted.want) if kept else None
+    rest = replace(drain, victims=kept, target=desired.replicas) if kept else None
     history = replace(history, changes=changes)
-    return _Step(
-        Reason.RETURNED, text, wanted.want, history, drain=rest, release=back, limited=wanted.limited
-    )
+    return _Step(Reason.RETURNED, text, desired.replicas, history, drain=rest, release=back, limited=desired.limited)
 
 
-def _fresh(scene: Scene, drain: Drain | None, wanted: Wish) -> _Step:
-    """Nothing is being drained, except victims that were scaled away and are about to terminate."""
+def _fresh(context: Context, drain: Drain | None, desired: Desired) -> _Step:
+    """Decide without an active drain. Victims that were scaled away may still be about to terminate."""
     if drain is not None:
-        waiting = draining.lingering(scene.seen, drain)
-        over = scene.now - (drain.scaled or scene.now) > draining.TERMINATION_SECONDS
-        if waiting and not over and wanted.want <= wanted.current:
+        waiting = draining.lingering(context.survey, drain)
+        over = context.now - (drain.scaled or context.now) > draining.TERMINATION_SECONDS
+        if waiting and not over and desired.replicas <= desired.current:
             text = f"scaled down to {drain.target}; waiting for {explain.names(waiting)} to terminate"
-            return _Step(
-                Reason.WAITING, text, drain.target, wanted.history, drain=drain, limited=wanted.limited
-            )
-        ended = replace(wanted.history, drain_ended=scene.now)
-        step = _fresh(scene, None, replace(wanted, history=ended))
+            return _Step(Reason.WAITING, text, drain.target, desired.history, drain=drain, limited=desired.limited)
+        ended = replace(desired.history, drain_ended=context.now)
+        step = _fresh(context, None, replace(desired, history=ended))
         return replace(step, release=(*waiting, *step.release))
-    if wanted.want > wanted.current:
-        return _grow(scene, wanted)
-    if wanted.want < wanted.current:
-        return _begin_drain(scene, wanted)
-    return _balance(scene, wanted)
+    if desired.replicas > desired.current:
+        return _grow(context, desired)
+    if desired.replicas < desired.current:
+        return _begin_drain(context, desired)
+    return _balance(context, desired)
 
 
-def _begin_drain(scene: Scene, wanted: Wish) -> _Step:
+def _begin_drain(context: Context, desired: Desired) -> _Step:
     """Choose victims and begin to drain them."""
-    spec, now = scene.spec, scene.now
-    forced = max(0, wanted.current - wanted.bounds.high)
-    plan = victims.plan(spec, scene.seen, wanted.current - wanted.want, forced=forced)
+    spec, now = context.spec, context.now
+    forced = max(0, desired.current - desired.bounds.high)
+    plan = victims.plan(spec, context.survey, desired.current - desired.replicas, forced=forced)
     if not plan.victims:
-        text = f"{wanted.text}; but {plan.limit or 'no pod can be spared'}"
+        text = f"{desired.text}; but {plan.limit or 'no pod can be spared'}"
         full = Reason.SURVIVORS_FULL
-        return _Step(full, text, wanted.current, wanted.history, limited=full)
-    target = wanted.current - len(plan.victims)
+        return _Step(full, text, desired.current, desired.history, limited=full)
+    target = desired.current - len(plan.victims)
     drain = Drain(draining.new_id(spec, now), target, plan.victims, now, now + spec.drain_window)
-    changes = memory.add_change(wanted.history.changes, -len(plan.victims), now, spec)
-    history = replace(wanted.history, changes=changes)
-    text = explain.begin_drain(wanted.text, drain, plan.limit)
-    return _Step(Reason.DRAINING, text, target, history, drain=drain, limited=wanted.limited)
+    changes = memory.add_change(desired.history.changes, -len(plan.victims), now, spec)
+    history = replace(desired.history, changes=changes)
+    text = explain.begin_drain(desired.text, drain, plan.limit)
+    return _Step(Reason.DRAINING, text, target, history, drain=drain, limited=desired.limited)
 
 
-def _balance(scene: Scene, wanted: Wish) -> _Step:
-    """Replicas are as wanted: see whether connections should move between them."""
-    spec, seen, now = scene.spec, scene.seen, scene.now
-    step = _Step(wanted.reason, wanted.text, wanted.want, wanted.history, limited=wanted.limited)
+def _balance(context: Context, desired: Desired) -> _Step:
+    """Decide whether connections should move between pods. The number of replicas is as desired."""
+    spec, seen, now = context.spec, context.survey, context.now
+    step = _Step(desired.reason, desired.text, desired.replicas, desired.history, limited=desired.limited)
     if seen.unreadable:
         if step.reason not in {Reason.STEADY, Reason.STABILIZING}:
             return step
-        frozen = f"{wanted.text}; {explain.unreadable(spec, seen)}, so nothing is removed or moved"
+        frozen = f"{desired.text}; {explain.unreadable(spec, seen)}, so nothing is removed or moved"
         return replace(step, reason=Reason.STALE, text=frozen)
     rules = spec.rebalance
-    if not rules.enabled or _unsettled(scene):
+    if not rules.enabled or _unsettled(context):
         return step
-    last = max(wanted.history.shed or 0.0, wanted.history.drain_ended or 0.0)
-    # If pods are about to be removed and none is crowded, clients would be moved twice for nothing.
+    last = max(desired.history.rebalanced or 0.0, desired.history.drain_ended or 0.0)
+    # Pods are about to be removed and none is crowded: moving clients now would move them twice.
     crowded = any(load > spec.target_per_pod for load, _ in seen.capacity[-1:])
-    shrinking = wanted.recommended < wanted.current and not crowded
+    shrinking = desired.recommended < desired.current and not crowded
     if shrinking or 0 <= now - last < rules.cooldown:
         return step
-    sheds = rebalance.plan(rules, seen, spec.reconnects_per_second * rules.cooldown)
-    if not sheds:
+    moves = rebalance.plan(rules, seen, spec.reconnects_per_second * rules.cooldown)
+    if not moves:
         return step
-    text = explain.shedding(spec, seen, sheds)
-    history = replace(wanted.history, shed=now)
-    return replace(step, reason=Reason.REBALANCING, text=text, shed=sheds, history=history)
+    text = explain.rebalancing(spec, seen, moves)
+    history = replace(desired.history, rebalanced=now)
+    return replace(step, reason=Reason.REBALANCING, text=text, moves=moves, history=history)

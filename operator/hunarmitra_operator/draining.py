@@ -1,14 +1,14 @@
 """The life of a drain, from the choice of victims to their termination.
 
-1. The victims, the target and the deadline are stored in status; then all victims turn not-ready and get the
-   lowest deletion cost, before any of their connections is closed.
-2. When all are empty, or at the deadline, the number of replicas is lowered by theirs.
-3. A victim that is not terminating some time after that is returned to service.
+1. The victims, the target and the deadline are stored in status. Then all victims become not ready and get the lowest
+  deletion cost, before any of their connections is closed.
+2. When all victims are empty, or at the deadline, the number of replicas is lowered by their number.
+3. A victim that is not terminating some time later is returned to service.
 
-A victim whose lease lapsed serves people again: it is drained again with a whole window before it, and
-nothing is removed meanwhile.
+A victim whose lease lapsed serves clients again. It is drained again with a whole window, and nothing is removed
+meanwhile.
 
-The drained pods still count in their ReplicaSet, so nothing replaces them meanwhile.
+Drained pods still count in their ReplicaSet, so nothing replaces them meanwhile.
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hunarmitra_operator import explain
-from hunarmitra_operator.model import Drain, Fleet, Pod, Reason, Scene, Spec, Survey, Victim
+from hunarmitra_operator.model import Context, Drain, Fleet, Pod, Reason, Spec, Survey, Victim
 
 TERMINATION_SECONDS = 30.0
-"""How long after the scale-down a victim may take to be terminating. The ReplicaSet controller needs well
-under one."""
+"""How long a victim may take to become terminating after the scale-down. The ReplicaSet controller needs well under one
+second.
+"""
 DRAIN_WINDOWS = 3
-"""For how many windows a drain is begun again when victims come back into service. Whatever returns them
-after that would do it again; other victims, chosen from what is there, have the better chance."""
+"""For how many windows a drain begins again when victims come back into service.
+
+What returned them would do it again after that; other victims, chosen from the pods at that time, have a better chance.
+"""
 
 
 def new_id(spec: Spec, now: float) -> str:
-    """A name for the lease: one resource begins at most one drain per decision."""
+    """Return the name of a new lease. One resource begins at most one drain per decision."""
     return f"{spec.target}-{round(now * 1000):x}"
 
 
 def carry_over(drain: Drain | None, fleet: Fleet) -> Drain | None:
-    """The drain as it stands now: without victims that are gone, and not scaled if the number was never
-    written.
+    """Return the drain as it stands now: without victims that are gone, and not scaled if the number was not written.
 
-    None when nothing of it is left.
+    None when no victim is left.
     """
     if drain is None:
         return None
@@ -49,45 +51,45 @@ def carry_over(drain: Drain | None, fleet: Fleet) -> Drain | None:
 
 
 def replicas_left(fleet: Fleet, drain: Drain | None) -> int:
-    """The replicas without those being drained; what every wish starts from."""
+    """Return the replicas without those being drained: the number from which the desired replicas are computed."""
     return fleet.replicas if drain is None or drain.scaled is not None else drain.target
 
 
-def reason_to_abort(scene: Scene, drain: Drain | None, *, foreign: bool) -> tuple[Reason, str] | None:
-    """Why the drain has to be given up, or None. One that was scaled already is past that."""
-    spec, fleet, survey = scene.spec, scene.fleet, scene.seen
+def reason_to_abort(context: Context, drain: Drain | None, *, foreign: bool) -> tuple[Reason, str] | None:
+    """Return why the drain must be aborted, or None. A drain that was scaled already is never aborted."""
+    spec, fleet, survey = context.spec, context.fleet, context.survey
     if drain is None or drain.scaled is not None:
         return None
     if foreign:
-        return Reason.ADOPTED, f"somebody else set {fleet.replicas} replicas"
+        return Reason.ADOPTED, f"somebody else set the number of replicas to {fleet.replicas}"
     if survey.unreadable:
         return Reason.STALE, explain.unreadable(spec, survey)
     if fleet.rollout:
         return Reason.ROLLOUT, explain.rollout(fleet)
-    return _overdue(scene, drain)
+    return _overdue(context, drain)
 
 
-def _overdue(scene: Scene, drain: Drain) -> tuple[Reason, str] | None:
-    """Why a drain that has taken too long did so, or None if it has not."""
-    spec, survey = scene.spec, scene.seen
-    back = back_in_service(survey, drain, spec, scene.now)
-    if back and scene.now > drain.started + DRAIN_WINDOWS * spec.drain_window:
+def _overdue(context: Context, drain: Drain) -> tuple[Reason, str] | None:
+    """Return why a drain takes too long, or None if it does not."""
+    spec, survey = context.spec, context.survey
+    back = back_in_service(survey, drain, spec, context.now)
+    if back and context.now > drain.started + DRAIN_WINDOWS * spec.drain_window:
         return Reason.LAPSED, explain.back_in_service(survey, back)
-    if scene.now > drain.deadline + spec.drain_window:
+    if context.now > drain.deadline + spec.drain_window:
         return (
             Reason.PODS_NOT_READY,
-            f"it could not finish: {blocked(survey, drain) or 'the deadline is long past'}",
+            f"it could not finish in time: {blocked(survey, drain) or 'the deadline is long past'}",
         )
     return None
 
 
 def back_in_service(survey: Survey, drain: Drain, spec: Spec, now: float) -> tuple[Victim, ...]:
-    """Victims that are ready and carry people, although they were told to drain long enough ago not to be:
-    their lease was not renewed in time, or their container is a new one.
+    """Return the victims that are ready and carry clients although they should be drained by now.
 
-    No lease ends sooner after the beginning than its own length, and until then Kubernetes may not have
-    noticed that the pod is drained. At the deadline none is removed that serves, however long the lease
-    is."""
+    Their lease was not renewed in time, or their container restarted. No lease ends earlier than its own length after
+    the beginning, and until then Kubernetes may not have noticed that the pod is drained. At the deadline a serving
+    victim is never removed, however long the lease is.
+    """
     if now - drain.started < min(spec.lease, drain.deadline - drain.started):
         return ()
     pods = survey.draining
@@ -99,20 +101,21 @@ def _serves(known: int | None, pod: Pod) -> bool:
 
 
 def _gone_quiet(known: int | None, pod: Pod) -> bool:
-    """Nobody is on it, and nobody new comes."""
+    """Return whether a victim has no connection and gets no new ones."""
     return pod.terminating or pod.pending or (known == 0 and not pod.ready)
 
 
 def finished(survey: Survey, drain: Drain, now: float) -> bool:
-    """Whether the victims are empty and out of rotation, or the deadline is reached."""
+    """Return whether the victims are empty and not ready, or the deadline is reached."""
     return now >= drain.deadline or all(_gone_quiet(known, pod) for known, pod in survey.draining.values())
 
 
 def blocked(survey: Survey, drain: Drain) -> str:
-    """Why lowering the number now could remove a pod that is not a victim, or an empty string.
+    """Return why lowering the number now could remove a pod that is not a victim, or an empty string.
 
-    Kubernetes removes pods that are pending or not ready before it looks at deletion costs. Other pending
-    pods do no harm while all victims are pending too: one is as good as the other."""
+    Kubernetes removes pods that are pending or not ready before it looks at deletion costs. Other pending pods do no
+    harm while all victims are pending too.
+    """
     if survey.starting or survey.unready:
         return explain.not_ready(survey)
     if survey.pending and not all(pod.pending for _, pod in survey.draining.values()):
@@ -121,7 +124,7 @@ def blocked(survey: Survey, drain: Drain) -> str:
 
 
 def fullest_first(survey: Survey, drain: Drain) -> tuple[Victim, ...]:
-    """Victims by the connections they still have: returning the fullest moves the fewest clients."""
+    """Return the victims by their remaining connections: returning the fullest moves the fewest clients."""
 
     def left(victim: Victim) -> tuple[int, str]:
         known, _ = survey.draining.get(victim.uid, (None, None))
@@ -131,6 +134,6 @@ def fullest_first(survey: Survey, drain: Drain) -> tuple[Victim, ...]:
 
 
 def lingering(survey: Survey, drain: Drain) -> tuple[Victim, ...]:
-    """Victims that exist and are not terminating."""
+    """Return the victims that exist and are not terminating."""
     pods = survey.draining
     return tuple(v for v in drain.victims if v.uid in pods and not pods[v.uid][1].terminating)

@@ -1,22 +1,26 @@
-"""Says in a sentence why a decision is what it is, with the figures that led to it."""
+"""Explains a decision in a sentence, with the figures that led to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from hunarmitra_operator.hpa import Bounds, ceil_div
-from hunarmitra_operator.model import Drain, Fleet, Pod, Reason, Scene, Shed, Spec, Survey, Victim
+from hunarmitra_operator.model import Context, Drain, Fleet, Move, Pod, Reason, Spec, Survey, Victim
 
-NO_DATA = "no pod could be read; nothing is changed"
+NO_DATA = "no pod could be read, so nothing changes"
 
 
 def count(number: int, noun: str) -> str:
-    """The number with the noun in the right form."""
+    """Return the number with the noun in the right form."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def names(items: Iterable[Pod | Victim | Shed], limit: int = 3) -> str:
-    """The first few names, and how many more there are."""
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def names(items: Iterable[Pod | Victim | Move], limit: int = 3) -> str:
+    """Return the first few names and the number of the others."""
     listed = [item.name for item in items]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
@@ -32,12 +36,12 @@ def _load(spec: Spec, survey: Survey, current: int) -> str:
 
 
 def steady(spec: Spec, survey: Survey, current: int) -> str:
-    """Nothing to do."""
-    return f"{_load(spec, survey, current)}: nothing to change"
+    """Explain that nothing has to change."""
+    return f"{_load(spec, survey, current)}: nothing to do"
 
 
 def load(spec: Spec, survey: Survey, current: int, raw: int) -> str:
-    """The load asks for another number."""
+    """Explain that the load needs another number of replicas."""
     by_load = ceil_div(survey.total, spec.target_per_pod)
     text = f"{_load(spec, survey, current)}: {count(raw, 'replica')} needed"
     if raw > by_load and survey.capacity:
@@ -47,17 +51,17 @@ def load(spec: Spec, survey: Survey, current: int, raw: int) -> str:
 
 
 def stabilizing(spec: Spec, survey: Survey, current: int, raw: int, want: int) -> str:
-    """The load asks for another number, but not for long enough."""
+    """Explain that the load has needed another number only for a short time."""
     text = load(spec, survey, current, raw)
     if raw < current:
         return f"{text}, but up to {want} were recommended within the last {spec.down.window} s"
     return f"{text}, but as few as {want} were recommended within the last {spec.up.window} s"
 
 
-def limited(scene: Scene, bounds: Bounds, figures: tuple[int, int, int], reason: Reason, peak: str) -> str:
-    """The load asks for more or less than is allowed. The figures are: current, recommended, wanted."""
+def limited(context: Context, bounds: Bounds, figures: tuple[int, int, int], reason: Reason, peak: str) -> str:
+    """Explain what limits the number. The figures are: current, recommended, desired replicas."""
     current, raw, want = figures
-    text = load(scene.spec, scene.seen, current, raw)
+    text = load(context.spec, context.survey, current, raw)
     if reason is Reason.RATE_LIMITED:
         return f"{text}; the policies allow {want} now"
     if reason is Reason.AT_MAXIMUM:
@@ -66,78 +70,76 @@ def limited(scene: Scene, bounds: Bounds, figures: tuple[int, int, int], reason:
 
 
 def _minimum(bounds: Bounds, peak: str) -> str:
-    return f"the schedule {peak!r} keeps {bounds.low}" if peak else f"minReplicas keeps {bounds.low}"
+    return f"schedule {peak!r} requires {bounds.low}" if peak else f"minReplicas requires {bounds.low}"
 
 
 def above_maximum(current: int, bounds: Bounds) -> str:
-    """More replicas than allowed."""
-    return f"{current} replicas are more than maxReplicas allows, {bounds.high}"
+    """Explain that there are more replicas than allowed."""
+    return f"{count(current, 'replica')} {_is(current)} more than maxReplicas allows, {bounds.high}"
 
 
 def below_minimum(current: int, bounds: Bounds, peak: str) -> str:
-    """Fewer replicas than allowed."""
-    return f"{current} replicas are too few: {_minimum(bounds, peak)}"
+    """Explain that there are fewer replicas than allowed."""
+    return f"{count(current, 'replica')} {_is(current)} too few: {_minimum(bounds, peak)}"
 
 
 def adopted(current: int, raw: int, left: float, needed: int) -> str:
-    """Somebody else set the number of replicas."""
-    text = f"somebody else set {current} replicas, left so for {left:.0f} s more (the load asks for {raw})"
-    return f"{text}; at least {needed} are needed to stay below the cap" if needed > current else text
+    """Explain that somebody else set the number of replicas."""
+    text = f"somebody else set the number of replicas to {current}; it is kept for {left:.0f} s (the load needs {raw})"
+    return f"{text}; the cap needs at least {needed}" if needed > current else text
 
 
 def unreadable(spec: Spec, survey: Survey) -> str:
-    """Pods cannot be read."""
+    """Explain that pods cannot be read."""
     pods = survey.unreadable
     verb = "was" if len(pods) == 1 else "were"
     return f"{count(len(pods), 'pod')} {verb} not readable for {spec.max_sample_age} s: {names(pods)}"
 
 
 def not_ready(survey: Survey) -> str:
-    """Pods are not ready."""
+    """Explain that pods are not ready."""
     pods = (*survey.starting, *survey.unready, *survey.pending)
-    verb = "is" if len(pods) == 1 else "are"
-    return f"{count(len(pods), 'pod')} {verb} not ready: {names(pods)}"
+    return f"{count(len(pods), 'pod')} {_is(len(pods))} not ready: {names(pods)}"
 
 
 def rollout(fleet: Fleet) -> str:
-    """A rollout is going on."""
+    """Explain that a rollout is in progress."""
     return f"a rollout is in progress ({fleet.rollout})"
 
 
 def draining(drain: Drain, survey: Survey, now: float) -> str:
-    """A drain goes on."""
+    """Explain that a drain continues."""
     left = sum(known or 0 for known, _ in survey.draining.values())
     began = sum(victim.connections for victim in drain.victims)
     pods, replicas = count(len(drain.victims), "pod"), count(drain.target, "replica")
     remaining = max(0.0, drain.deadline - now)
     return (
-        f"draining {pods} to come to {replicas}: {names(drain.victims)}; "
+        f"draining {pods} to reach {replicas}: {names(drain.victims)}; "
         f"{left:,} of {began:,} connections left, {remaining:.0f} s to the deadline"
     )
 
 
 def back_in_service(survey: Survey, back: tuple[Victim, ...]) -> str:
-    """Victims serve again."""
+    """Explain that victims are back in service."""
     left = sum(survey.draining[victim.uid][0] or 0 for victim in back)
-    verb = "is" if len(back) == 1 else "are"
-    return f"{names(back)} {verb} back in service with {count(left, 'connection')}, as the drain lapsed"
+    return f"{names(back)} {_is(len(back))} back in service with {count(left, 'connection')}: the drain lapsed"
 
 
 def begin_drain(why: str, drain: Drain, limit: str) -> str:
-    """A drain begins."""
+    """Explain that a drain begins."""
     moved = sum(victim.connections for victim in drain.victims)
     pods = count(len(drain.victims), "pod")
     text = f"{why}; draining the emptiest {pods}, {count(moved, 'connection')} in all"
     return f"{text} ({limit})" if limit else text
 
 
-def shedding(spec: Spec, survey: Survey, sheds: tuple[Shed, ...]) -> str:
-    """A round of rebalancing."""
+def rebalancing(spec: Spec, survey: Survey, moves: tuple[Move, ...]) -> str:
+    """Explain a round of rebalancing."""
     fullest = survey.capacity[-1][0]
     average = ceil_div(sum(item for item, _ in survey.capacity), len(survey.capacity))
-    moved = count(sum(shed.connections for shed in sheds), "connection")
+    moved = count(sum(move.connections for move in moves), "connection")
     rate = f"{spec.reconnects_per_second} reconnects per second"
     return (
         f"the fullest pod carries {fullest:,}, the average is {average:,}: "
-        f"moving {moved} off {names(sheds)}, within {rate}"
+        f"moving {moved} from {names(moves)}, within {rate}"
     )

@@ -1,7 +1,8 @@
-"""kopf's handlers: they start the loop and feed it; nothing else.
+"""kopf's handlers, which start and feed the loop.
 
-Only `on.event` is used. A timer, a daemon or `on.delete` would put a finalizer on the resource, and deleting
-it (or uninstalling the chart) would hang whenever the operator is not there to remove it."""
+Only `on.event` is used. A timer, a daemon or `on.delete` would put a finalizer on the resource; then deleting the
+resource or uninstalling the chart would hang while the operator does not run.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from hunarmitra_operator.web import serve
 
 @dataclass(slots=True)
 class Options:
-    """What the command line says, and what was started because of it."""
+    """Options of the command line, and the objects that were started with them."""
 
     namespaces: tuple[str, ...]
     token_file: Path | None
@@ -39,11 +40,9 @@ class Options:
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """kopf with deadlines everywhere: a watch that stalls in silence is the failure to be afraid of."""
+    """Give every request of kopf a deadline, so that a stalled watch is noticed."""
     settings.peering.standalone = True
-    settings.scanning.disabled = (
-        True  # namespaces and definitions do not come and go; it would need cluster-wide rights
-    )
+    settings.scanning.disabled = True  # namespaces and definitions are fixed; scanning needs cluster-wide rights
     settings.posting.enabled = False  # Events are made on change, by the loop
     settings.watching.server_timeout = 120
     settings.watching.client_timeout = 150
@@ -53,30 +52,29 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 class Connection(kopf.ConnectionInfo):
-    """A connection that takes the certificate authorities that clusters have.
+    """Connection that accepts the certificate authorities of common clusters.
 
-    Since 3.13 Python refuses one without a key usage extension, which many clusters' own authorities lack.
-    The server is verified against the cluster's authority all the same, and against no other."""
+    Since version 3.13 Python rejects an authority without a key usage extension, which many clusters lack. The server
+    is still verified against the cluster's authority, and against no other.
+    """
 
     def as_ssl_context(self) -> ssl.SSLContext:
-        """The context, without the checks of form that Python 3.13 added."""
+        """Return the context without the strict checks that Python 3.13 added."""
         context = super().as_ssl_context()
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
 
 
 def connection(settings: kopf.OperatorSettings) -> Connection:
-    """The service account's credentials, else the kubeconfig's."""
-    found = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(
-        settings=settings
-    )
+    """Return the service account's credentials, else the kubeconfig's."""
+    found = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
     if found is None:
-        raise kopf.LoginError("neither a service account nor a kubeconfig is there to log in with")
+        raise kopf.LoginError("found neither a service account nor a kubeconfig to log in with")
     return Connection(**{field.name: getattr(found, field.name) for field in dataclasses.fields(found)})
 
 
 def access(settings: kopf.OperatorSettings) -> Access:
-    """The same, for the loop's own requests."""
+    """Return the same credentials for the loop's own requests."""
     try:
         info = connection(settings)
     except kopf.LoginError as error:
@@ -86,7 +84,7 @@ def access(settings: kopf.OperatorSettings) -> Access:
 
 @kopf.on.login()
 def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo:
-    """kopf's own requests log in the same way."""
+    """Return the credentials of kopf's own requests."""
     return connection(settings)
 
 
@@ -104,7 +102,7 @@ async def start(memo: Any, settings: kopf.OperatorSettings, **_: Any) -> None:
 
 @kopf.on.cleanup()
 async def stop(memo: Any, **_: Any) -> None:
-    """Stop the loop. What is being drained is left to its lease, and to the next operator."""
+    """Stop the loop. Drains are left to their leases and to the next operator."""
     options: Options = memo.options
     if options.task is not None:
         options.task.cancel()
@@ -125,7 +123,7 @@ async def changed(
     spec: kopf.Spec,
     **_: Any,
 ) -> None:
-    """A resource appeared, changed or went."""
+    """Handle a resource that appeared, changed or was deleted."""
     loop = memo.options.loop
     namespace, name = str(meta["namespace"]), str(meta["name"])
     if type == "DELETED":

@@ -1,10 +1,11 @@
-"""What Kubernetes' HorizontalPodAutoscaler computes, as a reference.
+"""The mathematics of Kubernetes' HorizontalPodAutoscaler, as a reference.
 
-`decide` uses the windows and rate limits of this module; its recommendation is its own, and the tests compare
-it with `recommend` wherever a spec asks for HPA's behaviour. `simulate` runs the whole of it beside ours.
+`decide` uses the windows and rate limits of this module. Its recommendation differs, and the tests compare it with
+`recommend` wherever a spec asks for HPA's behaviour. `tools/simulate` runs the whole controller for comparison.
 
-The arithmetic is exact. Upstream uses binary floating point, in which 1.1 x 10 is a little more than 11 and
-becomes 12 pods; that is the one departure."""
+The arithmetic is exact. Upstream uses binary floating point, in which 1.1 x 10 is a little more than 11 and becomes 12
+pods; this is the only difference.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +17,17 @@ from hunarmitra_operator.model import Change, Policy, PolicyType, Recommendation
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
-    """The quotient, rounded up; exact for integers of any size."""
+    """Return the quotient, rounded up; exact for integers of any size."""
     return -(-numerator // denominator)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricPod:
-    """A pod as HPA sees it: `value` is None where the metric is missing.
+    """Pod as HPA sees it; `value` is None where the metric is missing.
 
-    Not-ready pods count as unready only for CPU (`unready`); with any other metric HPA looks at the phase
-    alone."""
+    Pods that are not ready count as unready only for CPU (`unready`). For every other metric HPA looks at the phase
+    alone.
+    """
 
     value: int | None
     pending: bool = False
@@ -36,7 +38,7 @@ class MetricPod:
 
 @dataclass(slots=True)
 class _Groups:
-    """HPA's sorting of pods: with a metric, without one, and set aside."""
+    """Pods as HPA sorts them: with a metric, without one, and ignored."""
 
     values: list[int]
     missing: int = 0
@@ -72,11 +74,12 @@ def recommend(
     down_percent: int = 10,
     missing_value: int | None = None,
 ) -> int | None:
-    """Replicas for an average of `target` per pod; None where HPA reports an error for want of metrics.
+    """Return the replicas for an average of `target` per pod, or None where HPA reports that metrics are missing.
 
-    Missing pods count as on target when that would scale down (for CPU, at their whole request:
-    `missing_value`), as 0 when it would scale up; pods set aside count as 0 when it would scale up. If that
-    changes the direction, or brings the ratio within the tolerance, nothing changes."""
+    When the average would scale down, a missing pod counts as on target (for CPU with its whole request:
+    `missing_value`). When it would scale up, missing and ignored pods count as 0. If that changes the direction, or
+    brings the ratio within the tolerance, nothing changes.
+    """
     groups = _group(pods)
     if not groups.values:
         return None
@@ -104,10 +107,8 @@ def recommend(
     return replicas
 
 
-def average_value(
-    current: int, target: int, total: int, *, up_percent: int = 10, down_percent: int = 10
-) -> int:
-    """Replicas for an external metric with a target average per replica, which is how KEDA drives HPA."""
+def average_value(current: int, target: int, total: int, *, up_percent: int = 10, down_percent: int = 10) -> int:
+    """Return the replicas for an external metric with a target average per replica, as KEDA uses HPA."""
     if current > 0 and _within(Fraction(total, target * current), up_percent, down_percent):
         return current
     return ceil_div(total, target)
@@ -116,7 +117,7 @@ def average_value(
 def stabilize(
     recommendations: Iterable[Recommendation], *, now: float, current: int, desired: int, up: int, down: int
 ) -> int:
-    """The lowest of the recent recommendations upwards, the highest downwards, `current` in between.
+    """Return the lowest recent recommendation when scaling up, the highest when scaling down, else `current`.
 
     `up` and `down` are the windows. A recommendation exactly as old as a window is outside of it.
     """
@@ -143,13 +144,13 @@ def _proposals(
             proposals.append(start + sign * policy.value)
         else:
             hundredths = start * (100 + sign * policy.value)
-            # Up is rounded up; down is cut off towards zero, as Go converts.
+            # Upwards rounds up; downwards truncates towards zero, as Go's conversion does.
             proposals.append(ceil_div(hundredths, 100) if sign > 0 else int(Fraction(hundredths, 100)))
     return proposals
 
 
 def up_limit(current: int, rules: Rules, changes: Sequence[Change], *, now: float) -> int:
-    """The most replicas that the rules allow now; never below `current`."""
+    """Return the most replicas that the rules allow now; never below `current`."""
     proposals = _proposals(current, rules.policies, changes, now=now, sign=1)
     if rules.select is Select.DISABLED or not proposals:
         return current
@@ -157,7 +158,7 @@ def up_limit(current: int, rules: Rules, changes: Sequence[Change], *, now: floa
 
 
 def down_limit(current: int, rules: Rules, changes: Sequence[Change], *, now: float) -> int:
-    """The fewest replicas that the rules allow now; never above `current`."""
+    """Return the fewest replicas that the rules allow now; never above `current`."""
     proposals = _proposals(current, rules.policies, changes, now=now, sign=-1)
     if rules.select is Select.DISABLED or not proposals:
         return current
@@ -166,7 +167,7 @@ def down_limit(current: int, rules: Rules, changes: Sequence[Change], *, now: fl
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Never fewer and never more replicas."""
+    """Least and greatest number of replicas."""
 
     low: int
     high: int
@@ -182,7 +183,7 @@ def limit(
     changes: Sequence[Change],
     now: float,
 ) -> int:
-    """`desired` within the rate policies and the bounds."""
+    """Return `desired` within the rate policies and the bounds."""
     if desired > current:
         return min(desired, bounds.high, up_limit(current, up, changes, now=now))
     if desired < current:
@@ -191,8 +192,7 @@ def limit(
 
 
 class HorizontalPodAutoscaler:
-    """The controller with its memory. Feed it one recommendation per sync; it answers with the replicas to
-    set."""
+    """The controller with its history. Call `sync` with one recommendation per period."""
 
     def __init__(self, bounds: Bounds, up: Rules, down: Rules) -> None:
         self.bounds, self.up, self.down = bounds, up, down
@@ -200,7 +200,7 @@ class HorizontalPodAutoscaler:
         self.changes: list[Change] = []
 
     def sync(self, current: int, recommended: int | None, now: float) -> int:
-        """Replicas after this sync. `recommended` of None is a failure to read metrics: nothing changes."""
+        """Return the replicas after this sync. None as `recommended` means missing metrics: nothing changes."""
         if not self.recommendations:
             self.recommendations.append(Recommendation(current, now))
         desired = self._desired(current, recommended, now)
@@ -239,8 +239,6 @@ class HorizontalPodAutoscaler:
 
     def _forget(self, now: float) -> None:
         window = max(self.up.window, self.down.window)
-        self.recommendations = [
-            r for r in self.recommendations if r.at > now - window
-        ] or self.recommendations[-1:]
+        self.recommendations = [r for r in self.recommendations if r.at > now - window] or self.recommendations[-1:]
         period = max((p.period for p in (*self.up.policies, *self.down.policies)), default=0)
         self.changes = [c for c in self.changes if c.at > now - period]

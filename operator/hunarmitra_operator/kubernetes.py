@@ -1,7 +1,8 @@
-"""A small client of the API server: the dozen requests that the operator makes, with deadlines, and counted.
+"""Small client of the API server, with deadlines and metrics.
 
-Credentials come from where kopf finds them (the service account, else a kubeconfig). A service account's
-token is replaced every hour, so they are read anew when the server refuses them, and every few minutes."""
+Credentials come from where kopf finds them: the service account, else a kubeconfig. A service account's token is
+replaced every hour, so credentials are read again after a 401 and every few minutes.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +25,15 @@ VERSION = "v1alpha1"
 PLURAL = "websocketscalers"
 RELOGIN_SECONDS = 300.0
 TIMEOUT_SECONDS = 5.0
-"""The API server answers in milliseconds, or within a few seconds when it suffers. One that took a connection
-and says nothing must not hold the operator for longer than a third of the shortest drain lease, 15 s."""
+"""Deadline of a request.
+
+The API server answers in milliseconds, or within a few seconds under load. A server that accepts a connection and does
+not answer must not hold the operator for longer than a third of the shortest drain lease, 15 s.
+"""
 
 
 class ApiError(Exception):
-    """The API server said no, or did not answer (`status` 0)."""
+    """The API server returned an error, or did not answer (`status` 0)."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status or 'no answer'}: {message}")
@@ -38,7 +42,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the API server is and how to be let in."""
+    """Address of the API server, and credentials."""
 
     server: str
     headers: Mapping[str, str]
@@ -46,7 +50,7 @@ class Access:
 
 
 class Api:
-    """One session with the API server. `login` may read files, so it runs in a thread."""
+    """One HTTP session with the API server. `login` may read files, so it runs in a thread."""
 
     def __init__(self, login: Callable[[], Access], timeout: float = TIMEOUT_SECONDS) -> None:
         self._login = login
@@ -62,7 +66,7 @@ class Api:
             self._session = None
 
     async def get(self, path: str, resource: str, **query: str) -> Json:
-        """One object or list."""
+        """Return one object or list."""
         return await self._call("GET", path, resource, query=query)
 
     async def put(self, path: str, resource: str, body: Json) -> Json:
@@ -125,7 +129,7 @@ class Api:
 
 
 def _object(status: int, text: str) -> Json:
-    """The answer. Something else than an object comes from a proxy in between: as good as no answer."""
+    """Return the JSON object of an answer. Anything else comes from a proxy in between and counts as no answer."""
     try:
         loaded = json.loads(text)
     except ValueError:
@@ -136,7 +140,7 @@ def _object(status: int, text: str) -> Json:
 
 
 def _message(text: str) -> str:
-    """What the server says is wrong: the message of its Status object, or the text itself."""
+    """Return the message of the server's Status object, or the text itself."""
     try:
         loaded = json.loads(text)
     except ValueError:
@@ -147,46 +151,46 @@ def _message(text: str) -> str:
 # ── paths
 # ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def scalers(namespace: str) -> str:
-    """The WebSocketScalers of a namespace, or of all if it is empty."""
+    """Path of the WebSocketScalers of a namespace, or of all namespaces if it is empty."""
     where = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
 
 
 def scaler(namespace: str, name: str) -> str:
-    """One WebSocketScaler."""
+    """Path of one WebSocketScaler."""
     return f"{scalers(namespace)}/{name}"
 
 
 def deployment(namespace: str, name: str) -> str:
-    """One Deployment."""
+    """Path of one Deployment."""
     return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 
 
 def replica_sets(namespace: str) -> str:
-    """The ReplicaSets of a namespace."""
+    """Path of the ReplicaSets of a namespace."""
     return f"/apis/apps/v1/namespaces/{namespace}/replicasets"
 
 
 def pods(namespace: str) -> str:
-    """The pods of a namespace."""
+    """Path of the pods of a namespace."""
     return f"/api/v1/namespaces/{namespace}/pods"
 
 
 def pod(namespace: str, name: str) -> str:
-    """One pod."""
+    """Path of one pod."""
     return f"{pods(namespace)}/{name}"
 
 
 def horizontal_pod_autoscalers(namespace: str) -> str:
-    """The HorizontalPodAutoscalers of a namespace."""
+    """Path of the HorizontalPodAutoscalers of a namespace."""
     return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
 
 
 def scaled_objects(namespace: str) -> str:
-    """KEDA's ScaledObjects of a namespace."""
+    """Path of KEDA's ScaledObjects of a namespace."""
     return f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"
 
 
 def events(namespace: str) -> str:
-    """The Events of a namespace."""
+    """Path of the Events of a namespace."""
     return f"/api/v1/namespaces/{namespace}/events"

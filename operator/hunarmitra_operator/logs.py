@@ -1,4 +1,4 @@
-"""How log lines look: text for people, or one JSON object a line with the fields of the other services'."""
+"""Format of log lines: text for people, or one JSON object a line with the fields of the other services."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JsonFormatter(logging.Formatter):
-    """`timestamp` (RFC 3339, UTC), `level`, `logger`, `message`, `service`; `exception` and `stack` where
-    there are such."""
+    """Formats `timestamp` (RFC 3339, UTC), `level`, `logger`, `message`, `service`, and `exception` and `stack` if
+    present.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {
             "timestamp": moment.replace("+00:00", "Z"),
@@ -38,7 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str, style: str) -> None:
-    """Log to stderr, kopf's lines and, as JSON, Python's warnings too; `style` is `text` or `json`."""
+    """Log to stderr, including kopf's lines and, as JSON, Python's warnings. `style` is `text` or `json`."""
     handler = logging.StreamHandler()
     if style == "json":
         handler.setFormatter(JsonFormatter(os.environ.get("OTEL_SERVICE_NAME") or SERVICE))

@@ -1,7 +1,8 @@
-"""What is remembered between decisions, kept as small as exactness allows.
+"""History between decisions, kept as small as exact results allow.
 
-It lives in the resource's status, so that a restart neither forgets a stabilization window nor takes its own
-scaling for somebody else's."""
+It is stored in the resource's status. So a restart neither forgets a stabilization window nor takes the operator's own
+scaling for a change by somebody else.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +19,11 @@ MAX_CHANGES = 200
 def add_recommendation(
     recommendations: tuple[Recommendation, ...], replicas: int, now: float, window: int
 ) -> tuple[Recommendation, ...]:
-    """Append a recommendation and drop those that can no longer be the lowest or the highest of any window.
+    """Append a recommendation and drop those that can no longer be the lowest or highest of any window.
 
-    One with a later recommendation at least as high and a later one at least as low never decides again,
-    however long the windows are. What is left grows with the number of distinct values, not with time."""
+    A recommendation that is followed by one at least as high and by one at least as low never decides again, whatever
+    the windows are. What is kept grows with the number of distinct values, not with time.
+    """
     kept: list[Recommendation] = [Recommendation(replicas, now)]
     lowest = highest = replicas
     for item in reversed(recommendations):
@@ -38,8 +40,8 @@ def add_change(
 ) -> tuple[Change, ...]:
     """Append a change of replicas and drop those that no policy looks back at.
 
-    A drain that is taken back is entered `at` its beginning: the two cancel out, whatever period looks at
-    them."""
+    The return of a drained pod is entered `at` the beginning of the drain, so that the two cancel out for every period.
+    """
     period = max((policy.period for policy in (*spec.up.policies, *spec.down.policies)), default=0)
     when = now if at is None else at
     both = (*changes, Change(by, when)) if by else changes
@@ -47,8 +49,11 @@ def add_change(
 
 
 def no_later(history: History, now: float) -> History:
-    """What came from a clock that was ahead counts as just happened. Otherwise a change an hour ahead would
-    limit the rate, and a scale-up keep the fullest pod waiting, until that hour is over."""
+    """Move times that lie in the future to `now`.
+
+    They come from a clock that was ahead. Otherwise a change one hour ahead would limit the rate until that hour is
+    over.
+    """
 
     def at(moment: float | None) -> float | None:
         return None if moment is None else min(moment, now)
@@ -59,23 +64,23 @@ def no_later(history: History, now: float) -> History:
         pending_since=at(history.pending_since),
         adopted=at(history.adopted),
         grown=at(history.grown),
-        shed=at(history.shed),
+        rebalanced=at(history.rebalanced),
         drain_ended=at(history.drain_ended),
         drain_aborted=at(history.drain_aborted),
     )
 
 
 def intend(history: History, replicas: int, now: float) -> History:
-    """Note the number that is about to be written; `reconcile` finds out whether it was."""
+    """Note the number that is about to be written; `reconcile` finds out whether it was written."""
     return replace(history, pending=replicas, pending_since=now)
 
 
 def reconcile(history: History, fleet: Fleet, now: float) -> tuple[History, bool]:
-    """Compare the Deployment's replicas with what was last seen or written; True if somebody else changed
-    them.
+    """Compare the Deployment's replicas with the last known number; True if somebody else changed them.
 
-    The intention is stored before the number is written, so a crash in between leaves both answers
-    recognizable. One that was not carried out is forgotten together with the change it had entered."""
+    The intention is stored before the number is written, so that both outcomes of a crash in between can be recognized.
+    An intention that was not carried out is dropped together with its change.
+    """
     history = no_later(history, now)
     foreign = tuple(at for at in history.foreign if now - FOREIGN_SECONDS < at <= now)
     seen = replace(history, replicas=fleet.replicas, pending=None, pending_since=None, foreign=foreign)

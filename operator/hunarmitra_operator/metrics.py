@@ -14,16 +14,16 @@ pods_ready = Gauge(f"{PREFIX}_pods_ready", "Pods that are ready and not being dr
 pods_unreadable = Gauge(f"{PREFIX}_pods_unreadable", "Pods without a recent reading.", SCALER)
 fullest_pod = Gauge(f"{PREFIX}_fullest_pod_connections", "Connections on the fullest pod.", SCALER)
 replicas_current = Gauge(f"{PREFIX}_replicas_current", "Replicas of the target.", SCALER)
-replicas_desired = Gauge(f"{PREFIX}_replicas_desired", "Replicas that are worked towards.", SCALER)
-replicas_recommended = Gauge(f"{PREFIX}_replicas_recommended", "Replicas that the load asks for.", SCALER)
+replicas_desired = Gauge(f"{PREFIX}_replicas_desired", "Replicas that the operator works towards.", SCALER)
+replicas_recommended = Gauge(f"{PREFIX}_replicas_recommended", "Replicas that the load needs.", SCALER)
 draining = Gauge(f"{PREFIX}_pods_draining", "Pods being drained by the operator.", SCALER)
-condition = Gauge(f"{PREFIX}_condition", "1 while the condition is true.", (*SCALER, "type"))
-last_decision = Gauge(f"{PREFIX}_last_decision_timestamp_seconds", "When the last decision was made.", SCALER)
+condition = Gauge(f"{PREFIX}_condition", "1 while the condition is true, else 0.", (*SCALER, "type"))
+last_decision = Gauge(f"{PREFIX}_last_decision_timestamp_seconds", "Time of the last decision.", SCALER)
 
 decisions = Counter(f"{PREFIX}_decisions", "Decisions, by reason.", (*SCALER, "reason"))
-drains = Counter(f"{PREFIX}_drains", "Drains that began, finished or were given up.", (*SCALER, "event"))
-shed = Counter(f"{PREFIX}_connections_shed", "Connections that pods moved on request.", SCALER)
-turn_errors = Counter(f"{PREFIX}_turn_errors", "Turns that failed, by what failed.", (*SCALER, "kind"))
+drains = Counter(f"{PREFIX}_drains", "Drains that began, finished or were aborted.", (*SCALER, "event"))
+rebalanced = Counter(f"{PREFIX}_connections_shed", "Connections that pods moved on request.", SCALER)
+turn_errors = Counter(f"{PREFIX}_turn_errors", "Failed turns, by kind of failure.", (*SCALER, "kind"))
 api_requests = Counter(f"{PREFIX}_api_requests", "Requests to the API server.", ("verb", "resource", "code"))
 pod_requests = Counter(f"{PREFIX}_pod_requests", "Requests to pods' control ports.", ("verb", "outcome"))
 
@@ -56,21 +56,19 @@ CONDITIONS = ("Ready", "Scaling", "Draining", "MetricsStale", "Limited", "Confli
 
 
 def begin(namespace: str, name: str) -> None:
-    """Let the counters of a resource start at zero: the first increase of a series that appears with it is
-    seen by no query."""
+    """Create the counters of a resource at zero. Otherwise no query sees the first increase."""
     for event in DRAIN_EVENTS:
         drains.labels(namespace, name, event)
     for reason in Reason:
         decisions.labels(namespace, name, reason.value)
     for kind in TURN_ERRORS:
         turn_errors.labels(namespace, name, kind)
-    shed.labels(namespace, name)
+    rebalanced.labels(namespace, name)
 
 
 def forget(namespace: str, name: str) -> None:
-    """Drop every series of a resource that is gone: no alert fires on a memory, and memory does not grow
-    where resources come and go."""
-    for metric in (*_GAUGES, shed, turn_seconds):
+    """Remove every series of a deleted resource, so that no alert fires on it and memory does not grow."""
+    for metric in (*_GAUGES, rebalanced, turn_seconds):
         _remove(metric, namespace, name)
     for event in DRAIN_EVENTS:
         _remove(drains, namespace, name, event)

@@ -1,7 +1,8 @@
-"""What is wanted, what was seen, what is remembered, and what was decided.
+"""Values of the decision: the spec, the observed fleet, the history and the decision itself.
 
-Plain values: nothing here reads a clock or talks to anyone. Times are seconds since the epoch, durations are
-seconds. Everything is immutable, so that a decision can be recorded and replayed."""
+Nothing here reads a clock or uses the network. Times are seconds since the epoch, durations are seconds. All values are
+immutable, so that a decision can be recorded and replayed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 
 class Select(StrEnum):
-    """Which of several rate policies counts."""
+    """How several rate policies are combined."""
 
     MAX = "Max"
     MIN = "Min"
@@ -21,7 +22,7 @@ class Select(StrEnum):
 
 
 class PolicyType(StrEnum):
-    """What a rate policy's value counts."""
+    """Unit of a rate policy's value."""
 
     PERCENT = "Percent"
     PODS = "Pods"
@@ -29,7 +30,7 @@ class PolicyType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """At most `value` pods, or percent of the replicas, within `period` seconds."""
+    """Rate policy: at most `value` pods, or percent of the replicas, within `period` seconds."""
 
     type: PolicyType
     value: int
@@ -38,7 +39,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How fast replicas may change in one direction; the meaning is HorizontalPodAutoscaler's."""
+    """How fast replicas may change in one direction. The fields mean what they mean in HorizontalPodAutoscaler."""
 
     window: int
     tolerance_percent: int = 10
@@ -46,15 +47,14 @@ class Rules:
     policies: tuple[Policy, ...] = ()
 
 
-# HorizontalPodAutoscaler's defaults, which are ours too.
+# The defaults of HorizontalPodAutoscaler, and of this operator.
 UP_RULES = Rules(window=0, policies=(Policy(PolicyType.PERCENT, 100, 15), Policy(PolicyType.PODS, 4, 15)))
 DOWN_RULES = Rules(window=300, policies=(Policy(PolicyType.PERCENT, 100, 15),))
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A known peak: from `start` to `end` on the given weekdays (0 is Monday) keep at least
-    `min_replicas`."""
+    """Scheduled peak: at least `min_replicas` from `start` to `end` on the given weekdays (0 is Monday)."""
 
     name: str
     start: time
@@ -65,8 +65,8 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebalance:
-    """When pods that carry much more than the average give connections away."""
+class RebalanceRules:
+    """When connections move away from pods that carry much more than the average."""
 
     enabled: bool = True
     absolute: int = 10
@@ -76,7 +76,7 @@ class Rebalance:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """How a pod's control port is reached."""
+    """How the operator reaches a pod's control port."""
 
     port: int = 8082
     timeout: int = 2
@@ -84,7 +84,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A WebSocketScaler's spec, checked and with its defaults filled in."""
+    """Spec of a WebSocketScaler, checked and with its defaults filled in."""
 
     target: str
     target_per_pod: int
@@ -98,7 +98,7 @@ class Spec:
     reconnects_per_second: int = 50
     drain_window: int = 120
     lease: int = 60
-    rebalance: Rebalance = Rebalance()
+    rebalance: RebalanceRules = RebalanceRules()
     max_sample_age: int = 30
     control: Control = Control()
     paused: bool = False
@@ -107,9 +107,9 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that the Deployment owns and that has not finished.
+    """Pod that the Deployment owns and that has not finished.
 
-    `pending` pods have no running container, hence no connections. `ready` is what Kubernetes says.
+    A `pending` pod has no running container, hence no connections. `ready` is the pod's Ready condition.
     """
 
     uid: str
@@ -121,12 +121,12 @@ class Pod:
     created: float = 0.0
     revision: str = ""
     marked: bool = False
-    """Whether it carries the deletion cost that the operator gives to victims."""
+    """Whether the pod carries the deletion cost that the operator gives to victims."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The newest successful reading of a pod."""
+    """Newest successful reading of a pod."""
 
     connections: int
     at: float
@@ -136,18 +136,19 @@ class Sample:
 class Fleet:
     """The Deployment and its pods at one moment.
 
-    `rollout` says why the Deployment counts as rolling out, or is empty; `rivals` names other autoscalers
-    that write the same number."""
+    `rollout` is the reason why the Deployment counts as rolling out, or empty. `autoscalers` names the other
+    autoscalers of the same Deployment.
+    """
 
     replicas: int
     pods: tuple[Pod, ...]
     rollout: str = ""
-    rivals: tuple[str, ...] = ()
+    autoscalers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """A pod chosen to be removed, with its connections at that moment."""
+    """Pod chosen for removal, with its connections at that moment."""
 
     uid: str
     name: str
@@ -156,7 +157,7 @@ class Victim:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """A scale-down in progress, from the choice of its victims to their termination."""
+    """Scale-down in progress, from the choice of its victims to their termination."""
 
     id: str
     target: int
@@ -168,7 +169,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A number of replicas and when it was last recommended."""
+    """Number of replicas and the time when it was last recommended."""
 
     replicas: int
     at: float
@@ -176,7 +177,7 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of the number of replicas, by the operator."""
+    """Change of the number of replicas by the operator."""
 
     by: int
     at: float
@@ -184,8 +185,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the next decision depends on. It is kept in the resource's status, so a restart changes
-    nothing."""
+    """What the next decision depends on. It is stored in the resource's status, so that a restart changes nothing."""
 
     recommendations: tuple[Recommendation, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -195,14 +195,14 @@ class History:
     foreign: tuple[float, ...] = ()
     adopted: float | None = None
     grown: float | None = None
-    shed: float | None = None
+    rebalanced: float | None = None
     drain_ended: float | None = None
     drain_aborted: float | None = None
     drain: Drain | None = None
 
 
 class Reason(StrEnum):
-    """Why a decision is what it is, in one word."""
+    """Reason of a decision, in one word."""
 
     STEADY = "Steady"
     SCALING_UP = "ScalingUp"
@@ -231,8 +231,8 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shed:
-    """How many connections a pod is to send elsewhere now."""
+class Move:
+    """How many connections a pod has to move to other pods now."""
 
     uid: str
     name: str
@@ -243,9 +243,10 @@ class Shed:
 class Decision:
     """What to do now, and why.
 
-    Carrying it out means: persist `history`; release `release`; renew the drain of the victims of `drain`;
-    send `shed`; write `scale_to`, in that order. `recommended` is what the load alone asks for, `desired`
-    what is worked towards."""
+    The caller carries it out in this order: store `history`, return `release` to service, renew the drain of the
+    victims of `drain`, write `scale_to`, start `moves`. `recommended` is the number of replicas for the load alone,
+    `desired` the number that the operator works towards.
+    """
 
     at: float
     reason: Reason
@@ -258,49 +259,49 @@ class Decision:
     scale_to: int | None = None
     drain: Drain | None = None
     release: tuple[Victim, ...] = ()
-    shed: tuple[Shed, ...] = ()
+    moves: tuple[Move, ...] = ()
     stale: tuple[str, ...] = ()
     limited: Reason | None = None
     conflict: str = ""
     ready: int = 0
     fullest: tuple[str, int] | None = None
     still: bool = False
-    """Whether a round of rebalancing that an earlier decision began has to stop."""
+    """Whether a round of rebalancing that an earlier decision started must stop."""
 
 
 Samples = Mapping[str, Sample]
-"""The newest sample of each pod, by UID; a pod never read has none."""
+"""Newest sample of each pod, by UID. A pod that was never read has no entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The fleet as far as it can be seen, sorted into what a decision needs to know."""
+    """The fleet as far as it is known, sorted for the decision."""
 
     total: int
-    """Connections on all pods; an unreadable pod counts with an estimate."""
+    """Connections on all pods. An unreadable pod counts with an estimate."""
     capacity: tuple[tuple[int, Pod], ...]
     """Ready, undrained, readable pods with their connections, the emptiest first."""
     unreadable: tuple[Pod, ...]
     """Pods that should be readable and are not."""
     starting: tuple[Pod, ...]
-    """Running pods that are not ready, not being drained and were not read recently: new ones, usually."""
+    """Running pods that are not ready, not being drained and not read recently: usually new pods."""
     unready: tuple[Pod, ...]
-    """Running pods that are readable but not ready, and not being drained."""
+    """Running pods that are readable, not ready and not being drained."""
     pending: tuple[Pod, ...]
     """Pods without a running container."""
     draining: Mapping[str, tuple[int | None, Pod]] = field(default_factory=dict)
-    """Victims of the current drain that still exist, by UID; None where unreadable."""
+    """Victims of the current drain that still exist, by UID; the number of connections is None where unreadable."""
     readable: int = 0
-    """How many pods have a fresh sample."""
+    """Number of pods with a recent sample."""
     unread_total: int = 0
-    """The estimated part of `total`."""
+    """Estimated part of `total`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """All that a decision looks at, apart from its memory."""
+class Context:
+    """Everything that a decision looks at, except the history."""
 
     spec: Spec
     fleet: Fleet
-    seen: Survey
+    survey: Survey
     now: float

@@ -1,4 +1,4 @@
-"""Reads what there is: the Deployment, its pods, and who else scales it."""
+"""Reads the Deployment, its pods, and the other autoscalers of the Deployment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hunarmitra_operator.model import Fleet, Pod
 SCALABLE = "realtime.hunarmitra.io/scalable"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 LOWEST_COST = "-2147483648"
-"""The least that Kubernetes takes. Also how the operator recognizes its own mark."""
+"""Lowest deletion cost that Kubernetes takes. The operator recognizes its own mark by this value."""
 
-RIVALS_SECONDS = 30.0
+AUTOSCALERS_SECONDS = 30.0
 
 
 class TargetError(Exception):
-    """The Deployment cannot be scaled; `reason` is one word for the condition."""
+    """The Deployment cannot be scaled; `reason` is the reason of the condition."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -29,40 +29,40 @@ class TargetError(Exception):
 
 
 @dataclass(slots=True)
-class Rivals:
-    """Other autoscalers of the same Deployment, looked for twice a minute."""
+class Autoscalers:
+    """Other autoscalers of the same Deployment, listed twice a minute."""
 
     names: tuple[str, ...] = ()
-    at: float = field(default=-RIVALS_SECONDS)
+    at: float = field(default=-AUTOSCALERS_SECONDS)
     of: str = ""
-    """The Deployment that they are rivals for."""
+    """Name of the Deployment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The Deployment's fleet, and the version of the Deployment that a scale is fenced with."""
+    """The Deployment's fleet, and the resource version that fences a write of its scale."""
 
     fleet: Fleet
     resource_version: str
 
 
-async def target(api: Api, namespace: str, name: str, rivals: Rivals, now: float) -> Target:
-    """Everything about the Deployment and its pods. Raises `TargetError` or `ApiError`."""
+async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, now: float) -> Target:
+    """Return the Deployment with its pods. Raises `TargetError` or `ApiError`."""
     try:
         deployment = await api.get(kubernetes.deployment(namespace, name), "deployments")
     except ApiError as error:
         if error.status == 404:
             raise TargetError(
-                "TargetNotFound", f"there is no Deployment {name!r} in {namespace!r}"
+                "TargetNotFound", f"namespace {namespace!r} has no Deployment {name!r}; check spec.target.name"
             ) from error
         raise
     if deployment["metadata"].get("labels", {}).get(SCALABLE) != "true":
-        raise TargetError("TargetNotLabelled", f"Deployment {name!r} lacks the label {SCALABLE}=true")
+        raise TargetError("TargetNotLabelled", f"Deployment {name!r} does not have the label {SCALABLE}=true")
     selector = label_selector(deployment["spec"]["selector"])
     replica_sets, pods, _ = await asyncio.gather(
         api.get(kubernetes.replica_sets(namespace), "replicasets", labelSelector=selector),
         api.get(kubernetes.pods(namespace), "pods", labelSelector=selector),
-        refresh(api, namespace, name, rivals, now),
+        refresh(api, namespace, name, autoscalers, now),
     )
     owned = {
         item["metadata"]["uid"]
@@ -76,12 +76,12 @@ async def target(api: Api, namespace: str, name: str, rivals: Rivals, now: float
         and item.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
     )
     replicas = int(deployment["spec"].get("replicas", 1))
-    fleet = Fleet(replicas, seen, rollout(deployment, seen), rivals.names)
+    fleet = Fleet(replicas, seen, rollout(deployment, seen), autoscalers.names)
     return Target(fleet, deployment["metadata"]["resourceVersion"])
 
 
 def label_selector(selector: Mapping[str, Any]) -> str:
-    """A Deployment's selector as a query."""
+    """Return a Deployment's selector as a query."""
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     for item in selector.get("matchExpressions") or []:
         key, values = item["key"], ",".join(item.get("values") or [])
@@ -94,13 +94,13 @@ def label_selector(selector: Mapping[str, Any]) -> str:
 
 
 def _owner(item: Json, kind: str) -> str:
-    """The UID of the controlling owner of that kind, or an empty string."""
+    """Return the UID of the controlling owner of that kind, or an empty string."""
     owners = item["metadata"].get("ownerReferences") or []
     return next((o["uid"] for o in owners if o.get("controller") and o["kind"] == kind), "")
 
 
 def pod_of(item: Json, revision: str) -> Pod:
-    """A pod as the decision needs it."""
+    """Return a pod as the decision needs it."""
     meta, status = item["metadata"], item.get("status", {})
     conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
     running = any("running" in (c.get("state") or {}) for c in status.get("containerStatuses") or [])
@@ -118,7 +118,7 @@ def pod_of(item: Json, revision: str) -> Pod:
 
 
 def rollout(deployment: Json, pods: Iterable[Pod]) -> str:
-    """Why the Deployment counts as rolling out, or an empty string."""
+    """Return why the Deployment counts as rolling out, or an empty string."""
     observed = deployment.get("status", {}).get("observedGeneration", 0)
     if observed < deployment["metadata"].get("generation", 0):
         return "its newest spec was not acted upon yet"
@@ -126,26 +126,25 @@ def rollout(deployment: Json, pods: Iterable[Pod]) -> str:
     return f"{len(revisions)} ReplicaSets have pods" if len(revisions) > 1 else ""
 
 
-async def refresh(api: Api, namespace: str, name: str, rivals: Rivals, now: float) -> None:
-    """Look for other autoscalers of the Deployment, if it was not done just now. Without KEDA there are none
-    of its."""
-    if rivals.of == name and 0 <= now - rivals.at < RIVALS_SECONDS:
+async def refresh(api: Api, namespace: str, name: str, autoscalers: Autoscalers, now: float) -> None:
+    """List other autoscalers of the Deployment, unless that was done recently."""
+    if autoscalers.of == name and 0 <= now - autoscalers.at < AUTOSCALERS_SECONDS:
         return
-    autoscalers, objects = await asyncio.gather(
+    hpas, objects = await asyncio.gather(
         api.get(kubernetes.horizontal_pod_autoscalers(namespace), "horizontalpodautoscalers"),
         _optional(api, kubernetes.scaled_objects(namespace), "scaledobjects"),
     )
     found = []
-    for kind, items in (("HorizontalPodAutoscaler", autoscalers), ("ScaledObject", objects)):
+    for kind, items in (("HorizontalPodAutoscaler", hpas), ("ScaledObject", objects)):
         for item in items.get("items", []):
             reference = item["spec"].get("scaleTargetRef", {})
             if reference.get("name") == name and reference.get("kind", "Deployment") == "Deployment":
                 found.append(f"{kind}/{item['metadata']['name']}")
-    rivals.names, rivals.at, rivals.of = tuple(sorted(found)), now, name
+    autoscalers.names, autoscalers.at, autoscalers.of = tuple(sorted(found)), now, name
 
 
 async def _optional(api: Api, path: str, resource: str) -> Json:
-    """A list of a kind that may not exist, or that the operator may not see."""
+    """List a kind that may not exist, or that the operator may not list."""
     try:
         return await api.get(path, resource)
     except ApiError as error:

@@ -1,6 +1,6 @@
-"""Talks to the pods' control port: how many connections, drain, return to service, move some away.
+"""Client of the pods' control port: read connections, drain, return to service, move connections.
 
-Every request has a deadline; a pod that does not answer in time is a fact, not an error of the operator.
+Every request has a deadline. A pod that does not answer in time is an observation, not an error of the operator.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import aiohttp
 
 from hunarmitra_operator import metrics
 from hunarmitra_operator.model import Control, Pod
-from hunarmitra_operator.trouble import Trouble
+from hunarmitra_operator.problem import Problem
 
 logger = logging.getLogger(__name__)
 
 PARALLEL = 64
-"""Requests under way at once; a thousand pods are read in a few rounds without a thousand open sockets."""
+"""Requests in flight at once, so that a thousand pods do not need a thousand open sockets."""
 FLEET_SECONDS = 5.0
-"""How long all pods together may take to answer, or one alone if that has longer. Otherwise pods that hang
-would hold a turn for as many deadlines as they are rounds of `PARALLEL`."""
+"""How long all pods together may take to answer; longer only if one pod may take longer.
+
+Otherwise hanging pods would hold a turn for one deadline per `PARALLEL` pods.
+"""
 
 
 def together(control: Control) -> float:
-    """How long a round of requests to many pods may take."""
+    """Return how long requests to many pods may take."""
     return max(FLEET_SECONDS, control.timeout)
 
 
@@ -37,13 +39,13 @@ class PodError(Exception):
 
 
 class PodClient:
-    """One session with all pods. The token is read from its file each time, as it may be rotated."""
+    """One HTTP session for all pods. The token is read from its file each time, as it may be rotated."""
 
     def __init__(self, token_file: Path | None) -> None:
         self._token_file = token_file
         self._session: aiohttp.ClientSession | None = None
-        self._trouble = Trouble(logger)
-        # Two, as a lease must not wait until pods that hang were asked for their connections.
+        self._problem = Problem(logger)
+        # Two semaphores: renewing a lease must not wait until hanging pods were read.
         self._reading = asyncio.Semaphore(PARALLEL)
         self._acting = asyncio.Semaphore(PARALLEL)
 
@@ -54,7 +56,7 @@ class PodClient:
             self._session = None
 
     def _headers(self) -> dict[str, str]:
-        """The bearer token: the file's first line, as the second is the one on its way out."""
+        """Return the bearer token: the file's first line. The second line is the token before a rotation."""
         if self._token_file is None:
             return {}
         try:
@@ -64,15 +66,16 @@ class PodClient:
         return {"Authorization": f"Bearer {lines[0]}"} if lines else {}
 
     async def connections(self, pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
-        """The connections of every pod that was asked, by UID; None of one that did not answer in time.
+        """Return the connections of every pod that was asked, by UID; None for a pod that did not answer in time.
 
-        They are asked in this order, and not at all whose turn has not come when the time for all is over."""
+        Pods are asked in the given order. Those whose turn has not come at the common deadline are not asked.
+        """
         try:
             headers = self._headers()
         except PodError as error:
-            self._trouble.log("", f"no pod can be asked: {error}")
+            self._problem.log("", f"no pod can be asked: {error}")
             return {}
-        self._trouble.over("pods can be asked again")
+        self._problem.resolved("pods can be asked again")
         counts: dict[str, int | None] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(together(control)):
@@ -93,19 +96,19 @@ class PodClient:
             counts[pod.uid] = total
 
     async def drain(self, pod: Pod, control: Control, lease: str, ttl: int) -> None:
-        """Begin a drain under a lease, or renew it. Also right after a restart of the container."""
+        """Begin a drain under a lease, or renew it; also after a restart of the container."""
         await self._act("POST", pod, control, "drain", {"id": lease, "ttl_seconds": ttl})
 
     async def release(self, pod: Pod, control: Control, lease: str) -> None:
-        """Return a pod to service; one that has no such lease is in service already."""
+        """Return a pod to service. A pod without this lease is in service already."""
         try:
             await self._act("DELETE", pod, control, f"drain?id={lease}")
         except PodError as error:
             if not str(error).startswith("404"):
                 raise
 
-    async def shed(self, pod: Pod, control: Control, connections: int) -> int:
-        """Move that many connections away at once; how many it were."""
+    async def move(self, pod: Pod, control: Control, connections: int) -> int:
+        """Move that many connections away at once; return how many were moved."""
         body = await self._act("POST", pod, control, "shed", {"connections": connections})
         moved = body.get("moved", connections)
         return moved if isinstance(moved, int) else 0

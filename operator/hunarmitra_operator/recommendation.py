@@ -1,6 +1,6 @@
-"""What the load alone asks for, before windows, rates, bounds and freezes.
+"""Recommends replicas for the load alone, before windows, rates, bounds and freezes.
 
-With everything equal but the load it never falls while load rises.
+All else being equal, the recommendation never falls while load rises.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import History, Spec, Survey
 
 SETTLE_SECONDS = 120
-"""How long new pods are given to take their share before the fullest pod may ask for another one."""
+"""How long new pods may take to get their share before the fullest pod can ask for another pod."""
 
 
 def by_average(spec: Spec, total: int, current: int) -> int:
-    """Enough pods for `total` at the target each; `current` while the average is within the tolerance.
+    """Return enough pods for `total` at the target each, or `current` while the average is within the tolerance.
 
-    This is HPA's formula with every pod counted, those still starting with no load: they are about to take
-    some."""
+    This is HPA's formula with every pod counted. Starting pods count with no load, as they are about to take some.
+    """
     scaled = 100 * total
     target = spec.target_per_pod * current
     if (100 - spec.down.tolerance_percent) * target <= scaled <= (100 + spec.up.tolerance_percent) * target:
@@ -25,11 +25,11 @@ def by_average(spec: Spec, total: int, current: int) -> int:
 
 
 def by_fullest(spec: Spec, survey: Survey, current: int, history: History, now: float) -> int:
-    """One pod more if the fullest is close to its cap; 0 if it is not.
+    """Return one pod more if the fullest pod is close to its cap, or 0 if it is not.
 
-    Placement may be uneven, so the average can look fine while one pod turns clients away. More than one at a
-    time would overshoot, because a full pod stays full until its clients move; and if pods were added and the
-    fullest is full nevertheless, twice what the average asks for is where adding more stops being the cure.
+    Placement may be uneven: the average can look fine while one pod rejects clients. More than one pod at a time would
+    overshoot, because a full pod stays full until its clients move. The limit is twice what the average needs: if the
+    fullest pod is still full then, more pods do not help.
     """
     if not survey.capacity or not spec.consider_fullest:
         return 0
@@ -42,7 +42,7 @@ def by_fullest(spec: Spec, survey: Survey, current: int, history: History, now: 
 
 
 def recommend(spec: Spec, survey: Survey, current: int, history: History, now: float) -> int | None:
-    """Replicas that the load asks for; None while no pod can be read at all."""
+    """Return the replicas for the load, or None while no pod can be read."""
     if not survey.readable:
         return None
     return max(by_average(spec, survey.total, current), by_fullest(spec, survey, current, history, now))

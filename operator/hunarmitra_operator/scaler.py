@@ -1,4 +1,4 @@
-"""One WebSocketScaler: observe, decide, store, act; once per turn."""
+"""Takes the turns of one WebSocketScaler: observe, decide, store, act."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from hunarmitra_operator.claims import Claims
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.model import Decision, Drain, History, Pod, Sample, Spec
-from hunarmitra_operator.observe import Rivals, Target, TargetError
+from hunarmitra_operator.observe import Autoscalers, Target, TargetError
 from hunarmitra_operator.podclient import PodClient
-from hunarmitra_operator.trouble import Trouble
+from hunarmitra_operator.problem import Problem
 
 logger = logging.getLogger(__name__)
 
-Held = tuple[Spec, Drain, Mapping[str, Pod]]
-"""A drain that is going on, and the pods it is about: all that renewing its leases takes."""
+ActiveDrain = tuple[Spec, Drain, Mapping[str, Pod]]
+"""Drain in progress with its pods: everything that is needed to renew its leases."""
 
 
 @dataclass(slots=True)
 class Scaler:
-    """What the operator keeps in memory about one resource; all that matters of it is in the resource's
-    status too."""
+    """State in memory about one resource. Everything that must survive a restart is in the resource's status too."""
 
     api: Api
     clients: PodClient
@@ -37,40 +36,43 @@ class Scaler:
     claims: Claims = field(default_factory=Claims)
     samples: dict[str, Sample] = field(default_factory=dict)
     silent: dict[str, float] = field(default_factory=dict)
-    """When each pod that does not answer was last asked, by UID."""
-    rivals: Rivals = field(default_factory=Rivals)
+    """Time of the last request to each pod that does not answer, by UID."""
+    autoscalers: Autoscalers = field(default_factory=Autoscalers)
     actor: Actor = field(init=False)
-    trouble: Trouble = field(default_factory=lambda: Trouble(logger))
-    held: Held | None = None
+    problem: Problem = field(default_factory=lambda: Problem(logger))
+    active_drain: ActiveDrain | None = None
     _leases: asyncio.Lock = field(default_factory=asyncio.Lock)
     history: History | None = None
-    """Newer than the one in status by what was not worth writing; None after a start."""
+    """History after the last decision, which may be newer than the stored one; None after a start."""
     uid: str = ""
     written: str = ""
-    """`lastDecisionTime` of the status that `history` belongs to. A status with another one is somebody
-    else's, or ours after a write whose answer was lost: what it remembers counts, not what we do."""
+    """`lastDecisionTime` of the status that `history` belongs to.
+
+    A status with another time was written by another operator, or by this one although the answer was lost. Then the
+    history in the status counts, not the one in memory.
+    """
 
     def __post_init__(self) -> None:
         self.actor = Actor(self.api, self.clients, self.namespace, self.name)
         metrics.begin(self.namespace, self.name)
 
     async def turn(self) -> bool:
-        """One turn. False if the resource is gone.
+        """Take one turn. False if the resource is gone.
 
-        If the API server cannot be reached, a drain that was going on is kept alive with what is known of it:
-        the pods can be reached without the API server, and a lease that ran out would move their clients
-        twice."""
+        While the API server cannot be reached, the leases of a drain are renewed from memory: the pods can be reached
+        without the API server, and a lapsed lease would move their clients twice.
+        """
         began = self.clock()
         try:
             found = await self._turn(began)
         except ApiError as error:
             metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
-            self.trouble.log(str(error.status), f"{self.namespace}/{self.name}: {error}")
+            self.problem.log(str(error.status), f"{self.namespace}/{self.name}: {error}")
             self.actor.stop()
             await self.keep_alive()
             found = True
         else:
-            self.trouble.over(f"{self.namespace}/{self.name}: the API server answers again")
+            self.problem.resolved(f"{self.namespace}/{self.name}: the API server answers again")
         metrics.turn_seconds.labels(self.namespace, self.name).observe(max(0.0, self.clock() - began))
         return found
 
@@ -81,11 +83,11 @@ class Scaler:
             if error.status == 404:
                 return False
             raise
-        # The watch may be late with an edit.
+        # The watch may report an edit later.
         self.claims.claim((self.namespace, self.name), resource.get("spec", {}))
         try:
             spec = specification.read(resource["spec"])
-            target = await observe.target(self.api, self.namespace, spec.target, self.rivals, now)
+            target = await observe.target(self.api, self.namespace, spec.target, self.autoscalers, now)
         except specification.SpecError as error:
             await self._fail(resource, "InvalidSpec", str(error), now)
             return True
@@ -95,24 +97,22 @@ class Scaler:
         except ApiError as error:
             if error.status != 403:
                 raise
-            # Said in status, where whoever named a target that the Role does not name looks first.
+            # Shown in status, where people look first when the Role does not name their target.
             metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
             await self._fail(resource, "Forbidden", str(error), now)
             return True
         await self._read_pods(spec, target)
-        rivals = (*target.fleet.rivals, *self.claims.others((self.namespace, self.name)))
-        target = replace(target, fleet=replace(target.fleet, rivals=rivals))
+        autoscalers = (*target.fleet.autoscalers, *self.claims.others((self.namespace, self.name)))
+        target = replace(target, fleet=replace(target.fleet, autoscalers=autoscalers))
         await self._decide(resource, spec, target)
         return True
 
     async def _read_pods(self, spec: Spec, target: Target) -> None:
-        """Read every running pod; a pod that does not answer keeps its old sample, which grows old."""
+        """Read every running pod. A pod that does not answer keeps its last sample, which becomes stale."""
         pods = target.fleet.pods
-        # Those that answer come first, then those whose silence is the longest ago: pods that hang never keep
-        # the others from being read, and none is left out for good.
-        asked = sorted(
-            (pod for pod in pods if not pod.pending), key=lambda pod: self.silent.get(pod.uid, 0.0)
-        )
+        # Pods that answer come first, then silent pods, the one asked longest ago first. So hanging pods never
+        # prevent the others from being read, and every pod is asked again.
+        asked = sorted((pod for pod in pods if not pod.pending), key=lambda pod: self.silent.get(pod.uid, 0.0))
         answers = await self.clients.connections(asked, spec.control)
         at = self.clock()
         living = {pod.uid for pod in pods}
@@ -128,9 +128,9 @@ class Scaler:
             self.history, self.uid = status.read_history(before), resource["metadata"]["uid"]
             self.written = before.get("lastDecisionTime", "")
         if before.get("target", spec.target) != spec.target:
-            # Nothing that is remembered is about this Deployment, and the victims of the old one are let go.
+            # The history is about the old target, whose victims return to service.
             self.history = History()
-            await self.let_go()
+            await self.release_all()
         history, now = self.history, self.clock()
         with metrics.decide_seconds.time():
             decision = decide(spec, target.fleet, self.samples, history, now)
@@ -139,27 +139,25 @@ class Scaler:
         after = status.after_decision(before, spec, decision, generation)
         if status.worth_writing(before, after):
             if not await self._store(resource, after):
-                return  # somebody changed the resource meanwhile: nothing was decided
+                return  # somebody changed the resource meanwhile: the decision is dropped
             await self._announce(resource, before, after, decision)
         if before.get("reason") != decision.reason.value:
             logger.info("%s/%s: %s: %s", self.namespace, self.name, decision.reason.value, decision.message)
         self.history = decision.history
         lease = history.drain.id if history.drain else ""
         pods = {pod.uid: pod for pod in target.fleet.pods}
-        await self._hold(
+        await self._set_active(
             (spec, decision.drain, pods) if decision.drain and decision.drain.scaled is None else None
         )
         self._count(history.drain, decision)
         await self.actor.carry_out(spec, target, decision, lease)
 
     async def _fail(self, resource: Json, reason: str, message: str, now: float) -> None:
-        """No decision can be made: say why. What was being drained is let go by its lease."""
-        await self._hold(None)
+        """Store and announce why no decision can be made. A drain in progress ends with its leases."""
+        await self._set_active(None)
         self.actor.stop()
         before: Json = resource.get("status", {})
-        after = status.after_failure(
-            before, reason, message, int(resource["metadata"].get("generation", 0)), now
-        )
+        after = status.after_failure(before, reason, message, int(resource["metadata"].get("generation", 0)), now)
         metrics.condition.labels(self.namespace, self.name, "Ready").set(0)
         if status.worth_writing(before, after) and await self._store(resource, after):
             await self._announce(resource, before, after, None)
@@ -179,8 +177,7 @@ class Scaler:
         return True
 
     async def _announce(self, resource: Json, before: Json, after: Json, decision: Decision | None) -> None:
-        """Make Events of what changed. One that cannot be made is lost: Events are for people, not for the
-        record."""
+        """Create Events for what changed. A failed Event is only logged: Events are for people, not a record."""
         for notice in status.notices(before, after, decision):
             body = self._event(resource, notice)
             try:
@@ -214,32 +211,34 @@ class Scaler:
 
     @property
     def due(self) -> bool:
-        """Whether a third of a lease has passed since it was renewed."""
-        return self.held is not None and time.monotonic() - self.actor.renewed >= self.held[0].lease / 3
+        """Return whether a third of a lease has passed since it was renewed."""
+        return self.active_drain is not None and time.monotonic() - self.actor.renewed >= self.active_drain[0].lease / 3
 
     async def keep_alive(self) -> None:
         """Renew the leases of a drain from memory, until a window after its deadline."""
         async with self._leases:
-            if self.held is None:
+            if self.active_drain is None:
                 return
-            spec, drain, pods = self.held
+            spec, drain, pods = self.active_drain
             if self.clock() > drain.deadline + spec.drain_window:
-                self.held = None
+                self.active_drain = None
                 return
             await self.actor.renew(spec, drain, pods)
 
-    async def _hold(self, held: Held | None) -> None:
-        """From now on renew these leases. Waits for renewals under way: one that arrived after a pod was
-        returned to service would drain it again."""
-        async with self._leases:
-            self.held = held
+    async def _set_active(self, drain: ActiveDrain | None) -> None:
+        """Set whose leases are renewed from now on.
 
-    async def let_go(self) -> None:
-        """The resource is gone, or about another Deployment: return its victims now, not when leases end."""
+        Waits for renewals in flight: a renewal that arrived after the pod's return to service would drain it again.
+        """
+        async with self._leases:
+            self.active_drain = drain
+
+    async def release_all(self) -> None:
+        """Return all victims to service at once: the resource is gone, or has another target."""
         self.actor.stop()
-        if (held := self.held) is not None:
-            await self._hold(None)
-            spec, drain, pods = held
+        if (active := self.active_drain) is not None:
+            await self._set_active(None)
+            spec, drain, pods = active
             victims = [pods[victim.uid] for victim in drain.victims if victim.uid in pods]
             await self.actor.release(spec, victims, drain.id)
             await self.actor.unmark(victims)

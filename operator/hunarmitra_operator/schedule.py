@@ -1,4 +1,4 @@
-"""Known peaks: how many replicas to keep at least, at a given moment."""
+"""Scheduled peaks: the least number of replicas at a given moment."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hunarmitra_operator.model import Peak, Spec
 
 
 def active(peak: Peak, now: float) -> bool:
-    """Whether the peak holds at `now`, on the wall clock of its time zone.
+    """Return whether the peak holds at `now`, on the wall clock of its time zone.
 
-    A peak that ends at or before its start ends on the day after; it belongs to the day on which it starts.
+    A peak that ends at or before its start ends on the next day. It belongs to the day on which it starts.
     """
     local = datetime.fromtimestamp(now, peak.zone)
     clock, today = local.time(), local.weekday()
@@ -22,7 +22,7 @@ def active(peak: Peak, now: float) -> bool:
 
 
 def bounds(spec: Spec, now: float) -> tuple[Bounds, str]:
-    """The bounds that hold now, and the name of the peak that raised the lower one, or an empty string.
+    """Return the bounds at `now`, and the name of the peak that raised the lower one, or an empty string.
 
     The upper bound always wins.
     """

@@ -1,7 +1,8 @@
 """Reads a WebSocketScaler's spec.
 
-The API server has checked it and filled in the defaults; they are repeated here, and a test compares the two,
-so that a resource stored before a field existed reads the same."""
+The API server has validated the spec and filled in the defaults. The defaults are repeated here, so that a resource
+stored before a field existed reads the same; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from hunarmitra_operator.model import (
     Peak,
     Policy,
     PolicyType,
-    Rebalance,
+    RebalanceRules,
     Rules,
     Select,
     Spec,
@@ -27,15 +28,14 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class SpecError(ValueError):
-    """A spec that the schema lets through and that still makes no sense, such as an unknown time zone."""
+    """The spec passes the schema and is still not usable, for example because of an unknown time zone."""
 
 
 def _rules(raw: Mapping[str, Any], default: Rules) -> Rules:
     policies = default.policies
     if "policies" in raw:
         policies = tuple(
-            Policy(PolicyType(item["type"]), int(item["value"]), int(item["periodSeconds"]))
-            for item in raw["policies"]
+            Policy(PolicyType(item["type"]), int(item["value"]), int(item["periodSeconds"])) for item in raw["policies"]
         )
     return Rules(
         window=int(raw.get("stabilizationWindowSeconds", default.window)),
@@ -50,7 +50,9 @@ def _peak(raw: Mapping[str, Any]) -> Peak:
     try:
         known = ZoneInfo(zone)
     except (ValueError, OSError) as error:
-        raise SpecError(f"spec.schedule {name!r}: there is no time zone {zone!r}") from error
+        raise SpecError(
+            f"spec.schedule {name!r}: unknown time zone {zone!r}; use a name of the IANA database, such as Asia/Kolkata"
+        ) from error
     return Peak(
         name=name,
         start=time.fromisoformat(raw["start"]),
@@ -62,15 +64,13 @@ def _peak(raw: Mapping[str, Any]) -> Peak:
 
 
 def read(raw: Mapping[str, Any]) -> Spec:
-    """The spec, typed. Raises `SpecError` with a sentence for the user."""
+    """Return the typed spec. Raises `SpecError` with a sentence for the user."""
     try:
         return _read(raw)
     except SpecError:
         raise
     except (KeyError, TypeError, ValueError) as error:
-        raise SpecError(
-            f"spec cannot be read: {error!r}; is the custom resource definition installed?"
-        ) from error
+        raise SpecError(f"spec cannot be read: {error!r}; is the custom resource definition installed?") from error
 
 
 def _read(raw: Mapping[str, Any]) -> Spec:
@@ -89,7 +89,7 @@ def _read(raw: Mapping[str, Any]) -> Spec:
         reconnects_per_second=int(raw.get("reconnectsPerSecond", 50)),
         drain_window=int(drain.get("windowSeconds", 120)),
         lease=int(drain.get("leaseSeconds", 60)),
-        rebalance=Rebalance(
+        rebalance=RebalanceRules(
             enabled=bool(rebalance.get("enabled", True)),
             absolute=int(rebalance.get("absoluteThreshold", 10)),
             relative_percent=int(rebalance.get("relativeThresholdPercent", 15)),

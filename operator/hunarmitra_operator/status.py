@@ -1,5 +1,4 @@
-"""The resource's status: what was decided, in fields, conditions and Events; and the memory of the next
-decision."""
+"""The resource's status: the decision in fields, conditions and Events, and the history for the next decision."""
 
 from __future__ import annotations
 
@@ -22,21 +21,20 @@ from hunarmitra_operator.model import (
 Json = dict[str, Any]
 
 HEARTBEAT_SECONDS = 30.0
-"""A status without news is written this often, so that its age says whether the operator lives."""
+"""An unchanged status is written this often, so that its age shows whether the operator lives."""
 REBALANCING_QUIET_SECONDS = 600.0
-"""Rounds of rebalancing that follow each other make one Event, at the first: there has to be none for this
-long before the next one is news."""
+"""Consecutive rounds of rebalancing make one Event, at the first round. The next Event needs a pause of this length."""
 REFRESH_SECONDS = 10.0
 """Figures that change all the time are written at most this often."""
 
 
 def moment(at: float) -> str:
-    """A time as the API server takes it; microseconds, so that a history is read as it was written."""
+    """Format a time for the API server, with microseconds, so that a history is read exactly as it was written."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def seconds(text: str) -> float:
-    """The reverse of `moment`."""
+    """Parse a time that `moment` formatted."""
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -46,14 +44,14 @@ _MOMENTS = {
     "pending_since": "pendingSince",
     "adopted": "adoptedAt",
     "grown": "grownAt",
-    "shed": "shedAt",
+    "rebalanced": "shedAt",
     "drain_ended": "drainEndedAt",
     "drain_aborted": "drainAbortedAt",
 }
 
 
 def read_history(status: Mapping[str, Any]) -> History:
-    """What the last decision left to remember. A status that somebody spoiled counts as none."""
+    """Return the history that the last decision stored. A damaged status counts as no history."""
     try:
         return _read_history(status)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -65,8 +63,7 @@ def _read_history(status: Mapping[str, Any]) -> History:
     moments = {field: seconds(raw[name]) for field, name in _MOMENTS.items() if raw.get(name)}
     return History(
         recommendations=tuple(
-            Recommendation(int(item["replicas"]), seconds(item["at"]))
-            for item in raw.get("recommendations", ())
+            Recommendation(int(item["replicas"]), seconds(item["at"])) for item in raw.get("recommendations", ())
         ),
         changes=tuple(Change(int(item["by"]), seconds(item["at"])) for item in raw.get("changes", ())),
         replicas=raw.get("replicas"),
@@ -83,9 +80,7 @@ def _read_drain(raw: Mapping[str, Any] | None) -> Drain | None:
     return Drain(
         id=str(raw["id"]),
         target=int(raw["target"]),
-        victims=tuple(
-            Victim(item["uid"], item["name"], int(item.get("connections", 0))) for item in raw["victims"]
-        ),
+        victims=tuple(Victim(item["uid"], item["name"], int(item.get("connections", 0))) for item in raw["victims"]),
         started=seconds(raw["startedAt"]),
         deadline=seconds(raw["deadline"]),
         scaled=seconds(raw["scaledAt"]) if raw.get("scaledAt") else None,
@@ -93,7 +88,7 @@ def _read_drain(raw: Mapping[str, Any] | None) -> Drain | None:
 
 
 def write_history(history: History) -> Json:
-    """The `history` field."""
+    """Return the `history` field."""
     moments = {name: getattr(history, field) for field, name in _MOMENTS.items()}
     raw: Json = {
         "recommendations": [{"replicas": r.replicas, "at": moment(r.at)} for r in history.recommendations],
@@ -125,7 +120,7 @@ def _write_drain(drain: Drain) -> Json:
 # ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition before its transition time is known."""
+    """Condition before its transition time is known."""
 
     type: str
     status: bool
@@ -134,14 +129,14 @@ class Condition:
 
 
 def conditions(spec: Spec, decision: Decision) -> list[Condition]:
-    """All conditions after a decision, always the same ones in the same order."""
+    """Return all conditions after a decision, always the same types in the same order."""
     scaling = decision.scale_to is not None or decision.drain is not None
     stale = ", ".join(decision.stale[:3]) + (" and more" if len(decision.stale) > 3 else "")
     drain = decision.drain
     return [
         Condition("Ready", False, "Conflict", decision.conflict)
         if decision.conflict
-        else Condition("Ready", True, "Reconciling", "the Deployment is being looked after"),
+        else Condition("Ready", True, "Reconciling", "the operator scales the Deployment"),
         Condition("Scaling", scaling, decision.reason.value if scaling else "NotScaling", decision.message),
         Condition("Draining", True, "PodsDraining", decision.message)
         if drain and drain.scaled is None
@@ -151,10 +146,10 @@ def conditions(spec: Spec, decision: Decision) -> list[Condition]:
         else Condition("MetricsStale", False, "AllPodsRead", "every running pod was read"),
         Condition("Limited", True, decision.limited.value, decision.message)
         if decision.limited
-        else Condition("Limited", False, "AsTheLoadAsks", "the number of replicas is what the load asks for"),
+        else Condition("Limited", False, "AsTheLoadAsks", "the number of replicas is what the load needs"),
         Condition("Conflict", True, "SeveralWriters", decision.conflict)
         if decision.conflict
-        else Condition("Conflict", False, "SingleWriter", "nobody else scales the Deployment"),
+        else Condition("Conflict", False, "SingleWriter", "no other autoscaler scales the Deployment"),
         Condition("Paused", True, "SpecPaused", "spec.paused is set")
         if spec.paused
         else Condition("Paused", False, "NotPaused", "spec.paused is not set"),
@@ -162,7 +157,7 @@ def conditions(spec: Spec, decision: Decision) -> list[Condition]:
 
 
 def merge_conditions(old: list[Json], new: list[Condition], generation: int, now: float) -> list[Json]:
-    """The new conditions, each with the time of its last change of status."""
+    """Return the new conditions, each with the time of its last change of status."""
     before = {item["type"]: item for item in old}
     merged = []
     for condition in new:
@@ -185,7 +180,7 @@ def merge_conditions(old: list[Json], new: list[Condition], generation: int, now
 # ── the whole
 # ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, generation: int) -> Json:
-    """The status to write after a decision."""
+    """Return the status to write after a decision."""
     status: Json = {
         "observedGeneration": generation,
         "target": spec.target,
@@ -211,7 +206,7 @@ def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, gener
 
 
 def after_failure(old: Mapping[str, Any], reason: str, message: str, generation: int, now: float) -> Json:
-    """The status when no decision could be made: not ready, and everything else as it was."""
+    """Return the status when no decision could be made: not ready, everything else unchanged."""
     failed = Condition("Ready", False, reason, message)
     kept = [item for item in old.get("conditions", ()) if item["type"] != "Ready"]
     ready = merge_conditions(list(old.get("conditions", ())), [failed], generation, now)
@@ -226,7 +221,7 @@ def after_failure(old: Mapping[str, Any], reason: str, message: str, generation:
 
 
 def _essence(status: Mapping[str, Any]) -> Json:
-    """What of a status is news the moment it changes."""
+    """Return the part of a status that is written as soon as it changes."""
     history = dict(status.get("history", {}))
     history["recommendations"] = [item["replicas"] for item in history.get("recommendations", ())]
     return {
@@ -247,8 +242,7 @@ def _essence(status: Mapping[str, Any]) -> Json:
 
 
 def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether the new status says enough to be written: news at once, figures now and then, anything in the
-    end."""
+    """Return whether to write the new status: changes at once, figures at intervals, anything after the heartbeat."""
     if not old.get("lastDecisionTime") or _essence(old) != _essence(new):
         return True
     age = seconds(new["lastDecisionTime"]) - seconds(old["lastDecisionTime"])
@@ -260,7 +254,7 @@ def worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 # ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An Event to be made."""
+    """Event to be created."""
 
     type: str
     reason: str
@@ -279,15 +273,15 @@ _ALARMING = {"MetricsStale", "Conflict", "Paused"}
 
 
 def _next_round(old: Mapping[str, Any], decision: Decision) -> bool:
-    """Whether this is one more round of rebalancing. Between two there is a pause with another reason."""
+    """Return whether this is one more round of rebalancing. Between two rounds the reason is another one."""
     if decision.reason is not Reason.REBALANCING:
         return False
-    last = read_history(old).shed
+    last = read_history(old).rebalanced
     return last is not None and 0 <= decision.at - last < REBALANCING_QUIET_SECONDS
 
 
 def notices(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision | None) -> list[Notice]:
-    """What changed so that somebody may want to read about it; never the same thing twice in a row."""
+    """Return Events for what changed; never the same Event twice in a row."""
     made = []
     if decision is not None and decision.reason.value != old.get("reason") and not _next_round(old, decision):
         if decision.reason in _TELLING:

@@ -1,7 +1,8 @@
-"""Sorts pods and samples into what a decision needs to know.
+"""Sorts pods and samples for the decision.
 
-All connections are load, those on draining and terminating pods too: their clients are about to come back
-elsewhere. Only ready, undrained, readable pods are capacity."""
+All connections are load, also those on draining and terminating pods: their clients are about to reconnect elsewhere.
+Only ready, undrained, readable pods are capacity.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from hunarmitra_operator.model import Drain, Fleet, Pod, Samples, Survey
 
 
 def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max_age: float) -> Survey:
-    """Survey the fleet. A sample older than `max_age` is no longer believed, but still serves for an
-    estimate; nor is one from the future, which a clock that was set back leaves behind.
+    """Survey the fleet.
 
-    An unreadable pod is estimated at what it last had or at the average of the readable ones, whichever is
-    more: pods are unreadable when they suffer, and too many pods is the cheaper mistake."""
+    A sample older than `max_age` counts only for the estimate; so does a sample from the future, which a clock that was
+    set back leaves behind. An unreadable pod is estimated at its last value or at the average of the readable pods,
+    whichever is greater: pods are unreadable when they are overloaded, and too many pods is the cheaper mistake.
+    """
     victims = {victim.uid for victim in drain.victims} if drain else set()
     loads: list[tuple[int, str, Pod]] = []
     unreadable: list[tuple[int, Pod]] = []
@@ -32,7 +34,7 @@ def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max
             readable += 1
             total += sample.connections
         if pod.uid in victims:
-            # A pending victim has no container that could hold a connection.
+            # A pending victim has no container, hence no connection.
             known = sample.connections if sample is not None and fresh else (0 if pod.pending else None)
             draining[pod.uid] = (known, pod)
             if known is None and not pod.terminating:

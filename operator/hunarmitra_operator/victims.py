@@ -1,4 +1,4 @@
-"""Which pods to remove, and how many of them at once."""
+"""Chooses which pods to remove, and how many at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hunarmitra_operator.model import Pod, Spec, Survey, Victim
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Victims, the emptiest first, and what kept them from being more."""
+    """Victims, the emptiest first, and what limited their number."""
 
     victims: tuple[Victim, ...]
     limit: str = ""
@@ -21,22 +21,23 @@ def _victim(pod: Pod, connections: int = 0) -> Victim:
 
 
 def plan(spec: Spec, survey: Survey, count: int, *, forced: int = 0) -> Plan:
-    """Choose up to `count` victims, `forced` of them even if the survivors get more than their cap.
+    """Choose up to `count` victims, `forced` of them even if the survivors exceed their cap.
 
-    Pods without a running container come first: they carry nobody, and Kubernetes removes them first whatever
-    it is told. Then the emptiest. Their clients are assumed to spread evenly over the survivors, together
-    with those of pods that are terminating; no survivor may come to more than the cap. The clients moved stay
-    within the reconnect budget over the drain window, except that one pod may always be drained."""
+    Pods without a running container come first: they carry no client, and Kubernetes removes them first in any case.
+    The emptiest pods follow. Their clients, and those of terminating pods, are assumed to spread evenly over the
+    survivors; no survivor may exceed the cap. The moved clients stay within the reconnect budget over the drain window,
+    except that one pod may always be drained.
+    """
     if count <= 0:
         return Plan(())
     if survey.pending:
-        # Kubernetes would remove other pending pods before a drained one, so the two kinds are not mixed.
+        # Kubernetes removes pending pods before drained ones, so a plan never mixes the two kinds.
         idle = sorted(survey.pending, key=lambda pod: pod.uid)[:count]
         return Plan(tuple(_victim(pod) for pod in idle))
 
     candidates = survey.capacity
     budget = spec.reconnects_per_second * spec.drain_window
-    # What is neither on capacity nor estimated sits on pods about to go: it moves too.
+    # Connections on pods that are terminating move too.
     elsewhere = max(0, survey.total - sum(load for load, _ in candidates))
     moved, limit = 0, ""
     best = 0
@@ -49,7 +50,7 @@ def plan(spec: Spec, survey: Survey, count: int, *, forced: int = 0) -> Plan:
             break
         if moved > budget and number > 1:
             rate = f"{spec.reconnects_per_second} reconnects per second"
-            limit = f"{rate} over {spec.drain_window} s allow no more at once"
+            limit = f"{rate} over {spec.drain_window} s limit how many are drained at once"
             break
         best = number
     return Plan(tuple(_victim(pod, load) for load, pod in candidates[:best]), limit)

@@ -11,8 +11,9 @@ STALL_SECONDS = 60.0
 
 
 def application(loop: Loop) -> web.Application:
-    """`/livez` fails when the loop stands still, `/readyz` until the first turn has ended, `/metrics`
-    never."""
+    """Return the application: `/livez` fails when the loop stalls, `/readyz` until the first turn has ended, `/metrics`
+    never.
+    """
     first = loop.finished
 
     async def livez(_: web.Request) -> web.Response:
@@ -34,7 +35,7 @@ def application(loop: Loop) -> web.Application:
 
 
 async def serve(loop: Loop, host: str, port: int) -> web.AppRunner:
-    """Start listening; the runner to clean up with."""
+    """Start listening and return the runner, which the caller has to clean up."""
     runner = web.AppRunner(application(loop), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()

@@ -1,4 +1,4 @@
-"""A fake cluster, and an operator on it."""
+"""Fixtures: a fake cluster, and an operator on it."""
 
 from __future__ import annotations
 

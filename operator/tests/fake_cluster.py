@@ -1,7 +1,7 @@
-"""A cluster for the operator to work on: a fake API server, stub pods with a control port, and a clock.
+"""Fake cluster for the operator: an API server, stub pods with a control port, and a clock.
 
-The API server keeps objects with resource versions and refuses stale writes; `advance` plays the controllers
-and the kubelet: it creates and removes pods, reports readiness, and lets leases end and drained clients move.
+The API server keeps objects with resource versions and rejects stale writes. `advance` plays the controllers and the
+kubelet: it creates and removes pods, reports readiness, lets leases end and moves clients of drained pods.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ def deployment(replicas: int) -> Json:
 
 
 class FakeCluster:
-    """The API server and its controllers. `away` makes the API server unreachable, `delay` slow, in seconds
-    (`HANGS`: it takes connections and never answers); `requests` counts."""
+    """API server and controllers.
+
+    `away` makes the API server unreachable, `delay` makes it slow, in seconds (`HANGS`: it accepts connections and
+    never answers). `requests` records every request.
+    """
 
     def __init__(self, clock: Clock, port: int) -> None:
         self.clock, self.port = clock, port
@@ -77,9 +80,7 @@ class FakeCluster:
                 web.get(f"/api/v1/namespaces/{NAMESPACE}/pods", self._list_pods),
                 web.patch(f"/api/v1/namespaces/{NAMESPACE}/pods/{{name}}", self._patch_pod),
                 web.post(f"/api/v1/namespaces/{NAMESPACE}/events", self._post_event),
-                web.get(
-                    f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers", self._list_hpas
-                ),
+                web.get(f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers", self._list_hpas),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -94,7 +95,7 @@ class FakeCluster:
             await self._runner.cleanup()
 
     async def run_pods(self, *connections: int) -> None:
-        """A Deployment with a ready pod for each number of connections."""
+        """Create a Deployment with a ready pod for each number of connections."""
         for amount in connections:
             pod = await self._create()
             pod.born -= 3600
@@ -112,7 +113,7 @@ class FakeCluster:
         return self.scaler
 
     def create_second(self, spec: Json) -> Json:
-        """Another WebSocketScaler, which nobody told the loop of yet."""
+        """Create another WebSocketScaler, of which the loop was not told yet."""
         self.second = {
             "metadata": {"name": "again", "namespace": NAMESPACE, "uid": "again", "generation": 1},
             "spec": spec,
@@ -254,7 +255,7 @@ class FakeCluster:
         return web.json_response(body)
 
     def scale(self, replicas: int) -> None:
-        """What `kubectl scale` does."""
+        """Set the number of replicas as `kubectl scale` does."""
         self.deployment["spec"]["replicas"] = replicas
         self.deployment["metadata"]["generation"] += 1
         self._bump(self.deployment)

@@ -1,4 +1,4 @@
-"""A ws pod's control port, as the operator knows it, and a clock that a test sets."""
+"""A ws pod's control port as the operator uses it, and a clock that a test sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STARTUP = 10.0
 
 @dataclass
 class Clock:
-    """Time that passes when a test says so."""
+    """Time that passes only when a test says so."""
 
     now: float = 1_800_000_000.0
 
@@ -26,7 +26,7 @@ class Clock:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, on any loopback address."""
+    """Return a free port on any loopback address."""
     with socket.socket() as probe:
         probe.bind(("0.0.0.0", 0))
         return int(probe.getsockname()[1])
@@ -47,7 +47,7 @@ class StubPod:
     drained: float | None = None
     hangs: bool = False
     hanging: int = 0
-    """Requests that wait for its answer."""
+    """Number of requests that wait for its answer."""
     terminating: float | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, Any]] = field(default_factory=list)

@@ -15,7 +15,7 @@ from hunarmitra_operator.model import (
     Pod,
     Policy,
     PolicyType,
-    Rebalance,
+    RebalanceRules,
     Recommendation,
     Rules,
     Sample,
@@ -29,27 +29,27 @@ SPEC = Spec(target="ws", target_per_pod=100, cap_per_pod=150, min_replicas=1, ma
 
 
 def pods(loads: Sequence[int | None]) -> tuple[Pod, ...]:
-    """A running, ready pod for each load."""
+    """Return a running, ready pod for each load."""
     return tuple(Pod(f"uid-{i:04}", f"ws-{i}", created=NOW - 3600) for i in range(len(loads)))
 
 
 def samples(loads: Sequence[int | None], at: float = NOW) -> dict[str, Sample]:
-    """A fresh sample for each load that is not None."""
+    """Return a fresh sample for each load that is not None."""
     return {f"uid-{i:04}": Sample(load, at) for i, load in enumerate(loads) if load is not None}
 
 
 def fleet(loads: Sequence[int | None], replicas: int | None = None, rollout: str = "") -> Fleet:
-    """As many pods as loads; None is a pod without a sample."""
+    """Return a fleet with a pod for each load; None is a pod without a sample."""
     return Fleet(len(loads) if replicas is None else replicas, pods(loads), rollout)
 
 
 def settled(replicas: int, recommended: int, *, since: float = 1000.0) -> History:
-    """A history in which `recommended` was the recommendation for long enough to be acted on."""
+    """Return a history in which `recommended` was recommended for long enough to be acted on."""
     return History(recommendations=(Recommendation(recommended, NOW - since + 900),), replicas=replicas)
 
 
 def with_pod(current: Fleet, index: int, **changes: object) -> Fleet:
-    """The fleet with one pod changed."""
+    """Return the fleet with one pod changed."""
     changed = list(current.pods)
     changed[index] = replace(changed[index], **changes)  # type: ignore[arg-type]
     return replace(current, pods=tuple(changed))
@@ -62,14 +62,14 @@ RULES = st.tuples(
     st.sampled_from([Select.MAX, Select.MAX, Select.MIN, Select.DISABLED]),
     st.lists(POLICIES, min_size=1, max_size=3).map(lambda many: tuple(Policy(*one) for one in many)),
 ).map(lambda fields: Rules(*fields))
-REBALANCES = st.tuples(
-    st.booleans(), st.integers(1, 50), st.integers(1, 50), st.sampled_from([5, 15, 60])
-).map(lambda fields: Rebalance(*fields))
+REBALANCES = st.tuples(st.booleans(), st.integers(1, 50), st.integers(1, 50), st.sampled_from([5, 15, 60])).map(
+    lambda fields: RebalanceRules(*fields)
+)
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    """Any spec that the API server would accept, apart from schedules, without pause and dry run."""
+    """Any spec that the API server would accept, without schedules, pause and dry run."""
     target, spare, low, more, budget = draw(
         st.tuples(
             st.one_of(st.integers(200, 3000), st.integers(1, 500)),
@@ -120,14 +120,12 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[str, Sample]]:
 
 SECONDS = st.one_of(st.integers(0, 200), st.integers(0, 4000)).map(float)
 MAYBE = st.one_of(st.none(), SECONDS.map(lambda ago: NOW - ago))
-PAST = st.lists(
-    st.tuples(SECONDS, st.one_of(st.integers(1, 6), st.integers(1, 40)), st.integers(-5, 5)), max_size=6
-)
+PAST = st.lists(st.tuples(SECONDS, st.one_of(st.integers(1, 6), st.integers(1, 40)), st.integers(-5, 5)), max_size=6)
 
 
 @st.composite
 def histories(draw: st.DrawFn, current: Fleet) -> History:
-    """Any history: recommendations, changes, a drain of some of the fleet's pods, somebody else's changes."""
+    """Any history: recommendations, changes, a drain of some of the fleet's pods, changes by somebody else."""
     past = sorted(draw(PAST), reverse=True)
     drain = None
     victims = draw(st.one_of(st.none(), st.sets(st.integers(0, len(current.pods) - 1), min_size=1)))
@@ -142,7 +140,7 @@ def histories(draw: st.DrawFn, current: Fleet) -> History:
             started + 120,
             draw(st.sampled_from([None, None, NOW - 5, NOW - 40])),
         )
-    adopted, grown, shed, ended, aborted = draw(st.tuples(MAYBE, MAYBE, MAYBE, MAYBE, MAYBE))
+    adopted, grown, rebalanced, ended, aborted = draw(st.tuples(MAYBE, MAYBE, MAYBE, MAYBE, MAYBE))
     return History(
         recommendations=tuple(Recommendation(replicas, NOW - ago) for ago, replicas, _ in past),
         changes=tuple(Change(by, NOW - ago) for ago, _, by in past[:3]),
@@ -152,7 +150,7 @@ def histories(draw: st.DrawFn, current: Fleet) -> History:
         foreign=tuple(NOW - ago for ago, _, _ in past[:1]),
         adopted=adopted,
         grown=grown,
-        shed=shed,
+        rebalanced=rebalanced,
         drain_ended=ended,
         drain_aborted=aborted,
         drain=drain,

@@ -1,4 +1,4 @@
-"""The operator in a test's hands: a loop whose turns the test takes, on a fake cluster."""
+"""The operator under a test's control: a loop whose turns the test takes, on a fake cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 def reading(cluster: FakeCluster, **changes: int) -> Json:
-    """`spec.pods`, with changes."""
+    """Return `spec.pods`, with changes."""
     return {"controlPort": cluster.port, "timeoutSeconds": 10, **changes}
 
 
@@ -33,7 +33,7 @@ def spec(port: int, **changes: object) -> Json:
 
 
 class Operator:
-    """A loop whose turns the test takes, five seconds of the cluster's time apart."""
+    """Loop whose turns the test takes, five seconds of the cluster's time apart."""
 
     def __init__(self, cluster: FakeCluster, token: Path, timeout: float = 30, interval: float = 5) -> None:
         self.cluster = cluster
@@ -64,8 +64,7 @@ def drained(cluster: FakeCluster) -> set[str]:
 
 
 async def begin(cluster: FakeCluster, operator: Operator, *loads: int, **changes: object) -> None:
-    """A fleet that is too large, and the first turns of its drain: the initial recommendation has to age a
-    moment."""
+    """Create a fleet that is too large, and take turns until its drain begins."""
     await cluster.run_pods(*(loads or (70, 5, 60, 10, 55)))
     cluster.create_scaler(spec(cluster.port, **changes))
     await operator.until("Draining")

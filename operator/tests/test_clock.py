@@ -1,4 +1,4 @@
-"""Clocks that are ahead or set back: what they left behind must not hold anything up for long."""
+"""Clocks that are ahead or set back: what they leave behind does not delay anything for long."""
 
 from __future__ import annotations
 

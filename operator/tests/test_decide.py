@@ -1,4 +1,4 @@
-"""Decisions in situations that have a name."""
+"""Decisions in named situations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hunarmitra_operator.model import Fleet, History, Peak, Reason, Recommendati
 def test_load_within_the_tolerance_is_steady() -> None:
     decision = decide(SPEC, fleet([95, 105]), samples([95, 105]), History(), NOW)
     assert decision.reason is Reason.STEADY
-    assert decision.message == "200 connections on 2 replicas, 100 each of a target of 100: nothing to change"
+    assert decision.message == "200 connections on 2 replicas, 100 each of a target of 100: nothing to do"
 
 
 def test_load_above_it_scales_up_at_once() -> None:
@@ -99,7 +99,7 @@ def test_a_rollout_freezes_scale_down_but_not_up() -> None:
 
 
 def test_a_rival_means_hands_off() -> None:
-    current = replace(fleet([400, 400]), rivals=("HorizontalPodAutoscaler/ws",))
+    current = replace(fleet([400, 400]), autoscalers=("HorizontalPodAutoscaler/ws",))
     decision = decide(SPEC, current, samples([400, 400]), History(), NOW)
     assert decision.reason is Reason.CONFLICT
     assert decision.scale_to is None
@@ -146,15 +146,15 @@ def test_new_pods_get_their_share() -> None:
     spec = replace(SPEC, cap_per_pod=300, reconnects_per_second=10)
     decision = decide(spec, fleet(loads), samples(loads), History(replicas=4), NOW)
     assert decision.reason is Reason.REBALANCING
-    assert [(shed.name, shed.connections) for shed in decision.shed] == [("ws-1", 75), ("ws-0", 75)]
+    assert [(move.name, move.connections) for move in decision.moves] == [("ws-1", 75), ("ws-0", 75)]
     soon = decide(spec, fleet(loads), samples(loads, NOW + 5), decision.history, NOW + 5)
-    assert not soon.shed, "within the cooldown"
+    assert not soon.moves, "within the cooldown"
 
 
 @pytest.mark.parametrize("loads", [[109, 100, 91], [114, 100, 86], [8, 1, 3]])
 def test_small_differences_move_nobody(loads: list[int]) -> None:
     spec = replace(SPEC, min_replicas=3)
-    assert not decide(spec, fleet(loads), samples(loads), History(replicas=3), NOW).shed
+    assert not decide(spec, fleet(loads), samples(loads), History(replicas=3), NOW).moves
 
 
 def moment(text: str) -> float:
@@ -179,7 +179,7 @@ def test_a_schedule_raises_the_minimum_on_its_clock() -> None:
     now = moment("2027-01-15T18:00:01+05:30")
     decision = decide(spec, fleet([50]), samples([50], now), History(replicas=1), now)
     assert decision.scale_to == 8
-    assert "the schedule 'evening' keeps 8" in decision.message
+    assert "schedule 'evening' requires 8" in decision.message
 
 
 def test_a_number_that_was_not_written_is_nobodys_change() -> None:

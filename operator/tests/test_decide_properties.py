@@ -1,4 +1,4 @@
-"""What holds for every decision, over generated fleets and histories."""
+"""Properties of every decision, over generated fleets and histories."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ MANY = settings(max_examples=3000, deadline=None, suppress_health_check=[HealthC
 
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[Spec, Fleet, dict[str, Sample], History]:
-    """Anything that `decide` may be asked about."""
+    """Any arguments that `decide` may get."""
     current, readings = draw(fleets())
     spec = draw(specs())
     spec = replace(spec, paused=draw(st.sampled_from([False] * 8 + [True])))
     spec = replace(spec, dry_run=draw(st.sampled_from([False] * 8 + [True])))
     if draw(st.sampled_from([False] * 8 + [True])):
-        current = replace(current, rivals=("HorizontalPodAutoscaler/ws",))
+        current = replace(current, autoscalers=("HorizontalPodAutoscaler/ws",))
     return spec, current, readings, draw(histories(current))
 
 
 class Case(NamedTuple):
-    """What was asked, and what was decided."""
+    """Arguments and the decision."""
 
     spec: Spec
     current: Fleet
@@ -42,17 +42,13 @@ class Case(NamedTuple):
 
 
 def capacity(decision: Decision, spec: Spec, current: Fleet, readings: dict[str, Sample]) -> dict[str, int]:
-    """Ready, undrained, freshly read pods with their connections, counted without the operator's help."""
+    """Return ready, undrained, freshly read pods with their connections, without the operator's code."""
     before = {victim.uid for victim in (decision.drain.victims if decision.drain else ())}
     fresh = {uid: s.connections for uid, s in readings.items() if s.at >= NOW - spec.max_sample_age}
     return {
         pod.uid: fresh[pod.uid]
         for pod in current.pods
-        if pod.ready
-        and not pod.terminating
-        and not pod.pending
-        and pod.uid in fresh
-        and pod.uid not in before
+        if pod.ready and not pod.terminating and not pod.pending and pod.uid in fresh and pod.uid not in before
     }
 
 
@@ -83,7 +79,7 @@ def nothing_goes_down_on_missing_or_old_data(case: Case) -> None:
         scaled_before = history.drain is not None and history.drain.scaled is not None
         assert decision.drain is None or scaled_before
         assert decision.scale_to is None or decision.scale_to > current.replicas
-        assert not decision.shed
+        assert not decision.moves
 
 
 def new_victims_are_the_emptiest(case: Case) -> None:
@@ -128,7 +124,7 @@ def it_explains_itself_and_can_be_replayed(case: Case) -> None:
     assert decision == decide(spec, current, dict(reversed(readings.items())), history, NOW)
     if decision.scale_to is not None:
         assert str(decision.scale_to) in decision.message
-    for name in [shed.name for shed in decision.shed[:3]]:
+    for name in [move.name for move in decision.moves[:3]]:
         assert name in decision.message
 
 
@@ -136,22 +132,20 @@ def nobody_is_moved_twice_by_one_decision(case: Case) -> None:
     spec, _current, _readings, _history, decision = case
     drained = {victim.uid for victim in (decision.drain.victims if decision.drain else ())}
     released = {victim.uid for victim in decision.release}
-    shed = {item.uid for item in decision.shed}
+    movers = {item.uid for item in decision.moves}
     assert not drained & released
-    assert not shed & (drained | released)
-    assert not (decision.shed and drained)
+    assert not movers & (drained | released)
+    assert not (decision.moves and drained)
     assert len(drained) == len(decision.drain.victims if decision.drain else ())
-    assert sum(item.connections for item in decision.shed) <= (
-        spec.reconnects_per_second * spec.rebalance.cooldown
-    )
+    assert sum(item.connections for item in decision.moves) <= (spec.reconnects_per_second * spec.rebalance.cooldown)
 
 
 def paused_dry_and_contested_fleets_are_not_touched(case: Case) -> None:
     spec, current, _readings, _history, decision = case
-    if spec.paused or spec.dry_run or current.rivals:
+    if spec.paused or spec.dry_run or current.autoscalers:
         assert decision.scale_to is None
         assert decision.drain is None
-        assert not decision.shed
+        assert not decision.moves
 
 
 def the_history_stays_small(case: Case) -> None:
@@ -251,7 +245,7 @@ def test_a_thousand_pods_cost_little(kind: str) -> None:
     assert {
         "steady": decision.reason is Reason.STEADY,
         "scale down": decision.drain is not None,
-        "rebalance": bool(decision.shed),
+        "rebalance": bool(decision.moves),
         "scale up": decision.scale_to is not None,
     }[kind]
 

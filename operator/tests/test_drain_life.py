@@ -1,4 +1,4 @@
-"""A scale-down from the choice of victims to their termination, and everything that may come in between."""
+"""A scale-down from the choice of victims to their termination, with everything that may happen in between."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ READY = fleet(LOADS)
 
 
 def begin() -> Decision:
-    """The decision that begins a drain of the three emptiest of five pods, 70 connections in all."""
+    """Return the decision that begins a drain of the three emptiest of five pods, 70 connections in all."""
     return decide(SPEC, READY, samples(LOADS), settled(5, 2), NOW)
 
 
 def out_of_rotation(current: Fleet = READY) -> Fleet:
-    """The fleet after the victims turned not-ready."""
+    """Return the fleet after the victims became not ready."""
     for index in (1, 3, 4):
         current = with_pod(current, index, ready=False)
     return current
@@ -73,13 +73,13 @@ def test_it_does_not_scale_down_while_another_pod_would_be_removed_first(change:
 
 
 def test_a_victim_that_serves_again_is_drained_again_and_not_removed() -> None:
-    """The operator was away: the leases ended, clients came, and now the deadline is here."""
+    """The operator was away: the leases ended, clients came, and now the deadline is reached."""
     readings = samples([70, 15, 60, 30, 25], NOW + 120)
     decision = decide(SPEC, READY, readings, begin().history, NOW + 120)
     assert decision.scale_to is None
     assert decision.reason is Reason.DRAINING
     assert decision.limited is Reason.LAPSED
-    assert "ws-1, ws-3, ws-4 are back in service with 70 connections, as the drain lapsed" in decision.message
+    assert "ws-1, ws-3, ws-4 are back in service with 70 connections: the drain lapsed" in decision.message
     assert decision.drain is not None
     assert decision.drain.deadline == NOW + 120 + SPEC.drain_window, "a whole window for whoever came"
     assert decision.drain.id == begin().drain.id  # type: ignore[union-attr]
@@ -120,7 +120,7 @@ def test_victims_that_keep_coming_back_are_let_go() -> None:
 
 
 def scaled() -> tuple[Decision, Fleet]:
-    """The decision that lowers the number, and the Deployment right afterwards."""
+    """Return the decision that lowers the number, and the Deployment right after it."""
     empty = samples([100, 0, 100, 0, 0], NOW + 60)
     decision = decide(SPEC, out_of_rotation(), empty, begin().history, NOW + 60)
     return decision, replace(out_of_rotation(), replicas=2)
@@ -211,10 +211,10 @@ def test_pause_and_dry_run_give_it_up(field: str) -> None:
 
 def test_after_giving_up_it_waits_a_window() -> None:
     rolling = replace(out_of_rotation(), rollout="two revisions have pods")
-    given_up = decide(SPEC, rolling, samples(LOADS, NOW + 60), begin().history, NOW + 60)
+    aborted = decide(SPEC, rolling, samples(LOADS, NOW + 60), begin().history, NOW + 60)
     for after, begins in ((65, False), (60 + SPEC.drain_window + 1, True)):
         readings = samples(LOADS, NOW + after)
-        decision = decide(SPEC, READY, readings, given_up.history, NOW + after)
+        decision = decide(SPEC, READY, readings, aborted.history, NOW + after)
         assert (decision.drain is not None) is begins
 
 

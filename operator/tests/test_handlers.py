@@ -1,4 +1,4 @@
-"""How the operator sits in kopf, and its command line."""
+"""The operator's use of kopf, and its command line."""
 
 from __future__ import annotations
 
@@ -54,21 +54,17 @@ def test_a_clusters_authority_without_key_usage_is_taken_but_still_checked() -> 
     assert access.tls.check_hostname
 
 
-def test_nothing_to_log_in_with_is_an_error_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_to_log_in_with_is_an_error_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with pytest.raises(OSError, match="neither a service account nor a kubeconfig"):
         handlers.access(kopf.OperatorSettings())
 
 
-def test_a_namespace_has_to_be_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_namespace_has_to_be_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("HUNARMITRA_OPERATOR_NAMESPACES", raising=False)
     assert main(["run"]) == 2
-    assert "name a namespace" in capsys.readouterr().out
+    assert "name a namespace" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
@@ -86,6 +82,4 @@ def test_the_image_contains_no_development_tool() -> None:
     assert copied == ["requirements.txt /tmp/requirements.txt", "hunarmitra_operator hunarmitra_operator"]
     sources = {path.stem: path.read_text() for path in package.rglob("*.py")}
     assert "simulate" not in sources
-    assert [
-        name for name, text in sources.items() if re.search(r"^\s*(from|import) tools", text, re.MULTILINE)
-    ] == []
+    assert [name for name, text in sources.items() if re.search(r"^\s*(from|import) tools", text, re.MULTILINE)] == []

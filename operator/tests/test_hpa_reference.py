@@ -1,8 +1,9 @@
-"""The reference of HorizontalPodAutoscaler's algorithm, against what upstream's own table tests expect.
+"""The reference of HorizontalPodAutoscaler's algorithm, against the expectations of upstream's own table tests.
 
-The figures are upstream's (kubernetes/kubernetes, pkg/controller/podautoscaler, the tests of the replica
-calculator and of the horizontal controller); CPU targets are written as their per-pod value, of a request of
-1000. And ours against the reference."""
+The figures are upstream's (kubernetes/kubernetes, pkg/controller/podautoscaler, the tests of the replica calculator and
+of the horizontal controller). CPU targets are written as their per-pod value, of a request of 1000. The operator's
+decision is compared with the reference too.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from hunarmitra_operator.model import (
     History,
     Policy,
     PolicyType,
-    Rebalance,
+    RebalanceRules,
     Recommendation,
     Rules,
     Select,
@@ -42,7 +43,7 @@ def values(*levels: int) -> list[MetricPod]:
 
 
 def unready(*levels: int) -> list[MetricPod]:
-    """Set aside: not ready, or its first CPU sample is from before it was ready."""
+    """Ignored pods: not ready, or their first CPU sample is from before they were ready."""
     return [MetricPod(level, unready=True) for level in levels]
 
 
@@ -102,17 +103,15 @@ def test_an_average_over_replicas(current: int, target: int, total: int, expecte
     assert average_value(current, target, total) == expected
 
 
-def rules(
-    pods: int = 0, pods_period: int = 60, percent: int = 0, percent_period: int = 60, window: int = 0
-) -> Rules:
-    """Rules with a policy for pods, one for percent, or both, as upstream's tests write them."""
+def rules(pods: int = 0, pods_period: int = 60, percent: int = 0, percent_period: int = 60, window: int = 0) -> Rules:
+    """Return rules with a policy for pods, one for percent, or both, as upstream's tests write them."""
     both = [Policy(PolicyType.PODS, pods, pods_period)] if pods else []
     both += [Policy(PolicyType.PERCENT, percent, percent_period)] if percent else []
     return Rules(window=window, policies=tuple(both))
 
 
 def spread(amounts: tuple[int, ...], period: int, sign: int) -> list[Change]:
-    """Changes, evenly over the last `period` seconds."""
+    """Return changes, evenly over the last `period` seconds."""
     step = period / (len(amounts) + 1)
     return [Change(sign * amount, NOW - period + step * (i + 1)) for i, amount in enumerate(amounts)]
 
@@ -214,8 +213,7 @@ def test_the_first_recommendation_is_what_is_there() -> None:
 def test_where_a_spec_asks_for_it_ours_is_the_same(
     loads: list[tuple[int, float]], start: int, target: int, up: Rules, down: Rules
 ) -> None:
-    """Every pod ready and readable, the average alone, no cap in the way, and drains that are over at
-    once."""
+    """Every pod is ready and readable, only the average counts, no cap matters, and drains end at once."""
     spec = replace(
         SPEC,
         target_per_pod=target,
@@ -226,7 +224,7 @@ def test_where_a_spec_asks_for_it_ours_is_the_same(
         up=up,
         down=down,
         reconnects_per_second=10**9,
-        rebalance=Rebalance(enabled=False),
+        rebalance=RebalanceRules(enabled=False),
     )
     reference = HorizontalPodAutoscaler(Bounds(1, 15), up, down)
     count, history, now = start, History(), NOW

@@ -22,9 +22,7 @@ def test_a_line_is_one_object_with_the_fields_of_the_other_services() -> None:
     text = JsonFormatter("hunarmitra-operator").format(record)
     assert "\n" not in text
     line = json.loads(text)
-    assert datetime.fromisoformat(line.pop("timestamp")).timestamp() == pytest.approx(
-        record.created, abs=0.01
-    )
+    assert datetime.fromisoformat(line.pop("timestamp")).timestamp() == pytest.approx(record.created, abs=0.01)
     assert line == {
         "level": "WARNING",
         "logger": "a.b",
@@ -53,9 +51,9 @@ def test_the_command_line_and_the_environment_choose(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("option", "wrong", "answer"),
     [
-        ("--log-format", "xml", "'xml' is none of text, json"),
-        ("--log-level", "LOUD", "'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
-        ("--port", "65536", "'65536' is no port"),
+        ("--log-format", "xml", "'xml' is not one of text, json"),
+        ("--log-level", "LOUD", "'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"),
+        ("--port", "65536", "'65536' is not a port"),
         ("--port", "http", "invalid port value: 'http'"),
     ],
 )
@@ -77,7 +75,7 @@ def test_a_wrong_choice_is_refused_wherever_it_is_made(
 
 
 def test_every_line_of_the_running_operator_is_json(tmp_path: Path) -> None:
-    """kopf's too; there is no API server, so both have something to say."""
+    """kopf's lines too. Without an API server, both log something."""
     config = {
         "current-context": "a",
         "contexts": [{"name": "a", "context": {"cluster": "b", "user": "c"}}],

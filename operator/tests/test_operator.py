@@ -1,4 +1,4 @@
-"""Scaling up, drains and what comes in between, turn by turn, on a fake API server and stub pods."""
+"""Scaling up, drains and what happens in between, turn by turn, on a fake API server and stub pods."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ async def test_status_is_stored_before_anything_is_done(cluster: FakeCluster, op
     assert [v["name"] for v in cluster.status["drain"]["victims"]] == ["ws-1", "ws-3", "ws-4"]
 
 
-async def test_a_new_operator_finishes_the_drain(
-    cluster: FakeCluster, operator: Operator, tmp_path: Path
-) -> None:
+async def test_a_new_operator_finishes_the_drain(cluster: FakeCluster, operator: Operator, tmp_path: Path) -> None:
     await begin(cluster, operator)
     identity = cluster.status["drain"]["id"]
     await cluster.advance(10)

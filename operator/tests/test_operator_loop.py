@@ -1,4 +1,4 @@
-"""Everything around a drain, turn by turn: conflicts, trouble, rebalancing, fences, requests and probes."""
+"""Everything around a drain, turn by turn: conflicts, problems, rebalancing, fences, requests and probes."""
 
 from __future__ import annotations
 
@@ -80,20 +80,20 @@ async def test_a_dry_run_touches_nothing(cluster: FakeCluster, operator: Operato
 
 
 @pytest.mark.parametrize(
-    ("trouble", "reason"),
+    ("problem", "reason"),
     [("label", "TargetNotLabelled"), ("zone", "InvalidSpec"), ("name", "TargetNotFound")],
 )
 async def test_trouble_with_the_target_is_said(
-    cluster: FakeCluster, operator: Operator, trouble: str, reason: str
+    cluster: FakeCluster, operator: Operator, problem: str, reason: str
 ) -> None:
     await cluster.run_pods(400)
     peak = {"name": "a", "start": "18:00", "end": "19:00", "minReplicas": 2, "timeZone": "Mars/North"}
     cluster.create_scaler(
         spec(cluster.port)
-        | ({"schedule": [peak]} if trouble == "zone" else {})
-        | ({"target": {"name": "missing"}} if trouble == "name" else {})
+        | ({"schedule": [peak]} if problem == "zone" else {})
+        | ({"target": {"name": "missing"}} if problem == "name" else {})
     )
-    if trouble == "label":
+    if problem == "label":
         cluster.deployment["metadata"]["labels"] = {}
     await operator.turns(3)
     assert cluster.condition("Ready") == "False"
@@ -119,8 +119,8 @@ async def test_rebalancing_moves_connections_in_slices(cluster: FakeCluster, ope
         pauses.append(seconds)
 
     scaler.actor.sleep = sleep
-    assert scaler.actor.shedding is not None
-    await scaler.actor.shedding
+    assert scaler.actor.rebalancing is not None
+    await scaler.actor.rebalancing
     slices = [amount for pod in cluster.pods.values() for name, amount in pod.calls if name == "shed"]
     assert sum(slices) == 130
     assert max(slices) <= 20

@@ -1,4 +1,4 @@
-"""An API server that takes connections and does not answer, or is slow; in real time, on real sockets."""
+"""An API server that accepts connections and does not answer, or is slow; in real time, on real sockets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hunarmitra_operator import command
 from hunarmitra_operator.kubernetes import Access, Api, ApiError
 
 LEASE = 3
-"""Seconds; a fifth of the shortest lease that the definition allows, as every time in these tests is."""
+"""Seconds; a fifth of the shortest lease that the definition allows, as every time in these tests."""
 
 
 @pytest.fixture
 async def silent() -> AsyncIterator[str]:
-    """The address of a server that accepts, reads, and says nothing."""
+    """Return the address of a server that accepts, reads, and never answers."""
 
     async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -72,7 +72,7 @@ def test_no_deadline_at_all_is_refused(wrong: str) -> None:
 
 
 async def lapses(cluster: FakeCluster, operator: Operator, seconds: float, delay: float = 0) -> list[str]:
-    """Run the loop for a while, in real time; the victims whose lease ended meanwhile."""
+    """Run the loop for a while, in real time; return the victims whose lease ended meanwhile."""
     await operator.loop.turn()
     victims = [pod for pod in cluster.pods.values() if pod.leases]
     assert len(victims) == 3
@@ -100,7 +100,7 @@ async def lapses(cluster: FakeCluster, operator: Operator, seconds: float, delay
 
 @pytest.mark.parametrize(("delay", "timeout"), [(HANGS, 1), (1.2, 3)], ids=["hangs", "slow"])
 async def test_a_drain_outlives_it(cluster: FakeCluster, token: Path, delay: float, timeout: float) -> None:
-    """A slow turn asks three times, one after another: longer than a lease, and no deadline is missed."""
+    """A slow turn makes three requests, one after another: longer than a lease, without a missed deadline."""
     operator = Operator(cluster, token, timeout, interval=1)
     await begin(cluster, operator, drain={"windowSeconds": 60, "leaseSeconds": LEASE})
     assert await lapses(cluster, operator, 3 * LEASE, delay) == []

@@ -23,8 +23,7 @@ MINIMAL: dict[str, Any] = {
 
 
 def defaulted(schema: dict[str, Any], value: Any) -> Any:
-    """What the API server stores: the value with the schema's defaults filled in, from the outside
-    inwards."""
+    """Return what the API server stores: the value with the schema's defaults filled in."""
     if schema.get("type") == "object" and isinstance(value, dict):
         full = dict(value)
         for name, field in schema.get("properties", {}).items():
@@ -39,7 +38,7 @@ def defaulted(schema: dict[str, Any], value: Any) -> Any:
 
 
 def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every field of the schema with its path."""
+    """Yield every field of the schema with its path."""
     for name, field in schema.get("properties", {}).items():
         yield f"{path}.{name}", field
         yield from fields(field, f"{path}.{name}")
@@ -85,9 +84,7 @@ def test_every_field_is_read() -> None:
         "dryRun": True,
     }
     spec = read(raw)
-    assert set(SCHEMA["properties"]["spec"]["properties"]) == set(raw), (
-        "a field of the schema is not tested here"
-    )
+    assert set(SCHEMA["properties"]["spec"]["properties"]) == set(raw), "a field of the schema is not tested here"
     assert (spec.target, spec.target_per_pod, spec.cap_per_pod) == ("sockets", 10, 20)
     assert spec.consider_fullest is False
     assert (spec.min_replicas, spec.max_replicas) == (3, 4)
@@ -110,11 +107,7 @@ def test_every_field_is_read() -> None:
         MINIMAL | {"connectionsPerPod": {"target": "many", "cap": 1}},
         MINIMAL | {"scaleUp": {"selectPolicy": "Sometimes"}},
         MINIMAL
-        | {
-            "schedule": [
-                {"name": "a", "start": "18:00", "end": "19:00", "minReplicas": 3, "timeZone": "Mars/North"}
-            ]
-        },
+        | {"schedule": [{"name": "a", "start": "18:00", "end": "19:00", "minReplicas": 3, "timeZone": "Mars/North"}]},
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_in_words(raw: dict[str, Any]) -> None:
@@ -141,9 +134,7 @@ def test_the_schema_is_structural_and_prunes_nothing_the_operator_writes() -> No
     text = yaml.safe_dump(SCHEMA)
     assert "x-kubernetes-preserve-unknown-fields" not in text
     assert "additionalProperties" not in text
-    assert [
-        column["name"] for column in VERSION["additionalPrinterColumns"] if not column.get("priority")
-    ] == [
+    assert [column["name"] for column in VERSION["additionalPrinterColumns"] if not column.get("priority")] == [
         "Connections",
         "Pods",
         "Desired",

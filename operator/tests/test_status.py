@@ -1,4 +1,4 @@
-"""The status: nothing that matters is lost in it, and it is written when it says something."""
+"""The status: it loses nothing that matters, and it is written when something changed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tools.simulate.traces import GENERATORS
 
 
 def through_status(decision: Decision) -> History:
-    """The history after a restart: written to the API server and read back."""
+    """Return the history after a restart: written to the API server and read back."""
     written = json.loads(json.dumps(status.after_decision({}, SPEC, decision, 1)))
     return status.read_history(written)
 
 
 def undeclared(schema: dict[str, Any], value: Any, path: str = "status") -> Iterator[str]:
-    """What of a value the API server would prune."""
+    """Return the parts of a value that the API server would prune."""
     if isinstance(value, dict):
         for name, item in value.items():
             if name in schema.get("properties", {}):

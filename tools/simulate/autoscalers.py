@@ -1,4 +1,4 @@
-"""The three that are compared, on the same world."""
+"""The three autoscalers that are compared, on the same simulated cluster."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ HPA_PERIOD = 15.0
 
 
 class Autoscaler(Protocol):
-    """Something that looks at the world after each step and may change it."""
+    """Looks at the cluster after each step and may change it."""
 
     name: str
 
     def act(self, world: World) -> None:
-        """Look, and act."""
+        """Look at the cluster, and act."""
 
 
 class Ours:
-    """The operator's decision, carried out at once; every fifth second, as the operator does."""
+    """The operator's decision, carried out at once, every five seconds like the operator's turns."""
 
     name = "WebSocketScaler"
 
@@ -35,7 +35,7 @@ class Ours:
         self.decisions: list[Decision] = []
 
     def act(self, world: World) -> None:
-        """One turn of the operator."""
+        """Take one turn of the operator."""
         now = EPOCH + world.now
         living = {pod.uid for pod in world.pods}
         self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living}
@@ -61,15 +61,14 @@ class Ours:
         if not self.decisions or decision.reason is not self.decisions[-1].reason:
             self.decisions.append(decision)
         world.drain({victim.uid for victim in (decision.drain.victims if decision.drain else ())})
-        for shed in decision.shed:
-            world.shed(shed.uid, shed.connections)
+        for move in decision.moves:
+            world.move(move.uid, move.connections)
         if decision.scale_to is not None:
             world.scale(decision.scale_to)
 
 
 class _Hpa:
-    """HorizontalPodAutoscaler with its defaults, every 15 s. Its metrics are as fresh as ours: better than in
-    life."""
+    """HorizontalPodAutoscaler with its defaults, every 15 s. Its metrics are fresher than in a real cluster."""
 
     name = "HPA"
 
@@ -78,12 +77,12 @@ class _Hpa:
         self.controller = HorizontalPodAutoscaler(Bounds(spec.min_replicas, spec.max_replicas), UP_RULES, DOWN_RULES)
 
     def act(self, world: World) -> None:
-        """One sync, when it is due."""
+        """Synchronize if the period has passed."""
         if world.now % HPA_PERIOD == 0:
             world.scale(self.controller.sync(world.replicas, self.recommend(world), EPOCH + world.now))
 
     def recommend(self, world: World) -> int | None:
-        """What the metrics ask for."""
+        """Return the replicas for the metrics, or None."""
         raise NotImplementedError
 
 
@@ -91,7 +90,7 @@ class Hpa(_Hpa):
     """HPA on the connections of each pod (a `Pods` metric)."""
 
     def recommend(self, world: World) -> int | None:
-        """HPA's own formula; a pod without a reading has a missing metric."""
+        """Apply HPA's own formula; a pod without a reading has a missing metric."""
         pods = [
             MetricPod(
                 pod.load if pod.readable and pod.started(world.now) else None,
@@ -104,12 +103,11 @@ class Hpa(_Hpa):
 
 
 class Keda(_Hpa):
-    """KEDA's Prometheus scaler: the sum of what could be scraped, 0 when there is nothing, as an average per
-    replica."""
+    """KEDA's Prometheus scaler: the sum over readable pods (0 without any), as an average per replica."""
 
     name = "KEDA"
 
     def recommend(self, world: World) -> int | None:
-        """HPA's formula for an external metric."""
+        """Apply HPA's formula for an external metric."""
         total = sum(pod.load for pod in world.pods if pod.readable and pod.started(world.now))
         return hpa.average_value(world.replicas, self.spec.target_per_pod, total)

@@ -1,7 +1,4 @@
-"""Draws a comparison as an SVG, by hand.
-
-Three line charts need no library, and so the operator's image needs none: the command works wherever the
-operator does."""
+"""Draws a comparison as an SVG, without a library."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ GREY = "#64748b"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A labelled curve. `band` draws the area up to another curve."""
+    """Labelled curve. `band` fills the area up to another curve."""
 
     label: str
     colour: str
@@ -30,7 +27,7 @@ class Line:
 
 
 def _nice(value: float) -> float:
-    """A number not below `value` for the top of an axis, with round quarters."""
+    """Return a number not below `value` for the top of an axis, with round quarters."""
     magnitude = 1.0
     while magnitude * 40 <= value:
         magnitude *= 10
@@ -51,7 +48,7 @@ def _path(points: Iterable[tuple[float, float]]) -> str:
 
 
 def _legend(lines: Sequence[Line], y: float) -> list[str]:
-    """The labels, right-aligned above the chart."""
+    """Draw the labels, right-aligned above the chart."""
     parts: list[str] = []
     x = float(WIDTH - RIGHT)
     for line in reversed(lines):
@@ -64,7 +61,7 @@ def _legend(lines: Sequence[Line], y: float) -> list[str]:
 
 
 def _chart(title: str, times: Sequence[float], lines: Sequence[Line], top: float) -> list[str]:
-    """One panel: axes, a legend and the curves."""
+    """Draw one panel: axes, legend and curves."""
     ceiling = _nice(max((value for line in lines for value in line.values), default=1.0) or 1.0)
     span = times[-1] - times[0] or 1.0
 
@@ -91,8 +88,7 @@ def _chart(title: str, times: Sequence[float], lines: Sequence[Line], top: float
 
 
 def draw(results: Sequence[Result], cap: int, target: int) -> str:
-    """The picture: connections, pods, and the load of the fullest pod (and the range down to the emptiest,
-    for ours)."""
+    """Draw connections, pods, and the load of the fullest pod (for the operator also down to the emptiest)."""
     ours = results[0]
     times = ours.series.time
     flat = [1.0] * len(times)

@@ -1,5 +1,4 @@
-"""The comparison in words and figures: a table for one trace, and the page `docs/scaling.md` holds between
-its marks."""
+"""Tables of a comparison: one for a trace, and those between the marks of `docs/scaling.md`."""
 
 from __future__ import annotations
 
@@ -24,14 +23,14 @@ HEADER = (
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table under `HEADER`."""
+    """Return a Markdown table under `HEADER`."""
     aligned = "|".join(["---", "---", *["--:"] * (len(HEADER) - 2)])
     lines = [f"| {' | '.join(HEADER)} |", f"|{aligned}|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def row(name: str, results: Sequence[Result]) -> list[str]:
-    """One line: the results of one autoscaler, summed."""
+    """Return one line: the results of one autoscaler, summed."""
     tallies = [result.tally for result in results]
     return [
         name,
@@ -45,14 +44,14 @@ def row(name: str, results: Sequence[Result]) -> list[str]:
 
 
 def one(trace: Trace, seed: int) -> tuple[str, str]:
-    """The table and the picture for one trace."""
+    """Return the table and the picture of one trace."""
     results = compare(trace, seed)
     picture = draw(results, SPEC.cap_per_pod, SPEC.target_per_pod)
     return table(row(trace.name, [result]) for result in results), picture
 
 
 def _all(seeds: Iterable[int]) -> tuple[str, list[Result]]:
-    """The table over every generated trace, each summed over the seeds, with a total; and all results."""
+    """Return the table over every generated trace, summed over the seeds, with a total; and all results."""
     everything: list[Result] = []
     rows = []
     for build in GENERATORS.values():
@@ -72,17 +71,17 @@ def _ratio(results: Sequence[Result]) -> str:
 
 
 def write(page: Path) -> None:
-    """Replace what is between the marks of `page`, and draw the pictures beside it, in `scaling/`."""
+    """Replace the text between the marks of `page`, and draw the pictures beside it, in `scaling/`."""
     text = page.read_text()
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     tuning, tuned = _all(TUNING_SEEDS)
     held, unseen = _all(HELD_OUT_SEEDS)
     parts = [
-        f"Seeds {', '.join(map(str, TUNING_SEEDS))}, which were looked at while the operator was written:",
+        f"Seeds {', '.join(map(str, TUNING_SEEDS))}, whose results were known while the operator was written:",
         tuning,
         _ratio(tuned),
-        f"Seeds {', '.join(map(str, HELD_OUT_SEEDS))}, fixed beforehand and looked at only at the end:",
+        f"Seeds {', '.join(map(str, HELD_OUT_SEEDS))}, fixed beforehand and run only at the end:",
         held,
         _ratio(unseen),
     ]

@@ -1,4 +1,4 @@
-"""Runs one trace on one autoscaler, and all of them."""
+"""Runs a trace with one autoscaler, or with all of them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tools.simulate.traces import Trace
 from tools.simulate.world import STEP, Tally, World
 
 SPEC = Spec(target="ws", target_per_pod=1000, cap_per_pod=1500, min_replicas=2, max_replicas=40)
-"""What the traces are run with: defaults, and pods of a size that makes pictures readable."""
+"""Spec for the traces: defaults, and pods of a size that makes the pictures readable."""
 
 AUTOSCALERS: tuple[Callable[[Spec], Autoscaler], ...] = (Ours, Hpa, Keda)
 
 
 @dataclass(slots=True)
 class Series:
-    """What is drawn: one value for each step."""
+    """Values for the picture, one for each drawn moment."""
 
     time: list[float] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one trace under one autoscaler."""
+    """Result of one trace with one autoscaler."""
 
     autoscaler: str
     trace: Trace
@@ -42,13 +42,15 @@ class Result:
 
     @property
     def pod_hours(self) -> float:
-        """Hours of existence of all pods, those starting, draining and terminating included."""
+        """Hours of existence of all pods, also of those that start, drain or terminate."""
         return self.tally.pod_seconds / 3600
 
 
 def run(trace: Trace, build: Callable[[Spec], Autoscaler], seed: int, spec: Spec = SPEC) -> Result:
-    """The trace under one autoscaler. The same seed gives the same clients, though not the same accidents
-    later on."""
+    """Run the trace with one autoscaler.
+
+    The same seed gives the same clients, but not the same random events after the first difference.
+    """
     autoscaler = build(spec)
     replicas = max(spec.min_replicas, min(spec.max_replicas, ceil_div(trace.at(0), spec.target_per_pod)))
     world = World(trace, spec.cap_per_pod, spec.drain_window, replicas, random.Random(f"world/{seed}"))
@@ -75,5 +77,5 @@ def _note(series: Series, world: World) -> None:
 
 
 def compare(trace: Trace, seed: int, spec: Spec = SPEC) -> tuple[Result, ...]:
-    """The trace under each autoscaler."""
+    """Run the trace with each autoscaler."""
     return tuple(run(trace, build, seed, spec) for build in AUTOSCALERS)

@@ -1,11 +1,11 @@
-"""Traces: how many clients want to be connected at each moment, and what happens to the fleet meanwhile.
+"""Traces: connections over time, and events of the fleet.
 
-A trace is a CSV file with the columns `seconds`, `connections` and `event`. Between two rows connections
-change evenly. Events, several separated by `;`:
+A trace is a CSV file with the columns `seconds`, `connections` and `event`. Connections change linearly between two
+rows. Events, several separated by `;`:
 
 - `deploy`: a rolling update of all pods begins;
-- `unreadable=0.5`: from now on half of the pods (chosen at random, new ones too) do not answer when asked for
-  their load; `unreadable=0` ends it;
+- `unreadable=0.5`: from now on half of the pods (a random choice, also among new pods) cannot be read;
+  `unreadable=0` ends it;
 - `churn=0.002`: from now on that part of the clients reconnects each second by itself (0.0005 at the start).
 """
 
@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TUNING_SEEDS = (1, 2, 3)
-"""Seeds that were looked at while the operator was written."""
+"""Seeds whose results were known while the operator was written."""
 
 HELD_OUT_SEEDS = (101, 102, 103)
-"""Seeds that were fixed beforehand and looked at only at the end."""
+"""Seeds that were fixed beforehand and run only at the end."""
 
 
 class TraceError(ValueError):
-    """A trace file that cannot be read, with the line that is to blame."""
+    """A trace file that cannot be read; the message names the line and the column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens at a moment; `value` is meaningless for a deploy."""
+    """Event at a moment; `value` has no meaning for a deploy."""
 
     at: float
     kind: str
@@ -41,7 +41,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Connections wanted over time, and events, both in order of time."""
+    """Connections over time, and events, both in order of time."""
 
     name: str
     times: tuple[float, ...]
@@ -50,11 +50,11 @@ class Trace:
 
     @property
     def end(self) -> float:
-        """The trace's length in seconds."""
+        """Return the trace's length in seconds."""
         return self.times[-1]
 
     def at(self, now: float) -> int:
-        """Connections wanted at `now`."""
+        """Return the connections at `now`."""
         index = bisect_right(self.times, now)
         if index == 0:
             return round(self.connections[0])
@@ -97,7 +97,7 @@ def read(path: Path) -> Trace:
 
 
 def write(trace: Trace, path: Path) -> None:
-    """The trace as a CSV file that `read` reads."""
+    """Write the trace as a CSV file that `read` reads."""
     moments = sorted({*trace.times, *(event.at for event in trace.events)})
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -119,7 +119,7 @@ def _curve(
     noise: float = 0.01,
     every: float = 60.0,
 ) -> Trace:
-    """Straight lines between the points, with noise: each value is off by up to about `noise` of itself."""
+    """Return straight lines between the points, with noise of a standard deviation of `noise` times the value."""
     rng = random.Random(f"{name}/{seed}")
     corners = list(points)
     bare = Trace(name, tuple(at for at, _ in corners), tuple(value for _, value in corners))
@@ -136,14 +136,13 @@ def daily_curve(seed: int) -> Trace:
 
 
 def flash_crowd(seed: int) -> Trace:
-    """From 2,000 to 12,000 within two minutes, an hour of that, and back within ten."""
+    """From 2,000 to 12,000 within two minutes, an hour at that level, and back within ten minutes."""
     points = [(0.0, 2000.0), (1200, 2000), (1320, 12000), (4800, 12000), (5400, 2000), (9000, 2000)]
     return _curve("flash crowd", seed, points)
 
 
 def mass_disconnect(seed: int) -> Trace:
-    """A mobile network fails: 80 % are gone within half a minute, and back within a minute, seven minutes
-    later."""
+    """A mobile network fails: 80 % disconnect within half a minute; seven minutes later they reconnect."""
     points = [(0.0, 8000.0), (1800, 8000), (1830, 1600), (2250, 1600), (2310, 8000), (5400, 8000)]
     return _curve("mass disconnect", seed, points)
 
@@ -155,24 +154,21 @@ def deploy(seed: int) -> Trace:
 
 
 def half_unreadable(seed: int) -> Trace:
-    """Half of the pods cannot be read for half an hour: first at a steady load, then while it rises by
-    half."""
+    """Half of the pods cannot be read for half an hour, first at a steady load, then while it rises by half."""
     points = [(0.0, 6000.0), (2400, 6000), (2700, 9000), (5400, 9000)]
     broken = (Event(1200, "unreadable", 0.5), Event(3000, "unreadable", 0.0))
     return _curve("half unreadable", seed, points, *broken)
 
 
 def redis_outage(seed: int) -> Trace:
-    """Redis is away for ten minutes: clients that hear nothing give up and retry, 40 % stay away until it is
-    back."""
+    """Redis is unavailable for ten minutes: clients without heartbeats retry, and 40 % stay away until it is back."""
     points = [(0.0, 8000.0), (1800, 8000), (2100, 4800), (2400, 4800), (2460, 8000), (5400, 8000)]
     churn = (Event(1800, "churn", 0.004), Event(2460, "churn", 0.0005))
     return _curve("redis outage", seed, points, *churn)
 
 
 def slow_leak(seed: int) -> Trace:
-    """Clients that never leave: 1 % more every two minutes for four hours, then the leak is fixed and half
-    are gone."""
+    """Clients that never leave: 1 % more every two minutes for four hours, then half of them leave."""
     points = [(120.0 * i, 3000 * 1.01**i) for i in range(121)]
     points += [(120.0 * 121, 5000), (120.0 * 150, 5000)]
     return _curve("slow leak", seed, points)

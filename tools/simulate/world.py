@@ -1,10 +1,9 @@
-"""A cluster in a few numbers: pods with connections, clients that come, leave and reconnect, and a
-ReplicaSet.
+"""A simulated cluster: pods with connections, clients that come, leave and reconnect, and a ReplicaSet.
 
-Time goes in steps of five seconds. New connections go to any ready pod with equal chance, as a Service sends
-them, and stay where they are until somebody closes them. Which pods a ReplicaSet removes follows its
-published order: pending first, then not ready, then by deletion cost, then the youngest (in powers of two of
-their age)."""
+Time advances in steps of five seconds. New connections go to any ready pod with equal chance, as with a Service, and
+stay there until somebody closes them. The ReplicaSet removes pods in its documented order: pending first, then not
+ready, then by deletion cost, then the youngest (in powers of two of their age).
+"""
 
 from __future__ import annotations
 
@@ -17,17 +16,17 @@ from tools.simulate.traces import Trace
 STEP = 5.0
 PENDING_SECONDS = 10.0
 STARTUP_SECONDS = 30.0
-"""From the creation of a pod to its being ready; the first ten seconds it is pending."""
+"""From the creation of a pod to its readiness; the first ten seconds it is pending."""
 PROPAGATION_SECONDS = 5.0
-"""From a drain's begin to the first reconnect frame: endpoints forget the pod meanwhile."""
+"""From the start of a drain to the first reconnect frame, while endpoints forget the pod."""
 TERMINATION_SECONDS = 30.0
 DEFAULT_CHURN = 0.0005
-"""BookingRole of the clients that reconnects by itself each second: a session lasts about half an hour."""
+"""Part of the clients that reconnects by itself each second: a session lasts half an hour on average."""
 
 
 @dataclass(slots=True)
 class SimPod:
-    """A pod. `drained` is when it was told to drain, `terminated` when it was told to stop."""
+    """Pod. `drained` is when its drain started, `terminated` when it was stopped."""
 
     uid: str
     born: float
@@ -38,35 +37,35 @@ class SimPod:
     terminated: float | None = None
 
     def pending(self, now: float) -> bool:
-        """Whether it has no running container yet."""
+        """Return whether it has no running container yet."""
         return now - self.born < PENDING_SECONDS
 
     def started(self, now: float) -> bool:
-        """Whether its server is up."""
+        """Return whether its server is up."""
         return now - self.born >= STARTUP_SECONDS
 
     def ready(self, now: float) -> bool:
-        """Whether it takes connections."""
+        """Return whether it accepts connections."""
         return self.started(now) and self.drained is None and self.terminated is None
 
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted along the way."""
+    """Totals of a run."""
 
     overload_seconds: float = 0.0
     pod_seconds: float = 0.0
     cut: int = 0
-    """Connections closed on a pod that was scaled away before being drained."""
+    """Connections closed on a pod that was scaled away without a drain."""
     moved: int = 0
     """Connections that the autoscaler asked to reconnect."""
     moved_twice: int = 0
-    """Of those, the ones that landed on another victim of the same drain."""
+    """Those of them that landed on another victim of the same drain."""
 
 
 @dataclass(slots=True)
 class World:
-    """The cluster. An autoscaler reads `pods` and `replicas` and calls the verbs below."""
+    """The cluster. An autoscaler reads `pods` and `replicas` and calls `scale`, `drain` and `move`."""
 
     trace: Trace
     cap: int
@@ -84,7 +83,7 @@ class World:
     born: int = 0
 
     def begin(self) -> None:
-        """Pods for the first moment, with the trace's first load spread over them."""
+        """Create the pods of the first moment, with the trace's first load spread over them."""
         for _ in range(self.replicas):
             self._create().born = -3600.0
         self._place(self.trace.at(0.0))
@@ -96,14 +95,14 @@ class World:
         self.replicas = replicas
 
     def drain(self, uids: set[str]) -> None:
-        """Drain these pods, and return every other drained one to service."""
+        """Drain these pods, and return every other drained pod to service."""
         for pod in self.pods:
             if pod.uid not in uids:
                 pod.drained = None
             elif pod.drained is None:
                 pod.drained = self.now
 
-    def shed(self, uid: str, connections: int) -> None:
+    def move(self, uid: str, connections: int) -> None:
         """Ask that many clients of a pod to reconnect."""
         pod = next((pod for pod in self.pods if pod.uid == uid), None)
         if pod is not None:
@@ -115,7 +114,7 @@ class World:
     # ── time
     # ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def step(self) -> None:
-        """One step of time."""
+        """Advance time by one step."""
         self.now += STEP
         for event in self.trace.events:
             if self.now - STEP < event.at <= self.now:
@@ -131,7 +130,7 @@ class World:
                 self.tally.overload_seconds += STEP
 
     def living(self) -> list[SimPod]:
-        """Pods that were not told to stop."""
+        """Return the pods that were not stopped."""
         return [pod for pod in self.pods if pod.terminated is None]
 
     def _happen(self, kind: str, value: float) -> None:
@@ -152,12 +151,11 @@ class World:
         return pod
 
     def rolling(self) -> bool:
-        """Whether a rollout is in progress."""
+        """Return whether a rollout is in progress."""
         return any(pod.revision != self.revision for pod in self.living())
 
     def _roll_out(self) -> None:
-        """A rolling update with a surge of a quarter and nothing unavailable. Stopped pods close their
-        connections."""
+        """Continue a rolling update, with a surge of a quarter and nothing unavailable."""
         old = [pod for pod in self.living() if pod.revision != self.revision]
         if not old:
             return
@@ -174,14 +172,14 @@ class World:
             self._create()
 
     def _stop(self, pod: SimPod) -> int:
-        """Tell a pod to stop; its clients reconnect. Returns how many there were."""
+        """Stop a pod, whose clients reconnect; return how many there were."""
         pod.terminated = self.now
         lost, pod.load = pod.load, 0
         self.reconnecting += lost
         return lost
 
     def _reconcile(self) -> None:
-        """The ReplicaSet: as many pods as replicas."""
+        """Create or stop pods until there are as many as replicas."""
         if self.rolling():
             return
         living = self.living()
@@ -222,7 +220,7 @@ class World:
             self.tally.moved += leaving
 
     def _clients(self) -> None:
-        """Clients leave, reconnect by themselves, and arrive."""
+        """Let clients leave, reconnect by themselves, and arrive."""
         connected = sum(pod.load for pod in self.pods)
         wanted = self.trace.at(self.now)
         delta = wanted - connected - self.reconnecting - self.from_drain
@@ -239,7 +237,7 @@ class World:
             self.reconnecting = self.from_drain = 0
 
     def _place(self, count: int) -> None:
-        """Connect that many clients, each to a ready pod by chance."""
+        """Connect that many clients, each to a random ready pod."""
         pods = [pod for pod in self.pods if pod.ready(self.now)]
         for index, pod in enumerate(pods):
             got = self._binomial(count, 1 / (len(pods) - index))
@@ -247,7 +245,7 @@ class World:
             count -= got
 
     def _remove(self, count: int) -> None:
-        """That many clients leave, each with the same chance."""
+        """Disconnect that many clients, each with the same chance."""
         total = sum(pod.load for pod in self.pods)
         count = min(count, total)
         for pod in self.pods:
@@ -260,7 +258,7 @@ class World:
             total -= load
 
     def _binomial(self, count: int, chance: float) -> int:
-        """How many of `count` happen; exact for few, a rounded normal for many."""
+        """Return how many of `count` happen; exact for few, a rounded normal for many."""
         if chance >= 1 or count <= 0:
             return count
         if count <= 12:

@@ -1,8 +1,8 @@
-"""A namespace of a real cluster with stub pods, and the operator beside it as the service account that it
-gets.
+"""A namespace of a real cluster with stub pods, and the operator with its service account.
 
-Runs when KUBECONFIG names a cluster and kubectl is there. OPERATOR_TEST_IMAGE is an image with Python that
-the nodes have or can pull."""
+Runs when KUBECONFIG names a cluster and kubectl is installed. OPERATOR_TEST_IMAGE is an image with Python that the
+nodes have or can pull.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def kubectl(*arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run kubectl; its output."""
+    """Run kubectl and return its output."""
     done = subprocess.run(
         ["kubectl", *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
@@ -58,13 +58,13 @@ def apply(*manifests: Json, check: bool = True) -> subprocess.CompletedProcess[s
 
 
 def get(*arguments: str) -> Json:
-    """An object or a list, parsed."""
+    """Return an object or a list, parsed."""
     loaded: Json = json.loads(kubectl("get", "-n", NAMESPACE, *arguments, "-o", "json").stdout)
     return loaded
 
 
 def eventually(what: Callable[[], T | None], message: str, seconds: float = 90) -> T:
-    """Wait until `what` gives something true, and return that."""
+    """Wait until `what` returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while True:
         found = what()
@@ -76,7 +76,7 @@ def eventually(what: Callable[[], T | None], message: str, seconds: float = 90) 
 
 
 def describe() -> str:
-    """The resource and the pods, for a message."""
+    """Return the resource and the pods as text, for a message."""
     return (
         kubectl("get", "-n", NAMESPACE, "wss,pods,events", check=False).stdout
         + kubectl("get", "-n", NAMESPACE, "wss", "-o", "yaml", check=False).stdout
@@ -84,19 +84,19 @@ def describe() -> str:
 
 
 def ws_pods() -> dict[str, Json]:
-    """The stub pods that are not terminating, by name."""
+    """Return the stub pods that are not terminating, by name."""
     items = get("pods", "-l", "app=ws")["items"]
     return {i["metadata"]["name"]: i for i in items if "deletionTimestamp" not in i["metadata"]}
 
 
 def is_ready(pod: Json) -> bool:
-    """Whether Kubernetes counts the pod as ready."""
+    """Return whether Kubernetes counts the pod as ready."""
     conditions = pod.get("status", {}).get("conditions", [])
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def call(pod: Json, path: str, body: Json | None = None) -> Json:
-    """Ask a stub pod."""
+    """Send a request to a stub pod."""
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(f"http://{pod['status']['podIP']}:8082{path}", data=data)
     request.add_header("Authorization", "Bearer cluster-test")
@@ -106,12 +106,12 @@ def call(pod: Json, path: str, body: Json | None = None) -> Json:
 
 
 def scaler() -> Json:
-    """The resource under test."""
+    """Return the resource under test."""
     return get("websocketscaler", "sockets")
 
 
 def spec(**changes: Any) -> Json:
-    """A WebSocketScaler that is in a hurry."""
+    """Return a WebSocketScaler with short times."""
     return {
         "apiVersion": "realtime.hunarmitra.io/v1alpha1",
         "kind": "WebSocketScaler",
@@ -149,18 +149,18 @@ class Operator:
             )
 
     def kill(self) -> None:
-        """End it without a chance to clean up."""
+        """Kill it without a chance to clean up."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
 
     def metric(self, name: str) -> float:
-        """The value of a metric without labels."""
+        """Return the value of a metric without labels."""
         return float(next(line for line in self._metrics() if line.startswith(f"{name} ")).split()[1])
 
     def total(self, name: str) -> float:
-        """The sum of a metric over its labels."""
+        """Return the sum of a metric over its labels."""
         lines = [line for line in self._metrics() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
@@ -171,11 +171,9 @@ class Operator:
 
 
 def account_kubeconfig(folder: Path) -> Path:
-    """A kubeconfig for the operator's service account."""
+    """Write a kubeconfig for the operator's service account."""
     admin = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    token = kubectl(
-        "create", "token", "-n", "hunarmitra", "hunarmitra-operator", "--duration=2h"
-    ).stdout.strip()
+    token = kubectl("create", "token", "-n", "hunarmitra", "hunarmitra-operator", "--duration=2h").stdout.strip()
     user = {"name": "operator", "user": {"token": token}}
     context = {"name": "operator", "context": {"cluster": admin["clusters"][0]["name"], "user": "operator"}}
     admin |= {"users": [user], "contexts": [context], "current-context": "operator"}
@@ -185,8 +183,10 @@ def account_kubeconfig(folder: Path) -> Path:
 
 
 def as_operator(folder: Path, verb: str, path: str, body: Json) -> tuple[int, str]:
-    """A request to the API server with the operator's own rights; status and text. (`kubectl patch` reads
-    first.)"""
+    """Send a request to the API server with the operator's own rights; return status and text.
+
+    `kubectl patch` cannot do it, as it reads first.
+    """
     config = yaml.safe_load(account_kubeconfig(folder).read_text())
     server = config["clusters"][0]["cluster"]
     authority = base64.b64decode(server.get("certificate-authority-data", "")).decode() or None
@@ -205,7 +205,7 @@ def as_operator(folder: Path, verb: str, path: str, body: Json) -> tuple[int, st
 
 @pytest.fixture(scope="session")
 def installed() -> Iterator[None]:
-    """The definition, the rights and the admission policy."""
+    """Install the definition, the rights and the admission policy."""
     kubectl("apply", "-f", str(OPERATOR / "crds"))
     kubectl("wait", "--for=condition=Established", "crd/websocketscalers.realtime.hunarmitra.io")
     for namespace in (NAMESPACE, "hunarmitra"):
@@ -220,7 +220,7 @@ def installed() -> Iterator[None]:
 
 @pytest.fixture
 def fleet(installed: None) -> Iterator[Callable[[list[int]], dict[str, Json]]]:
-    """Makes the Deployment `ws` with a pod for each number of connections."""
+    """Create the Deployment `ws` with a pod for each number of connections."""
     assert installed is None
 
     def make(loads: list[int]) -> dict[str, Json]:
@@ -250,7 +250,7 @@ def fleet(installed: None) -> Iterator[Callable[[list[int]], dict[str, Json]]]:
 
 
 def deployment(replicas: int) -> Json:
-    """The stub Deployment."""
+    """Return the stub Deployment."""
     container = {
         "name": "stub",
         "image": IMAGE,
@@ -284,7 +284,7 @@ def deployment(replicas: int) -> Json:
 
 @pytest.fixture
 def operator(installed: None, tmp_path: Path) -> Iterator[Operator]:
-    """The operator, not started yet."""
+    """Return the operator, not started yet."""
     assert installed is None
     token = tmp_path / "token"
     token.write_text("cluster-test\n")

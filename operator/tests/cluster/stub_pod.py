@@ -1,6 +1,6 @@
-"""A ws pod in a hundred lines: the control port, readiness, and clients that exist as a number.
+"""A stub ws pod: the control port, readiness, and clients that exist as a number.
 
-Runs inside the cluster on a bare Python; `POST /set {"connections": n}` says how many clients it has.
+Runs inside the cluster on plain Python. `POST /set {"connections": n}` sets its number of clients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOKEN = "cluster-test"
 
 
 class State:
-    """What the pod knows; every access under one lock."""
+    """The pod's state; every access holds one lock."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -27,7 +27,7 @@ class State:
         self.since: float | None = None
 
     def step(self, seconds: float) -> None:
-        """Let leases end, and drained clients move."""
+        """Let leases end, and move clients of a drained pod."""
         with self.lock:
             now = time.monotonic()
             self.leases = {name: until for name, until in self.leases.items() if until > now}
@@ -44,7 +44,7 @@ state = State()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The control port; readiness and `/set` without a token."""
+    """The control port; readiness and `/set` need no token."""
 
     def _answer(self, status: int, body: Any) -> None:
         data = json.dumps(body).encode()
@@ -94,11 +94,11 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = _handle  # noqa: N815 - the standard library's names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 def tick() -> None:
-    """Time passes."""
+    """Let time pass."""
     while True:
         time.sleep(0.25)
         state.step(0.25)

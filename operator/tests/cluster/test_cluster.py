@@ -30,13 +30,13 @@ COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
 def condition(kind: str) -> str:
-    """The status of a condition, or an empty string."""
+    """Return the status of a condition, or an empty string."""
     conditions = scaler().get("status", {}).get("conditions", [])
     return next((c["status"] for c in conditions if c["type"] == kind), "")
 
 
 def draining() -> list[str]:
-    """The names of the victims in status."""
+    """Return the names of the victims in status."""
     return [victim["name"] for victim in scaler().get("status", {}).get("drain", {}).get("victims", [])]
 
 
@@ -246,7 +246,7 @@ def test_it_answers_probes_and_talks_little(fleet: Fleet, operator: Operator) ->
 
 
 def test_it_costs_little_at_twenty_pods(fleet: Fleet, operator: Operator) -> None:
-    """By its own process metrics, over OPERATOR_TEST_MINUTES (2 if left out), at its ordinary interval."""
+    """Measured by its own process metrics, over OPERATOR_TEST_MINUTES (default 2), at its default interval."""
     minutes = float(os.environ.get("OPERATOR_TEST_MINUTES", "2"))
     fleet([100] * 20)
     apply(spec(minReplicas=20, maxReplicas=20))

@@ -1,4 +1,4 @@
-"""Logs what goes wrong when it begins and when it is over, not with every turn that it lasts."""
+"""Logs a problem when it begins and when it is over, not with every turn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 REPEAT_SECONDS = 300.0
-"""A trouble that goes on is logged this often: whoever reads the last few minutes of the log finds it."""
+"""A lasting problem is logged this often, so that the last few minutes of the log show it."""
 
 
 @dataclass(slots=True)
-class Trouble:
-    """One kind of trouble. What it is may change meanwhile: what is new is logged at once."""
+class Problem:
+    """One kind of problem. A new cause of the same problem is logged at once."""
 
     logger: logging.Logger
     clock: Callable[[], float] = time.monotonic
@@ -22,7 +22,7 @@ class Trouble:
     _logged: dict[str, float] = field(default_factory=dict)
 
     def log(self, key: str, message: str) -> None:
-        """It is there. `key` is what makes it the same as before; messages differ in figures and names."""
+        """Log the problem. `key` identifies its cause; messages may differ in figures and names."""
         now = self.clock()
         if self.since is None:
             self.since = now
@@ -36,8 +36,8 @@ class Trouble:
         else:
             self.logger.warning("%s (for %.0f s, %d times)", message, now - self.since, self.times)
 
-    def over(self, message: str) -> None:
-        """It is not there; says so if it was."""
+    def resolved(self, message: str) -> None:
+        """Log that the problem is over, if there was one."""
         if self.since is None:
             return
         lasted = self.clock() - self.since

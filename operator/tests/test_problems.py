@@ -1,4 +1,4 @@
-"""What goes wrong around the operator: a second one, a token that is missing, a loop that meets nonsense."""
+"""Problems around the operator: a second operator, a missing token, unexpected objects in the loop."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from prometheus_client import generate_latest
 
 from hunarmitra_operator import podclient
 from hunarmitra_operator.kubernetes import ApiError, Json
-from hunarmitra_operator.trouble import Trouble
+from hunarmitra_operator.problem import Problem
 
 
 async def test_two_operators_at_once_go_on_with_one_drain(
     cluster: FakeCluster, operator: Operator, token: Path
 ) -> None:
-    """One that was cut off and lives on, as on a node that was thought dead."""
+    """The other operator was cut off and lives on, for example on a node that was thought dead."""
     second = Operator(cluster, token)
     await cluster.run_pods(70, 5, 60, 10, 55)
     cluster.create_scaler(spec(cluster.port))
@@ -46,8 +46,11 @@ async def test_two_operators_at_once_go_on_with_one_drain(
 async def test_reading_a_fleet_that_hangs_has_one_deadline(
     cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """200 of 203 pods hang, which would take four rounds of 1 s to find out in every turn, and as many to
-    return them to service. The others are read nevertheless, wherever in the fleet they are."""
+    """200 of 203 pods hang.
+
+    Without a common deadline, every turn would need four rounds of 1 s to read them, and as many to return them to
+    service. The others are read nevertheless, wherever in the fleet they are.
+    """
     monkeypatch.setattr(podclient, "FLEET_SECONDS", 0.5)
     await cluster.run_pods(*[1] * 203)
     pods = reading(cluster, timeoutSeconds=1, maxSampleAgeSeconds=10)
@@ -68,9 +71,7 @@ async def test_reading_a_fleet_that_hangs_has_one_deadline(
     assert {uid for uid, sample in samples.items() if sample.at == newest} == healthy
 
 
-async def test_pods_that_hang_do_not_keep_a_lease_from_being_renewed(
-    cluster: FakeCluster, operator: Operator
-) -> None:
+async def test_pods_that_hang_do_not_keep_a_lease_from_being_renewed(cluster: FakeCluster, operator: Operator) -> None:
     await begin(cluster, operator)
     victims = [pod for pod in cluster.pods.values() if pod.leases]
     before = len(victims[0].calls)
@@ -88,9 +89,7 @@ def give_back(token: Path) -> None:
     token.write_text(TOKEN)
 
 
-async def test_a_token_that_cannot_be_read_is_said(
-    cluster: FakeCluster, operator: Operator, token: Path
-) -> None:
+async def test_a_token_that_cannot_be_read_is_said(cluster: FakeCluster, operator: Operator, token: Path) -> None:
     await begin(cluster, operator)
     take_away(token)
     await operator.turns(8)
@@ -99,10 +98,8 @@ async def test_a_token_that_cannot_be_read_is_said(
     await operator.until("ScalingDown")
 
 
-@pytest.mark.parametrize("trouble", ["paused", "rollout", "away"])
-async def test_trouble_stops_a_round_of_rebalancing(
-    cluster: FakeCluster, operator: Operator, trouble: str
-) -> None:
+@pytest.mark.parametrize("problem", ["paused", "rollout", "away"])
+async def test_trouble_stops_a_round_of_rebalancing(cluster: FakeCluster, operator: Operator, problem: str) -> None:
     await cluster.run_pods(140, 140, 10, 10)
     cluster.create_scaler(
         spec(
@@ -114,15 +111,15 @@ async def test_trouble_stops_a_round_of_rebalancing(
     )
     await operator.loop.turn()
     actor = operator.loop.scalers[NAMESPACE, "sockets"].actor
-    assert actor.shedding is not None
-    if trouble == "paused":
+    assert actor.rebalancing is not None
+    if problem == "paused":
         cluster.edit(paused=True)
-    elif trouble == "rollout":
+    elif problem == "rollout":
         cluster.pod(3).revision = "rs-2"
     else:
         cluster.away = True
     await operator.loop.turn()
-    assert actor.shedding is None
+    assert actor.rebalancing is None
 
 
 async def test_the_loop_outlives_what_it_does_not_understand(
@@ -144,9 +141,7 @@ async def test_the_loop_outlives_what_it_does_not_understand(
     assert cluster.scaled == [3]
 
 
-async def test_a_namespace_that_cannot_be_listed_hides_no_other(
-    cluster: FakeCluster, operator: Operator
-) -> None:
+async def test_a_namespace_that_cannot_be_listed_hides_no_other(cluster: FakeCluster, operator: Operator) -> None:
     await cluster.run_pods(150, 150)
     cluster.create_scaler(spec(cluster.port))
     operator.loop.namespaces = ("elsewhere", NAMESPACE)
@@ -204,9 +199,7 @@ async def test_a_right_that_is_missing_is_said_in_status(
     assert cluster.condition("Ready") == "True"
 
 
-async def test_another_target_is_looked_at_for_its_own_rivals(
-    cluster: FakeCluster, operator: Operator
-) -> None:
+async def test_another_target_is_looked_at_for_its_own_rivals(cluster: FakeCluster, operator: Operator) -> None:
     await cluster.run_pods(100, 100)
     cluster.create_scaler(spec(cluster.port))
     await operator.turns()
@@ -250,13 +243,13 @@ async def test_a_token_that_stays_away_is_logged_once(
 def test_a_trouble_that_lasts_is_repeated_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     clock = Clock(0.0)
-    trouble = Trouble(logging.getLogger("somewhere"), clock)
+    problem = Problem(logging.getLogger("somewhere"), clock)
     for _ in range(131):
-        trouble.log("0", "no answer")
+        problem.log("0", "no answer")
         clock.now += 5
-    trouble.log("503", "503: no leader")
-    trouble.over("it answers again")
-    trouble.over("it answers again")
+    problem.log("503", "503: no leader")
+    problem.resolved("it answers again")
+    problem.resolved("it answers again")
     assert caplog.messages == [
         "no answer",
         "no answer (for 300 s, 61 times)",
@@ -281,9 +274,7 @@ async def test_two_resources_for_one_deployment_are_a_conflict_at_once(
     assert drained(cluster) == set(), "the drain is given up"
     await operator.turns(10)
     assert cluster.scaled == []
-    assert [event["reason"] for event in cluster.events].count("Conflict") == 4, (
-        "Conflict and not Ready, of each"
-    )
+    assert [event["reason"] for event in cluster.events].count("Conflict") == 4, "Conflict and not Ready, of each"
     cluster.second = None
     operator.loop.gone(NAMESPACE, "again")
     await operator.turns()
@@ -291,10 +282,8 @@ async def test_two_resources_for_one_deployment_are_a_conflict_at_once(
     await operator.until("ScalingDown")
 
 
-async def test_a_second_resource_is_known_before_its_first_turn(
-    cluster: FakeCluster, operator: Operator
-) -> None:
-    """After a start the list tells of both, before either has a turn."""
+async def test_a_second_resource_is_known_before_its_first_turn(cluster: FakeCluster, operator: Operator) -> None:
+    """After a start the list reports both, before either has a turn."""
     await cluster.run_pods(150, 150)
     cluster.create_scaler(spec(cluster.port))
     second = cluster.create_second(spec(cluster.port))
@@ -304,7 +293,7 @@ async def test_a_second_resource_is_known_before_its_first_turn(
 
 
 async def test_an_edit_may_begin_and_end_a_conflict(cluster: FakeCluster, operator: Operator) -> None:
-    """Every turn reads its resource, so it does not take the watch to see that."""
+    """Every turn reads its resource, so no watch is needed to notice the edit."""
     await cluster.run_pods(100, 100)
     cluster.create_scaler(spec(cluster.port))
     second = cluster.create_second(spec(cluster.port, target={"name": "other"}, paused=True))
