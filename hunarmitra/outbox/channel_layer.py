@@ -1,4 +1,4 @@
-"""The channel layer of processes that publish but serve no sockets (gunicorn, the relay, commands)."""
+"""The channel layer of processes that publish but serve no connections (gunicorn, the relay, commands)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hunarmitra.protocol.messages import Message
 
 
 class PublishingChannelLayer(BaseChannelLayer):
-    """``group_send`` only. Receiving is the hub's, in ws processes; asking for it here is a mistake."""
+    """``group_send`` only. The hub of a ws process receives; asking for it here raises NotImplementedError."""
 
     extensions: ClassVar[list[str]] = ["groups"]
 
     def publish(self, messages: Sequence[Message]) -> bool:
-        """Raises :class:`PublisherUnavailableError`, also when no ``REDIS_URL`` is set."""
+        """Publish to Redis. Raises :class:`PublisherUnavailableError`, also without ``REDIS_URL``."""
         publisher = redis_publisher()
         if publisher is None:
             raise PublisherUnavailableError("no REDIS_URL, so other processes cannot be reached")
@@ -29,4 +29,4 @@ class PublishingChannelLayer(BaseChannelLayer):
         await sync_to_async(self.publish, thread_sensitive=False)([Message(group, message)])
 
     async def new_channel(self, prefix: str = "specific") -> str:
-        raise NotImplementedError("this process serves no sockets; set SERVICES=ws (or http,ws) to receive")
+        raise NotImplementedError("this process serves no connections; set SERVICES=ws (or http,ws) to receive")

@@ -1,21 +1,29 @@
-"""The one funnel through which everything is published.
+"""Publish messages: the one function through which everything reaches the channel layer.
 
-:func:`publish_events` tries the channel layer, then a plain Redis PUBLISH on the same channel in the same
-format, then the log. It never raises and never makes a request wait longer than the publish timeout: after a
-failure a circuit breaker skips Redis for a moment. It says whether the messages went out; rows of the outbox
-that did not are the relay's.
+:func:`publish_events` tries three backends in order:
+
+1. the channel layer. Ours publishes to Redis itself (or to the process' own bus without ``REDIS_URL``);
+2. plain Redis PUBLISH, on the same channel and in the same format. It helps where Channels or a layer is missing, or
+   where the layer is another project's and failed. After our own layer reported that Redis is unavailable it is not
+   tried: it is the same client, and would count the same outage twice;
+3. the log.
+
+It never raises, and never makes a request wait longer than the publish timeout: after a failure a circuit breaker
+skips Redis for a moment. It returns whether a backend took the messages. The relay publishes outbox rows that no
+backend took.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from django.conf import settings
 
 from hunarmitra.common.clock import microseconds_now
-from hunarmitra.outbox.redis_publisher import PublisherUnavailableError, redis_publisher
+from hunarmitra.outbox.redis_publisher import PublisherUnavailableError, UnencodableMessageError, redis_publisher
 from hunarmitra.outbox.spans import publishing
 from hunarmitra.protocol.messages import Message, lane_of, published
 from hunarmitra.telemetry import publisher as metrics
@@ -23,20 +31,43 @@ from hunarmitra.telemetry import publisher as metrics
 logger = logging.getLogger(__name__)
 
 
+class _Outcome(Enum):
+    TAKEN = "taken"
+    FAILED = "failed"
+    """The next backend may succeed."""
+    HOPELESS = "hopeless"
+    """The next backend would fail for the same reason."""
+
+
 def publish_event(channel: str, body: Mapping[str, Any]) -> bool:
-    """Publish one message to a channel. True when a backend took it, False when it is only in the log."""
+    """Publish one message to a channel. Return True when a backend took it, False when only the log did."""
     return publish_events([Message(channel, body)])
 
 
 def publish_events(messages: Sequence[Message]) -> bool:
-    """Publish messages in order, all through one backend. Never raises."""
+    """Publish messages in order, all through one backend. Return whether one took them. Never raises."""
     if not messages:
         return True
-    with publishing(messages, "redis" if settings.ENVIRONMENT.redis_url else "memory") as (sent, spans):
-        taken = _through_channel_layer(sent) or _through_redis(sent) or _to_log(sent)
-        for span in () if taken else spans:
-            span.fail("unpublished")
+    try:
+        with publishing(messages, "redis" if settings.ENVIRONMENT.redis_url else "memory") as (sent, spans):
+            taken = _publish(sent)
+            for span in () if taken else spans:
+                span.fail("unpublished")
+    except Exception:  # a request must not fail because its event was not published
+        logger.exception("publishing %d messages failed", len(messages))
+        return False
     return taken
+
+
+def _publish(messages: Sequence[Message]) -> bool:
+    for backend in (_through_channel_layer, _through_redis):
+        outcome = backend(messages)
+        if outcome is _Outcome.TAKEN:
+            return True
+        if outcome is _Outcome.HOPELESS:
+            break
+    _to_log(messages)
+    return False
 
 
 def _observe(backend: str, messages: Sequence[Message]) -> None:
@@ -51,16 +82,16 @@ def _observe(backend: str, messages: Sequence[Message]) -> None:
     )
 
 
-def _through_channel_layer(messages: Sequence[Message]) -> bool:
+def _through_channel_layer(messages: Sequence[Message]) -> _Outcome:
     try:
         from asgiref.sync import async_to_sync
         from channels.layers import get_channel_layer
     except ImportError:
-        return False
+        return _Outcome.FAILED
     try:
         layer = get_channel_layer()
         if layer is None:
-            return False
+            return _Outcome.FAILED
         stamped = published(messages, microseconds_now())
         publish = getattr(layer, "publish", None)
         with metrics.timed("channel_layer"):
@@ -70,34 +101,40 @@ def _through_channel_layer(messages: Sequence[Message]) -> bool:
             else:
                 for message in stamped:
                     async_to_sync(layer.group_send)(message.channel, dict(message.body))
-    except PublisherUnavailableError as error:
-        logger.debug("the channel layer did not take %d messages: %s", len(messages), error)
-        metrics.not_taken("channel_layer")
-        return False
-    except Exception:  # a request must not fail because its news did not travel
+    except (PublisherUnavailableError, UnencodableMessageError) as error:
+        _not_taken("channel_layer", messages, error)
+        return _Outcome.HOPELESS
+    except Exception:
         logger.exception("the channel layer failed; trying Redis directly")
         metrics.not_taken("channel_layer")
-        return False
+        return _Outcome.FAILED
     _observe("channel_layer", messages)
-    return True
+    return _Outcome.TAKEN
 
 
-def _through_redis(messages: Sequence[Message]) -> bool:
+def _through_redis(messages: Sequence[Message]) -> _Outcome:
     publisher = redis_publisher()
     if publisher is None:
-        return False
+        return _Outcome.FAILED
     try:
         with metrics.timed("redis"):
             publisher.publish(published(messages, microseconds_now()))
-    except PublisherUnavailableError as error:
-        logger.debug("Redis did not take %d messages: %s", len(messages), error)
-        metrics.not_taken("redis")
-        return False
+    except (PublisherUnavailableError, UnencodableMessageError) as error:
+        _not_taken("redis", messages, error)
+        return _Outcome.FAILED
     _observe("redis", messages)
-    return True
+    return _Outcome.TAKEN
 
 
-def _to_log(messages: Sequence[Message]) -> bool:
+def _not_taken(backend: str, messages: Sequence[Message], error: Exception) -> None:
+    metrics.not_taken(backend)
+    if isinstance(error, UnencodableMessageError):
+        logger.error("not published: %s", error)  # a bug of the caller, unlike an outage
+    else:
+        logger.debug("the backend %s did not take %d messages: %s", backend, len(messages), error)
+
+
+def _to_log(messages: Sequence[Message]) -> None:
     metrics.taken("log", len(messages))
     for message in messages:
         logger.warning(
@@ -106,4 +143,3 @@ def _to_log(messages: Sequence[Message]) -> bool:
             message.channel,
             message.body.get("seq"),
         )
-    return False

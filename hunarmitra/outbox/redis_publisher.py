@@ -1,7 +1,7 @@
-"""Publishes to Redis from synchronous code, in the wire format of channels_redis' pub/sub layer.
+"""Publish to Redis from synchronous code, in the wire format of channels_redis' pub/sub layer.
 
-A group ``g`` is the Redis channel ``asgi__group__g`` and a message is msgpack: the format of
-``channels_redis.pubsub.RedisPubSubChannelLayer``, so either side may be replaced by that layer.
+A channel ``c`` is the Redis channel ``asgi__group__c`` and a message is msgpack: the format of
+``channels_redis.pubsub.RedisPubSubChannelLayer``, so that layer may replace either side.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ OPEN_SECONDS: Final = 1.0
 
 
 class PublisherUnavailableError(Exception):
-    """Redis did not take the messages, or is being left alone for a moment after a failure."""
+    """Redis did not take the messages, or the circuit breaker is open after a failure."""
 
 
-def redis_channel(group: str) -> str:
-    return CHANNEL_PREFIX + group
+class UnencodableMessageError(Exception):
+    """The body of a message has a value that msgpack cannot encode."""
+
+
+def redis_channel(channel: str) -> str:
+    """Return the Redis channel of a channel."""
+    return CHANNEL_PREFIX + channel
 
 
 class CircuitBreaker:
-    """After a failure, refuses calls for ``open_seconds``; then lets one through to try.
+    """After a failure, reject calls for ``open_seconds``; then let one through to try.
 
-    Without it, a Redis that swallows packets would cost every request the whole timeout.
+    Without it, a Redis that drops packets would cost every request the whole timeout.
     """
 
     def __init__(self, open_seconds: float) -> None:
@@ -51,7 +56,7 @@ class CircuitBreaker:
             if now < self._open_until:
                 return False
             if self._open_until:
-                # Half open: the others keep out until this one has reported.
+                # Half open: other calls wait until this one has reported.
                 self._open_until = now + self._open_seconds
             return True
 
@@ -70,13 +75,17 @@ class RedisPublisher:
         self._breaker = CircuitBreaker(OPEN_SECONDS)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """One round trip, whatever the number of messages. Raises :class:`PublisherUnavailableError`."""
+        """Publish all messages in one round trip.
+
+        Raises :class:`UnencodableMessageError`, before any message was sent, or :class:`PublisherUnavailableError`.
+        """
+        encoded = [(redis_channel(message.channel), _encode(message)) for message in messages]
         if not self._breaker.allows():
             raise PublisherUnavailableError("left alone for a moment after a failure")
         try:
             pipeline = self._client.pipeline(transaction=False)
-            for message in messages:
-                pipeline.publish(redis_channel(message.channel), msgpack.packb(dict(message.body)))
+            for channel, body in encoded:
+                pipeline.publish(channel, body)
             pipeline.execute()
         except (redis.RedisError, OSError) as error:
             self._breaker.failed()
@@ -85,12 +94,19 @@ class RedisPublisher:
         self._breaker.succeeded()
 
 
+def _encode(message: Message) -> bytes:
+    try:
+        return bytes(msgpack.packb(dict(message.body)))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnencodableMessageError(f"the message to {message.channel} cannot be encoded: {error}") from error
+
+
 _publishers: dict[int, RedisPublisher] = {}
 _publishers_lock = threading.Lock()
 
 
 def redis_publisher() -> RedisPublisher | None:
-    """This process's publisher (made anew after a fork), or None without ``REDIS_URL``."""
+    """Return this process's publisher, or None without ``REDIS_URL``. A forked process gets its own."""
     from django.conf import settings
 
     environment = settings.ENVIRONMENT

@@ -53,6 +53,20 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
 DOWN = PublisherUnavailableError("down")
 
 
+class Foreign(InMemoryChannelLayer):
+    """A layer of another project: without `publish`, so that its `group_send` is used."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if self.error:
+            raise self.error
+        self.sent.append((group, message))
+
+
 def test_nothing_to_publish_is_published() -> None:
     assert publish_events([])
 
@@ -65,7 +79,11 @@ def test_the_layer_comes_first(use: Any) -> None:
     assert redis.taken == []
 
 
-@pytest.mark.parametrize("layer", [Recorder(DOWN), Recorder(RuntimeError("a bug")), None], ids=["down", "bug", "none"])
+@pytest.mark.parametrize(
+    "layer",
+    [Foreign(ConnectionError("down")), Recorder(RuntimeError("a bug")), None],
+    ids=["foreign and down", "bug", "none"],
+)
 def test_redis_takes_what_the_layer_does_not(use: Any, layer: Any, caplog: pytest.LogCaptureFixture) -> None:
     redis = Recorder()
     use(layer, redis)
@@ -73,16 +91,72 @@ def test_redis_takes_what_the_layer_does_not(use: Any, layer: Any, caplog: pytes
     assert redis.taken == [STATUS]
 
 
-def test_a_layer_of_somebody_else_is_used_through_group_send(use: Any) -> None:
-    sent: list[tuple[str, dict[str, Any]]] = []
+def test_redis_is_not_tried_when_our_layer_found_it_unavailable(use: Any) -> None:
+    """It is the same client behind the same circuit breaker: it cannot help, and would count the outage twice."""
+    redis = Recorder()
+    use(Recorder(DOWN), redis)
+    assert not publish_event(STATUS.channel, STATUS.body)
+    assert redis.taken == []
 
-    class Foreign(InMemoryChannelLayer):
-        async def group_send(self, group: str, message: dict[str, Any]) -> None:
-            sent.append((group, message))
 
-    use(Foreign(), None)
+def test_a_foreign_layer_is_used_through_group_send(use: Any) -> None:
+    foreign = Foreign()
+    use(foreign, None)
     assert publish_events([STATUS, POSITION])
-    assert sent == [(STATUS.channel, dict(STATUS.body)), (POSITION.channel, dict(POSITION.body))]
+    assert foreign.sent == [(STATUS.channel, dict(STATUS.body)), (POSITION.channel, dict(POSITION.body))]
+
+
+class Bus:
+    """Stands for the Redis client: remembers what it is asked to publish."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes]] = []
+
+    def pipeline(self, *, transaction: bool) -> Bus:
+        return self
+
+    def publish(self, channel: str, body: bytes) -> None:
+        self.published.append((channel, body))
+
+    def execute(self) -> None:
+        """Nothing to wait for."""
+
+
+@pytest.fixture
+def real_publisher(monkeypatch: pytest.MonkeyPatch) -> tuple[RedisPublisher, Bus]:
+    bus = Bus()
+    monkeypatch.setattr(redis_publisher, "blocking_client", lambda target, timeout: bus)
+    return RedisPublisher(RedisTarget(url="redis://127.0.0.1:1/0"), timeout=0.25), bus
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["through our layer", "directly"])
+@pytest.mark.parametrize("value", [object(), {1, 2}, 2**70], ids=["object", "set", "too large a number"])
+def test_a_body_that_cannot_be_encoded_is_an_error_in_the_log_and_nothing_more(
+    use: Any, real_publisher: tuple[RedisPublisher, Bus], caplog: pytest.LogCaptureFixture, value: Any, ours: bool
+) -> None:
+    publisher, bus = real_publisher
+    use(publisher if ours else None, publisher)
+    backend = "channel_layer" if ours else "redis"
+    failed = {name: counted("hunarmitra_publish_failures_total", backend=name) for name in REMOTE_BACKENDS}
+    assert publish_event("booking.1", {"type": "example", "value": value}) is False
+    assert bus.published == []
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records if record.levelname == "ERROR"] == [
+        "not published"
+    ]
+    assert "the message to booking.1 cannot be encoded" in caplog.text
+    for name, before in failed.items():
+        assert counted("hunarmitra_publish_failures_total", backend=name) - before == (name == backend)
+    assert publish_event("booking.1", {"type": "example", "value": 1}), "Redis is not left alone for it"
+
+
+@pytest.mark.parametrize(
+    "body", [None, 7, {"type": ["no", "text"]}, {"committed_at": "yesterday"}], ids=["none", "number", "list", "text"]
+)
+def test_nothing_that_is_given_makes_it_raise(use: Any, real_publisher: tuple[RedisPublisher, Bus], body: Any) -> None:
+    publisher, _ = real_publisher
+    for layer in (publisher, Foreign(), None):
+        use(layer, publisher)
+        assert publish_event("booking.1", body) in {True, False}
 
 
 @pytest.mark.parametrize("redis", [None, Recorder(DOWN)], ids=["no REDIS_URL", "down"])
@@ -111,10 +185,12 @@ def counted(name: str, **labels: str) -> float:
     ("layer", "redis", "takes", "fail"),
     [
         (Recorder(), Recorder(), "channel_layer", set()),
-        (Recorder(DOWN), Recorder(), "redis", {"channel_layer"}),
+        (Foreign(ConnectionError("down")), Recorder(), "redis", {"channel_layer"}),
         (Recorder(RuntimeError("a bug")), Recorder(DOWN), "log", {"channel_layer", "redis"}),
+        (Recorder(DOWN), Recorder(), "log", {"channel_layer"}),
+        (None, Recorder(DOWN), "log", {"redis"}),
     ],
-    ids=["layer", "redis", "log"],
+    ids=["layer", "redis", "log", "an outage of Redis", "an outage without a layer"],
 )
 def test_what_takes_messages_and_what_does_not_is_counted(
     use: Any, layer: Any, redis: Any, takes: str, fail: set[str]
