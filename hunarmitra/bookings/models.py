@@ -54,8 +54,11 @@ class Booking(models.Model):
     location_received_at = models.DateTimeField(null=True, editable=False)
     location_speed = models.FloatField(null=True, editable=False, help_text="Smoothed, in metres per second.")
     location_actor = models.CharField(max_length=120, blank=True, editable=False)
-    location_floor_seq = models.BigIntegerField(
-        default=0, editable=False, help_text="Positions accepted before this event are void."
+    min_location_seq = models.BigIntegerField(
+        default=0,
+        editable=False,
+        db_column="location_floor_seq",
+        help_text="Locations accepted before this event are void.",
     )
 
     class Meta:

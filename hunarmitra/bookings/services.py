@@ -20,8 +20,9 @@ from hunarmitra.bookings.selectors import roles_of
 from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
 from hunarmitra.notifications.services import Draft, notifications_write
-from hunarmitra.outbox import on_commit, revocations
+from hunarmitra.outbox import revocations
 from hunarmitra.outbox.models import OutboxRow
+from hunarmitra.outbox.on_commit import publish_on_commit
 from hunarmitra.outbox.transactions import traced_transaction
 from hunarmitra.protocol.statuses import FINAL, TRACKED, Status
 
@@ -89,7 +90,7 @@ class _Change:
         self.booking.save()
         BookingEvent.objects.bulk_create(self.events)
         rows: list[OutboxRow] = [*self.events, *notifications_write(drafts=self.drafts, moment=self.moment)]
-        on_commit.publish_on_commit(rows)
+        publish_on_commit(rows)
 
 
 _TITLES: Mapping[str, tuple[str, str]] = {
@@ -121,7 +122,7 @@ def _notification(event: BookingEvent, user_id: UUID) -> Draft:
 def _clear_location(booking: Booking) -> None:
     booking.location_lat = booking.location_lng = booking.location_at = booking.location_speed = None
     booking.location_actor = ""
-    booking.location_floor_seq = booking.seq
+    booking.min_location_seq = booking.seq
     booking.eta_minutes = None
 
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
+from django.apps import apps
 from django.db import models
 
+from hunarmitra.common.clock import utc_now
 from hunarmitra.protocol.messages import Message
 from hunarmitra.telemetry import tracing
 
 
 class OutboxRow(models.Model):
-    """A numbered event that was written in the transaction of the change it tells of.
+    """A numbered event, written in the transaction of the change that it describes.
 
-    ``published_at`` stays NULL until the event was handed to Redis; the relay looks for NULL rather than for
-    ids above a watermark, because ids become visible out of order when transactions overlap.
+    ``published_at`` stays NULL until Redis took the event. The relay looks for NULL and not for ids above a
+    watermark, because ids become visible out of order when transactions overlap. ``quarantined_at`` is set on an
+    event that cannot be rendered: the relay leaves it alone, and an alert reports it.
     """
 
     seq = models.BigIntegerField()
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
-    traceparent = models.CharField(  # noqa: DJ001 - NULL, as almost always, costs a row nothing
+    quarantined_at = models.DateTimeField(null=True, blank=True, editable=False)
+    traceparent = models.CharField(  # noqa: DJ001 - NULL, the usual value, takes no space
         max_length=tracing.TRACEPARENT_LENGTH, null=True, default=tracing.current_traceparent, editable=False
     )
-    """The trace that the change is part of, if it is recorded, for the relay to go on with."""
+    """The recorded trace that the change belongs to, so that the relay can continue it."""
 
     class Meta:
         abstract = True
@@ -31,9 +36,34 @@ class OutboxRow(models.Model):
     stream_field: ClassVar[str]
     """Name of the foreign key within which ``seq`` counts."""
 
+    @classmethod
+    def unpublished(cls) -> models.QuerySet[Self]:
+        """Rows that wait for the relay. Quarantined rows do not."""
+        return cls._default_manager.filter(published_at=None, quarantined_at=None)
+
+    @classmethod
+    def quarantined(cls) -> models.QuerySet[Self]:
+        """Unpublished rows that could not be rendered; the condition uses the index of the unpublished rows."""
+        return cls._default_manager.filter(published_at=None, quarantined_at__isnull=False)
+
     def to_message(self, *, ack: bool = False) -> Message:
-        """``ack``: clients are asked to say when they have processed it."""
+        """Render the row for the channel layer. ``ack`` asks clients to acknowledge the event."""
         raise NotImplementedError
+
+
+def outbox_models() -> list[type[OutboxRow]]:
+    """Every table with outbox columns."""
+    return [model for model in apps.get_models() if issubclass(model, OutboxRow)]
+
+
+def mark_published(rows: Iterable[OutboxRow]) -> None:
+    """Record that a backend took these rows, with one UPDATE for each table."""
+    now = utc_now()
+    by_model: dict[type[OutboxRow], list[object]] = {}
+    for row in rows:
+        by_model.setdefault(type(row), []).append(row.pk)
+    for model, keys in by_model.items():
+        model._default_manager.filter(pk__in=keys).update(published_at=now)
 
 
 class Counter(models.Model):
@@ -44,7 +74,7 @@ class Counter(models.Model):
 
 
 class Revocation(models.Model):
-    """A right that ended, numbered so that a process knows what it has not heard of yet."""
+    """A right that ended. The number lets a process read the revocations that it has not handled yet."""
 
     number = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=12)

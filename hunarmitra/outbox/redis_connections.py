@@ -24,7 +24,7 @@ def _sentinel_options(target: RedisTarget) -> dict[str, Any]:
 
 
 def blocking_client(target: RedisTarget, *, timeout: float) -> redis.Redis:
-    """No retries: each call costs at most about ``timeout`` seconds, or twice that when it must connect."""
+    """Return a client without retries: a call takes at most ``timeout`` seconds, twice that when it must connect."""
     options = {**_options(timeout, timeout), "retry": Retry(NoBackoff(), 0), "protocol": 2}
     if target.url:
         return redis.Redis.from_url(target.url, **options)
@@ -34,7 +34,7 @@ def blocking_client(target: RedisTarget, *, timeout: float) -> redis.Redis:
 
 
 def asyncio_client(target: RedisTarget, *, connect_timeout: float) -> redis.asyncio.Redis:
-    """Without a read timeout: a subscriber may hear nothing for hours (its heartbeat finds a dead link)."""
+    """Return a client without a read timeout: a subscriber may receive nothing for hours (a heartbeat checks it)."""
     options = {**_options(None, connect_timeout), "retry": AsyncRetry(NoBackoff(), 0), "protocol": 2}
     if target.url:
         return redis.asyncio.Redis.from_url(target.url, **options)

@@ -1,4 +1,4 @@
-"""Deleting revocations that every token they could concern has outlived."""
+"""Delete revocations that no valid token needs any more."""
 
 from __future__ import annotations
 
@@ -9,5 +9,8 @@ from hunarmitra.outbox.models import Revocation
 
 
 def revocations_prune(*, created_before: datetime, dry_run: bool) -> int:
-    """``created_before`` is at least a refresh token's lifetime ago; the numbers go on from the counter."""
+    """Delete revocations older than ``created_before``: at least the lifetime of a refresh token ago.
+
+    The counter is kept, so numbers continue. Return the number of rows.
+    """
     return delete_in_batches(Revocation.objects.filter(created_at__lt=created_before), dry_run=dry_run)

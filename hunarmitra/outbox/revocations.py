@@ -1,7 +1,7 @@
-"""Rights that end: recorded in the transaction that ends them, announced to every process at once.
+"""Revocations: rights that end, recorded in the transaction that ends them and announced to every ws process.
 
-The announcement may be lost; the row is not. Each ws process knows the number of the newest revocation it has
-handled and reads later ones from the table.
+The announcement may be lost; the row is not. Each ws process knows the number of the newest revocation that it has
+handled, and reads later ones from the table.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import transaction
 
 from hunarmitra.common.clock import utc_now
-from hunarmitra.outbox import on_commit
 from hunarmitra.outbox.models import Counter, Revocation
+from hunarmitra.outbox.on_commit import announce_on_commit
 from hunarmitra.protocol import channels, messages
 
 COUNTER = "revocation"
@@ -30,7 +30,10 @@ class Kind(StrEnum):
 
 
 def record(kind: Kind, *, subject: UUID, booking: UUID | None = None) -> None:
-    """Call inside the transaction that ends the right, as its last lock: the counter's row is held to the commit."""
+    """Record a revocation inside the transaction that ends the right.
+
+    Call it last: it locks the row of the shared counter until the commit.
+    """
     assert transaction.get_connection().in_atomic_block
     Counter.objects.get_or_create(name=COUNTER)
     counter = Counter.objects.select_for_update().get(name=COUNTER)
@@ -46,13 +49,17 @@ def record(kind: Kind, *, subject: UUID, booking: UUID | None = None) -> None:
         subject=str(subject),
         booking=str(booking) if booking else None,
     )
-    on_commit.announce_on_commit(message)
+    announce_on_commit(message)
 
 
 def newest_number() -> int:
+    """Return the number of the newest revocation, 0 without any."""
     return Counter.objects.filter(name=COUNTER).values_list("value", flat=True).first() or 0
 
 
 def recorded_after(number: int) -> Sequence[Revocation]:
-    """At most 1,000, in order. The counter's lock makes numbers visible in order, so none can appear later below."""
+    """Return at most 1,000 revocations after ``number``, in order.
+
+    The counter's lock makes numbers visible in order, so a lower number never appears later.
+    """
     return list(Revocation.objects.filter(number__gt=number).order_by("number")[:1000])

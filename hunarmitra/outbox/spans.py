@@ -1,7 +1,7 @@
-"""The spans of a publish, and the ``traceparent`` by which ws processes go on with them.
+"""Spans of publishing, and the ``traceparent`` with which ws processes continue them.
 
-What a request publishes is one span within its trace. The relay publishes for many requests at once, each long over:
-it goes on with each recorded one, in a span of that trace.
+What a request publishes is one span of its trace. The relay publishes for many finished requests at once: it continues
+the trace of each recorded request with a span of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAMES: Final = {STATUS: "publish status", LOCATION: "publish location"}
 
 @contextmanager
 def publishing(messages: Sequence[Message], system: str) -> Iterator[tuple[Sequence[Message], Sequence[Span]]]:
-    """The messages as they are to be sent, and the spans of it: none, where nothing is recorded."""
+    """Yield the messages to send and their spans: no spans when nothing is recorded."""
     if not tracing.is_on():
         yield messages, ()
         return
@@ -51,10 +51,10 @@ def _begin(message: Message, origin: str | None, count: int, system: str) -> Spa
     return tracing.span(name, "producer", {**attributes, "messaging.batch.message_count": count})
 
 
-def _booking(group: str) -> str | None:
-    """A user's group names the user, who is in no span."""
+def _booking(channel: str) -> str | None:
+    """Return the booking of a channel; spans never name the user of a user's channel."""
     try:
-        booking = channels.booking_of(group)
+        booking = channels.booking_of(channel)
     except ValueError:
         return None
     return str(booking) if booking else None

@@ -1,4 +1,4 @@
-"""A transaction as one span, in which the moment of its commit is marked."""
+"""A transaction as one span, with an event at its commit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hunarmitra.telemetry import tracing
 
 @contextmanager
 def traced_transaction(name: str) -> Iterator[None]:
-    """``transaction.atomic()``; what its commit publishes is a part of the span, after the event ``committed``."""
+    """``transaction.atomic()`` in a span. What is published on commit belongs to the span, after ``committed``."""
     with tracing.span(name) as span, transaction.atomic():
         if span.traceparent is not None:
             transaction.on_commit(lambda: span.event("committed"), robust=True)

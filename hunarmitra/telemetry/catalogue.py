@@ -200,8 +200,17 @@ OUTBOX_AGE: Final = _gauge(
     _RELAY,
     unit="seconds",
 )
+OUTBOX_QUARANTINED: Final = _gauge(
+    "outbox_quarantined_rows",
+    "Committed events that cannot be rendered and that the relay therefore leaves alone, counted up to 10,000.",
+    _RELAY,
+    {"stream": OUTBOX_STREAMS},
+)
 RELAY_PUBLISHED: Final = _counter(
     "relay_published", "Events that the relay published because their process had not.", _RELAY
+)
+RELAY_QUARANTINED: Final = _counter(
+    "relay_quarantined", "Events that the relay quarantined because they cannot be rendered.", _RELAY
 )
 RELAY_FAILURES: Final = _counter(
     "relay_failures",

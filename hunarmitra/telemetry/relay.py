@@ -1,4 +1,4 @@
-"""What the relay counts, and how full it finds the outbox."""
+"""Metrics of the relay and of the outbox."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from hunarmitra.telemetry.native import counter, gauge
 
 REGISTRY: Final = CollectorRegistry()
 STUCK_SECONDS: Final = 300.0
-"""A turn of the relay that takes longer will never end. One fails within seconds, and is followed by the next, while
-the database or Redis cannot be reached: a new process would reach neither."""
+"""A turn of the relay that takes longer is stuck. While the database or Redis is away, a turn fails within seconds and
+the next one begins: restarting the process would not help."""
 
 
 class _Looks:
-    """When the relay last looked without failing, in seconds since 1970: now while it does not run, because a process
-    whose first socket starts it has nothing to relay before."""
+    """When the relay last looked without failing, in seconds since 1970.
+
+    Before it runs that is now: in an embedded process the first connection starts it.
+    """
 
     running: bool = False
     turned_at: float = 0.0
@@ -32,6 +34,8 @@ class _Looks:
 
 _published: Final = counter(catalogue.RELAY_PUBLISHED, REGISTRY)
 _failures: Final = counter(catalogue.RELAY_FAILURES, REGISTRY)
+_quarantined: Final = counter(catalogue.RELAY_QUARANTINED, REGISTRY)
+_quarantined_rows: Final = gauge(catalogue.OUTBOX_QUARANTINED, REGISTRY)
 _rows: Final = gauge(catalogue.OUTBOX_ROWS, REGISTRY)
 _age: Final = gauge(catalogue.OUTBOX_AGE, REGISTRY)
 
@@ -41,33 +45,44 @@ REGISTRY.register(LoopCollector(LoopGauge(catalogue.RELAY_LAST_SUCCESS, _looks.l
 
 
 def started() -> None:
-    """The relay runs: from now on its silence means something."""
+    """The relay runs: from now on, a missing turn means that it is stuck."""
     turned()
     _looks.running = True
 
 
 def turned() -> None:
-    """Another turn of the loop begins, whatever came of the last one."""
+    """Another turn of the loop begins, after a success or a failure."""
     _looks.turned_at = time.monotonic()
 
 
 def stuck() -> bool:
-    """Whether the loop stands still in a turn, so that only a new process helps."""
+    """Whether the loop hangs in a turn, so that only a restart helps."""
     return _looks.running and time.monotonic() - _looks.turned_at > STUCK_SECONDS
 
 
-def succeeded(published: int) -> None:
-    """A look that found and published so many."""
-    _published.inc(published)
+def succeeded() -> None:
+    """A look ended without a failure."""
     _looks.succeeded_at = time.time()
+
+
+def published(number: int) -> None:
+    """The relay published that many events."""
+    _published.inc(number)
+
+
+def quarantined(number: int) -> None:
+    """The relay quarantined that many events, which cannot be rendered."""
+    _quarantined.inc(number)
 
 
 def failed() -> None:
     _failures.inc()
 
 
-def outbox_seen(rows: Mapping[str, int], oldest_age: float) -> None:
-    """``rows`` by stream; ``oldest_age`` in seconds, 0 when there are none."""
+def outbox_seen(rows: Mapping[str, int], oldest_age: float, quarantined: Mapping[str, int]) -> None:
+    """Show the backlog: unpublished and quarantined rows by stream, ``oldest_age`` in seconds (0 without rows)."""
     for stream, number in rows.items():
         _rows.labels(stream).set(number)
+    for stream, number in quarantined.items():
+        _quarantined_rows.labels(stream).set(number)
     _age.set(oldest_age)

@@ -20,7 +20,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
     select, window = parameters.select, parameters.window
     connected, heard = "hunarmitra_ws_subscriber_connected", "hunarmitra_ws_subscriber_heard_timestamp_seconds"
     silence = parameters.age("15s")
-    failures = select("hunarmitra_publish_failures_total", backend="redis")
+    failures = select("hunarmitra_publish_failures_total")
     taken = select("hunarmitra_publish_messages_total", backend="~channel_layer|redis")
     yield Alert(
         name=REDIS_AWAY,
@@ -143,4 +143,16 @@ def _outbox(parameters: Parameters) -> Iterator[Alert]:
         ),
         symptom_of=(REDIS_AWAY, POSTGRESQL_AWAY),
         memory="1m",
+    )
+    quarantined = select("hunarmitra_outbox_quarantined_rows")
+    yield Alert(
+        name="HunarMitraOutboxQuarantined",
+        expr=f"sum by (namespace) (max by (namespace, stream) ({quarantined})) > 0",
+        wait="1m",
+        severity=Severity.WARNING,
+        summary="The relay cannot render some committed events, and does not publish them.",
+        description=(
+            "{{ $value }} events are quarantined: the relay leaves them alone and publishes the others. The log of "
+            "the relay names each of them with the error."
+        ),
     )

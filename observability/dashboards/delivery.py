@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from observability.dashboards.panels import (
+    RATE,
     Look,
     Page,
     Panel,
@@ -115,6 +116,20 @@ PAGE = Page(
                         Query(
                             f"max by (stream) ({select('hunarmitra_outbox_unpublished_rows')})",
                             "{{stream}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    title="Quarantined events",
+                    description="Committed events that cannot be rendered. The relay leaves them alone; its log names "
+                    "each of them.",
+                    unit=Unit.NUMBER,
+                    alarm=1,
+                    queries=(
+                        Query(f"max by (stream) ({select('hunarmitra_outbox_quarantined_rows')})", "{{stream}}"),
+                        Query(
+                            f"sum(increase({select('hunarmitra_relay_quarantined_total')}[{RATE}]))",
+                            "new ones",
                         ),
                     ),
                 ),

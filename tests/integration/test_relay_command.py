@@ -99,7 +99,7 @@ UNPUBLISHED = """
 import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "hunarmitra.settings"
 django.setup()
-from hunarmitra.outbox.on_commit import outbox_models
+from hunarmitra.outbox.models import outbox_models
 print(sum(model._default_manager.filter(published_at=None).count() for model in outbox_models()))
 """
 

@@ -70,7 +70,7 @@ CASES = (
             http("publish_messages_total", backend="channel_layer"): then(
                 ("10m", 0, 60), ("20m", 600, 0), ("3h", 600, 60)
             ),
-            http("publish_failures_total", backend="redis"): _burst(10, "20m"),
+            http("publish_failures_total", backend="channel_layer"): _burst(10, "20m"),
         },
         {"11m": NONE, "13m": [REDIS_AWAY], "25m": [REDIS_AWAY], "33m": NONE},
     ),
@@ -132,6 +132,11 @@ CASES = (
         "an event stays in the outbox",
         {relay("outbox_oldest_unpublished_age_seconds"): then(("10m", 0, 0), ("20m", 0, 60), ("1h", 0, 0))},
         {"11m45s": NONE, "13m": ["HunarMitraOutboxStuck"], "31m": NONE},
+    ),
+    Case(
+        "two events cannot be rendered, until a release can",
+        {relay("outbox_quarantined_rows", stream="notifications"): _interrupted(0, 2, "20m")},
+        {"10m45s": NONE, "12m": ["HunarMitraOutboxQuarantined"], "31m": NONE},
     ),
     Case(
         "the relay hangs",

@@ -29,7 +29,7 @@ FIRES, CLEARS = 120.0, 180.0
 
 BURST = """
 from django.db import connection, transaction
-from hunarmitra.outbox.on_commit import relay_once
+from hunarmitra.outbox.relay import relay_once
 
 for booking in {bookings} * 10:
     with transaction.atomic(), connection.cursor() as cursor:

@@ -66,7 +66,7 @@ standings = reading.standings([*names, unknown])
 assert standings.keys() == set(names)
 for booking in Booking.objects.all():
     order = to_microseconds(booking.location_at) if booking.location_at else 0
-    standing = reading.Standing(booking.seq, booking.location_floor_seq, order)
+    standing = reading.Standing(booking.seq, booking.min_location_seq, order)
     assert standings[channels.booking_channel(booking.pk)] == standing == reading.standing_of(booking)
 
 read = reading.logs(reading.Stretch(name, 0, 1000) for name in names)

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connections
 
 from hunarmitra.outbox import relay
-from hunarmitra.outbox.on_commit import Backlog, NotPublishedError
+from hunarmitra.outbox.backlog import Backlog
+from hunarmitra.outbox.relay import NotPublishedError
 from hunarmitra.telemetry import exposition
 from hunarmitra.telemetry import relay as metrics
 
@@ -86,9 +87,9 @@ def test_a_set_stop_ends_it_before_anything_is_done(script: Script) -> None:
     assert stop.pauses == []
 
 
-def test_draining_goes_on_while_there_is_something(script: Script) -> None:
+def test_relaying_all_goes_on_while_there_is_something(script: Script) -> None:
     script(500, 20, 0)
-    assert relay.drain() == 520
+    assert relay.relay_all() == 520
 
 
 def test_the_command_refuses_to_run_where_nobody_could_hear_it() -> None:

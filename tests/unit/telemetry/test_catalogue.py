@@ -9,7 +9,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from hunarmitra.outbox.on_commit import outbox_models
+from hunarmitra.outbox.models import outbox_models
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.telemetry import labels
 from hunarmitra.telemetry.catalogue import CATALOGUE, EVENT_LATENCY, Kind, Metric

@@ -1,4 +1,4 @@
-"""`manage.py relay`: publishes events whose process could not, for as long as it runs."""
+"""`manage.py relay`: publish events that the process that wrote them did not publish."""
 
 from __future__ import annotations
 
@@ -16,19 +16,29 @@ from hunarmitra.telemetry import relay as metrics
 
 
 class Command(BaseCommand):
-    help = "Publish what was committed but not published (a crash, Redis away). Several may run at once."
+    help = (
+        "Publish events that were committed but not published (after a crash, or while Redis was away). "
+        "Runs until SIGTERM; several relays may run at once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="publish what is there now, then end")
+        parser.add_argument("--once", action="store_true", help="publish what is there now, then exit")
+        parser.add_argument(
+            "--retry-quarantined",
+            action="store_true",
+            help="first give back events that could not be rendered, for a release that can render them",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.ENVIRONMENT.redis_url is None:
             raise CommandError(
-                "REDIS_URL is not set, so no other process can be reached. "
-                "Without Redis the ws process relays for itself."
+                "REDIS_URL is not set, so this process cannot reach any other. "
+                "Without Redis the ws process runs its own relay."
             )
+        if options["retry_quarantined"]:
+            self.stdout.write(f"{relay.release_quarantined()} released from quarantine")
         if options["once"]:
-            self.stdout.write(f"{relay.drain()} published")
+            self.stdout.write(f"{relay.relay_all()} published")
             return
         environment = settings.ENVIRONMENT
         if environment.metrics_port:

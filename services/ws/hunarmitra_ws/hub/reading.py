@@ -101,7 +101,7 @@ class Standing:
 
 def standing_of(booking: Booking) -> Standing:
     order = to_microseconds(booking.location_at) if booking.location_at else 0
-    return Standing(booking.seq, booking.location_floor_seq, order)
+    return Standing(booking.seq, booking.min_location_seq, order)
 
 
 def _key(booking: UUID) -> str:
