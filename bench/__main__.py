@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     keep = parser.add_mutually_exclusive_group()
     keep.add_argument("--append", action="store_true", help="add runs to the figures of an earlier call")
     keep.add_argument(
-        "--replace", action="store_true", help="keep the figures of an earlier call, but for what is measured anew"
+        "--replace", action="store_true", help="keep the figures of an earlier call, except for what is measured again"
     )
     parser.add_argument(
         "--output", type=Path, help="folder for results.md, .json and .svg (default: bench/, quick: .cache/bench/quick)"

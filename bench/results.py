@@ -21,7 +21,7 @@ class Sitting:
     measured_at: str
     machine: dict[str, str]
     runs: dict[str, dict[str, int]] = field(default_factory=dict)
-    """``runs[scenario][subject]``: how many runs of it were made."""
+    """``runs[scenario][subject]``: the number of runs."""
 
 
 @dataclass

@@ -86,7 +86,7 @@ def _values(values: tuple[str, ...]) -> str:
 
 @functools.cache
 def operator_metrics() -> tuple[MetricWrapperBase, ...]:
-    """Of the operator's package, which is no part of this distribution; its metrics need prometheus_client alone."""
+    """Of the operator's package, which is not a part of this distribution; its metrics need only prometheus_client."""
     sys.path.insert(0, str(OPERATOR))
     try:
         module = importlib.import_module("hunarmitra_operator.metrics")

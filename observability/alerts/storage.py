@@ -61,7 +61,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         wait="1m",
         severity=Severity.WARNING,
         summary="The ws pod {{ $labels.pod }} loses its subscription at Redis again and again.",
-        description="{{ $value | humanize }} times in fifteen minutes; each time every group is compared anew.",
+        description="{{ $value | humanize }} times in fifteen minutes; each time it compares every channel again.",
         symptom_of=(REDIS_AWAY, SUBSCRIBER_DEAF),
         memory="15m",
     )

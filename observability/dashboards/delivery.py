@@ -168,18 +168,18 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Silence",
-                    description="Seconds since a ws process last heard its own heartbeat. After three it makes its "
-                    "subscription anew.",
+                    description="Seconds since a ws process last heard its own heartbeat. After three it "
+                    "subscribes again.",
                     unit=Unit.SECONDS,
                     alarm=15,
                     queries=(_since("hunarmitra_ws_subscriber_heard_timestamp_seconds", "pod"),),
                 ),
                 Panel(
                     title="Subscriptions",
-                    description="Those made anew, and how many stand.",
+                    description="Subscriptions made again, and the current number.",
                     unit=Unit.NUMBER,
                     queries=(
-                        Query(per_second("hunarmitra_ws_subscriber_reconnects_total"), "made anew per second"),
+                        Query(per_second("hunarmitra_ws_subscriber_reconnects_total"), "made again per second"),
                         Query(total("hunarmitra_ws_subscriber_connected"), "standing"),
                     ),
                 ),

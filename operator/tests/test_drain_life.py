@@ -81,7 +81,7 @@ def test_a_victim_that_serves_again_is_drained_again_and_not_removed() -> None:
     assert decision.limited is Reason.LAPSED
     assert "ws-1, ws-3, ws-4 are back in service with 70 connections: the drain lapsed" in decision.message
     assert decision.drain is not None
-    assert decision.drain.deadline == NOW + 120 + SPEC.drain_window, "a whole window for whoever came"
+    assert decision.drain.deadline == NOW + 120 + SPEC.drain_window, "a whole window for new clients"
     assert decision.drain.id == begin().drain.id  # type: ignore[union-attr]
     out = samples([95, 0, 95, 0, 10], NOW + 239)
     later = decide(SPEC, out_of_rotation(), out, decision.history, NOW + 239)

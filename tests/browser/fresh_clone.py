@@ -2,7 +2,7 @@
 
 Clones the repository as it is committed, calls `make run`, opens the URL that it prints in headless Chromium, chooses
 the customer, opens the booking, presses "Drive the demo", and measures from there until the marker has moved. No
-setting is changed. It installs into an environment of its own, so it is no part of `make test`.
+setting is changed. It installs into an environment of its own, so it is not a part of `make test`.
 """
 
 from __future__ import annotations

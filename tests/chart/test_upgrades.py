@@ -43,7 +43,7 @@ def test_a_new_chart_with_the_same_images_leaves_the_pods_alone(tmp_path: Path, 
     about.write_text(re.sub("(?m)^version: .*", "version: 9.9.9", about.read_text()))
     before = dict(pod_templates(with_values(tmp_path, scenario, {})))
     after = dict(pod_templates(with_values(tmp_path, scenario, {}, newer)))
-    test = next(name for name in before if name.startswith("Pod/"))  # made anew by each `helm test`
+    test = next(name for name in before if name.startswith("Pod/"))  # created again by each `helm test`
     del before[test], after[test]
     assert after == before
 

@@ -22,7 +22,7 @@ VALUES = "tests/e2e/values.yaml"
 HOST = "hunarmitra.test"
 NAMESPACE = "hunarmitra-e2e"
 RELEASE = "shop"
-# To the first process of the container, and to none of its children.
+# To the first process of the container, and not to its children.
 SIGNAL = """
 import os, pathlib, signal, sys
 for folder in pathlib.Path('/proc').iterdir():

@@ -62,7 +62,7 @@ def host_name() -> Iterator[None]:
 def installed(release: Release, *settings: str) -> Iterator[Release]:
     """Installed into a new namespace in which only restricted pods are admitted.
 
-    With E2E_KEEP it stays there, and the next run goes on with it: for whoever writes these tests.
+    With E2E_KEEP it stays there, and the next run uses it again, which helps while writing tests.
     """
     keep = "E2E_KEEP" in os.environ
     if keep:

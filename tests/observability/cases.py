@@ -75,7 +75,7 @@ CASES = (
         {"11m": NONE, "13m": [REDIS_AWAY], "25m": [REDIS_AWAY], "33m": NONE},
     ),
     Case(
-        "one publish in ten fails, which is no outage",
+        "one publish in ten fails, which is not an outage",
         {http("publish_messages_total", backend="log"): _burst(6, "40m")},
         {"12m": NONE, "30m": ["HunarMitraPublishFailing"], "1h": NONE},
     ),
@@ -90,12 +90,12 @@ CASES = (
         {"10m45s": NONE, "12m": [DEAF], "31m": NONE},
     ),
     Case(
-        "one pod subscribes anew once a minute",
+        "one pod subscribes again once a minute",
         {ws("ws_subscriber_reconnects_total", "ws-0"): _burst(1, "20m")},
         {"12m": NONE, "20m": ["HunarMitraSubscriberReconnecting"], "1h": NONE},
     ),
     Case(
-        "every pod subscribes anew because Redis was away, which is no flapping",
+        "every pod subscribes again because Redis was away, which is not flapping",
         {
             **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "5m") for pod in WS_PODS},
             **{ws("ws_subscriber_heard_timestamp_seconds", pod): _silent("5m") for pod in WS_PODS},
@@ -370,7 +370,7 @@ CASES = (
         {"20m": NONE, "30m": ["HunarMitraScalerLimited"], "41m": NONE},
     ),
     Case(
-        "the scaler is held at its minimum, which is no shortage",
+        "the scaler is held at its minimum, which is not a shortage",
         {operator("condition", type="Limited"): steady(1), operator("replicas_recommended"): steady(1)},
         {"30m": NONE},
     ),

@@ -43,7 +43,7 @@ Json = dict[str, Any]
 
 
 _client: Final = httpx.Client(timeout=20, trust_env=False)
-"""One for all: each client of httpx reads the certificates anew."""
+"""One client for all: each new client of httpx reads the certificates again."""
 
 
 def _get(url: str, **parameters: str) -> Any:

@@ -20,7 +20,7 @@ PREFIX: Final = "/api/v1/"
 _making: Final = threading.Lock()
 
 UNROUTED: Final = frozenset({400, 404, 413})
-"""What a path that is no operation's may answer: a host that is not served, no such path, too large a body."""
+"""The allowed answers of a path without an operation: a host that is not served, no such path, too large a body."""
 SERVERS_OWN: Final = frozenset({414})
 """Answered by gunicorn before the application sees the request: too long a request line."""
 

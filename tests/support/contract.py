@@ -69,7 +69,7 @@ def rows(name: str, first_header: str) -> list[list[str]]:
 
 @cache
 def commands(name: str) -> tuple[str, ...]:
-    """Every line of every shell block that is no comment: what a reader types, and what the terminal answers."""
+    """Every line of every shell block, except comments: what a reader types, and what the terminal answers."""
     lines = [line.strip() for block in blocks(name) if block.language == "bash" for line in block.text.splitlines()]
     return tuple(line for line in lines if line and not line.startswith("#"))
 

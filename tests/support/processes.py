@@ -165,7 +165,7 @@ class Process:
         self.kill()
 
     def restart(self) -> Self:
-        """Kill and start anew on the same ports."""
+        """Kill and start again on the same ports."""
         self.kill()
         return self.start()
 

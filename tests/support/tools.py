@@ -111,7 +111,7 @@ def npm_install(folder: Path) -> None:
 
 
 def _npm_project(source: Path) -> Path:
-    """A copy of `source` under .cache with its packages installed, anew when a file of it has changed."""
+    """A copy of `source` under .cache with its packages installed; made again when a file of it has changed."""
     target = CACHE / source.name
     with _exclusive(source.name):
         complete = target / ".complete"

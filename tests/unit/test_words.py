@@ -27,12 +27,11 @@ ALLOWED: Final = {"is no": (r"(?<!there\s)", r"(?! longer\b)")}
 """What may stand before and after a phrase: "there is no Redis", "it is no longer open"."""
 
 SUFFIXES: Final = (".py", ".md", ".js", ".mjs", ".ts", ".html", ".css", ".yaml", ".yml", ".tpl", ".toml", "Makefile")
-NOT_OURS: Final = ("docs/contract/", "tests/unit/test_words.py")
-"""The contract keeps its wording, and this file names the words."""
+NOT_OURS: Final = ("docs/contract/", "tests/integration/document/coverage_", "tests/unit/test_words.py")
+"""The contract keeps its wording, its coverage quotes it, and this file names the words."""
 NOT_YET: Final = (
-    "ARCHITECTURE.md", "Makefile", "bench/", "charts/", "docs/configuration.md", "docs/metrics.md",
-    "docs/operations.md", "hunarmitra/", "k8s/", "observability/", "operator/", "services/", "skaffold.yaml", "tests/",
-    "tools/",
+    "ARCHITECTURE.md", "Makefile", "docs/configuration.md", "docs/metrics.md", "docs/operations.md", "hunarmitra/",
+    "k8s/", "services/", "tests/",
 )  # fmt: skip
 """Still to be rewritten: remove a name once it is clean."""
 

@@ -176,8 +176,8 @@ async def test_pods_that_cannot_be_read_freeze_it(
 async def test_the_api_server_away_in_mid_drain(fleet: Fleet, people: People, crowd: Crowd) -> None:
     """E2E_API_SERVER is a file with the number of its process, which the test may stop.
 
-    Where the ingress has not heard yet that the drained pods are not ready, it sends them whoever they move, for
-    they have the fewest connections. They then wait, and only those who were first are moved again.
+    If the ingress does not know yet that the drained pods are not ready, it sends them the clients that they move,
+    because they have the fewest connections. They then wait, and only those who were first are moved again.
     """
     if "E2E_API_SERVER" not in os.environ:
         pytest.skip("E2E_API_SERVER is not set")

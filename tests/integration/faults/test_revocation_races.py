@@ -17,7 +17,7 @@ from tests.support.shell import Shell
 from tests.support.sockets import Socket
 
 LIMIT = 2.0
-"""Seconds from the answer to whoever ended the right until every pod has closed the socket; while a test
+"""Seconds from the answer to the user who ended the right until every pod has closed the socket; while a test
 holds a socket at a checkpoint, nothing can."""
 
 

@@ -126,7 +126,7 @@ def test_tokens_of_deactivated_and_deleted_users_are_refused(actor: Actor, nobod
         assert refused(nobody, "POST", "auth/refresh/", {"refresh": actor.refresh_token})
 
 
-# ── what is no token ──────────────────────────────────────────────────────────────────────────────────────────
+# ── invalid tokens ──────────────────────────────────────────────────────────────────────────────────────────
 def test_each_kind_of_token_is_good_for_its_own_use_only(actor: Actor, nobody: Api) -> None:
     assert as_bearer(nobody, actor.refresh_token) == 401
     for path in ("auth/refresh/", "auth/logout/"):
@@ -160,7 +160,7 @@ def test_forged_tokens_are_refused(actor: Actor, nobody: Api, stack: Stack) -> N
         "no type": ring.encode({name: value for name, value in claims.items() if name != "token_type"}),
         "expired": ring.encode({**claims, "exp": int(time.time()) - 11}),
         "an endless expiry": ring.encode({**claims, "exp": 10**30}),
-        "a user that is no UUID": ring.encode({**claims, "user_id": ["x"]}),
+        "a user that is not a UUID": ring.encode({**claims, "user_id": ["x"]}),
         "not a token": "x.y.z",
         "very long": "a" * 4000,
     }

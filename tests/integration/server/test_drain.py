@@ -71,7 +71,7 @@ async def test_a_newcomer_of_a_process_that_ends_is_told_to_reconnect(tmp_path: 
 
 @pytest.mark.slow
 async def test_newcomers_under_a_lease_are_served_and_nobody_is_moved_while_they_come(tmp_path: Path) -> None:
-    """They show that the endpoints have not forgotten this pod: whoever is moved would come straight back."""
+    """They show that the endpoints still contain this pod: a moved client would come straight back."""
     async with own_clients(tmp_path, WS_DRAIN_SETTLE="3", WS_DRAIN_WINDOW="0.1") as (server, clients):
         booking, first = await _watch(clients, 1)
         with _control(server) as control:

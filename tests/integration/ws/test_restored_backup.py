@@ -30,7 +30,7 @@ async def test_a_restored_backup_makes_sockets_fetch_their_state_anew(stack: Sta
         shell.run(GO_BACK, booking=booking, last=last)
     assert await watching.next_frame() == {"type": "resync_required", "seq": 2}
     assert await told.next_frame() == {"type": "resync_required", "seq": last}
-    # Whoever comes back from the future is told as well.
+    # A client with a `since` from before the restore gets it as well.
     for url, newest in ((stack.booking_url(booking, pod=1), 2), (stack.notifications_url(), last)):
         async with await join(url, token, since=newest + 2) as later:
             assert await later.next_frame() == {"type": "resync_required", "seq": newest}

@@ -59,7 +59,7 @@ class Secrets:
         self.add(person.token, person.refresh_token, person.user.password)
 
     def found_in(self, text: str) -> list[str]:
-        """Whole, in URL encoding, and each part of a JWT by itself but its header, which is no secret."""
+        """Whole, in URL encoding, and each part of a JWT by itself but its header, which is not a secret."""
         parts = {quote(value, safe="") for value in self.values} | self.values
         parts |= {part for value in self.values if value.startswith("ey") for part in value.split(".")[1:] if part}
         parts |= {value[-16:] for value in self.values if len(value) > 40}

@@ -185,7 +185,7 @@ def test_no_flood_of_headers_is_kept_in_memory() -> None:
 
 @pytest.mark.parametrize("claims", [{"exp": "soon"}, {"iat": "x", "exp": 2**40}, {"nbf": 2**40}])
 def test_wrong_claims_of_a_right_signature_are_refused(claims: dict[str, Any]) -> None:
-    """Whoever holds a key may sign nonsense; it must not become a 500."""
+    """The holder of a key may sign nonsense; it must not become a 500."""
     keys = ring("hs")
     head = unsigned({"alg": "HS256", "typ": "JWT", "kid": "hs"}, claims).rstrip(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(head.encode(), SECRET.encode())
