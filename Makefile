@@ -237,15 +237,21 @@ docs-serve: $(VENV)/.docs ## show the documentation site while writing it, on 12
 
 # ── images and Kubernetes ───────────────────────────────────────────────────────────────────────────────────
 # IMAGE_BUILD is called as `$(IMAGE_BUILD) -t NAME -f DOCKERFILE CONTEXT`: docker, podman and buildah all understand.
+# Names and tags are those that the chart asks for. podman and buildah need IMAGE_PREFIX=docker.io/library/ for that.
 IMAGE_BUILD ?= docker build
-IMAGE_PREFIX ?= localhost/
-IMAGE_TAG ?= dev
+IMAGE_PREFIX ?=
+IMAGE_TAG ?= $(shell sed -n 's/^appVersion: *//p' charts/hunarmitra/Chart.yaml)
+KIND_CLUSTER ?= kind
 
 .PHONY: images
 images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=registry.example.org/, IMAGE_TAG=1.2.3)
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
 	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
+
+.PHONY: images-kind
+images-kind: images ## build the images and load them into kind (KIND_CLUSTER=kind)
+	kind load docker-image --name $(KIND_CLUSTER) $(foreach name,http ws operator,$(IMAGE_PREFIX)hunarmitra-$(name):$(IMAGE_TAG))
 
 .PHONY: chart manifests
 chart manifests: $(VENV)/.dev ## write the chart's README, schema and copies, and k8s/ (needs helm), from their sources

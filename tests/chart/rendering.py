@@ -31,6 +31,8 @@ WORKLOADS = {
     "redis": ("redis", "bundled"),
 }
 """Component of each workload, and where its values are."""
+EXTRA_OBJECTS = {("ConfigMap", "database-ca"), ("ExternalSecret", "hunarmitra-secrets")}
+"""Kind and name of what scenarios add by extraObjects."""
 
 
 class RenderError(Exception):

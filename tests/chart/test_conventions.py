@@ -10,6 +10,7 @@ import yaml
 
 from tests.chart.rendering import (
     CHART,
+    EXTRA_OBJECTS,
     SCENARIOS,
     WORKLOADS,
     RenderError,
@@ -106,14 +107,10 @@ def test_a_policy_is_of_one_namespace() -> None:
 def test_every_object_says_its_namespace(scenario: str) -> None:
     cluster = {"ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
     for item in render(scenario):
-        if item["metadata"]["name"] in EXTRA_OBJECTS:
+        if (item["kind"], item["metadata"]["name"]) in EXTRA_OBJECTS:
             continue
         scoped = item["kind"] not in cluster | {"PriorityClass"}
         assert item["metadata"].get("namespace") == ("hm" if scoped else None), item["metadata"]["name"]
-
-
-EXTRA_OBJECTS = {"database-ca", "hunarmitra-secrets"}
-"""Those of a scenario's extraObjects."""
 
 
 # ── values of every workload ────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ import yaml
 
 from tests.chart.rendering import (
     CHART,
+    EXTRA_OBJECTS,
     SCENARIOS,
     containers,
     of_kind,
@@ -25,7 +26,15 @@ from tests.chart.rendering import (
 EXTERNAL_SECRETS = {"hunarmitra-secrets", "registry", "api-example-org-tls"}
 """Those that a scenario says it makes itself."""
 SECRET_KEYS = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "CONTROL_TOKEN", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+UNKNOWN_KINDS = ("WebSocketScaler", "AlertmanagerConfig", "ExternalSecret")
+"""Kinds for which the cluster has no schema; the first has a test of its own."""
 everywhere = pytest.mark.parametrize("scenario", SCENARIOS)
+
+
+def test_every_way_to_install_has_a_scenario() -> None:
+    """Each is rendered by every test below."""
+    ways = {"default", "minimal", "production", "gateway", "operator", "openshift", "mesh", "dual-stack", "argo"}
+    assert set(SCENARIOS) == ways
 
 
 @everywhere
@@ -40,13 +49,13 @@ def test_kubernetes_would_take_it(scenario: str) -> None:
         "-strict",
         "-summary",
         "-skip",
-        "WebSocketScaler,AlertmanagerConfig",
+        ",".join(UNKNOWN_KINDS),
         "-schema-location",
         location,
     ]
     result = subprocess.run(command, input=rendered_text(scenario), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
-    skipped = sum(len(of_kind(render(scenario), kind)) for kind in ("WebSocketScaler", "AlertmanagerConfig"))
+    skipped = sum(len(of_kind(render(scenario), kind)) for kind in UNKNOWN_KINDS)
     assert f"Skipped: {skipped}" in result.stdout
 
 
@@ -215,8 +224,8 @@ def test_names_are_unique_and_labelled(scenario: str) -> None:
     names = [(item["kind"], item["metadata"]["name"]) for item in objects]
     assert len(names) == len(set(names))
     for item in objects:
-        if item["metadata"]["name"] == "database-ca":
-            continue  # an extra object, which is the user's
+        if (item["kind"], item["metadata"]["name"]) in EXTRA_OBJECTS:
+            continue
         assert item["metadata"]["labels"]["app.kubernetes.io/instance"] == "shop", item["metadata"]["name"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, SCENARIOS, helm, of_kind, pod_templates, render, selects
+from tests.chart.rendering import CHART, SCENARIOS, helm, of_kind, pod_templates, render, rendered_text, selects
 
 
 def with_values(tmp_path: Path, scenario: str, values: dict[str, Any], chart: Path = CHART) -> list[dict[str, Any]]:
@@ -133,3 +133,30 @@ def test_a_migration_with_other_annotations_is_another_job(tmp_path: Path) -> No
     changed = with_values(tmp_path, "minimal", {"migrations": {"podAnnotations": {"a": "b"}}})
     [second] = of_kind(changed, "Job")
     assert first != second
+
+
+RELEASES = sorted((Path(__file__).parent / "releases").glob("*.yaml"), key=lambda path: path.stem)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.stem)
+def test_reused_values_of_an_earlier_release_get_the_defaults_that_they_lack(
+    tmp_path: Path, release: Path, scenario: str
+) -> None:
+    """`helm upgrade --reuse-values` takes the last release's values in place of the chart's values.yaml."""
+    chart = shutil.copytree(CHART, tmp_path / "hunarmitra")
+    shutil.copy(release, chart / "values.yaml")
+    own = CHART / "ci" / f"{scenario}-values.yaml"
+    text = helm("template", "shop", str(chart), "--namespace", "hm", "--kube-version", "1.34", "-f", str(own))
+    assert list(yaml.safe_load_all(text)) == list(yaml.safe_load_all(rendered_text(scenario)))
+
+
+def test_reused_values_keep_what_somebody_switched_off(tmp_path: Path) -> None:
+    chart = shutil.copytree(CHART, tmp_path / "hunarmitra")
+    old = yaml.safe_load(RELEASES[0].read_text())
+    old["http"]["pdb"]["enabled"] = False
+    old["ws"]["preStopSleepSeconds"] = 0
+    (chart / "values.yaml").write_text(yaml.safe_dump(old))
+    objects = with_values(tmp_path, "minimal", {"relay": {"podLabels": {"a": "b"}}}, chart)
+    assert "shop-hunarmitra-http" not in of_kind(objects, "PodDisruptionBudget")
+    assert of_kind(objects, "Deployment")["shop-hunarmitra-relay"]["spec"]["template"]["metadata"]["labels"]["a"] == "b"
