@@ -32,7 +32,7 @@ OF_THE_CHART = {
 }  # fmt: skip
 """Variables that other values set, and that config.env therefore does not take."""
 
-SHARED = {
+SHARED: dict[tuple[str, ...], list[tuple[str, ...]]] = {
     ("workloads",): [
         ("http",), ("ws",), ("relay",), ("migrations",), ("prune",), ("operator",), ("crds",), ("test",),
         ("database", "bundled"), ("redis", "bundled"),

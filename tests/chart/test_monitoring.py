@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from observability.dashboards import PAGES
 from observability.rules import alerts, causes
-from tests.chart.rendering import of_kind, pod_templates, render, selects
+from tests.chart.rendering import of_kind, pod_templates, render, render_values, selects
 from tests.support import tools
 
 KINDS = {"PodMonitor", "PrometheusRule", "AlertmanagerConfig"}
@@ -105,3 +106,53 @@ def test_every_dashboard_is_found_by_grafanas_sidecar() -> None:
 )
 def test_each_part_can_be_left_out(setting: str, gone: str) -> None:
     assert KINDS & {item["kind"] for item in render("production", setting)} == KINDS - {gone}
+
+
+def test_runbooks_are_absolute_links_even_with_the_values_of_the_first_release() -> None:
+    for settings in ((), ("monitoring.runbookUrl=docs/runbooks",)):
+        [rule] = of_kind(render("production", *settings), "PrometheusRule").values()
+        urls = [each["annotations"]["runbook_url"] for group in rule["spec"]["groups"] for each in alerts_of(group)]
+        assert urls
+        assert all(url.startswith("https://") for url in urls)
+
+
+def alerts_of(group: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in group["rules"] if "alert" in each]
+
+
+def uids(namespace: str, release: str) -> set[str]:
+    objects = render_values({}, "production", release=release, namespace=namespace)
+    texts = [text for item in of_kind(objects, "ConfigMap").values() for text in item["data"].values()]
+    return {json.loads(text)["uid"] for text in texts if text.startswith('{\n  "') and "uid" in json.loads(text)}
+
+
+def test_dashboards_of_two_releases_can_be_in_one_grafana() -> None:
+    first, second, third = uids("hm", "shop"), uids("hm", "store"), uids("other", "shop")
+    assert len(first) == len(PAGES)
+    assert not first & second
+    assert not first & third
+    assert all(len(uid) <= 40 for uid in first)
+
+
+def test_alerts_dashboards_and_scrapes_take_what_a_platform_adds() -> None:
+    values = {
+        "monitoring": {
+            "alertLabels": {"team": "realtime"},
+            "scrapeTimeout": "5s",
+            "relabelings": [{"targetLabel": "cluster", "replacement": "a"}],
+            "metricRelabelings": [{"action": "labeldrop", "regex": "pod"}],
+            "dashboards": {"namespace": "grafana"},
+        }
+    }
+    objects = render_values(values, "production")
+    [rule] = of_kind(objects, "PrometheusRule").values()
+    found = [each for group in rule["spec"]["groups"] for each in alerts_of(group)]
+    assert found
+    assert all(each["labels"]["team"] == "realtime" and each["labels"]["severity"] for each in found)
+    for monitor in of_kind(objects, "PodMonitor").values():
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["scrapeTimeout"] == "5s"
+        assert endpoint["relabelings"][1:] == values["monitoring"]["relabelings"]
+        assert endpoint["metricRelabelings"] == values["monitoring"]["metricRelabelings"]
+    maps = [item for name, item in of_kind(objects, "ConfigMap").items() if "dashboard" in name]
+    assert {item["metadata"]["namespace"] for item in maps} == {"grafana"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,38 @@ def test_development_builds_the_stage_whose_sources_can_be_replaced() -> None:
 
 
 def test_synchronized_files_land_where_the_image_has_them() -> None:
-    """Each rule finds files, and its first file is copied by the Dockerfile to the place that the rule gives it."""
+    """Each rule finds files, and the Dockerfile copies each file to the place that the rule gives it."""
     for artifact in patched("dev")["build"]["artifacts"]:
         folder = REPOSITORY / artifact.get("context", ".")
         dockerfile = (folder / artifact["docker"]["dockerfile"]).read_text()
         for rule in artifact["sync"]["manual"]:
             found = sorted(folder.glob(rule["src"]))
             assert found, rule["src"]
-            source = found[0].relative_to(folder).as_posix()
-            inside = source.removeprefix(rule.get("strip", ""))
-            top = source[: len(source) - len(inside)] + inside.partition("/")[0]
             assert rule["dest"] == "/app"
-            assert f"COPY {top} {inside.partition('/')[0]}\n" in dockerfile
+            copied = re.findall(r"^COPY (?!--from)(\S+) (\S+)$", dockerfile, re.MULTILINE)
+            for path in found:
+                source = path.relative_to(folder).as_posix()
+                places = {source.replace(here, there, 1) for here, there in copied if source.startswith(f"{here}/")}
+                assert source.removeprefix(rule.get("strip", "")) in places, source
+
+
+def test_what_is_synchronized_restarts_the_process() -> None:
+    suffixes = re.search(r"SUFFIXES = \{(.*)\}", (CHART / "files" / "reload.py").read_text())
+    assert suffixes
+    for artifact in patched("dev")["build"]["artifacts"]:
+        for rule in artifact["sync"]["manual"]:
+            assert f'"{Path(rule["src"]).suffix}"' in suffixes[1], rule["src"]
+
+
+def test_synchronizing_works_in_every_pod_of_the_image() -> None:
+    """Skaffold copies into each running pod of an image, and stops at the first that is read-only."""
+    text = helm("template", "hunarmitra", str(CHART), *settings("dev"))
+    for owner, pod in pod_templates([item for item in yaml.safe_load_all(text) if item]):
+        container = pod["spec"]["containers"][0]
+        if owner.startswith("Deployment/"):
+            assert container["securityContext"]["readOnlyRootFilesystem"] is False, owner
+            assert container["command"][:2] == ["python", "/development/reload.py"], owner
+            assert not {"livenessProbe", "startupProbe"} & set(container), "a restart would lose the copies"
 
 
 def settings(profile: str | None) -> list[str]:

@@ -29,13 +29,13 @@ def main(file: str, name: str) -> int:
         },
     )
     trust = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
-    # Since 3.13 Python refuses authorities without a key usage extension, which many clusters' are.
+    # Since 3.13 Python rejects authorities without a key usage extension, which many clusters have.
     trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
     try:
         with urllib.request.urlopen(request, timeout=30, context=trust) as response:  # noqa: S310
             print(f"applied {name}: {response.status}")  # noqa: T201 - a command
     except urllib.error.HTTPError as error:
-        print(f"{name} was refused: {error.code} {error.read().decode(errors='replace')}", file=sys.stderr)  # noqa: T201
+        print(f"{name} was rejected: {error.code} {error.read().decode(errors='replace')}", file=sys.stderr)  # noqa: T201
         return 1
     except OSError as error:
         print(f"{name} cannot be applied: {error}", file=sys.stderr)  # noqa: T201

@@ -1,7 +1,7 @@
-"""`helm test`: signs in over REST, watches a booking over a WebSocket, changes it over REST and waits for the event.
+"""`helm test`: sign in over REST, watch a booking over a WebSocket, change it over REST and wait for the event.
 
-The user and the booking are made for it and deleted afterwards, whatever happens. Runs in the http image, which has no
-WebSocket client, hence the small one below (RFC 6455).
+The user and the booking are made for it and deleted afterwards, whatever happens. It runs in the http image, which has
+no WebSocket client; so there is a small one below (RFC 6455).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMEOUT = 15
 
 
 class RoundTripError(Exception):
-    """What did not work, in a sentence."""
+    """The sentence that says what did not work."""
 
 
 class Rest:
@@ -80,7 +80,7 @@ class WebSocket:
             if frame["type"] == kind:
                 return frame
             if frame["type"] == "error":
-                raise RoundTripError(f"the socket was told {frame}")
+                raise RoundTripError(f"the connection received {frame}")
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -89,7 +89,7 @@ class WebSocket:
                 if opcode == 1:
                     return dict(json.loads(payload))
                 if opcode == 8:
-                    raise RoundTripError(f"the socket was closed with {struct.unpack('!H', payload[:2])[0]}")
+                    raise RoundTripError(f"the connection was closed with {struct.unpack('!H', payload[:2])[0]}")
         except TimeoutError:
             raise RoundTripError(f"no event within {TIMEOUT} s") from None
 
@@ -116,7 +116,7 @@ def round_trip(rest: Rest, ws_base: str, host: str, username: str, password: str
     try:
         joined = watcher.next("connection_established")
         if joined["seq"] != booking["seq"]:
-            raise RoundTripError(f"the socket begins at event {joined['seq']}, REST says {booking['seq']}")
+            raise RoundTripError(f"the connection begins at event {joined['seq']}, REST says {booking['seq']}")
         rest.call("PATCH", f"bookings/{booking['id']}/status/", {"status": "cancelled"})
         event = watcher.next("booking_status")
     finally:
@@ -133,19 +133,30 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
     django.setup()
 
+    from django.db import DatabaseError
+
+    try:
+        with_a_user(options.http, options.ws, options.host)
+    except DatabaseError as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise SystemExit(f"failed: the database does not answer: {lines[-1].strip()}") from None
+    except RoundTripError as error:
+        raise SystemExit(f"failed: {error}") from None
+    print("REST, WebSocket and the event's way from one to the other work")  # noqa: T201 - a command
+
+
+def with_a_user(http: str, ws: str, host: str) -> None:
+    """Test the round trip with a new user, who is deleted afterwards."""
     from hunarmitra.accounts.services import user_create, user_delete
     from hunarmitra.bookings.models import Booking
 
     password = secrets.token_urlsafe(24)
     user = user_create(username=f"helm-test-{secrets.token_hex(6)}", password=password, name="helm test")
     try:
-        round_trip(Rest(options.http, options.host), options.ws, options.host, user.username, password)
-    except RoundTripError as error:
-        raise SystemExit(f"failed: {error}") from None
+        round_trip(Rest(http, host), ws, host, user.username, password)
     finally:
         Booking.objects.filter(owner=user).delete()
         user_delete(user_id=user.pk)
-    print("REST, WebSocket and the event's way from one to the other work")  # noqa: T201 - a command
 
 
 if __name__ == "__main__":
