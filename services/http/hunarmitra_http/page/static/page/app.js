@@ -7,6 +7,7 @@ import { Session } from './session.js';
 import { bookingsView } from './views/bookings.js';
 import { bookingView } from './views/booking.js';
 import { initials, signInView } from './views/sign-in.js';
+import { waitingView } from './views/waiting.js';
 import { ROLE } from './words.js';
 
 const main = document.getElementById('main');
@@ -24,11 +25,16 @@ function open(next, focus = true) {
   view?.close();
   view = next;
   fill(main, next.element);
-  document.title = `${next.title} · HunarMitra`;
+  retitle();
   next.opened?.();
   pill.show(next.stream ?? app?.bell.stream);
   if (focus) main.querySelector('h1')?.focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+/** Show the title of the open view, which may change while it is open. */
+function retitle() {
+  document.title = `${view.title} · HunarMitra`;
 }
 
 async function route(focus = true) {
@@ -44,9 +50,9 @@ async function begin(session) {
   session.onend = () => end('Your session has ended. Please sign in again.');
   const me = await session.get('users/me/');
   const bell = new Bell(session);
-  app = { session, me, bell, configuration, demo: new Demo(session, me, configuration.trackingSeconds), leave };
+  app = { session, me, bell, configuration, demo: new Demo(session, me, configuration.trackingSeconds), leave, retitle: () => view && retitle(), reload: () => route(false) };
   fill(bar, brand(), pill.element, bell.element,
-    h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', {}, me.name), h('span', {}, ROLE[me.role]))),
+    h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, ROLE[me.role]))),
     h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, 'Sign out'));
   await bell.start();
   if (!app) return;
@@ -65,7 +71,12 @@ function end(message) {
   app = undefined;
   pill.show(undefined);
   fill(bar, brand());
-  open(signInView({ demo: configuration.demo, message, onSignedIn: (session) => void start(session) }), Boolean(message));
+  open(signInView({ demo: configuration.demo, message, onSignedIn: (session) => void signedIn(session) }), Boolean(message));
+}
+
+function signedIn(session) {
+  if (location.hash === '#/sign-in') history.replaceState(null, '', '#/');
+  void start(session);
 }
 
 /** Access to a booking has ended while it was open. */
@@ -79,12 +90,17 @@ async function start(session) {
     await begin(session);
   } catch (error) {
     if (error.status === 401) return end('Your session has ended. Please sign in again.');
-    const again = h('button', { type: 'button', class: 'primary', onclick: () => void start(session) }, 'Try again');
-    open({ element: h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Not there'), h('p', { class: 'problem', role: 'alert' }, error.message), again), title: 'Not there', close() {} });
+    const attempt = async () => {
+      await session.get('users/me/');
+      void start(session);
+      return true;
+    };
+    open(waitingView({ title: 'Not there', message: error.message, attempt }));
   }
 }
 
 addEventListener('hashchange', () => void route());
-const restored = Session.restored();
+// `#/sign-in` asks who to be although another tab is signed in.
+const restored = location.hash === '#/sign-in' ? null : await Session.restored();
 if (restored) void start(restored);
 else end();

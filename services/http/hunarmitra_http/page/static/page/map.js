@@ -1,5 +1,7 @@
 /** The map: where the work is, where the worker is, and the way between. Leaflet's global `L` draws it. */
 
+import { h, say } from './dom.js';
+
 /** Milliseconds that a glide takes at least and at most; in between it takes as long as positions are apart. */
 const SHORTEST = 250;
 const LONGEST = 2500;
@@ -7,6 +9,10 @@ const LONGEST = 2500;
 const JUMP = 5000;
 const LONGEST_TRAIL = 2000;
 const ZOOM = 15;
+
+const NO_PLACE = 'No map: this booking has no coordinates, and the worker’s location is not known yet.';
+const NO_TILES = 'Only a grid: MAP_TILE_URL is not set.';
+const TILES_FAIL = 'Only a grid: the map tiles cannot be loaded.';
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -19,6 +25,8 @@ export class LiveMap {
   #element;
   #map;
   #site;
+  #note = h('p', { class: 'map-note' });
+  #ground; // why there is only a grid, if so
   #marker;
   #trail;
   #points = [];
@@ -36,15 +44,35 @@ export class LiveMap {
     this.#onFollow = onFollow;
     this.#map = L.map(element, { zoomControl: false, attributionControl: Boolean(tileUrl), zoomSnap: 0.5 });
     this.#map.attributionControl?.setPrefix(false);
-    this.#map.setView(site ?? [20, 78], site ? ZOOM : 4);
+    // Without a site there is no view until the worker has a location: any other place would be misleading.
+    if (site) this.#map.setView(site, ZOOM);
     new Grid({ tileSize: 128 }).addTo(this.#map);
-    if (tileUrl) L.tileLayer(tileUrl, { attribution: escaped(attribution), maxZoom: 19 }).addTo(this.#map);
+    if (tileUrl) this.#addTiles(tileUrl, attribution);
+    else this.#ground = NO_TILES;
+    element.after(this.#note);
     L.control.zoom({ position: 'bottomright' }).addTo(this.#map);
     L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(this.#map);
     if (site) L.marker(site, { icon: pin('site'), interactive: false, keyboard: false }).addTo(this.#map);
     this.#map.on('movestart zoomstart', () => !this.#ours && this.#follow(false));
     this.#watcher = new ResizeObserver(() => this.#refit());
     this.#watcher.observe(element);
+    this.#explain();
+  }
+
+  #addTiles(url, attribution) {
+    const tiles = L.tileLayer(url, { attribution: escaped(attribution), maxZoom: 19 }).addTo(this.#map);
+    tiles.on('tileerror', () => this.#explain((this.#ground = TILES_FAIL)));
+    tiles.on('tileload', () => this.#explain((this.#ground = undefined)));
+  }
+
+  /** Say why there is no map, or only a grid. */
+  #explain() {
+    const nowhere = !this.#site && !this.#marker;
+    this.#element.inert = nowhere;
+    this.#note.classList.toggle('nowhere', nowhere);
+    const words = nowhere ? NO_PLACE : this.#ground;
+    this.#note.hidden = !words;
+    say(this.#note, words ?? '');
   }
 
   /** Moves the worker there, gliding. */
@@ -69,6 +97,7 @@ export class LiveMap {
     this.#points = [];
     this.#shownAt = -Infinity;
     delete this.#element.dataset.worker;
+    this.#explain();
   }
 
   /** Whether the position is too old to trust. */
@@ -85,6 +114,7 @@ export class LiveMap {
   remove() {
     cancelAnimationFrame(this.#frame);
     this.#watcher.disconnect();
+    this.#note.remove();
     this.#map.remove();
   }
 
@@ -92,6 +122,7 @@ export class LiveMap {
     this.#points = [at];
     this.#trail = L.polyline([at], { className: 'trail', interactive: false }).addTo(this.#map);
     this.#marker = L.marker(at, { icon: pin('worker'), interactive: false, keyboard: false, zIndexOffset: 1000 }).addTo(this.#map);
+    this.#explain();
     this.#fit();
   }
 

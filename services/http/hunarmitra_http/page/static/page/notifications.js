@@ -86,8 +86,8 @@ export class Bell {
     const heading = data?.booking_id ? h('a', { href: `#/bookings/${data.booking_id}`, onclick: () => this.#close() }, title) : title;
     const read = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markRead(id) }, 'Mark as read', h('span', { class: 'hidden' }, `: ${title}, ${moment(at)}`));
     return h('li', { class: readAt ? '' : 'unread', 'data-id': id },
-      h('p', { class: 'title' }, heading),
-      h('p', {}, message),
+      h('p', { class: 'title', dir: 'auto' }, heading),
+      h('p', { dir: 'auto' }, message),
       h('p', { class: 'foot' }, h('time', { datetime: at }, moment(at)), readAt ? null : read));
   }
 
@@ -137,7 +137,7 @@ export class Bell {
 
 function toast({ title, message }) {
   const place = document.getElementById('toasts');
-  const element = h('div', { class: 'toast' }, h('p', { class: 'title' }, title), h('p', {}, message));
+  const element = h('div', { class: 'toast' }, h('p', { class: 'title', dir: 'auto' }, title), h('p', { dir: 'auto' }, message));
   place.replaceChildren(element);
   announce(`${title}. ${message}`);
   setTimeout(() => element.remove(), TOAST_MS);

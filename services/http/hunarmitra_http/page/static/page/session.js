@@ -1,4 +1,5 @@
-/** A signed-in user: REST calls, with a token that is renewed when the server wants a new one. */
+/** A signed-in user: REST calls, token renewal, and one session for all tabs of the browser. */
+import { alone, answer, askForSession, onMessage, tell } from './tabs.js';
 
 const KEPT_AS = 'hunarmitra.session';
 
@@ -22,30 +23,35 @@ export class Unreachable extends Error {
 }
 
 export class Session {
-  #tokens;
+  #tokens; // {access, refresh, id, renewedAt}: `id` names the session among the tabs
   #kept;
   #renewing;
-  /** Called once when the server ends the session. */
+  #off = () => {};
+  /** Called once when the session ends by something else than `signOut()`. */
   onend = () => {};
 
   constructor(tokens, kept = false) {
-    this.#tokens = tokens;
+    this.#tokens = { id: `${Date.now()}-${Math.random()}`, renewedAt: Date.now(), ...tokens };
     this.#kept = kept;
+    if (kept) this.#off = onMessage((message) => this.#heard(message));
     this.#keep();
   }
 
-  /** `kept`: until the tab is closed, so that a reload stays signed in. */
+  /** `kept`: a reload and other tabs stay signed in, until the last tab is closed. */
   static async signIn(username, password, { kept = false } = {}) {
     return new Session(await call('POST', 'auth/token/', { username, password }), kept);
   }
 
-  static restored() {
+  /** Return this tab's session, else that of another tab, else null. */
+  static async restored() {
+    let tokens;
     try {
-      const tokens = JSON.parse(sessionStorage.getItem(KEPT_AS));
-      return tokens && new Session(tokens, true);
+      tokens = JSON.parse(sessionStorage.getItem(KEPT_AS));
     } catch {
-      return null;
+      // Not ours: ask the other tabs.
     }
+    tokens ??= await askForSession();
+    return tokens && new Session(tokens, true);
   }
 
   get = (path) => this.#call('GET', path);
@@ -60,8 +66,9 @@ export class Session {
 
   /** Ends it here at once, and on the server when that can be reached. */
   async signOut() {
-    const refresh = this.#tokens?.refresh;
+    const { refresh, id } = this.#tokens ?? {};
     this.#forget();
+    if (refresh) tell({ type: 'ended', id });
     if (refresh) await call('POST', 'auth/logout/', { refresh }).catch(() => {});
   }
 
@@ -77,10 +84,40 @@ export class Session {
     }
   }
 
-  /** Refresh tokens rotate: whoever needs a new token while one is on its way waits for that one. */
+  /** Refresh tokens rotate: concurrent renewals share one request, also those of other tabs. */
   #renew() {
-    this.#renewing ??= this.#exchange().finally(() => (this.#renewing = undefined));
+    const spent = this.#tokens?.refresh;
+    const exchange = () => (this.#kept ? alone(KEPT_AS, () => this.#exchangeUnlessRenewed(spent)) : this.#exchange());
+    this.#renewing ??= exchange().finally(() => (this.#renewing = undefined));
     return this.#renewing;
+  }
+
+  /** Another tab may have used the token `spent` while this one waited. */
+  async #exchangeUnlessRenewed(spent) {
+    if (this.#tokens?.refresh === spent && !(await this.#adopt())) await this.#exchange();
+  }
+
+  /** Take newer tokens of the session from another tab; return whether there were any. */
+  async #adopt() {
+    const tokens = this.#tokens && (await askForSession(this.#tokens.id));
+    return this.#take(tokens);
+  }
+
+  #take(tokens) {
+    if (!tokens || !this.#tokens || tokens.id !== this.#tokens.id || !(tokens.renewedAt > this.#tokens.renewedAt)) return false;
+    this.#tokens = tokens;
+    this.#keep();
+    return true;
+  }
+
+  #heard(message) {
+    if (!this.#tokens) return;
+    if (message.type === 'ask') answer(this.#tokens);
+    else if (message.type === 'session') this.#take(message.tokens);
+    else if (message.type === 'ended' && message.id === this.#tokens.id) {
+      this.#forget();
+      this.onend();
+    }
   }
 
   async #exchange() {
@@ -89,13 +126,17 @@ export class Session {
     try {
       const tokens = await call('POST', 'auth/refresh/', { refresh });
       if (!this.#tokens) return; // signed out meanwhile
-      this.#tokens = tokens;
+      this.#tokens = { ...this.#tokens, ...tokens, renewedAt: Date.now() };
       this.#keep();
+      if (this.#kept) answer(this.#tokens);
     } catch (error) {
       if (error.status !== 401) throw error;
-      const ended = Boolean(this.#tokens);
+      if (this.#kept && (await this.#adopt())) return;
+      const { id } = this.#tokens ?? {};
       this.#forget();
-      if (ended) this.onend();
+      if (!id) return;
+      if (this.#kept) tell({ type: 'ended', id });
+      this.onend();
     }
   }
 
@@ -105,6 +146,7 @@ export class Session {
 
   #forget() {
     this.#tokens = undefined;
+    this.#off();
     if (this.#kept) sessionStorage.removeItem(KEPT_AS);
   }
 }

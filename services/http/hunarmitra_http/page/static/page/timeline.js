@@ -33,5 +33,5 @@ function happened(event, last) {
   const marks = last && !FINAL.includes(status) ? 'happened current' : 'happened';
   return h('li', { class: marks, 'data-seq': seq, 'data-status': status, 'aria-current': last ? 'step' : null },
     h('p', { class: 'title' }, eventWords(event)),
-    h('p', { class: 'foot' }, h('time', { datetime: timestamp }, moment(timestamp)), ` · ${actor}`));
+    h('p', { class: 'foot' }, h('time', { datetime: timestamp }, moment(timestamp)), ' · ', h('span', { dir: 'auto' }, actor)));
 }

@@ -14,9 +14,14 @@ export const FINAL = ['completed', 'cancelled'];
 /** While in one of these the worker may be seen. */
 export const TRACKED = ['confirmed', 'on_the_way', 'arrived'];
 
+/** What the assigned worker reads. */
+const YOURS = { confirmed: 'You are booked', on_the_way: 'You are on the way', arrived: 'You have arrived' };
+
 export const ROLE = { employer: 'Customer', worker: 'Worker', admin: 'Staff' };
 
-export function headline({ status, worker }) {
+/** One sentence about a booking, for the reader `me`. */
+export function headline({ status, worker }, me) {
+  if (worker && worker.id === me.id && status in YOURS) return YOURS[status];
   const who = worker?.name ?? 'The worker';
   return {
     requested: 'Waiting for a worker',

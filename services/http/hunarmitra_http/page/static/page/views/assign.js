@@ -17,7 +17,7 @@ export function assignForm(session, booking) {
         found.push(...results);
         path = next && `workers/${new URL(next).search}`;
       }
-      const option = ({ id, name, available }) => h('option', { value: id, selected: id === shown.worker?.id }, available ? name : `${name} (busy)`);
+      const option = ({ id, name, available }) => h('option', { value: id, dir: 'auto', selected: id === shown.worker?.id }, available ? name : `${name} (busy)`);
       fill(workers, h('option', { value: '' }, 'Choose a worker'), found.map(option));
     } catch (error) {
       complain(error);

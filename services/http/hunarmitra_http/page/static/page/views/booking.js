@@ -7,6 +7,7 @@ import { Timeline } from '../timeline.js';
 import { distance, eventWords, FINAL, headline, metresBetween, place, STATUS, TRACKED } from '../words.js';
 import { assignForm } from './assign.js';
 import { driveButton } from './drive.js';
+import { waitingView } from './waiting.js';
 
 /** Milliseconds without a position after which the last one is called that. */
 const STALE_MS = 10_000;
@@ -16,10 +17,22 @@ export async function bookingView(app, id) {
   try {
     return new BookingView(app, await app.session.get(`bookings/${id}/`));
   } catch (error) {
-    const words = error.status === 404 ? 'There is no such booking, or you have no part in it.' : error.message;
+    if (error.status !== 404) return unreadable(app, id, error);
+    const words = 'There is no such booking, or you have no part in it.';
     const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Nothing to see'), h('p', { class: 'problem', role: 'alert' }, words), back());
     return { element, title: 'Nothing to see', close() {} };
   }
+}
+
+function unreadable(app, id, { message }) {
+  const attempt = async () => {
+    await app.session.get(`bookings/${id}/`).catch((error) => {
+      if (error.status !== 404) throw error;
+    });
+    void app.reload();
+    return true;
+  };
+  return waitingView({ title: 'Not loaded yet', message, attempt, stream: app.bell.stream, back: back() });
 }
 
 const back = () => h('p', {}, h('a', { class: 'back', href: '#/' }, 'All bookings'));
@@ -32,7 +45,7 @@ class BookingView {
   #ahead = 0; // the server's clock less this machine's
   #timeline = new Timeline();
   #status = h('span', { class: 'status', id: 'status' });
-  #headline = h('p', { class: 'headline', id: 'headline' });
+  #headline = h('p', { class: 'headline', id: 'headline', dir: 'auto' });
   #eta = h('p', { class: 'eta', id: 'eta' });
   #where = h('span', { class: 'where', id: 'where' });
   #seen = h('span', { class: 'seen', id: 'seen' });
@@ -47,12 +60,11 @@ class BookingView {
   constructor(app, booking) {
     this.#app = app;
     this.#booking = booking;
-    this.title = booking.service;
     this.element = h('article', { class: 'live', 'data-id': booking.id },
       h('div', { class: 'stage' }, this.#canvas, this.#recentre),
       h('div', { class: 'side' },
         back(),
-        h('header', {}, h('h1', { tabindex: '-1' }, booking.service), this.#status, h('p', { class: 'foot' }, booking.address)),
+        h('header', {}, h('h1', { tabindex: '-1', dir: 'auto' }, booking.service), this.#status, h('p', { class: 'foot', dir: 'auto' }, booking.address)),
         h('section', { class: 'card now', 'aria-label': 'Now' }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
         this.#controls,
         h('section', {}, h('h2', {}, 'What has happened'), this.#timeline.element),
@@ -61,6 +73,12 @@ class BookingView {
     this.#listen();
     this.#describe();
     void this.#renderControls();
+  }
+
+  /** Status and ETA first: a tab shows little more than the beginning. */
+  get title() {
+    const minutes = this.#minutes();
+    return `${minutes ? `${minutes} min · ` : ''}${STATUS[this.#booking.status]} · ${this.#booking.service}`;
   }
 
   /** Once the element is on the page: Leaflet needs to know its size. */
@@ -97,7 +115,7 @@ class BookingView {
     // Replayed events lead up to what the snapshot has shown already.
     if (event.seq <= this.#booking.seq) return;
     this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
-    announce(`${eventWords(event)}: ${headline(this.#booking)}.`);
+    announce(`${eventWords(event)}: ${headline(this.#booking, this.#app.me)}.`);
     this.#describe();
     void this.#readAgain();
   }
@@ -138,15 +156,15 @@ class BookingView {
   }
 
   #describe() {
-    const { status, eta_minutes: minutes, worker } = this.#booking;
+    const { status, worker } = this.#booking;
+    const minutes = this.#minutes();
     const { location } = this.stream;
     this.element.dataset.status = status;
     this.#status.dataset.status = status;
     say(this.#status, STATUS[status]);
-    say(this.#headline, headline(this.#booking));
-    const coming = ['confirmed', 'on_the_way'].includes(status) && minutes;
-    this.#eta.hidden = !coming;
-    if (coming) fill(this.#eta, h('strong', {}, `${minutes}`), ` minute${minutes === 1 ? '' : 's'} away`);
+    say(this.#headline, headline(this.#booking, this.#app.me));
+    this.#eta.hidden = !minutes;
+    if (minutes) fill(this.#eta, h('strong', {}, `${minutes}`), ` minute${minutes === 1 ? '' : 's'} away`);
     const site = place(this.#booking);
     const far = location && site && status === 'on_the_way' ? distance(metresBetween([location.lat, location.lng], site)) : '';
     this.#where.hidden = !far;
@@ -154,12 +172,19 @@ class BookingView {
     this.#canvas.setAttribute('aria-label', location ? `Map with ${worker?.name ?? 'the worker'}${far && `, ${far}`}` : 'Map of the site');
     this.#describeDetails();
     this.#tellAge();
+    this.#app.retitle();
+  }
+
+  /** Minutes until the worker arrives, where they are known. */
+  #minutes() {
+    const { status, eta_minutes: minutes } = this.#booking;
+    return ['confirmed', 'on_the_way'].includes(status) ? minutes : null;
   }
 
   #describeDetails() {
     const { owner, worker, preferred_time: time, estimated_price: price, notes } = this.#booking;
     const rows = [['Customer', owner.name], ['Worker', worker?.name ?? 'Nobody yet'], ['Wanted', time && moment(time)], ['Estimate', price && `₹ ${price}`], ['Notes', notes]];
-    fill(this.#details, rows.filter(([, words]) => words).map(([term, words]) => h('div', {}, h('dt', {}, term), h('dd', {}, words))));
+    fill(this.#details, rows.filter(([, words]) => words).map(([term, words]) => h('div', {}, h('dt', {}, term), h('dd', { dir: 'auto' }, words))));
   }
 
   #tellAge() {

@@ -1,6 +1,7 @@
 /** The bookings that the user may see, newest first; staff choose by status. */
 import { moment } from '../clock.js';
 import { fill, h } from '../dom.js';
+import { retrying } from '../retry.js';
 import { STATUS } from '../words.js';
 
 export function bookingsView({ session, me, bell }) {
@@ -9,34 +10,80 @@ export function bookingsView({ session, me, bell }) {
   const more = h('button', { type: 'button', class: 'secondary', hidden: true, onclick: () => load(page + 1) }, 'Show more');
   const filter = h('select', { id: 'status', onchange: () => load(1) },
     h('option', { value: '' }, 'Every status'), Object.entries(STATUS).map(([value, words]) => h('option', { value }, words)));
+  const shown = new Map(); // id → {booking, row}
   let page = 1;
   let asked = 0;
+  let failed; // the page to load again
+  let retry;
 
   async function load(wanted) {
     const question = ++asked;
     list.setAttribute('aria-busy', 'true');
     try {
       const { results, next } = await session.get(`bookings/?page=${wanted}${filter.value && `&status=${filter.value}`}`);
-      if (question !== asked) return;
+      if (question !== asked) return false;
       page = wanted;
+      retry?.end();
+      retry = undefined;
       problem.hidden = true;
       more.hidden = !next;
-      if (wanted === 1) fill(list, results.length ? results.map(item) : nothing());
-      else list.append(...results.map(item));
+      if (wanted === 1) {
+        shown.clear();
+        fill(list, results.length ? null : nothing());
+      }
+      results.forEach(put);
+      return true;
     } catch (error) {
-      if (question !== asked) return;
+      if (question !== asked) return false;
       fill(problem, error.message, ' ', h('button', { type: 'button', class: 'quiet', onclick: () => load(wanted) }, 'Try again'));
       problem.hidden = false;
+      failed = wanted;
+      retry ??= retrying(() => load(failed), bell.stream);
+      return false;
     } finally {
       if (question === asked) list.removeAttribute('aria-busy');
     }
   }
 
+  /** Show a booking in its place: the newest first. Rows that stay are not touched, so that nothing scrolls. */
+  function put(booking) {
+    const before = shown.get(booking.id);
+    if (before && before.booking.seq > booking.seq) return;
+    if (filter.value && booking.status !== filter.value) {
+      before?.row.remove();
+      shown.delete(booking.id);
+      if (!shown.size) fill(list, nothing());
+      return;
+    }
+    const row = item(booking);
+    shown.set(booking.id, { booking, row });
+    if (before) {
+      const focused = before.row.contains(document.activeElement);
+      before.row.replaceWith(row);
+      if (focused) row.querySelector('a').focus({ preventScroll: true });
+      return;
+    }
+    list.querySelector('.empty')?.remove();
+    const older = [...shown.values()].filter((each) => each.booking.created_at < booking.created_at && each.row.isConnected);
+    const next = older.sort((one, other) => (one.booking.created_at < other.booking.created_at ? 1 : -1))[0];
+    list.insertBefore(row, next?.row ?? null);
+  }
+
+  /** Read again the booking that a notification is about. */
+  async function refresh({ data }) {
+    if (!data?.booking_id) return;
+    try {
+      put(await session.get(`bookings/${data.booking_id}/`));
+    } catch {
+      // Gone, or no network: the next load shows it.
+    }
+  }
+
   const nothing = () => h('li', { class: 'empty' }, filter.value ? 'None with this status.' : 'No bookings yet. They are made over the REST API.');
   const item = (booking) => h('li', {}, h('a', { class: 'card booking', href: `#/bookings/${booking.id}`, 'data-id': booking.id },
-    h('span', { class: 'line' }, h('strong', {}, booking.service), h('span', { class: 'status', 'data-status': booking.status }, STATUS[booking.status])),
-    h('span', { class: 'foot' }, booking.address || 'No address'),
-    h('span', { class: 'foot' }, people(booking, me), booking.preferred_time && ` · for ${moment(booking.preferred_time)}`)));
+    h('span', { class: 'line' }, h('strong', { dir: 'auto' }, booking.service), h('span', { class: 'status', 'data-status': booking.status }, STATUS[booking.status])),
+    h('span', { class: 'foot', dir: 'auto' }, booking.address || 'No address'),
+    h('span', { class: 'foot', dir: 'auto' }, people(booking, me), booking.preferred_time && ` · for ${moment(booking.preferred_time)}`)));
 
   const element = h('div', { class: 'list' },
     h('header', { class: 'view-head' },
@@ -44,8 +91,16 @@ export function bookingsView({ session, me, bell }) {
       h('label', { class: 'inline', for: 'status' }, 'Show', filter)),
     problem, list, more);
   void load(1);
-  const off = bell.onArrival(() => load(1));
-  return { element, title: 'Bookings', close: off };
+  const off = bell.onArrival(refresh);
+  return {
+    element,
+    title: 'Bookings',
+    close() {
+      asked++;
+      off();
+      retry?.end();
+    },
+  };
 }
 
 function people({ owner, worker }, me) {

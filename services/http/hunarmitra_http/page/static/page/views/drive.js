@@ -1,5 +1,6 @@
 /** The button that plays the worker. */
 import { announce, h, say } from '../dom.js';
+import { alone } from '../tabs.js';
 import { FINAL } from '../words.js';
 
 /** `lastSeen()`: the worker's last position. Resolves to null where nobody here may play the booking's worker. */
@@ -12,7 +13,8 @@ export async function driveButton(app, booking, lastSeen) {
   let closed = false;
   const button = h('button', { type: 'button', class: 'primary', id: 'drive', onclick: () => (journey ? journey.stop() : void drive()) });
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
-  const element = h('div', { class: 'drive' }, button, h('p', { class: 'foot' }, 'Plays the worker from here: sets out, moves, arrives, completes.'), problem);
+  const element = h('div', { class: 'drive' }, button, h('p', { class: 'foot' }, 'Plays the worker from here: sets out, moves, arrives, completes.'),
+    h('p', { class: 'foot' }, h('a', { href: '#/sign-in', target: '_blank', rel: 'noopener' }, 'Be somebody else in another tab')), problem);
 
   async function drive() {
     busy = true;
@@ -24,11 +26,9 @@ export async function driveButton(app, booking, lastSeen) {
         location.hash = `#/bookings/${app.driveNext}`;
         return;
       }
-      journey = await demo.journey(shown, lastSeen());
-      busy = false;
-      if (closed) return;
-      describe();
-      await journey.run();
+      await alone(`hunarmitra.drive.${shown.id}`, play, () => {
+        throw new Error('Another tab drives this booking already.');
+      });
     } catch (error) {
       if (error.status === 409) return; // somebody else changed the booking meanwhile
       problem.textContent = error.message;
@@ -39,6 +39,14 @@ export async function driveButton(app, booking, lastSeen) {
       journey = undefined;
       describe();
     }
+  }
+
+  async function play() {
+    journey = await demo.journey(shown, lastSeen());
+    busy = false;
+    if (closed) return;
+    describe();
+    await journey.run();
   }
 
   function describe() {

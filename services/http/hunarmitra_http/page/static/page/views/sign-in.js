@@ -38,7 +38,7 @@ export function signInView({ demo, message, onSignedIn }) {
     fill(people, h('h2', {}, 'In the demo, be one of'), offered.map(({ username, password, name, role }) =>
       h('button', { type: 'button', class: 'person', 'data-role': role, onclick: () => signIn(username, password) },
         h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(name)),
-        h('span', { class: 'who' }, h('strong', {}, name), h('span', {}, ROLE[role])))));
+        h('span', { class: 'who' }, h('strong', { dir: 'auto' }, name), h('span', {}, ROLE[role])))));
   }
 
   const element = h('div', { class: 'sign-in' },

@@ -1,0 +1,46 @@
+/** What the tabs of one browser tell each other: the session that they share. Nothing is stored beyond a tab's life. */
+
+const CHANNEL = 'hunarmitra.session';
+/** Milliseconds to wait for the answers of other tabs. */
+const ANSWER_MS = 150;
+
+const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel(CHANNEL) : undefined;
+const listeners = new Set();
+let usedAt = Date.now();
+
+addEventListener('focus', () => (usedAt = Date.now()));
+channel?.addEventListener('message', ({ data }) => {
+  for (const listener of [...listeners]) listener(data);
+});
+
+/** Call back for each message of another tab. Returns the function that ends it. */
+export function onMessage(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export const tell = (message) => channel?.postMessage(message);
+
+/** Answer a tab that asks for a session. */
+export const answer = (tokens) => tell({ type: 'session', tokens, usedAt });
+
+/** Return the session of the tab used last, or the newest tokens of the session `id`; null when no tab answers. */
+export async function askForSession(id) {
+  if (!channel) return null;
+  const answers = [];
+  const off = onMessage((message) => {
+    if (message.type === 'session' && (!id || message.tokens.id === id)) answers.push(message);
+  });
+  tell({ type: 'ask' });
+  await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+  off();
+  const order = id ? (each) => each.tokens.renewedAt : (each) => each.usedAt;
+  return answers.sort((one, other) => order(other) - order(one))[0]?.tokens ?? null;
+}
+
+/** Run `work` while no other tab does anything under the same name. With `busy`, call that instead of waiting. */
+export function alone(name, work, busy) {
+  // Only pages from https or this machine have locks.
+  if (!navigator.locks) return work();
+  return navigator.locks.request(name, { ifAvailable: Boolean(busy) }, (lock) => (lock || !busy ? work() : busy()));
+}
