@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.metrics import MetricWrapperBase
-
 from hunarmitra.telemetry.catalogue import CATALOGUE, Kind, Metric, Process
+from hunarmitra.telemetry.prometheus_adapter import SharedMetric, label_names
 
 OPERATOR: Final = Path(__file__).resolve().parents[1] / "operator"
 MOST_SHOWN: Final = 24
@@ -85,21 +84,21 @@ def _values(values: tuple[str, ...]) -> str:
 
 
 @functools.cache
-def operator_metrics() -> tuple[MetricWrapperBase, ...]:
-    """Of the operator's package, which is not a part of this distribution; its metrics need only prometheus_client."""
+def operator_metrics() -> tuple[SharedMetric, ...]:
+    """Of the operator\'s package, which is not a part of this distribution; its metrics need only prometheus_client."""
     sys.path.insert(0, str(OPERATOR))
     try:
         module = importlib.import_module("hunarmitra_operator.metrics")
     finally:
         sys.path.remove(str(OPERATOR))
-    return tuple(value for value in vars(module).values() if isinstance(value, MetricWrapperBase))
+    return tuple(value for value in vars(module).values() if isinstance(value, SharedMetric))
 
 
 def _operator_rows() -> Iterator[str]:
     for metric in operator_metrics():
         [family] = metric.describe()
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001 - there is no public way to ask
+        labels = ", ".join(f"`{label}`" for label in label_names(metric))
         yield f"| `{name}` | {family.type} | {labels} | {family.documentation} |\n"
 
 

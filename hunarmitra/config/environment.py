@@ -264,6 +264,12 @@ class Environment:
     ws_close_timeout: float = variable(
         seconds(0.1, 300), 10, "Seconds that a client has to answer a close before the connection is aborted."
     )
+    ws_ping_interval: int = variable(
+        integer(1, 300), 20, "Seconds of silence of a client after which it is sent a WebSocket ping."
+    )
+    ws_ping_timeout: int = variable(
+        integer(1, 300), 30, "Seconds that the answer to a ping may take before the connection is dropped."
+    )
     ws_shed_min_age: float = variable(seconds(0, 86400), 60, "Seconds after which an open socket may be shed.")
     ws_admin_host: str = variable(text_value, "0.0.0.0", "Address of the port for probes and metrics.")  # noqa: S104
     ws_admin_port: int = variable(integer(0, 65535), 8081, "Port of /livez, /readyz and /metrics; 0 for none.")

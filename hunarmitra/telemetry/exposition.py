@@ -7,10 +7,11 @@ and by the hub): their series become one family here.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server, values
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, start_http_server
 from prometheus_client.exposition import choose_encoder, make_wsgi_app
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
+
+SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""prometheus_client's variable: the folder in which several processes keep their metrics."""
 
 
 class _Exposition(Collector):
@@ -71,7 +75,7 @@ def expose_all_processes() -> None:
 
 def shares_files() -> bool:
     """Whether this process is one of several that keep their metrics in shared files."""
-    return bool(getattr(values.ValueClass, "_multiprocess", False))
+    return SHARED_FOLDER in os.environ
 
 
 def exposition(accept: str) -> tuple[bytes, str]:

@@ -15,9 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
-from prometheus_client.utils import floatToGoString
 
 from hunarmitra.telemetry.catalogue import Metric
+from hunarmitra.telemetry.prometheus_adapter import bucket_name
 
 Series = tuple[str, ...]
 
@@ -85,7 +85,7 @@ class HistogramSeries:
 
     def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
         """Cumulative, as Prometheus' family wants them."""
-        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        names = [*map(bucket_name, self._bounds), "+Inf"]
         found: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
         for index, total in enumerate(accumulate(self.counts)):
             exemplar = self.exemplars[index] if self.exemplars is not None else None

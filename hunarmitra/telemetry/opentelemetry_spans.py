@@ -17,12 +17,13 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from hunarmitra.config.environment import Environment
 from hunarmitra.telemetry import tracing
+from hunarmitra.telemetry.opentelemetry_adapter import BoundedProcessor
 from hunarmitra.telemetry.tracing import NO_SPAN, Kind, Value
 
 _KINDS: Final[Mapping[Kind, SpanKind]] = {
@@ -86,7 +87,7 @@ class Spans:
     """This process's tracer, with the thread that exports."""
 
     def __init__(self, environment: Environment, service: str) -> None:
-        self._processor = _BoundedProcessor(_exporter(environment))
+        self._processor = BoundedProcessor(_exporter(environment))
         self._provider = TracerProvider(
             sampler=_sampler(environment),
             resource=Resource.create({"service.name": service, "process.pid": os.getpid()}),
@@ -140,13 +141,6 @@ class Spans:
         if not current.is_valid:
             return None
         return trace.format_trace_id(current.trace_id), trace.format_span_id(current.span_id)
-
-
-class _BoundedProcessor(BatchSpanProcessor):
-    """The SDK's waits for half a minute at its end, and so would every process whose collector is away."""
-
-    def stop(self, seconds: float) -> None:
-        self._batch_processor.shutdown(timeout_millis=int(seconds * 1000))
 
 
 def _exporter(environment: Environment) -> SpanExporter:

@@ -86,10 +86,9 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Before the application is loaded, and with it the first metric made."""
-    from prometheus_client import values
+    from hunarmitra.telemetry.prometheus_adapter import share_values
 
-    slot = worker.metrics_slot
-    values.ValueClass = values.MultiProcessValue(lambda: slot)
+    share_values(worker.metrics_slot)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiResponse
 
 from hunarmitra.protocol.schemas import TIMESTAMP
 from hunarmitra_http.serializers.errors import ErrorSerializer, InvalidRequestSerializer
+from hunarmitra_http.spectacular_adapter import DescribesAnswers
 
 Json = dict[str, Any]
 
@@ -39,7 +40,7 @@ EVERYWHERE: Final = (400, 405, 429, 503)  # 400 also for a `Host` that is not se
 WITH_A_BODY: Final = (413, 415)
 
 
-class ApiSchema(AutoSchema):
+class ApiSchema(DescribesAnswers):
     """Adds the errors: those of every view, those that follow from an operation's form, and the view's ``refusals``."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
@@ -56,15 +57,15 @@ class ApiSchema(AutoSchema):
             statuses.add(401)
         if "requestBody" in operation:
             statuses |= {*WITH_A_BODY}
-        places = {parameter["in"] for parameter in operation.get("parameters", ())}
-        if "path" in places or self._is_list_view():
+        parameters = operation.get("parameters", ())
+        # A page beyond the last is 404 too.
+        if any(parameter["in"] == "path" or parameter["name"] == "page" for parameter in parameters):
             statuses.add(404)
         return statuses
 
     def _error(self, status: int) -> Json:
         serializer = InvalidRequestSerializer if status == 400 else ErrorSerializer
-        response = OpenApiResponse(serializer, ERRORS[status])
-        answer: Json = self._get_response_for_code(response, str(status))  # type: ignore[no-untyped-call]
+        answer = self.describe_answer(OpenApiResponse(serializer, ERRORS[status]), status)
         if status in _HEADERS:
             answer["headers"] = _HEADERS[status]
         return answer

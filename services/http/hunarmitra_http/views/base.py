@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,13 +19,13 @@ _Serializer = TypeVar("_Serializer", bound="Serializer[Any]")
 class ApiRequest(Request):
     """Also has a body when it comes in chunks: without ``Content-Length`` Django and REST framework see none."""
 
-    def _load_stream(self) -> None:
-        super()._load_stream()  # type: ignore[misc]
-        raw, stream = cast(Any, self._request), cast(Any, self._stream)
-        if stream is None and "chunked" in raw.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+    @property
+    def stream(self) -> Any:
+        stream = super().stream
+        if stream is None and "chunked" in self.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             # On WSGI, Django's own stream ends at the missing length; the server's ends with the last chunk.
-            ended = raw.META.get("wsgi.input_terminated")
-            self._stream = raw.META["wsgi.input"] if ended else raw
+            return self.META["wsgi.input"] if self.META.get("wsgi.input_terminated") else self
+        return stream
 
 
 class ApiView(APIView):

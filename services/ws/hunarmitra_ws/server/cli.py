@@ -1,4 +1,4 @@
-"""``python -m hunarmitra_ws``: daphne's command line with our flags, each of them also an environment variable."""
+"""``python -m hunarmitra_ws``: daphne's command line, with our flags and defaults."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any, Final
 import django
 from daphne.cli import CommandLineInterface as DaphneCommandLineInterface
 
-ENVIRONMENT_PREFIX: Final = "WS_SERVER_"
 APPLICATION: Final = "hunarmitra.asgi:application"
 
 
 class CommandLineInterface(DaphneCommandLineInterface):
-    """Every flag of daphne's may come from ``WS_SERVER_<FLAG>``, e.g. ``WS_SERVER_PING_INTERVAL=25``."""
+    """daphne's flags, and one for each variable ``WS_…`` that concerns the server."""
 
     description = "The HunarMitra WebSocket server: daphne, with drain, bounded buffers and an admin port."
 
@@ -30,16 +29,14 @@ class CommandLineInterface(DaphneCommandLineInterface):
         environment = settings.ENVIRONMENT
         self.parser.prog = "python -m hunarmitra_ws"
         self.parser.epilog = (
-            f"Every flag above may also be given as {ENVIRONMENT_PREFIX}<FLAG>, those of the group below as the "
-            "variable they name. docs/configuration.md lists all variables."
+            f"The application is {APPLICATION} where none is given. Each flag of the group HunarMitra may also be "
+            "given as the environment variable that it names; docs/configuration.md lists all variables."
         )
-        for action in self.parser._actions:  # noqa: SLF001 - argparse has no public way to change an argument
-            if action.dest == "application":
-                action.nargs, action.default = "?", APPLICATION
-        self._take_defaults_from(os.environ)
         self.parser.set_defaults(
             websocket_max_message_size=environment.ws_message_max_bytes,
             websocket_max_frame_size=environment.ws_message_max_bytes,
+            ping_interval=environment.ws_ping_interval,
+            ping_timeout=environment.ws_ping_timeout,
         )
         group = self.parser.add_argument_group("HunarMitra", "Connections, drain and the internal ports.")
         metadata = {item.name: item.metadata for item in fields(Environment)}
@@ -53,19 +50,16 @@ class CommandLineInterface(DaphneCommandLineInterface):
                 ),
             )
 
-    def _take_defaults_from(self, environment: Any) -> None:
-        for action in self.parser._actions:  # noqa: SLF001
-            value = environment.get(ENVIRONMENT_PREFIX + action.dest.upper())
-            if value is not None and action.nargs != 0:
-                self.parser.set_defaults(**{action.dest: action.type(value) if action.type else value})
-
     def run(self, args: list[str]) -> None:
         from django.conf import settings
 
         from hunarmitra_ws.server.options import OPTION_NAMES, ServerOptions, ServerOptionsError
         from hunarmitra_ws.server.server import Server
 
-        parsed = self.parser.parse_args(args)
+        parsed, rest = self.parser.parse_known_args([*args, APPLICATION])
+        if not rest:
+            # No application was given, so ours was taken; else ours is what is left over.
+            args = [*args, APPLICATION]
         given = {name: getattr(parsed, name) for name in OPTION_NAMES}
         options = ServerOptions(
             **{

@@ -9,12 +9,8 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Any, Final
 
-from daphne.server import Server as DaphneServer
-from daphne.server import twisted_loop
-from daphne.ws_protocol import WebSocketProtocol
 from django.db import Error as DatabaseError
 
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
@@ -25,18 +21,15 @@ from hunarmitra_ws.hub.refusals import Refusal
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
+from hunarmitra_ws.server.daphne_adapter import DaphneConnection, DaphneServer, event_loop
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
-from hunarmitra_ws.server.inbox import Inbox
-from hunarmitra_ws.server.leanness import lean
 from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
 from hunarmitra_ws.server.write_queue import WriteQueue
 
 logger = logging.getLogger(__name__)
-
-ASGI: Final = {"version": "3.0"}
 
 
 class Server(DaphneServer):
@@ -47,7 +40,7 @@ class Server(DaphneServer):
         kwargs["endpoints"] = [with_backlog(endpoint, options.connect_burst) for endpoint in kwargs["endpoints"]]
         super().__init__(*args, **kwargs)
         self.options = options
-        self.loop: asyncio.AbstractEventLoop = twisted_loop
+        self.loop = event_loop
         self.sockets: dict[ServerProtocol, None] = {}
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
@@ -62,7 +55,8 @@ class Server(DaphneServer):
         metrics.latency.follow(self.write_queue)
 
     def run(self) -> None:
-        self.pings = Pings(self.loop.time, interval=self.ping_interval, timeout=self.ping_timeout)
+        interval, timeout = self.ping_times
+        self.pings = Pings(self.loop.time, interval=interval, timeout=timeout)
         self.admission = Admission(
             self.drain,
             lambda: len(self.sockets),
@@ -77,10 +71,13 @@ class Server(DaphneServer):
         super().run()
 
     def _start(self) -> None:
-        # Left out, it would be switched off, and autobahn answer such an origin 400 before ours is asked for its 403.
-        options = {"allowNullOrigin": True, "failByDrop": False, "closeHandshakeTimeout": self.options.close_timeout}
-        self.ws_factory.setProtocolOptions(**options)
-        self.ws_factory.protocol = lean(ServerProtocol, self.ws_factory)
+        self.serve_connections_as(
+            ServerProtocol,
+            # Left out, it would be switched off, and autobahn would answer such an origin 400 before we can answer 403.
+            allowNullOrigin=True,
+            failByDrop=False,
+            closeHandshakeTimeout=self.options.close_timeout,
+        )
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self._spawn(self.pings.run())
@@ -113,71 +110,17 @@ class Server(DaphneServer):
             counts[socket.kind or "joining"] += 1
         return counts
 
-    def protocol_connected(self, protocol: Any) -> None:
-        super().protocol_connected(protocol)
-        if isinstance(protocol, ServerProtocol):
-            self.sockets[protocol] = None
+    def connection_opened(self, connection: DaphneConnection) -> None:
+        assert isinstance(connection, ServerProtocol)
+        self.sockets[connection] = None
 
-    def protocol_disconnected(self, protocol: Any) -> None:
-        super().protocol_disconnected(protocol)
-        self.sockets.pop(protocol, None)
-        self._forget_if_over(protocol)
-        details = self.connections.get(protocol)
-        if details is not None:
-            details["lingering"] = self.loop.call_later(
-                self.application_close_timeout, self._cancel_lingering, protocol
-            )
+    def connection_closed(self, connection: DaphneConnection) -> None:
+        assert isinstance(connection, ServerProtocol)
+        self.sockets.pop(connection, None)
 
-    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        if not isinstance(protocol, ServerProtocol):
-            queue = super().create_application(protocol, scope)
-            details = self.connections.get(protocol)
-            if details is not None:
-                details["application_instance"].add_done_callback(partial(self._application_ended, protocol))
-            return queue
-        scope["asgi"] = ASGI
-        scope["extensions"] = {EXTENSION: _ProtocolHost(self, protocol, scope)}
-        inbox = Inbox()
-        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
-        task = self.loop.create_task(application)
-        task.add_done_callback(partial(self._application_ended, protocol))
-        self.connections[protocol]["application_instance"] = task
-        return inbox
-
-    def _application_ended(self, protocol: Any, _: object) -> None:
-        details = self.connections.get(protocol)
-        if details is None:
-            return
-        application = details["application_instance"]
-        if not application.cancelled() and (error := application.exception()) is not None:
-            logger.error("an application failed", exc_info=error)
-            if "disconnected" not in details:
-                protocol.handle_exception(error)
-        self._forget_if_over(protocol)
-
-    def _forget_if_over(self, protocol: Any) -> None:
-        details = self.connections.get(protocol)
-        if details is not None and "disconnected" in details:
-            application = details.get("application_instance")
-            if application is None or application.done():
-                del self.connections[protocol]
-                if "lingering" in details:
-                    details["lingering"].cancel()
-
-    def _cancel_lingering(self, protocol: Any) -> None:
-        details = self.connections.get(protocol)
-        if details is not None and "disconnected" in details:
-            logger.warning("an application did not end after its client had gone, and was cancelled")
-            details["application_instance"].cancel()
-
-    def application_checker(self) -> None:
-        """daphne walks all connections every second for what ``_application_ended`` is told."""
-
-    def timeout_checker(self) -> None:
-        """daphne walks all connections every two seconds; only plain HTTP requests need it."""
-        for protocol in [key for key in self.connections if not isinstance(key, WebSocketProtocol)]:
-            protocol.check_timeouts()
-        self.loop.call_later(2, self.timeout_checker)
+    def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
+        assert isinstance(connection, ServerProtocol)
+        return {EXTENSION: _ProtocolHost(self, connection, scope)}
 
     # Ending
 
@@ -194,14 +137,6 @@ class Server(DaphneServer):
             metrics.drain_cut_off.inc(amount=len(self.sockets))
             logger.warning("%d connections are cut off: the grace period is over", len(self.sockets))
         self.stop()
-
-    def kill_all_applications(self) -> Any:
-        """daphne's fails with KeyError when an application has ended before its connection."""
-        for details in self.connections.values():
-            if "application_instance" not in details:
-                details["application_instance"] = self.loop.create_future()
-                details["application_instance"].cancel()
-        return super().kill_all_applications()
 
 
 def _tune_collector() -> None:

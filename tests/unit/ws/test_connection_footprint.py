@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from autobahn.websocket.protocol import WebSocketServerProtocol
 from daphne.ws_protocol import WebSocketFactory
 
+from hunarmitra_ws.server import daphne_adapter
+from hunarmitra_ws.server.autobahn_adapter import AFTER_HANDSHAKE, AT_REST
+from hunarmitra_ws.server.daphne_adapter import with_small_footprint
 from hunarmitra_ws.server.inbox import Inbox
-from hunarmitra_ws.server.leanness import AFTER_HANDSHAKE, AT_REST, lean, shed
 from hunarmitra_ws.server.protocol import ServerProtocol
+
+
+@dataclass
+class Requested:
+    path: str
 
 
 def _connection() -> Any:
     factory = WebSocketFactory(object(), server="test")
     factory.setProtocolOptions(closeHandshakeTimeout=7)
-    return lean(ServerProtocol, factory)()
+    return with_small_footprint(ServerProtocol, factory)()
 
 
 def test_options_of_the_factory_are_found_without_a_copy_in_each_connection() -> None:
@@ -34,10 +42,13 @@ def test_what_was_kept_of_the_handshake_is_forgotten_and_what_is_under_way_is_no
     connection = _connection()
     for name, value in AT_REST.items():
         setattr(connection, name, value)
-    for name in AFTER_HANDSHAKE:
+    for name in (*AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE):
         setattr(connection, name, "a token")
+    connection.request = Requested("/ws/")
     connection.state, connection.wasClean = ServerProtocol.STATE_OPEN, True
-    shed(connection)
+    connection.forget_handshake()
+    assert connection.request.path == "/ws/"
+    del connection.request
     assert vars(connection) == {"state": ServerProtocol.STATE_OPEN, "wasClean": True}
     assert connection._raw_query_string == b""
     assert connection.localCloseCode is None

@@ -1,0 +1,89 @@
+"""The private names of other libraries: each exists as its adapter says, and no other module uses one."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from daphne.http_protocol import WebRequest
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+
+from hunarmitra.common.private_names import Library, PrivateName
+from hunarmitra_ws.server import autobahn_adapter, daphne_adapter
+from tests.support.processes import REPOSITORY
+from tools.private_names import ADAPTER_SUFFIX, ADAPTERS, SCANNED, libraries, uses
+
+LIBRARIES = dict(libraries())
+NAMES = [name for library in LIBRARIES.values() for name in library.names]
+
+
+def _owner(name: PrivateName) -> Any:
+    module, _, attribute = name.owner.partition(":")
+    owner = importlib.import_module(module)
+    return getattr(owner, attribute) if attribute else owner
+
+
+@functools.cache
+def _assigned(kind: type) -> frozenset[str]:
+    """Attributes that the methods of a class, and of its bases, set on ``self``; and daphne on a new connection."""
+    bases = [base for base in inspect.getmro(kind) if base.__module__.partition(".")[0] in ADAPTERS]
+    found = {name for base in bases for name in _assigned_in(base, "self")}
+    return frozenset(found | ({*_assigned_in(WebRequest, "protocol")} if kind is WebSocketProtocol else set()))
+
+
+def _assigned_in(kind: type, variable: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind)))):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if owner == variable:
+                yield name
+
+
+def test_every_adapter_has_its_list() -> None:
+    modules = {path.stem for folder in SCANNED for path in (REPOSITORY / folder).rglob(f"*{ADAPTER_SUFFIX}")}
+    assert modules == {module.rpartition(".")[2] for module in ADAPTERS.values()}
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=LIBRARIES)
+def test_the_installed_version_is_the_one_in_which_the_names_were_read(library: Library) -> None:
+    """After an upgrade: read the names in the new version, as docs/adr/0014 says, and then write that version down."""
+    assert version(library.distribution) == library.version
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: f"{name.owner.rpartition('.')[2]}.{name.name}")
+def test_a_private_name_exists_as_its_adapter_expects(name: PrivateName) -> None:
+    owner = _owner(name)
+    if name.parameters is None:
+        known = hasattr(owner, name.name) or name.name in _assigned(owner)
+        assert known, f"{name.owner} has no {name.name} any more, which is used for: {name.reason}"
+        return
+    function = getattr(owner, name.name)
+    parameters = tuple(part for part in inspect.signature(function).parameters if part != "self")
+    assert parameters == name.parameters, f"{name.owner}.{name.name} is used for: {name.reason}"
+
+
+def test_a_connection_gets_no_attribute_that_its_footprint_does_not_know() -> None:
+    """A new attribute would be kept for the life of every connection, and may hold the request with its token."""
+    tables = {*autobahn_adapter.AT_REST, *autobahn_adapter.AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE}
+    kept = autobahn_adapter.KEPT | autobahn_adapter.UNUSED | daphne_adapter.KEPT
+    attributes = _assigned(WebSocketProtocol) | set(WebSocketServerProtocol.CONFIG_ATTRS)
+    options = set(WebSocketServerProtocol.CONFIG_ATTRS)
+    assert attributes - tables - kept - options == set(), "new attributes"
+    assert tables - attributes == set(), "attributes that are no longer set"
+
+
+def test_every_option_of_autobahn_is_an_attribute_of_the_factory() -> None:
+    factory = WebSocketFactory(object(), server="test")
+    assert [name for name in WebSocketServerProtocol.CONFIG_ATTRS if not hasattr(factory, name)] == []
+
+
+def test_only_adapters_use_private_names() -> None:
+    found = [f"{use.path}:{use.line}: {use.name}" for use in uses() if not use.in_adapter]
+    assert found == [], "move these into the library's adapter, or use a public name:\n" + "\n".join(found)
