@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import MISSING, fields
@@ -161,3 +162,35 @@ def test_the_glossary_is_sorted_and_says_why_a_word_of_ours_is_needed() -> None:
     ours = {term: meaning for term, mark, meaning in rows if "(ours)" in mark}
     assert ours
     assert [term for term, meaning in ours.items() if not re.search(r'"|no word|no name|usual words', meaning)] == []
+
+
+# ── docs/runbooks/ ──────────────────────────────────────────────────────────────────────────────────────────
+OF_LOG_FORMATS_AND_LIBRARIES = {"connection", "error", "exception", "psycopg", "traceback"}
+
+
+def log_messages() -> list[str]:
+    """Every text that our code gives to a logger."""
+    files = [
+        file for folder in ("hunarmitra", "services", "operator/hunarmitra_operator") for file in python_in(folder)
+    ]
+    calls = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    levels = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+    logged = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in levels]
+    parts = [part for call in logged for argument in call.args for part in ast.walk(argument)]
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def python_in(folder: str) -> list[Path]:
+    return list((REPOSITORY / folder).rglob("*.py"))
+
+
+def test_what_runbooks_search_logs_for_is_logged() -> None:
+    logged = log_messages()
+    unknown = [
+        f"{page.name}: {word}"
+        for page in sorted((REPOSITORY / "docs" / "runbooks").glob("*.md"))
+        for words in re.findall(r"grep (?:-\w+ )*(?:\d+ )?'([^']+)'", page.read_text())
+        for word in words.split("|")
+        if word not in OF_LOG_FORMATS_AND_LIBRARIES and not any(re.search(word, text, re.IGNORECASE) for text in logged)
+    ]
+    assert not unknown
