@@ -68,6 +68,10 @@ clean: ## remove .venv and everything generated
 run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo data (PORT=8001 for another port)
 	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT)
 
+.PHONY: dev
+dev: $(VENV)/.embedded ## the same, started again when a source file changes; the data stays
+	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT) --reload
+
 PROMETHEUS_PORT ?= 9090
 
 .PHONY: observe

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -25,19 +26,31 @@ def credentials_path() -> Path:
 
 
 def read_passwords() -> dict[str, str]:
-    """User name → password; empty when none were kept."""
-    try:
-        kept = json.loads(credentials_path().read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(kept, dict):
-        return {}
+    """Return user name → password; empty when none were kept."""
+    kept = _content(credentials_path())
     return {name: password for name, password in kept.items() if isinstance(password, str)}
 
 
+def _content(path: Path) -> dict[str, Any]:
+    """Return the JSON object in the file; empty when the file is missing or holds anything else."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def keep_passwords(passwords: Mapping[str, str]) -> bool:
-    """Replace the file in one step, readable by its owner only. False when it cannot be written."""
+    """Replace the file in one step, readable by its owner only.
+
+    Return False when it cannot be written, or when it holds anything but passwords of these users: then the file
+    belongs to another program, because the name is a common one.
+    """
     path = credentials_path()
+    kept = _content(path)
+    ours = bool(kept) and set(kept) <= set(passwords) and all(isinstance(password, str) for password in kept.values())
+    if path.exists() and not ours:
+        return False
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

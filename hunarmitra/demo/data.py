@@ -99,19 +99,21 @@ def _user(role: Role, username: str, name: str, password: str) -> User:
 
 
 def _booking(employer: User, worker: User, admin: User) -> Booking:
-    """The newest demo booking that is not over, else a new one; confirmed and assigned to the demo worker."""
-    booking = Booking.objects.filter(owner=employer, finished_at=None).order_by("-created_at", "pk").first()
-    if booking is None:
-        order = BookingOrder(
-            service="Kitchen tap repair",
-            address="Block E, Connaught Place, New Delhi",
-            lat=SITE[0],
-            lng=SITE[1],
-            preferred_time=utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1),
-            notes="The tap in the kitchen drips.",
-            estimated_price=Decimal("499.00"),
-        )
-        booking, _ = booking_create(owner=employer, order=order)
-    if booking.worker_id != worker.pk:
-        booking = booking_assign(booking_id=booking.pk, staff=admin, worker_id=worker.pk)
-    return booking
+    """Return the newest unfinished booking of the demo employer and worker, else a new one, confirmed and assigned.
+
+    A booking that exists is never changed: the demo employer may have made it by hand.
+    """
+    theirs = Booking.objects.filter(owner=employer, worker=worker, finished_at=None)
+    if booking := theirs.order_by("-created_at", "pk").first():
+        return booking
+    order = BookingOrder(
+        service="Kitchen tap repair",
+        address="Block E, Connaught Place, New Delhi",
+        lat=SITE[0],
+        lng=SITE[1],
+        preferred_time=utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1),
+        notes="The tap in the kitchen drips.",
+        estimated_price=Decimal("499.00"),
+    )
+    booking, _ = booking_create(owner=employer, order=order)
+    return booking_assign(booking_id=booking.pk, staff=admin, worker_id=worker.pk)

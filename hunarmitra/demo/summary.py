@@ -23,6 +23,8 @@ def summary(data: DemoData, base_url: str) -> str:
         f"  {role:<9} {user.username:<14} {user.password:<17} {user.user.name}"
         for role, user in zip(("employer", "worker", "admin"), data.users, strict=True)
     ]
+    if data.worker.password not in read_passwords().values():
+        lines += ["", _not_kept()]
     lines += [
         "",
         f"  booking   {booking.pk}  ({booking.status}: {booking.service}, {booking.address})",
@@ -34,6 +36,12 @@ def summary(data: DemoData, base_url: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _not_kept() -> str:
+    path = credentials_path()
+    reason = "is not a file of the demo" if path.exists() else "cannot be written"
+    return f"The passwords are not kept: {path} {reason}. Move it away, or the next start makes other passwords."
 
 
 def _drive(environment: Environment, data: DemoData, base_url: str) -> str:

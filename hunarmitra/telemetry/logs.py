@@ -34,6 +34,18 @@ def service_name(environment: Environment, services: Sequence[str] = ()) -> str:
     return f"hunarmitra-{services[0]}" if len(services) == 1 else "hunarmitra"
 
 
+_NOISY: Final = ("daphne.cli", "daphne.server")
+_OF_NO_USE: Final = ("HTTP/2 support", "Starting server at", "Configuring endpoint")
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """Filter what daphne says at each start without a meaning for its user; "Listening on" is kept.
+
+    HTTP/2 ends at the proxy in front: WebSocket clients and daphne speak HTTP/1.1.
+    """
+    return not record.getMessage().startswith(_OF_NO_USE)
+
+
 class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__(TEXT_FORMAT)
@@ -98,7 +110,8 @@ def logging_configuration(environment: Environment, service: str) -> dict[str, A
         "disable_existing_loggers": False,
         "formatters": {"line": _formatter(environment, service)},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "loggers": dict.fromkeys(OURS, ours),
+        "filters": {"start": {"()": lambda: _says_something}},
+        "loggers": dict.fromkeys(OURS, ours) | {name: {"filters": ["start"]} for name in _NOISY},
     }
     if environment.log_format == "json":
         theirs = {"handlers": ["stderr"], "level": "INFO", "propagate": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from hunarmitra.config.environment import Environment
+from tests.support.actors import Actors
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
@@ -56,6 +59,10 @@ def signed_in(base_url: str, username: str, password: str) -> Iterator[Api]:
         api.close()
 
 
+def login_of(printed: Mapping[str, str]) -> dict[str, str]:
+    return {name: printed[name] for name in ("username", "password")}
+
+
 def passwords(printed: Mapping[str, Any]) -> dict[str, str]:
     return {role: printed[role]["password"] for role in ("employer", "worker", "admin")}
 
@@ -84,6 +91,10 @@ def development(directory: Path) -> dict[str, str]:
     return {"DEBUG": "1", "PYTHONUNBUFFERED": "1", "DATABASE_URL": f"sqlite:///{directory}/new/demo.sqlite3"}
 
 
+def scraped(port: int) -> str:
+    return httpx.get(f"http://{HOST}:{port}/metrics", trust_env=False, timeout=30).text
+
+
 async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_path: Path) -> None:
     environment = development(tmp_path)
     with Serve(tmp_path, environment) as first:
@@ -94,7 +105,13 @@ async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_p
         assert match, first.log_text()
         async with await Socket.connect(match[1]) as watcher:
             assert (await watcher.joined())["status"] == "confirmed"
+            await watcher.send_raw("x" * (Environment.ws_message_max_bytes + 1))
+            assert (await watcher.closed())[0] == 1009, "the server of production serves it"
         assert f"manage.py drive {match[2]} --base-url {base_url}" in first.log_text()
+        assert f"Metrics on http://{HOST}:{first.port + 1000}/metrics" in first.log_text()
+        assert "hunarmitra_ws" in await asyncio.to_thread(scraped, first.port + 1000)
+        for noise in ("HTTP/2", "Starting server at", "Configuring endpoint"):
+            assert noise not in first.log_text()
         users = first.shown_users
         assert [role for role, _, _ in users] == ["employer", "worker", "admin"]
         for role, username, password in users:
@@ -154,6 +171,34 @@ def test_demo_makes_new_passwords_where_it_cannot_keep_them(tmp_path: Path, demo
     first, second = demo(demo_environment), demo(demo_environment)
     assert first["booking_id"] == second["booking_id"]
     assert not set(passwords(first).values()) & set(passwords(second).values())
+
+
+def test_demo_says_that_a_file_of_another_program_is_in_the_way(
+    tmp_path: Path, demo_environment: dict[str, str]
+) -> None:
+    (tmp_path / "demo.json").write_text('{"scene": "beach"}')
+    shown = run_python(demo_environment, "manage.py", "demo")
+    assert f"The passwords are not kept: {tmp_path}/demo.json is not a file of the demo." in shown
+    assert (tmp_path / "demo.json").read_text() == '{"scene": "beach"}'
+
+
+def test_demo_changes_no_booking_that_it_did_not_make(tmp_path: Path) -> None:
+    with embedded_stack(tmp_path, DEMO="1") as stack:
+        made = demo(stack.environment)
+        people = Actors.of(stack)
+        with signed_in(stack.base_url, **login_of(made["employer"])) as customer:
+            requested = str(customer.create_booking()["id"])
+            assigned = str(customer.create_booking()["id"])
+            people.admin.assign(assigned, people.worker.id)
+            again = demo(stack.environment)
+            assert again["booking_id"] == made["booking_id"]
+            assert customer.booking(requested)["status"] == "requested"
+            assert customer.booking(assigned)["worker"]["id"] == people.worker.id
+            # Support has given the demo's booking to somebody else.
+            people.admin.assign(made["booking_id"], people.other_worker.id)
+            assert demo(stack.environment)["booking_id"] not in {made["booking_id"], requested, assigned}
+            assert customer.booking(made["booking_id"])["worker"]["id"] == people.other_worker.id
+        people.close()
 
 
 def test_demo_says_what_is_missing(tmp_path: Path, demo_environment: dict[str, str]) -> None:

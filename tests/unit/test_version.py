@@ -94,5 +94,7 @@ def test_the_changelog_has_unreleased_changes_above_released_versions_newest_fir
 
 
 def test_the_changelog_groups_changes_by_the_usual_headings() -> None:
-    groups = re.findall(r"^### (.+)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert set(groups) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    for section in re.split(r"(?m)^## ", (REPOSITORY / "CHANGELOG.md").read_text())[1:]:
+        groups = re.findall(r"^### (.+)$", section, re.MULTILINE)
+        assert set(groups) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+        assert len(groups) == len(set(groups)), section.splitlines()[0]

@@ -79,6 +79,17 @@ def test_a_damaged_file_counts_as_none(kept_in: Path, text: str) -> None:
     assert credentials.read_passwords() == {}
 
 
+@pytest.mark.parametrize(
+    "text", ["", "not JSON", "[]", "{}", '{"demo-worker": 5}', '{"demo-worker": "pw", "name": "shop"}']
+)
+def test_a_file_of_another_program_is_not_overwritten(kept_in: Path, text: str) -> None:
+    kept_in.parent.mkdir()
+    kept_in.write_text(text)
+    assert not credentials.keep_passwords({"demo-worker": "pw", "demo-admin": "pw2"})
+    assert kept_in.read_text() == text
+    assert [path.name for path in kept_in.parent.iterdir()] == [kept_in.name]
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(kept_in: Path) -> None:
     kept_in.parent.write_text("a file where the folder should be")
     assert not credentials.keep_passwords({"demo-worker": "pw"})
