@@ -38,7 +38,7 @@ async def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> 
         await receive()
         await send({"type": "websocket.close", "code": 1000})
         return
-    from hunarmitra_ws.application import websocket_application
+    from hunarmitra_ws.connection import websocket_application
 
     await websocket_application(scope, receive, send)
 

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.exceptions import TokenError  # noqa: E402
 from hunarmitra.accounts.tokens import read_access_token  # noqa: E402
 from hunarmitra.common.clock import to_wire, utc_now  # noqa: E402
 from hunarmitra.protocol.frames import BookingConnected, encode  # noqa: E402
-from hunarmitra_ws.hub.joining import Joined, JoinRequest, read_joins  # noqa: E402
+from hunarmitra_ws.hub.join_reader import JoinRequest, Snapshot, read_joins  # noqa: E402
 
 _SECRET = os.environ["BENCH_JWT_SECRET"]
 
@@ -77,13 +77,13 @@ class AuthorizingConsumer(PlainConsumer):
             identity=identity, notifications=False, booking_id=booking_id, since=None, page_events=1000
         )
         answer = (await database_sync_to_async(read_joins)([request]))[0]
-        if not isinstance(answer, Joined):
+        if not isinstance(answer, Snapshot):
             await self.close()
             return
         await self._enter(str(booking_id))
         frame = BookingConnected(
             booking_id=str(booking_id),
-            seq=answer.standing.seq,
+            seq=answer.state.seq,
             status=answer.status,
             location=answer.location.to_wire() if answer.location else None,
             replay=0,

@@ -6,6 +6,7 @@ replaced by nothing before it starts; what is read only when somebody scrapes st
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -17,7 +18,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 
 async def _no_sampling() -> None:
-    pass
+    await asyncio.Event().wait()
 
 
 def switch_off() -> None:
@@ -27,8 +28,8 @@ def switch_off() -> None:
     from hunarmitra_ws.metrics import metrics
 
     for owner, names in (
-        (metrics, ("opened", "joined", "ended", "closed", "delivered")),
-        (metrics.latency, ("arrived", "handed_out", "written")),
+        (metrics, ("opened", "live", "ended", "closed", "delivered")),
+        (metrics.latency, ("arrived", "delivered", "written")),
         (metrics.acknowledgements, ("ask", "receive")),
         (LoopCounter, ("inc",)),
         (LoopHistogram, ("observe",)),

@@ -76,3 +76,46 @@ def revocation_message(channel: str, *, number: int, kind: str, subject: str, bo
     return Message(
         channel, {"type": REVOCATION, "number": number, "kind": kind, "subject": subject, "booking": booking}
     )
+
+
+_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
+    STATUS: {"seq": int, "frame": str},
+    LOCATION: {"seq": int, "order": int, "frame": str},
+    REVOCATION: {"number": int, "kind": str, "subject": str},
+}
+_OPTIONAL_FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
+    STATUS: {"clears_location": bool},
+    LOCATION: {},
+    REVOCATION: {"booking": str},
+}
+
+
+def malformed_field(body: Mapping[str, Any]) -> str | None:
+    """Return the name of a field that is missing or has another type, or None for a well-formed body.
+
+    Anybody who may publish on Redis can send any body. Bodies of unknown types are well-formed: they are not ours.
+    """
+    kind = body.get("type")
+    if not isinstance(kind, str):
+        return "type"
+    for name, expected in _FIELDS.get(kind, {}).items():
+        # The exact type: True is an int for isinstance().
+        if type(body.get(name)) is not expected:
+            return name
+    for name, expected in _OPTIONAL_FIELDS.get(kind, {}).items():
+        if body.get(name) is not None and type(body[name]) is not expected:
+            return name
+    if "frame" in body and kind in {STATUS, LOCATION} and not _is_encodable(body["frame"]):
+        return "frame"
+    return None
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether the text has no lone surrogate, which UTF-8 cannot encode."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

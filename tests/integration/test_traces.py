@@ -310,7 +310,7 @@ import sys
 import django
 django.setup()
 from django.test import Client
-import hunarmitra.asgi, hunarmitra.wsgi, hunarmitra_ws.application, hunarmitra_ws.hub.hub
+import hunarmitra.asgi, hunarmitra.wsgi, hunarmitra_ws.connection, hunarmitra_ws.hub.hub
 from hunarmitra.protocol.messages import Message
 from hunarmitra.outbox.publishing import publish_events
 from hunarmitra.outbox.transactions import traced_transaction

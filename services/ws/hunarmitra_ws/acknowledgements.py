@@ -1,4 +1,4 @@
-"""Acknowledgements that clients were asked for: who still owes one, and how long it took."""
+"""Acknowledgements that clients were asked for: which are outstanding, and how long they took."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hunarmitra.telemetry.loop import LoopCounter, LoopHistogram
 
 MOST_AWAITED: Final = 1000
 LONGEST_WAIT: Final = 60.0
-"""Events that are remembered, and seconds for which: a client that answers later, or never, counts as one that did
-not. What is remembered of an event is a number for each of its sockets."""
+"""Events that are remembered, and for how many seconds: a later answer is not counted. An event costs one number for
+each of its subscriptions."""
 
 
 @dataclass(slots=True)
 class _Awaited:
     committed_at: float
     asked_at: float
-    sockets: set[int]
+    subscriptions: set[int]
 
 
 class Acknowledgements:
-    """Sockets are known by their ``id()``: one that is gone is not kept alive by what it owes."""
+    """Subscriptions are known by their ``id()``, so that an outstanding acknowledgement keeps none of them alive."""
 
     def __init__(self) -> None:
         self.requested = LoopCounter(catalogue.WS_ACKS_REQUESTED)
@@ -32,20 +32,20 @@ class Acknowledgements:
         self.latency = LoopHistogram(catalogue.WS_ACKNOWLEDGED_LATENCY)
         self._awaited: dict[tuple[str, int], _Awaited] = {}
 
-    def ask(self, group: str, seq: int, committed_at: float, sockets: Iterable[int]) -> None:
-        """An event that asks for it was handed to these sockets; ``committed_at`` in seconds since 1970."""
+    def ask(self, channel_name: str, seq: int, committed_at: float, subscriptions: Iterable[int]) -> None:
+        """Remember an event that asked these subscriptions; ``committed_at`` in seconds since 1970."""
         now = time.time()
-        awaited = self._awaited[group, seq] = _Awaited(committed_at, now, set(sockets))
-        self.requested.inc(amount=len(awaited.sockets))
+        awaited = self._awaited[channel_name, seq] = _Awaited(committed_at, now, set(subscriptions))
+        self.requested.inc(amount=len(awaited.subscriptions))
         while len(self._awaited) > MOST_AWAITED or now - next(iter(self._awaited.values())).asked_at > LONGEST_WAIT:
             del self._awaited[next(iter(self._awaited))]
 
-    def receive(self, group: str, seq: int, socket: int) -> bool:
-        """False for one that nobody asked for, or that came before, or too late."""
-        awaited = self._awaited.get((group, seq))
-        if awaited is None or socket not in awaited.sockets:
+    def receive(self, channel_name: str, seq: int, subscription: int) -> bool:
+        """Return False for an acknowledgement that was not asked for, is a repeat, or came too late."""
+        awaited = self._awaited.get((channel_name, seq))
+        if awaited is None or subscription not in awaited.subscriptions:
             return False
-        awaited.sockets.discard(socket)
+        awaited.subscriptions.discard(subscription)
         self.received.inc()
         self.latency.observe(max(0.0, time.time() - awaited.committed_at))
         return True

@@ -1,7 +1,7 @@
-"""What the server that runs us can do beyond ASGI.
+"""What the server can do for a connection beyond ASGI.
 
-Our own ws server puts a :class:`Host` into the scope, under :data:`EXTENSION`; on stock daphne and uvicorn the
-:class:`StockHost` stands in, and everything works without.
+The project's own ws server puts a :class:`Host` into the scope, under :data:`EXTENSION`. On stock daphne and uvicorn
+:class:`StockHost` takes its place, and everything works without.
 """
 
 from __future__ import annotations
@@ -10,47 +10,51 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, Protocol
 
+from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.lanes import AsgiLanes, AsgiSend, Lanes
-from hunarmitra_ws.hub.refusals import Refusal
 from hunarmitra_ws.metrics import metrics
 
 EXTENSION: Final = "hunarmitra.host"
 
 
 class Host(Protocol):
+    """The server's side of one connection."""
+
     def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes: ...
 
-    def refusal(self) -> Refusal | None:
-        """Draining, full, or too many at once; None for a connection that may come in."""
+    def rejection(self) -> Disconnect | None:
+        """Return why a new connection must go (drain, cap, admission rate), or None if it is admitted."""
         ...
 
-    def replaying(self) -> AbstractAsyncContextManager[None]:
-        """Held while the log is read for one socket, so that a whole fleet's return does not read at once."""
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
+        """Limit how many connections read at once; held during each read of a log."""
         ...
 
     def closed(self, code: int) -> None:
-        """The connection ended, with this close code."""
+        """Take note that the connection ended, with this close code."""
         ...
 
-    def joined(self, kind: str) -> None:
-        """The socket is live; ``kind`` is ``booking`` or ``notifications``."""
+    def live(self, kind: str) -> None:
+        """Take note that the connection is live; ``kind`` is ``booking`` or ``notifications``."""
         ...
 
 
 class StockHost:
+    """For servers that know nothing of :class:`Host`."""
+
     def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes:
         return AsgiLanes(send, limit_bytes)
 
-    def refusal(self) -> Refusal | None:
+    def rejection(self) -> Disconnect | None:
         return None
 
-    def replaying(self) -> AbstractAsyncContextManager[None]:
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
     def closed(self, code: int) -> None:
         metrics.closed(code)
 
-    def joined(self, kind: str) -> None:
+    def live(self, kind: str) -> None:
         pass
 
 

@@ -84,13 +84,13 @@ class EventLatency:
         self._to_pod[lane].observe(seconds, 1, arrival.trace_id)
         return arrival
 
-    def handed_out(self, arrival: Arrival, sockets: int) -> None:
-        """An event was handed to the lanes of so many sockets, one or more."""
+    def delivered(self, arrival: Arrival, connections: int) -> None:
+        """Take note that an event was pushed to the lanes of ``connections`` connections, at least one."""
         if self._writes is None:
             # Lanes over ASGI write in tasks that were made before this.
-            asyncio.get_running_loop().call_soon(self._observe, arrival, sockets, None)
+            asyncio.get_running_loop().call_soon(self._observe, arrival, connections, None)
         else:
-            self._pending.append((self._writes.end, arrival, sockets))
+            self._pending.append((self._writes.end, arrival, connections))
 
     def written(self) -> None:
         """The queue has written a slice."""

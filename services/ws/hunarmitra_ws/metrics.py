@@ -1,8 +1,8 @@
-"""What this process counts of its sockets, its hub and its event loop: one object, :data:`metrics`.
+"""The metrics of this process's connections, hub and event loop: one object, :data:`metrics`.
 
-Everything is counted on the event loop, as plain numbers (:mod:`hunarmitra.telemetry.loop`), so that it works
-the same under our server, daphne and uvicorn. Gauges are functions, which whoever knows the number puts in: the hub,
-and our server what it knows better or alone.
+Everything is counted on the event loop, as plain numbers (:mod:`hunarmitra.telemetry.loop`), so that it works the same
+under the project's server, daphne and uvicorn. A gauge has a function that is called at a scrape; the hub and the
+server replace these functions by their own.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hunarmitra_ws.acknowledgements import Acknowledgements
 from hunarmitra_ws.latency import Arrival, EventLatency
 
 Origin = Arrival | float | None
-"""A message with its times, the commit (seconds since 1970) of an event read from the database, or not known."""
+"""How an event came here: as a message, with its times; from the database, with its commit time; or unknown."""
 
 
 class Metrics:
-    """Observed as things happen; only the gauges are read when a scrape comes."""
+    """Counters and histograms are updated as things happen; gauges are read at a scrape."""
 
     def __init__(self) -> None:
         self.connects = LoopCounter(catalogue.WS_CONNECTS)
@@ -49,40 +49,39 @@ class Metrics:
         self.connections = LoopGauge(catalogue.WS_CONNECTIONS, lambda: self._open)
         self.connections_limit = LoopGauge(catalogue.WS_CONNECTIONS_LIMIT, lambda: math.inf)
         self.send_buffer = LoopGauge(catalogue.WS_SEND_BUFFER, lambda: 0)
-        self.groups = LoopGauge(catalogue.WS_GROUPS, lambda: 0)
+        self.channels = LoopGauge(catalogue.WS_GROUPS, lambda: 0)
         self.draining = LoopGauge(catalogue.WS_DRAINING, lambda: 0)
         self.compared_at = time.time()
-        # A process without a hub yet, because nobody has connected, is behind nothing: the hub puts in its own.
+        # A process without a hub, because no client has connected, is up to date.
         self.comparison_success = LoopGauge(catalogue.WS_COMPARISON_SUCCESS, time.time)
         self.subscriber_connected = LoopGauge(catalogue.WS_SUBSCRIBER_CONNECTED, lambda: 1)
         self.subscriber_lag = LoopGauge(catalogue.WS_SUBSCRIBER_LAG, lambda: 0)
-        # Without Redis nothing is lost on the way, and whoever asks has just been heard.
+        # Without Redis no message is lost.
         self.subscriber_heard = LoopGauge(catalogue.WS_SUBSCRIBER_HEARD, time.time)
 
     def opened(self) -> None:
         self._open["joining"] += 1
 
-    def joined(self, kind: str, seconds: float) -> None:
-        """A socket went live; ``seconds`` since its handshake began."""
+    def live(self, kind: str) -> None:
+        """Count a connection that went live."""
         self._open["joining"] -= 1
         self._open[kind] += 1
         self.connects.values[kind] += 1
-        self.handshake_seconds.observe(seconds)
 
     def ended(self, kind: str) -> None:
-        """``kind`` as it was counted last."""
+        """Count the end of a connection; ``kind`` is ``joining`` if it never went live."""
         self._open[kind] -= 1
 
-    def delivered(self, lane: str, sockets: int, origin: Origin) -> None:
-        """An event went to the lanes of so many sockets, one or more; ``origin`` says how it came here."""
-        self.deliveries.values[lane] += sockets
+    def delivered(self, lane: str, connections: int, origin: Origin) -> None:
+        """Count an event that was pushed to the lanes of ``connections`` connections, at least one."""
+        self.deliveries.values[lane] += connections
         if isinstance(origin, Arrival):
-            self.latency.handed_out(origin, sockets)
+            self.latency.delivered(origin, connections)
         elif origin is not None:
-            self.replayed_age.observe(max(0.0, time.time() - origin), sockets)
+            self.replayed_age.observe(max(0.0, time.time() - origin), connections)
 
     def closed(self, code: int) -> None:
-        """A client may close with any code: those that we do not know are ``other``."""
+        """Count a close. A client may send any code; unknown codes count as ``other``."""
         text = str(code)
         self.closes.inc(text if text in _CLOSE_CODES else OTHER)
 
@@ -94,4 +93,4 @@ class Metrics:
 _CLOSE_CODES: Final = frozenset(CLOSE_CODES)
 
 metrics: Final = Metrics()
-"""This process's."""
+"""This process's metrics."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from hunarmitra.config.redis_url import parse_redis_url
-from hunarmitra_ws.hub.subscriber import RedisSubscriber
+from hunarmitra_ws.hub.redis_transport import RedisTransport
+from hunarmitra_ws.supervisor import Supervisor
 from tests.support.eventually import eventually_async
 from tests.support.redis import RedisServer
 
@@ -33,14 +34,14 @@ class HeldConnection:
 
 
 @pytest.fixture
-def received() -> list[tuple[str, bytes]]:
+def received() -> list[tuple[str, Mapping[str, Any]]]:
     return []
 
 
-def subscriber_of(server: RedisServer, on_message: Callable[[str, bytes], None]) -> RedisSubscriber:
-    return RedisSubscriber(
+def transport_of(server: RedisServer, receive: Callable[[str, Mapping[str, Any]], None]) -> RedisTransport:
+    return RedisTransport(
         parse_redis_url(server.url),
-        on_message=on_message,
+        receive=receive,
         on_recovered=lambda: None,
         heartbeat_interval=1,
         heartbeat_timeout=3,
@@ -48,27 +49,29 @@ def subscriber_of(server: RedisServer, on_message: Callable[[str, bytes], None])
 
 
 async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
-    redis_server: RedisServer, received: list[tuple[str, bytes]]
+    redis_server: RedisServer, received: list[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    subscriber = subscriber_of(redis_server, lambda channel, data: received.append((channel, data)))
+    transport = transport_of(redis_server, lambda channel, body: received.append((channel, body)))
     reached, released = asyncio.Event(), asyncio.Event()
-    pool: Any = subscriber._client.connection_pool
+    pool: Any = transport._client.connection_pool
     make = pool.make_connection
     pool.make_connection = lambda: HeldConnection(make(), reached, released)
-    starting = asyncio.create_task(subscriber.start())
+    supervisor = Supervisor()
+    starting = asyncio.create_task(transport.start(supervisor))
     await asyncio.wait_for(reached.wait(), 30)
-    subscribing = asyncio.create_task(subscriber.subscribe("news"))
+    subscribing = asyncio.create_task(transport.subscribe("news"))
     await asyncio.sleep(0)
     released.set()
     await starting
     await asyncio.wait_for(subscribing, 30)
 
     async def heard() -> bool:
-        await subscriber.publish("news", b"hello")
+        await transport.publish("news", {"type": "hello"})
         return bool(received)
 
     try:
         await eventually_async(heard, 30, "a message arrives")
-        assert received[0] == ("news", b"hello")
+        assert received[0] == ("news", {"type": "hello"})
     finally:
-        await subscriber.stop()
+        await supervisor.stop()
+        await transport.stop()

@@ -48,7 +48,7 @@ from hunarmitra.bookings.wire import status_frame
 from hunarmitra.common.clock import to_microseconds
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import encode
-from hunarmitra_ws.hub import reading
+from hunarmitra_ws.hub import queries
 
 bookings = list(Booking.objects.order_by("id"))
 located = [booking for booking in bookings if booking.location_at]
@@ -62,14 +62,14 @@ for seq, fraction in enumerate(fractions, bookings[0].seq + 1):
 
 names = [channels.booking_channel(booking.pk) for booking in bookings]
 unknown = channels.booking_channel(channels.booking_of("booking.00000000-0000-4000-8000-000000000000"))
-standings = reading.standings([*names, unknown])
-assert standings.keys() == set(names)
+states = queries.channel_states([*names, unknown])
+assert states.keys() == set(names)
 for booking in Booking.objects.all():
     order = to_microseconds(booking.location_at) if booking.location_at else 0
-    standing = reading.Standing(booking.seq, booking.min_location_seq, order)
-    assert standings[channels.booking_channel(booking.pk)] == standing == reading.standing_of(booking)
+    state = queries.ChannelState(booking.seq, booking.min_location_seq, order)
+    assert states[channels.booking_channel(booking.pk)] == state == queries.state_of(booking)
 
-read = reading.logs(reading.Stretch(name, 0, 1000) for name in names)
+read = queries.read_logs(queries.LogRange(name, 0, 1000) for name in names)
 for name, booking in zip(names, bookings):
     rows = list(booking.events.order_by("seq"))
     events = read[name]
@@ -77,9 +77,9 @@ for name, booking in zip(names, bookings):
     assert [event.frame for event in events] == [encode(status_frame(row)) for row in rows]
     assert [event.clears_location for event in events] == [row.clears_location for row in rows]
     assert [event.committed_at for event in events] == [row.created_at.timestamp() for row in rows]
-standing, page = reading.page(names[0], 1, 3)
-assert (standing, [event.seq for event in page]) == (standings[names[0]], [2, 3, 4])
-assert reading.page(unknown, 0, 3) == (None, [])
+state, page = queries.read_page(names[0], 1, 3)
+assert (state, [event.seq for event in page]) == (states[names[0]], [2, 3, 4])
+assert queries.read_page(unknown, 0, 3) == (None, [])
 flags = {event.clears_location for events in read.values() for event in events}
 result = [len(located), all(flag is True or flag is False for flag in flags)]
 """

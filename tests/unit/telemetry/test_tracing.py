@@ -9,7 +9,7 @@ import pytest
 from hunarmitra.config.environment import ConfigurationError, Environment, read_environment
 from hunarmitra.telemetry import tracing
 from hunarmitra.telemetry.tracing import NO_SPAN
-from hunarmitra_ws.hub.groups import Group
+from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.metrics import metrics
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -74,8 +74,8 @@ def test_an_event_is_delivered_whatever_its_traceparent_is(traceparent: object) 
     assert arrival is not None
     assert arrival.trace_id is None
     assert arrival.span is NO_SPAN
-    group = Group("booking.1")
-    group.start(seq=0, floor=0, location_order=0)
+    group = Channel("booking.1")
+    group.start(seq=0, min_location_seq=0, location_order=0)
     assert group.receive(1, "{}", False, arrival)
     assert group.last_seq == 1
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.sockets import Socket
+from hunarmitra_ws.hub.subscription import Subscription
 
 
 class RecordingLanes:
@@ -49,9 +49,9 @@ class RecordingLanes:
         self.closed_with = CloseCode.INTERNAL_ERROR
 
 
-def make_socket(
-    *, user: UUID | None = None, session: UUID | None = None, expires: float = 4e9, group: str = "booking.x"
-) -> tuple[Socket, RecordingLanes]:
+def make_subscription(
+    *, user: UUID | None = None, session: UUID | None = None, expires: float = 4e9, channel: str = "booking.x"
+) -> tuple[Subscription, RecordingLanes]:
     lanes = RecordingLanes()
     identity = Identity(user or uuid4(), session or uuid4(), datetime.fromtimestamp(expires, tz=UTC))
-    return Socket(identity=identity, booking_id=uuid4(), group_name=group, lanes=lanes), lanes
+    return Subscription(identity=identity, booking_id=uuid4(), channel_name=channel, lanes=lanes), lanes

@@ -38,17 +38,17 @@ def test_the_cap_turns_the_next_one_away() -> None:
     crowd = Crowd()
     admission = crowd.admission(_drain())
     crowd.count = 10
-    assert admission.refusal() is None
+    assert admission.rejection() is None
     crowd.count = 11
-    refusal = admission.refusal()
-    assert refusal is not None
-    assert refusal.close is CloseCode.FULL
+    rejection = admission.rejection()
+    assert rejection is not None
+    assert rejection.close is CloseCode.FULL
 
 
 def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> None:
     crowd = Crowd()
     admission = crowd.admission(_drain())
-    answers = [admission.refusal() for _ in range(9)]
+    answers = [admission.rejection() for _ in range(9)]
     assert answers[:3] == [None, None, None]
     after = [answer.frame.after_ms for answer in answers[3:] if answer and isinstance(answer.frame, Reconnect)]
     assert len(after) == 6
@@ -56,7 +56,7 @@ def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> Non
     assert after[0] < 1600
     assert 3000 <= after[5] <= 4100
     crowd.now += 1
-    assert admission.refusal() is None
+    assert admission.rejection() is None
 
 
 async def test_replays_are_bounded() -> None:
@@ -65,7 +65,7 @@ async def test_replays_are_bounded() -> None:
     leave = asyncio.Event()
 
     async def replay(number: int) -> None:
-        async with admission.replaying():
+        async with admission.read_slot():
             entered.append(number)
             await leave.wait()
 

@@ -55,7 +55,7 @@ def test_a_fan_out_counts_for_each_of_its_sockets_once_the_queue_has_written_the
     to_pod = observed.histogram.series["published_to_pod", "status"]
     assert (sum(to_pod.counts), round(to_pod.sum, 3)) == (1, 0.2)
     queue.waiting.extend(range(3))
-    observed.handed_out(arrival, 3)
+    observed.delivered(arrival, 3)
     queue.waiting.extend(range(5))  # somebody else's
     queue.written, queue.waiting = 2, deque(range(6))
     observed.written()
@@ -82,7 +82,7 @@ def test_clocks_that_disagree_are_counted_and_never_give_a_negative_time(clock: 
     observed.follow(queue)
     arrival = observed.arrived(message(clock, committed=-0.5, published=-0.4), "location")
     assert arrival is not None
-    observed.handed_out(arrival, 1)
+    observed.delivered(arrival, 1)
     observed.written()
     assert observed.skewed.values == {"": 2}
     for stage in catalogue.SOCKET_STAGES:
@@ -112,7 +112,7 @@ def test_an_exemplar_is_kept_for_its_bucket_and_shown_in_openmetrics_alone() -> 
 
 def test_an_acknowledgement_counts_once_from_those_who_were_asked_and_in_time(clock: Clock) -> None:
     acks = Acknowledgements()
-    acks.ask("booking.1", 4, committed_at=clock.now - 0.1, sockets=[1, 2])
+    acks.ask("booking.1", 4, committed_at=clock.now - 0.1, subscriptions=[1, 2])
     clock.now += 0.3
     assert not acks.receive("booking.1", 4, 3), "not asked"
     assert not acks.receive("booking.1", 5, 1), "another event"
@@ -122,5 +122,5 @@ def test_an_acknowledgement_counts_once_from_those_who_were_asked_and_in_time(cl
     assert (acks.requested.values[""], acks.received.values[""]) == (2, 1)
     assert round(acks.latency.series[()].sum, 3) == 0.4
     clock.now += LONGEST_WAIT + 1
-    acks.ask("booking.1", 5, clock.now, sockets=[1])
+    acks.ask("booking.1", 5, clock.now, subscriptions=[1])
     assert not acks.receive("booking.1", 4, 2), "forgotten"

@@ -8,14 +8,15 @@ import pytest
 
 from hunarmitra.protocol import channels, messages
 from hunarmitra_ws.hub.hub import Hub, HubLimits
+from hunarmitra_ws.hub.joining import JoinLimits
 
 LIMITS = HubLimits(
-    sockets_per_user=20,
     comparison_interval=60,
     revocation_interval=60,
     expiry_leeway=10,
     database_threads=1,
     relays=False,
+    joins=JoinLimits(connections_per_user=20, replay_page_events=1000, replay_buffer_bytes=1000),
 )
 
 
@@ -33,7 +34,7 @@ LIMITS = HubLimits(
 )
 async def test_a_malformed_control_message_is_dropped(body: dict[str, Any]) -> None:
     hub = Hub(LIMITS)
-    hub.revoking._number = 0
+    hub._revocations._number = 0
     hub.receive(channels.CONTROL, body)
-    assert hub.revoking._number == 0
+    assert hub._revocations._number == 0
     await hub.stop()

@@ -11,12 +11,12 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hunarmitra_ws import replay as replay_module
+from hunarmitra_ws.hub import joining
+from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.groups import Group
-from hunarmitra_ws.hub.reading import Event, Standing
-from hunarmitra_ws.replay import Replay
-from tests.unit.ws.fakes import RecordingLanes, make_socket
+from hunarmitra_ws.hub.joining import Replay
+from hunarmitra_ws.hub.queries import ChannelState, Event
+from tests.unit.ws.fakes import RecordingLanes, make_subscription
 
 FRAME = "x" * 100
 
@@ -24,7 +24,7 @@ FRAME = "x" * 100
 @pytest.fixture(autouse=True, scope="module")
 def impatient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay_module, "PAUSE", 0)
+        patch.setattr(joining, "PAUSE", 0)
         yield
 
 
@@ -63,15 +63,20 @@ class Scene:
         self.page = page
         self.failures = 0
         self.lanes = SlowLanes()
-        self.socket, _ = make_socket()
-        self.socket.lanes = self.lanes
-        self.group = Group("booking.x")
-        self.group.sockets[self.socket] = None
-        self.group.start(seq=newest, floor=0, location_order=0)
+        self.subscription, _ = make_subscription()
+        self.subscription.lanes = self.lanes
+        self.channel = Channel("booking.x")
+        self.channel.subscriptions[self.subscription] = None
+        self.channel.start(seq=newest, min_location_seq=0, location_order=0)
         self.reads: list[int] = []
         self.commits: list[int] = []
         self.replay = Replay(
-            socket=self.socket, group=self.group, position=0, location_order=0, floor=0, most_waiting=most_waiting
+            subscription=self.subscription,
+            channel=self.channel,
+            last_seq=0,
+            location_order=0,
+            min_location_seq=0,
+            most_waiting=most_waiting,
         )
 
     def first(self) -> Sequence[Event]:
@@ -79,19 +84,19 @@ class Scene:
 
     def commit(self) -> None:
         self.newest += 1
-        self.group.receive(self.newest, event(self.newest).frame, False)
+        self.channel.receive(self.newest, event(self.newest).frame, False)
 
-    async def read_page(self, after: int) -> tuple[Standing | None, Sequence[Event]]:
+    async def read_page(self, after: int) -> tuple[ChannelState | None, Sequence[Event]]:
         self.reads.append(after)
         if self.failures:
             self.failures -= 1
             raise OperationalError
         start = max(after, self.pruned)
         events = [event(seq) for seq in range(start + 1, min(after + self.page, self.newest) + 1)]
-        standing = Standing(self.newest)
+        state = ChannelState(self.newest)
         for _ in range(self.commits.pop(0) if self.commits else 0):
             self.commit()
-        return standing, events
+        return state, events
 
     async def run(self) -> bool:
         async with asyncio.timeout(5):
@@ -108,7 +113,7 @@ def test_a_short_log_is_sent_at_once_and_what_was_held_back_after_it() -> None:
     scene.commit()
     assert scene.replay.finish_at_once([event(seq) for seq in (1, 2, 3)], 3)
     assert scene.seen == [1, 2, 3, 4]
-    assert scene.socket.live
+    assert scene.subscription.live
 
 
 @given(
@@ -133,8 +138,8 @@ async def test_what_comes_while_a_long_log_is_sent_is_not_kept_in_memory() -> No
     assert not scene.replay.finish_at_once(scene.first(), scene.newest)
     for _ in range(1000):
         scene.commit()
-    assert not scene.socket._held
-    assert scene.socket.admitted, "it would take no place among its user's sockets"
+    assert not scene.subscription._held
+    assert scene.subscription.admitted, "it would take no place among its user's subscriptions"
     assert await scene.replay.finish(scene.first(), scene.read_page)
     assert scene.seen == list(range(1, 1031))
 
@@ -154,7 +159,7 @@ async def test_a_log_that_is_no_longer_there_gets_resync_required_and_then_live(
         scene.pruned = 25
     else:
         scene.newest = 5
-        scene.group.restart(5)
+        scene.channel.restart(5)
     assert not scene.replay.finish_at_once(scene.first(), 30)
     assert await scene.replay.finish([event(seq) for seq in range(1, 11)], scene.read_page)
     assert json.loads(scene.lanes.texts[-1]) == {"type": "resync_required", "seq": scene.newest}
@@ -165,11 +170,11 @@ async def test_a_log_that_is_no_longer_there_gets_resync_required_and_then_live(
 async def test_a_booking_that_is_deleted_meanwhile_leaves_the_socket_to_the_hub() -> None:
     scene = Scene(newest=30)
 
-    async def gone(after: int) -> tuple[Standing | None, Sequence[Event]]:
+    async def gone(after: int) -> tuple[ChannelState | None, Sequence[Event]]:
         return None, ()
 
     assert not await scene.replay.finish(scene.first(), gone)
-    assert not scene.socket.live
+    assert not scene.subscription.live
 
 
 async def test_a_socket_that_is_closed_meanwhile_gets_nothing_more() -> None:

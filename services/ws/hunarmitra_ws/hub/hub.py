@@ -1,8 +1,10 @@
-"""The hub: everything that one process receives, handed out to its sockets.
+"""The hub: receives a process's messages and delivers them to its subscriptions.
 
-Redis (or the memory bus) wakes it; the database is the truth. Three things make it read what it may have
-missed, all through :class:`CatchUp`: a gap in a group's ``seq``, a subscription that was interrupted, and the
-clock, because a publish that a dying primary accepted leaves no other trace.
+Redis (or the memory bus) only wakes the hub; the database is the truth. Three things make the hub read events that it
+may have missed (:mod:`.recovery`): a gap in a channel's seq, an interrupted Redis subscription, and the clock, because
+a message that a failing Redis primary accepted and lost leaves no other trace.
+
+The rest of the service calls :class:`Hub` and none of its parts.
 """
 
 from __future__ import annotations
@@ -11,190 +13,205 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 
+from hunarmitra.accounts.selectors import user_of_session
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox import relay
 from hunarmitra.protocol import channels, messages
 from hunarmitra.telemetry import tracing
-from hunarmitra_ws.hub.catch_up import CatchUp
-from hunarmitra_ws.hub.channels import LocalChannels
+from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.consumer_channels import ConsumerChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.groups import Group
-from hunarmitra_ws.hub.joining import JoinReader
-from hunarmitra_ws.hub.refusals import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED, TOO_MANY_SOCKETS
-from hunarmitra_ws.hub.revoking import Revoking
-from hunarmitra_ws.hub.sockets import Socket, SocketIndex
+from hunarmitra_ws.hub.disconnects import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
+from hunarmitra_ws.hub.join_reader import JoinReader
+from hunarmitra_ws.hub.joining import Joiner, Joining, JoinLimits
+from hunarmitra_ws.hub.recovery import Recovery
+from hunarmitra_ws.hub.revocations import Revocations
+from hunarmitra_ws.hub.subscription import Subscription
+from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
 from hunarmitra_ws.hub.transport import Transport, make_transport
 from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.supervisor import Supervisor
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
 EXPIRY_INTERVAL: Final = 1.0
+"""Seconds between two looks for expired tokens."""
+
 DELAY_INTERVAL: Final = 0.1
 """Seconds between two samples of the event loop's delay."""
-READY_TIMEOUT: Final = 5.0
+
+RELAY_INTERVAL: Final = 1.0
+"""Seconds between two looks whether the relay's thread is alive."""
 
 
 @dataclass(frozen=True)
 class HubLimits:
-    """Intervals in seconds; ``expiry_leeway`` is how long a socket outlives its token."""
+    """Intervals in seconds; ``expiry_leeway`` is how long a connection outlives its token."""
 
-    sockets_per_user: int
     comparison_interval: float
     revocation_interval: float
     expiry_leeway: float
     database_threads: int
     relays: bool
+    joins: JoinLimits
 
 
 class Hub:
-    """One for each event loop. All methods are called on that loop."""
+    """The hub of one event loop. All methods are called on that loop.
+
+    ``consumers`` is the channel layer's part of the hub.
+    """
 
     def __init__(self, limits: HubLimits) -> None:
         self._limits = limits
-        self._groups: dict[str, Group] = {}
-        self._subscriptions: dict[str, asyncio.Task[bool]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._supervisor = Supervisor()
         self._background = DatabaseThreads("hub", 1)
-        self.threads = DatabaseThreads("sockets", limits.database_threads)
-        self.joins = JoinReader(self.threads, limits.database_threads)
-        self.index = SocketIndex()
-        self.channels = LocalChannels()
-        self.catch_up = CatchUp(
-            self._groups, self._background, interval=limits.comparison_interval, on_gone=self._on_gone
+        self._threads = DatabaseThreads("connections", limits.database_threads)
+        self._transport: Transport = make_transport(self.receive, self._on_recovered)
+        self._index = SubscriptionIndex()
+        self._recovery = Recovery(
+            self._index.channels, self._background, interval=limits.comparison_interval, on_gone=self._on_gone
         )
-        self.revoking = Revoking(self.index, self._background, interval=limits.revocation_interval)
+        self._revocations = Revocations(self._index, self._background, interval=limits.revocation_interval)
+        self._joiner = Joiner(
+            self._index,
+            self._transport,
+            self._threads,
+            JoinReader(self._threads, limits.database_threads),
+            self._recovery,
+            self._revocations,
+            limits.joins,
+        )
+        self.consumers = ConsumerChannels(self._transport, self._index.channels.__contains__)
         self._relay = _RelayThread() if limits.relays else None
-        self.transport: Transport = make_transport(self.receive, self._on_recovered)
+
+    # Start and stop
 
     async def start(self) -> None:
         tracing.start()
         metrics.compared_at = time.time()
         metrics.comparison_success.read = lambda: metrics.compared_at
-        metrics.groups.read = lambda: len(self._groups)
-        metrics.send_buffer.read = self._waiting_bytes
-        await self.transport.start()
+        metrics.channels.read = lambda: len(self._index.channels)
+        metrics.send_buffer.read = lambda: sum(each.lanes.waiting_bytes for each in self._index)
+        # Before the start, so that the first SUBSCRIBE at Redis has it.
+        await self._transport.subscribe(channels.CONTROL)
+        await self._transport.start(self._supervisor)
         if self._relay is not None:
-            self._relay.start()
-        self._spawn(self.catch_up.run())
-        self._spawn(self.revoking.run())
-        self._spawn(self._close_expired())
-        self._spawn(_sample_loop_delay())
-        self._subscriptions[channels.CONTROL] = asyncio.create_task(self.transport.subscribe(channels.CONTROL))
+            self._supervisor.start("relay", self._relay.run)
+        self._supervisor.start("recovery", self._recovery.run)
+        self._supervisor.start("revocations", self._revocations.run)
+        self._supervisor.start("token expiry", self._disconnect_expired)
+        self._supervisor.start("loop delay", _sample_loop_delay)
 
     async def stop(self) -> None:
-        for task in [*self._tasks, *self._subscriptions.values()]:
+        await self._supervisor.stop()
+        waiting = [each.acknowledged for each in self._index.channels.values() if each.acknowledged is not None]
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._subscriptions.values(), return_exceptions=True)
-        await self.transport.stop()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await self._transport.stop()
         if self._relay is not None:
             await self._relay.stop()
-        self.threads.stop()
+        self._threads.stop()
         self._background.stop()
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(coroutine))
+    async def ready(self) -> None:
+        """Wait until the database has answered once, so that subscriptions can join."""
+        await self._revocations.ready.wait()
 
-    # What arrives
+    def failing_tasks(self) -> Mapping[str, float]:
+        """Return the background tasks that cannot be kept running, with the seconds for which that is so."""
+        return self._supervisor.failing()
 
-    def receive(self, group_name: str, body: Mapping[str, Any]) -> None:
-        """A message for a group, in whatever order and however often."""
-        self.channels.deliver_to_group(group_name, body)
+    # Messages
+
+    def receive(self, channel_name: str, body: Mapping[str, Any]) -> None:
+        """Take a message of a channel, in any order and any number of times. A malformed one is dropped."""
+        self.consumers.deliver(channel_name, body)
         kind = body.get("type")
-        group = self._groups.get(group_name)
+        if (malformed := messages.malformed_field(body)) is not None:
+            logger.warning("dropped a message to %s: %s of %s is malformed", channel_name, malformed, kind)
+            return
+        channel = self._index.channels.get(channel_name)
         try:
-            if kind == messages.STATUS and group is not None:
+            if kind == messages.STATUS and channel is not None:
                 arrival = metrics.latency.arrived(body, "status")
-                if not group.receive(body["seq"], body["frame"], body.get("clears_location", False), arrival):
-                    self.catch_up.request(group_name, "seq")
-            elif kind == messages.LOCATION and group is not None:
+                if not channel.receive(body["seq"], body["frame"], body.get("clears_location", False), arrival):
+                    self._recovery.request(channel_name, "seq")
+            elif kind == messages.LOCATION and channel is not None:
                 arrival = metrics.latency.arrived(body, "location")
-                group.receive_location(body["seq"], body["order"], body["frame"], arrival)
-            elif kind == messages.REVOCATION and group_name == channels.CONTROL:
-                self.revoking.announced(body)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            logger.exception("a message to %s is malformed and was dropped", group_name)
+                channel.receive_location(body["seq"], body["order"], body["frame"], arrival)
+            elif kind == messages.REVOCATION and channel_name == channels.CONTROL:
+                self._revocations.announced(body)
+        except Exception:  # one message must not harm the others
+            logger.exception("failed to deliver a message to %s", channel_name)
 
     def _on_recovered(self) -> None:
-        self.catch_up.request_all("recovery")
-        self.revoking.check()
+        self._recovery.request_all("recovery")
+        self._revocations.check()
 
-    # Sockets that come and go
+    # Subscriptions
 
-    async def enter(self, socket: Socket) -> bool:
-        """Register the socket and wait until its group's messages arrive, before anything is read for it.
+    async def subscribe(
+        self, subscription: Subscription, identity: Identity, since: Since, connection: Joining
+    ) -> bool:
+        """Join the subscription to its channel: see :meth:`.Joiner.join`. Call :meth:`unsubscribe` in every case."""
+        return await self._joiner.join(subscription, identity, since, connection)
 
-        False when they do not arrive yet, because Redis is away.
-        Raises TimeoutError when the database could not be asked for revocations since the process started.
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget the subscription, joined or not."""
+        if subscription.replay is not None:
+            subscription.replay.cancel()
+        abandoned = self._index.remove(subscription)
+        if abandoned is not None:
+            if abandoned.acknowledged is not None:
+                abandoned.acknowledged.cancel()
+            if not self.consumers.has(abandoned.name):
+                self._transport.unsubscribe(abandoned.name)
+
+    async def reauthenticate(self, subscription: Subscription, identity: Identity) -> bool:
+        """Replace session and expiry by those of a new token of the same user. Return False if the session has ended.
+
+        While the new session is checked, the subscription is found by both sessions: a revocation of either is seen.
         """
-        await asyncio.wait_for(self.revoking.ready.wait(), READY_TIMEOUT)
-        self.index.add(socket)
-        name = socket.group_name
-        group = self._groups.get(name)
-        if group is None:
-            group = self._groups[name] = Group(name)
-            self._subscriptions[name] = asyncio.create_task(self._subscribe(name))
-        socket.group_name = group.name  # one string for all of them
-        group.sockets[socket] = None
-        return await asyncio.shield(self._subscriptions[name])
+        self._index.add_session(subscription, identity.session_id)
+        valid = False
+        try:
+            await checkpoints.reach_async("reidentified, not checked")
+            valid = await self.run(user_of_session, identity) is not None
+        finally:
+            if not valid:
+                self._index.drop_session(subscription, identity.session_id)
+        if valid:
+            self._index.reidentify(subscription, identity)
+        return valid
 
-    async def _subscribe(self, name: str) -> bool:
-        await checkpoints.reach_async("registered, not subscribed")
-        return await self.transport.subscribe(name)
+    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function that uses the database in one of the threads that serve connections."""
+        return await self._threads.run(function, *args, **kwargs)
 
-    def make_room(self, socket: Socket) -> None:
-        """It may join, so the user's oldest sockets give way. Whoever is turned away takes nobody's place."""
-        others = [other for other in self.index.of_user(socket.user_id) if other.admitted and not other.lanes.closing]
-        if not socket.lanes.closing:
-            for oldest in others[: max(0, len(others) + 1 - self._limits.sockets_per_user)]:
-                oldest.refuse(TOO_MANY_SOCKETS)
+    def _on_gone(self, channel_name: str) -> None:
+        """Disconnect the subscriptions of a deleted booking or user."""
+        for subscription in self._index.of_channel(channel_name):
+            subscription.disconnect(ACCOUNT_GONE if subscription.booking_id is None else BOOKING_GONE)
 
-    def leave(self, socket: Socket) -> None:
-        self.index.remove(socket)
-        group = self._groups.get(socket.group_name)
-        if group is None:
-            return
-        group.sockets.pop(socket, None)
-        if not group.sockets:
-            del self._groups[socket.group_name]
-            self._subscriptions.pop(socket.group_name).cancel()
-            self.unsubscribe_unheard(socket.group_name)
-
-    def listens_to(self, group_name: str) -> bool:
-        return group_name in self._groups or self.channels.listens_to(group_name)
-
-    def unsubscribe_unheard(self, *names: str) -> None:
-        """Give up the subscriptions of those that nobody in this process listens to any more."""
-        for name in names:
-            if not self.listens_to(name):
-                self.transport.unsubscribe(name)
-
-    def _waiting_bytes(self) -> int:
-        return sum(
-            socket.lanes.waiting_bytes for group in list(self._groups.values()) for socket in list(group.sockets)
-        )
-
-    def group_of(self, socket: Socket) -> Group:
-        return self._groups[socket.group_name]
-
-    def _on_gone(self, name: str) -> None:
-        """The booking or the user was deleted."""
-        group = self._groups.get(name)
-        for socket in list(group.sockets) if group else ():
-            socket.refuse(ACCOUNT_GONE if socket.booking_id is None else BOOKING_GONE)
-
-    async def _close_expired(self) -> None:
+    async def _disconnect_expired(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_INTERVAL)
             moment = utc_now().timestamp() - self._limits.expiry_leeway
-            for socket in self.index.pop_expired(moment):
-                socket.refuse(TOKEN_EXPIRED)
+            for subscription in self._index.pop_expired(moment):
+                subscription.disconnect(TOKEN_EXPIRED)
 
 
 async def _sample_loop_delay() -> None:
@@ -205,14 +222,35 @@ async def _sample_loop_delay() -> None:
         metrics.loop_delay.observe(max(0.0, loop.time() - due))
 
 
+class _RelayThread:
+    """The outbox relay inside this process, for the embedded default, which has no other process for it."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    async def run(self) -> None:
+        """Start the thread if none is alive; return when it has ended, so that the supervisor starts it again."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=relay.run, args=[self._stop], name="relay", daemon=True)
+            self._thread.start()
+        while self._thread.is_alive():  # noqa: ASYNC110 - a thread cannot set an asyncio.Event when it dies
+            await asyncio.sleep(RELAY_INTERVAL)
+
+    async def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+
 _hubs: dict[asyncio.AbstractEventLoop, asyncio.Task[Hub]] = {}
 
 
 async def running_hub() -> Hub:
-    """This event loop's hub, started by whoever needs it first."""
+    """Return this event loop's hub, started by the first caller."""
     loop = asyncio.get_running_loop()
     starting = _hubs.get(loop)
-    if starting is None or (starting.done() and starting.exception() is not None):
+    if starting is None or (starting.done() and (starting.cancelled() or starting.exception() is not None)):
         starting = _hubs[loop] = loop.create_task(_start())
     return await asyncio.shield(starting)
 
@@ -229,28 +267,17 @@ async def _start() -> Hub:
     environment = settings.ENVIRONMENT
     hub = Hub(
         HubLimits(
-            sockets_per_user=environment.ws_sockets_per_user,
             comparison_interval=environment.comparison_interval,
             revocation_interval=environment.hub_revocation_interval,
             expiry_leeway=environment.jwt_leeway,
             database_threads=environment.ws_database_threads,
             relays=environment.relays_in_process,
+            joins=JoinLimits(
+                connections_per_user=environment.ws_sockets_per_user,
+                replay_page_events=environment.ws_replay_page_events,
+                replay_buffer_bytes=environment.ws_send_buffer_bytes // 2,
+            ),
         )
     )
     await hub.start()
     return hub
-
-
-class _RelayThread:
-    """The outbox relay inside this process, for the embedded default, which has no other process to run it."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=relay.run, args=[self._stop], name="relay", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    async def stop(self) -> None:
-        self._stop.set()
-        await asyncio.to_thread(self._thread.join)

@@ -1,215 +1,324 @@
-"""What joining sockets read: who they are, what they may see, the snapshot and the log. Many of them at once.
+"""How a subscription joins its channel: no event is lost, none comes twice.
 
-A socket that joins alone is read for at once. While reads are under way, those that come meanwhile wait and are
-read for together, in as many queries as one needs: when a whole fleet returns, the database sees a few dozen
-queries and no thousands.
+:meth:`Joiner.join` has the six steps in their order. The order is the guarantee:
+
+1. *Register* before anything is read: revocations find the subscription, and it holds back what its channel receives.
+2. *Subscribe* the process to the channel at Redis, and wait for the acknowledgement: later events arrive.
+3. *Authorize* and *read* the snapshot and the log after ``since``: earlier events are in the database.
+4. *Read again* if an event was delivered, or a role revoked, that neither the read nor the held-back events have.
+5. *Replay*: send the first frame, then the events up to the snapshot's seq; a long log page by page.
+6. *Go live*: push the held-back events above that seq, then every event as it arrives.
+
+Tests stop a join at the named checkpoints between the steps.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
+from typing import Final, Protocol
 
-from django.db.models import Count
+from django.db import Error as DatabaseError
 
-from hunarmitra.accounts.models import Role, User
-from hunarmitra.accounts.selectors import users_of_sessions
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import roles_of
-from hunarmitra.bookings.transitions import BookingRole
-from hunarmitra.bookings.wire import stored_location_frame
 from hunarmitra.common import checkpoints
-from hunarmitra.notifications.models import Notification
 from hunarmitra.protocol import channels
-from hunarmitra.protocol.frames import LocationUpdated
+from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.protocol.frames import ResyncRequired
+from hunarmitra.telemetry import tracing
+from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.reading import Event, Standing, Stretch, logs, standing_of
-from hunarmitra_ws.hub.refusals import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Refusal
+from hunarmitra_ws.hub.disconnects import TOO_MANY_CONNECTIONS
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.join_reader import JoinReader, JoinRequest, Snapshot
+from hunarmitra_ws.hub.queries import ChannelState, Event, read_page
+from hunarmitra_ws.hub.recovery import Recovery
+from hunarmitra_ws.hub.revocations import Revocations
+from hunarmitra_ws.hub.subscription import Subscription
+from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
+from hunarmitra_ws.hub.transport import Transport
+from hunarmitra_ws.metrics import metrics
 
-MOST_AT_ONCE: Final = 64
+logger = logging.getLogger(__name__)
+
+REVOCATIONS_TIMEOUT: Final = 5.0
+"""Seconds that a join waits for the first read of the revocations after the process started."""
+
+PAUSE: Final = 0.2
+"""Seconds before the next read after the database failed, or lacked an event that Redis already announced."""
+
+AT_ONCE: Final = 5
+"""Events encoded before the event loop serves others: about 0.05 ms, which delays live events in each such turn."""
+
+PER_WRITE: Final = 25
+"""Events pushed together, so that they leave in one write: a write costs as much as encoding a frame."""
+
+ReadPage = Callable[[int], Awaitable[tuple[ChannelState | None, Sequence[Event]]]]
+"""Reads a page of events after a seq; the state is None when the channel's booking or user was deleted."""
 
 
-class RefusedError(Exception):
-    """A socket may not join."""
+class Joining(Protocol):
+    """What a connection does while one of its subscriptions joins."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.close.reason)
-        self.refusal = refusal
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
+        """Limit how many connections read at once; held during each read."""
+        ...
+
+    def joined(self, subscription: Subscription, snapshot: Snapshot, replayed: int) -> None:
+        """Send the first frame; ``replayed`` events follow it."""
+        ...
+
+    def live(self, subscription: Subscription) -> None:
+        """Take note that the subscription is live."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class JoinRequest:
-    """``booking_id`` is None for the notifications and for a booking whose id is no UUID.
+class JoinLimits:
+    """``replay_buffer_bytes`` is how much may wait for a client before its replay pauses."""
 
-    ``since`` is None when nothing is to be replayed. At most ``page_events`` are read with the rest.
-    """
-
-    identity: Identity
-    notifications: bool
-    booking_id: UUID | None
-    since: int | None
-    page_events: int
+    connections_per_user: int
+    replay_page_events: int
+    replay_buffer_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """What a joining socket is told.
+class Joiner:
+    """Joins the subscriptions of one hub."""
 
-    ``events`` is None when the log cannot be replayed from ``since``, else the first page of it.
-    """
-
-    standing: Standing
-    roles: frozenset[BookingRole]
-    events: Sequence[Event] | None
-    status: str = ""
-    location: LocationUpdated | None = None
-    unread: int = 0
-
-
-Answer = Joined | Refusal
-
-
-class JoinReader:
-    """Reads for sockets of one event loop; ``concurrency`` reads may be under way at once."""
-
-    def __init__(self, threads: DatabaseThreads, concurrency: int) -> None:
+    def __init__(  # noqa: PLR0917 - the hub's parts, each of a type of its own
+        self,
+        index: SubscriptionIndex,
+        transport: Transport,
+        threads: DatabaseThreads,
+        reader: JoinReader,
+        recovery: Recovery,
+        revocations: Revocations,
+        limits: JoinLimits,
+    ) -> None:
+        self._index = index
+        self._transport = transport
         self._threads = threads
-        self._free = concurrency
-        self._waiting: list[tuple[JoinRequest, asyncio.Future[Answer]]] = []
-        self._scheduled = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._reader = reader
+        self._recovery = recovery
+        self._revocations = revocations
+        self._limits = limits
 
-    async def read(self, request: JoinRequest) -> Joined:
-        """Raises :class:`RefusedError`, or what the database raises."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((request, answered))
-        if not self._scheduled:
-            # Not at once: those that arrive in the same turn of the loop go together.
-            self._scheduled = True
-            loop.call_soon(self._dispatch)
-        answer = await answered
-        if isinstance(answer, Refusal):
-            raise RefusedError(answer)
-        return answer
+    async def join(self, subscription: Subscription, identity: Identity, since: Since, connection: Joining) -> bool:
+        """Return True once the first frame is sent and the events are sent, or a replay task sends them.
 
-    def _dispatch(self) -> None:
-        self._scheduled = False
-        while self._free and self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            self._free -= 1
-            task = asyncio.create_task(self._answer(batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        Return False if the connection ended before the first frame. Raises :class:`DisconnectError` if the user may not
+        join, a database error, or TimeoutError.
+        """
+        # 1. Register.
+        await checkpoints.reach_async("accepted, not registered")
+        await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
+        channel = self._index.add(subscription)
 
-    async def _answer(self, batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]]) -> None:
+        # 2. Subscribe. Without Redis the join goes on, and the comparison with the database recovers what is missed.
+        if channel.acknowledged is None or channel.acknowledged.cancelled():
+            channel.acknowledged = asyncio.create_task(self._subscribe(channel.name))
+        acknowledged = await asyncio.shield(channel.acknowledged)
+        tracing.mark("subscribed")
+        await checkpoints.reach_async("subscribed, not read")
+        if _has_ended(subscription):
+            return False
+
+        # 3. Authorize and read.
+        request = JoinRequest(
+            identity=identity,
+            notifications=channels.user_of(channel.name) is not None,
+            booking_id=subscription.booking_id,
+            since=since.seq,
+            page_events=self._limits.replay_page_events,
+        )
+        snapshot = await self._read(request, connection)
+        tracing.mark("read")
+        await checkpoints.reach_async("read, not live")
+        channel.start(
+            seq=snapshot.state.seq,
+            min_location_seq=snapshot.state.min_location_seq,
+            location_order=snapshot.state.location_order,
+        )
+
+        # 4. Read again.
+        while _is_outdated(snapshot, subscription, channel):
+            snapshot = await self._read(request, connection)
+        if _has_ended(subscription):
+            return False
+
+        # 5. Replay. From here to the end of a short replay nothing else runs on the event loop.
+        self._enforce_connection_limit(subscription)
+        newest = snapshot.state.seq
+        events = None if since.malformed else snapshot.events
+        missed = newest - since.seq if events is not None and since.seq is not None else 0
+        connection.joined(subscription, snapshot, missed)
+        if events is None:
+            subscription.send(ResyncRequired(seq=newest))
+        _count_resume(since, None if events is None else missed)
+        replay = Replay(
+            subscription=subscription,
+            channel=channel,
+            last_seq=newest - missed,
+            location_order=snapshot.state.location_order,
+            min_location_seq=snapshot.state.min_location_seq,
+            most_waiting=self._limits.replay_buffer_bytes,
+        )
+        if not replay.finish_at_once(events or (), newest):
+            subscription.replay = asyncio.create_task(self._replay_pages(replay, events or (), connection))
+            return True
+
+        # 6. Live. Compare if an event may have passed before the subscription, or other subscriptions are behind.
+        self._go_live(subscription, channel, connection, compare=not acknowledged or (channel.last_seq or 0) < newest)
+        return True
+
+    async def _subscribe(self, channel_name: str) -> bool:
+        await checkpoints.reach_async("registered, not subscribed")
+        return await self._transport.subscribe(channel_name)
+
+    async def _read(self, request: JoinRequest, connection: Joining) -> Snapshot:
+        async with connection.read_slot():
+            return await self._reader.read(request)
+
+    def _enforce_connection_limit(self, subscription: Subscription) -> None:
+        """Disconnect the user's oldest connections above the limit.
+
+        Called after authorization, so that a rejected client evicts nobody.
+        """
+        others = [
+            other for other in self._index.of_user(subscription.user_id) if other.admitted and not other.lanes.closing
+        ]
+        for oldest in others[: max(0, len(others) + 1 - self._limits.connections_per_user)]:
+            oldest.disconnect(TOO_MANY_CONNECTIONS)
+
+    async def _replay_pages(self, replay: Replay, events: Sequence[Event], connection: Joining) -> None:
+        """Send a long log as fast as the client reads; its messages are answered meanwhile."""
+        subscription, channel = replay.subscription, replay.channel
+
+        async def read(after: int) -> tuple[ChannelState | None, Sequence[Event]]:
+            async with connection.read_slot():
+                return await self._threads.run(read_page, channel.name, after, self._limits.replay_page_events)
+
         try:
-            answers = await self._threads.run(read_joins, [request for request, _ in batch])
-        except Exception as error:  # noqa: BLE001 - it is those who wait that it concerns
-            for _, answered in batch:
-                if not answered.done():
-                    answered.set_exception(error)
-        else:
-            for (_, answered), answer in zip(batch, answers, strict=True):
-                if not answered.done():
-                    answered.set_result(answer)
+            if await replay.finish(events, read):
+                self._go_live(subscription, channel, connection, compare=True)
+        except Exception:
+            logger.exception("the replay of %s failed; the client is asked to resume", channel.name)
+            subscription.lanes.close(CloseCode.TOO_SLOW)
         finally:
-            self._free += 1
-            self._dispatch()
+            subscription.replay = None
+
+    def _go_live(self, subscription: Subscription, channel: Channel, connection: Joining, *, compare: bool) -> None:
+        if compare:
+            self._recovery.request(channel.name, "recovery")
+        self._recovery.started(channel.name)
+        connection.live(subscription)
 
 
-def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:
-    """Authorize each, then snapshots and logs: at most five queries, however many sockets.
+def _has_ended(subscription: Subscription) -> bool:
+    """Whether the client left, or the hub disconnected it, during the join."""
+    return subscription.lanes.closing
 
-    A booking's row is read before its events, and a user's before the notifications: those up to the row's
-    ``seq`` were committed with it.
+
+def _is_outdated(snapshot: Snapshot, subscription: Subscription, channel: Channel) -> bool:
+    misses_events = subscription.misses_events_after(snapshot.state.seq, channel.last_seq)
+    return misses_events or not subscription.grant(snapshot.roles)
+
+
+def _count_resume(since: Since, replayed: int | None) -> None:
+    """``replayed`` is None when the log cannot be replayed."""
+    if replayed is None:
+        metrics.resumes.inc("resync")
+    elif since.seq is None:
+        metrics.resumes.inc("fresh")
+    else:
+        metrics.resumes.inc("replayed")
+        metrics.resumed_events.observe(replayed)
+
+
+@dataclass
+class Replay:
+    """Sends a subscription the events that its client missed: at once if they fit, else page by page.
+
+    A log of any length can be replayed. A slow client with a long log costs no more memory than its send buffer: events
+    committed meanwhile stay in the database, and the replay reads on until no event is missing.
+
+    ``last_seq`` is the newest event that was pushed. ``most_waiting`` bounds the bytes that wait for the client.
     """
-    users = users_of_sessions({request.identity for request in requests})
-    checkpoints.reach("session read, not its booking")
-    wanted = {request.booking_id for request in requests if request.booking_id and request.identity in users}
-    bookings = {booking.pk: booking for booking in Booking.objects.filter(pk__in=wanted)} if wanted else {}
-    checkpoints.reach("booking read, not its log")
-    answers = [_authorize(request, users.get(request.identity), bookings) for request in requests]
-    read = logs(stretch for pair in zip(requests, answers, strict=True) if (stretch := _first_page(*pair)))
-    checkpoints.reach("user read, not the notifications")
-    unread = _unread_counts(requests, answers)
-    return [_complete(request, answer, read, unread) for request, answer in zip(requests, answers, strict=True)]
 
+    subscription: Subscription
+    channel: Channel
+    last_seq: int
+    location_order: int
+    min_location_seq: int
+    most_waiting: int
 
-def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, Booking]) -> Answer:
-    if user is None:
-        return UNAUTHENTICATED
-    if request.notifications:
-        return Joined(standing=Standing(user.notification_seq), roles=frozenset(), events=())
-    booking = bookings.get(request.booking_id) if request.booking_id else None
-    if booking is None:
-        return NOT_FOUND if user.effective_role == Role.ADMIN else FORBIDDEN
-    roles = roles_of(booking, user)
-    if not roles:
-        return FORBIDDEN
-    return Joined(
-        standing=standing_of(booking),
-        roles=roles,
-        events=(),
-        status=booking.status,
-        location=stored_location_frame(booking),
-    )
+    def finish_at_once(self, events: Sequence[Event], newest: int) -> bool:
+        """Push ``events`` and go live. Return False if they are not all up to ``newest``, or exceed the buffer."""
+        frames = [OutgoingFrame(event.frame) for event in events]
+        if self.last_seq + len(events) < newest or sum(frame.size for frame in frames) > self.most_waiting:
+            self.subscription.stop_holding()
+            return False
+        for event, frame in zip(events, frames, strict=True):
+            self._push(event, frame)
+        self.subscription.go_live(
+            seq=newest, location_order=self.location_order, min_location_seq=self.min_location_seq
+        )
+        return True
 
+    async def finish(self, events: Sequence[Event], read_page: ReadPage) -> bool:
+        """Push ``events``, then the following pages, and go live. Return False if the subscription ended before."""
+        lanes = self.subscription.lanes
+        while True:
+            for start in range(0, len(events), PER_WRITE):
+                await self._send(events[start : start + PER_WRITE])
+            await lanes.taken()
+            try:
+                state, events = await read_page(self.last_seq)
+            except (DatabaseError, TimeoutError) as error:
+                logger.warning(
+                    "the database is unavailable (%s); the replay of %s waits", type(error).__name__, self.channel.name
+                )
+                await asyncio.sleep(PAUSE)
+                events = ()
+                continue
+            if state is None or lanes.closing:
+                return False
+            missing = state.seq > self.last_seq and (not events or events[0].seq != self.last_seq + 1)
+            if missing or state.seq < self.last_seq:
+                # Events were pruned meanwhile, or the database was restored from a backup.
+                self.subscription.send(ResyncRequired(seq=state.seq))
+                self.last_seq, events = state.seq, ()
+            if events:
+                continue
+            if (self.channel.last_seq or 0) <= self.last_seq:
+                self.subscription.go_live(
+                    seq=self.last_seq,
+                    location_order=self.location_order,
+                    min_location_seq=max(self.min_location_seq, self.channel.min_location_seq),
+                )
+                return True
+            await asyncio.sleep(PAUSE)
 
-def _group(request: JoinRequest) -> str:
-    if request.notifications or request.booking_id is None:
-        return channels.user_channel(request.identity.user_id)
-    return channels.booking_channel(request.booking_id)
+    async def _send(self, events: Sequence[Event]) -> None:
+        lanes = self.subscription.lanes
+        frames = []
+        for number, event in enumerate(events, 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+            frames.append(OutgoingFrame(event.frame))
+        for event, frame in zip(events, frames, strict=True):
+            if lanes.waiting_bytes + frame.size > self.most_waiting:
+                await lanes.taken()
+            self._push(event, frame)
 
-
-def _first_page(request: JoinRequest, answer: Answer) -> Stretch | None:
-    """None when there is nothing to replay, or ``since`` is from the future."""
-    if isinstance(answer, Refusal) or request.since is None or request.since >= answer.standing.seq:
-        return None
-    upto = min(answer.standing.seq, request.since + request.page_events)
-    return Stretch(_group(request), request.since, upto)
-
-
-def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[UUID, int]:
-    users = {
-        request.identity.user_id
-        for request, answer in zip(requests, answers, strict=True)
-        if request.notifications and isinstance(answer, Joined)
-    }
-    if not users:
-        return {}
-    counted = (
-        Notification.objects.filter(user_id__in=users, read_at=None).values("user_id").annotate(unread=Count("pk"))
-    )
-    return {row["user_id"]: row["unread"] for row in counted}
-
-
-def _complete(
-    request: JoinRequest, answer: Answer, read: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
-) -> Answer:
-    """With the events, or None for them unless they are exactly those after ``since``.
-
-    What follows the first page is there if the page is: logs are pruned from their beginning.
-    """
-    if isinstance(answer, Refusal):
-        return answer
-    events: Sequence[Event] | None = ()
-    if request.since is not None:
-        stretch = _first_page(request, answer)
-        if stretch is not None:
-            log = [event for event in read[stretch.name] if stretch.after < event.seq <= stretch.upto]
-            events = log if len(log) == stretch.upto - stretch.after else None
-        elif request.since > answer.standing.seq:
-            events = None
-    return Joined(
-        standing=answer.standing,
-        roles=answer.roles,
-        events=events,
-        status=answer.status,
-        location=answer.location,
-        unread=unread.get(request.identity.user_id, 0),
-    )
+    def _push(self, event: Event, frame: OutgoingFrame) -> None:
+        self.subscription.lanes.push(frame)
+        self.last_seq = event.seq
+        if event.clears_location:
+            self.min_location_seq = max(self.min_location_seq, event.seq)
+        metrics.replayed_age.observe(max(0.0, time.time() - event.committed_at))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from hunarmitra_ws.client_messages import TokenBucket
-from hunarmitra_ws.hub.refusals import FULL, Refusal, reconnect
+from hunarmitra_ws.hub.disconnects import FULL, Disconnect, reconnect
 from hunarmitra_ws.server.drain import Drain
 
 
@@ -39,7 +39,7 @@ class Admission:
         self._turned_away_until = 0.0
         self._replays = asyncio.Semaphore(concurrent_replays)
 
-    def refusal(self) -> Refusal | None:
+    def rejection(self) -> Disconnect | None:
         """For a connection that is counted already."""
         if self._drain.refuses:
             return reconnect(self._drain.after_ms())
@@ -54,5 +54,5 @@ class Admission:
         after_ms = int((self._turned_away_until - now) * 1000) + self._drain.after_ms()
         return reconnect(after_ms)
 
-    def replaying(self) -> AbstractAsyncContextManager[None]:
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
         return self._replays

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from hunarmitra.protocol.close_codes import CloseCode
-from hunarmitra_ws.hub.refusals import reconnect
+from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server import twisted_adapter
 from hunarmitra_ws.server.daphne_adapter import DaphneConnection
@@ -76,6 +76,9 @@ class ServerProtocol(DaphneConnection):
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         super().connectionLost(reason)
         self._release_http()
+        if self.lanes is not None:
+            # A join that is under way ends, instead of going live without a client.
+            self.lanes.abandon()
         self.break_cycles()
         self.lanes = None
 

@@ -15,9 +15,9 @@ from django.db import Error as DatabaseError
 
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.hosting import EXTENSION
+from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.hub import running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
-from hunarmitra_ws.hub.refusals import Refusal
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
@@ -94,7 +94,7 @@ class Server(DaphneServer):
         while not self.started:
             hub = await running_hub()
             try:
-                await asyncio.wait_for(hub.revoking.ready.wait(), 5)
+                await asyncio.wait_for(hub.ready(), 5)
                 self.started = True
                 _tune_collector()
                 logger.info("ready")
@@ -170,16 +170,16 @@ class _ProtocolHost:
         self._protocol.lanes = DirectLanes(self._protocol, self._server.write_queue, limit_bytes)
         return self._protocol.lanes
 
-    def refusal(self) -> Refusal | None:
-        return self._server.admission.refusal()
+    def rejection(self) -> Disconnect | None:
+        return self._server.admission.rejection()
 
-    def replaying(self) -> AbstractAsyncContextManager[None]:
-        return self._server.admission.replaying()
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
+        return self._server.admission.read_slot()
 
     def closed(self, code: int) -> None:
         """The protocol counts: it also sees those that never became a WebSocket's application."""
 
-    def joined(self, kind: str) -> None:
+    def live(self, kind: str) -> None:
         self._protocol.kind = kind
         self._protocol.joined_at = self._server.loop.time()
         self._protocol.settle()

@@ -1,6 +1,6 @@
-"""Why a socket is turned away or ended by us: the frame that says so, and the close code behind it.
+"""Why the server ends a connection: the frame that tells the client, and the close code after it.
 
-The frame comes first because stock daphne drops the reason of a close, and shows a code of the RFC's own as 1011.
+The frame comes first, because stock daphne drops the reason of a close and replaces reserved close codes by 1011.
 """
 
 from __future__ import annotations
@@ -15,23 +15,33 @@ from hunarmitra_ws.hub.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Disconnect:
+    """A reason to end a connection."""
+
     frame: Frame
     close: CloseCode
 
     def send(self, lanes: Lanes) -> None:
-        """Behind what the status lane already holds; the socket takes nothing more."""
+        """Push the frame behind the waiting ones, then close; the lanes take nothing more."""
         lanes.push(OutgoingFrame(encode(self.frame)))
         lanes.close(self.close)
 
 
-def _error(close: CloseCode, code: str, message: str) -> Refusal:
-    return Refusal(Error(code=code, message=message), close)
+class DisconnectError(Exception):
+    """Raised where a connection must end; ``disconnect`` is the reason."""
+
+    def __init__(self, disconnect: Disconnect) -> None:
+        super().__init__(disconnect.close.reason)
+        self.disconnect = disconnect
 
 
-def reconnect(after_ms: int) -> Refusal:
-    """The client is to come back after that many milliseconds, here or elsewhere."""
-    return Refusal(Reconnect(after_ms=after_ms), CloseCode.DRAINING)
+def _error(close: CloseCode, code: str, message: str) -> Disconnect:
+    return Disconnect(Error(code=code, message=message), close)
+
+
+def reconnect(after_ms: int) -> Disconnect:
+    """Ask the client to connect again after ``after_ms`` milliseconds, here or elsewhere."""
+    return Disconnect(Reconnect(after_ms=after_ms), CloseCode.DRAINING)
 
 
 _UNAUTHENTICATED: Final = (CloseCode.UNAUTHENTICATED, "unauthenticated")
@@ -48,6 +58,6 @@ BOOKING_GONE: Final = _error(*_FORBIDDEN, "The booking no longer exists.")
 ANOTHER_USER: Final = _error(*_FORBIDDEN, "The token is another user's.")
 NOT_FOUND: Final = _error(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
 TOO_MANY_FAILURES: Final = _error(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
-TOO_MANY_SOCKETS: Final = _error(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
+TOO_MANY_CONNECTIONS: Final = _error(CloseCode.TOO_MANY, "too_many_sockets", "A newer socket took this one's place.")
 TOO_MANY_MESSAGES: Final = _error(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
 FULL: Final = _error(CloseCode.FULL, "full", "This server is full; try again.")

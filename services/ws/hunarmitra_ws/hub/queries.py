@@ -1,8 +1,8 @@
-"""What the hub reads from the database: whole batches, in threads, never per socket and event.
+"""The hub's database reads: whole batches, in threads, never one query for each connection or event.
 
-A thread has the interpreter's lock while it makes Python's objects of rows, and then every socket waits. So the two
-questions that are asked of thousands of rows are statements written by hand: the ORM takes four times as long for a
-page of a replay, and most of it for timestamps, which come as text and are read by ``datetime`` itself.
+Building objects from rows holds the GIL and stalls the event loop. So the two reads that may return thousands of rows
+use handwritten SQL. The ORM takes four times as long for a page of a replay, mostly for timestamps; here the database
+returns timestamps as text, and ``datetime.fromisoformat`` parses them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from hunarmitra.protocol.frames import encode
 
 _Item = TypeVar("_Item")
 
-GROUPS_PER_QUERY = 500
+CHANNELS_PER_QUERY = 500
 LOGS_PER_QUERY = 100
 
 _BOOKING_ID: Final = Booking._meta.get_field("id")
 
-_STANDINGS: Final = """
+_STATES: Final = """
 SELECT CAST(id AS text), seq, location_floor_seq, CAST(location_at AS text)
 FROM bookings_booking WHERE id IN ({})
 """
@@ -40,14 +40,14 @@ _LOGS: Final = """
 SELECT CAST(booking_id AS text), seq, status, event_type, actor, eta_minutes, clears_location, CAST(created_at AS text)
 FROM bookings_bookingevent WHERE {}
 """
-_STRETCH: Final = "(booking_id = %s AND seq > %s AND seq <= %s)"
+_RANGE: Final = "(booking_id = %s AND seq > %s AND seq <= %s)"
 
 
 class Event:
-    """``committed_at`` in seconds since 1970, as precisely as the row tells. ``encoded`` makes the frame's text.
+    """A row of a log. ``committed_at`` is in seconds since 1970; ``encoded`` returns the frame's text.
 
-    It is made when it is first asked for, which is on the event loop and a few at a time: a thread that makes a page
-    of them has the interpreter's lock whenever a write gives it away, and delays every other socket.
+    The text is made at the first access, on the event loop, a few events at a time. A thread that encoded a whole page
+    would hold the GIL and delay every connection.
     """
 
     __slots__ = ("_encoded", "_frame", "clears_location", "committed_at", "seq")
@@ -61,14 +61,14 @@ class Event:
 
     @property
     def frame(self) -> str:
-        """The same text for all sockets that it is sent to."""
+        """The frame's text, encoded once for all subscriptions."""
         if self._frame is None:
             self._frame = self._encoded()
         return self._frame
 
 
 class _LogRow(NamedTuple):
-    """Of a booking's log what a frame is made of: an instance of the model costs several times as much."""
+    """The columns of a booking event that its frame needs; a model instance costs several times as much."""
 
     booking_id: str
     seq: int
@@ -82,8 +82,8 @@ class _LogRow(NamedTuple):
         return encode(status_frame(self))
 
 
-class Stretch(NamedTuple):
-    """Of a group's log the events ``after < seq <= upto``."""
+class LogRange(NamedTuple):
+    """The events ``after < seq <= upto`` of a channel's log."""
 
     name: str
     after: int
@@ -91,26 +91,26 @@ class Stretch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a group's log is in the database; ``location_order`` in microseconds since 1970, 0 for no position."""
+class ChannelState:
+    """A channel's numbers in the database; ``location_order`` in microseconds since 1970, 0 without a location."""
 
     seq: int
-    floor: int = 0
+    min_location_seq: int = 0
     location_order: int = 0
 
 
-def standing_of(booking: Booking) -> Standing:
+def state_of(booking: Booking) -> ChannelState:
     order = to_microseconds(booking.location_at) if booking.location_at else 0
-    return Standing(booking.seq, booking.min_location_seq, order)
+    return ChannelState(booking.seq, booking.min_location_seq, order)
 
 
 def _key(booking: UUID) -> str:
-    """As the database has it, and ``CAST(id AS text)`` tells it: SQLite keeps an id without its hyphens."""
+    """Return the id as ``CAST(id AS text)`` returns it: SQLite stores ids without hyphens."""
     return str(_BOOKING_ID.get_db_prep_value(booking, connection))
 
 
 def _moment(text: str) -> datetime:
-    """Of a time that was cast to text: PostgreSQL's has an offset, SQLite's is UTC without one."""
+    """Parse a timestamp that was cast to text: PostgreSQL's has an offset, SQLite's is UTC without one."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -124,37 +124,37 @@ def _chunks(items: Sequence[_Item], size: int) -> Iterable[Sequence[_Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def standings(names: Sequence[str]) -> dict[str, Standing]:
-    """Where each group's log stands; a booking or user that no longer exists is not in the answer."""
-    found: dict[str, Standing] = {}
-    for chunk in _chunks(names, GROUPS_PER_QUERY):
+def channel_states(names: Sequence[str]) -> dict[str, ChannelState]:
+    """Return each channel's state; a deleted booking or user is missing from the result."""
+    found: dict[str, ChannelState] = {}
+    for chunk in _chunks(names, CHANNELS_PER_QUERY):
         bookings = {_key(booking): name for name in chunk if (booking := channels.booking_of(name))}
         users = [user for name in chunk if (user := channels.user_of(name))]
         if bookings:
-            found.update(_booking_standings(bookings))
+            found.update(_booking_states(bookings))
         if users:
             rows = User.objects.filter(pk__in=users).values_list("pk", "notification_seq")
-            found.update({channels.user_channel(pk): Standing(seq) for pk, seq in rows})
+            found.update({channels.user_channel(pk): ChannelState(seq) for pk, seq in rows})
     return found
 
 
-def _booking_standings(names: Mapping[str, str]) -> Iterator[tuple[str, Standing]]:
+def _booking_states(names: Mapping[str, str]) -> Iterator[tuple[str, ChannelState]]:
     with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS.format(", ".join(["%s"] * len(names))), list(names))
+        cursor.execute(_STATES.format(", ".join(["%s"] * len(names))), list(names))
         rows = cursor.fetchall()
-    for key, seq, floor, located in rows:
-        yield names[key], Standing(seq, floor, to_microseconds(_moment(located)) if located else 0)
+    for key, seq, min_location_seq, located in rows:
+        yield names[key], ChannelState(seq, min_location_seq, to_microseconds(_moment(located)) if located else 0)
 
 
-def logs(stretches: Iterable[Stretch]) -> dict[str, list[Event]]:
-    """For each group the events of its stretches, which may overlap: in order, each once."""
-    wanted = list(dict.fromkeys(stretches))
+def read_logs(ranges: Iterable[LogRange]) -> dict[str, list[Event]]:
+    """Return each channel's events within its ranges, in order, each once. Ranges may overlap."""
+    wanted = list(dict.fromkeys(ranges))
     found: dict[str, dict[int, Event]] = {name: {} for name, _, _ in wanted}
     for chunk in _chunks(wanted, LOGS_PER_QUERY):
         of_bookings = [
-            (booking, stretch) for stretch in chunk if (booking := channels.booking_of(stretch.name)) is not None
+            (booking, log_range) for log_range in chunk if (booking := channels.booking_of(log_range.name)) is not None
         ]
-        of_users = [(user, stretch) for stretch in chunk if (user := channels.user_of(stretch.name)) is not None]
+        of_users = [(user, log_range) for log_range in chunk if (user := channels.user_of(log_range.name)) is not None]
         if of_bookings:
             _read_bookings(of_bookings, found)
         if of_users:
@@ -162,11 +162,11 @@ def logs(stretches: Iterable[Stretch]) -> dict[str, list[Event]]:
     return {name: [events[seq] for seq in sorted(events)] for name, events in found.items()}
 
 
-def _read_bookings(wanted: Sequence[tuple[UUID, Stretch]], found: Mapping[str, dict[int, Event]]) -> None:
-    logs_by_key = {_key(booking): (str(booking), found[stretch.name]) for booking, stretch in wanted}
-    parameters = [value for booking, stretch in wanted for value in (_key(booking), stretch.after, stretch.upto)]
+def _read_bookings(wanted: Sequence[tuple[UUID, LogRange]], found: Mapping[str, dict[int, Event]]) -> None:
+    logs_by_key = {_key(booking): (str(booking), found[log_range.name]) for booking, log_range in wanted}
+    parameters = [value for booking, log_range in wanted for value in (_key(booking), log_range.after, log_range.upto)]
     with connection.cursor() as cursor:
-        cursor.execute(_LOGS.format(" OR ".join([_STRETCH] * len(wanted))), parameters)
+        cursor.execute(_LOGS.format(" OR ".join([_RANGE] * len(wanted))), parameters)
         rows = cursor.fetchall()
     for key, seq, status, event_type, actor, eta_minutes, clears_location, created in rows:
         booking_id, events = logs_by_key[key]
@@ -175,28 +175,28 @@ def _read_bookings(wanted: Sequence[tuple[UUID, Stretch]], found: Mapping[str, d
         events[seq] = Event(seq, row.encoded, clears_location, created_at.timestamp())
 
 
-def _read_users(wanted: Sequence[tuple[UUID, Stretch]], found: Mapping[str, dict[int, Event]]) -> None:
-    stretches = Q()
-    for user, stretch in wanted:
-        stretches |= Q(user_id=user, seq__gt=stretch.after, seq__lte=stretch.upto)
-    for notification in Notification.objects.filter(stretches):
+def _read_users(wanted: Sequence[tuple[UUID, LogRange]], found: Mapping[str, dict[int, Event]]) -> None:
+    ranges = Q()
+    for user, log_range in wanted:
+        ranges |= Q(user_id=user, seq__gt=log_range.after, seq__lte=log_range.upto)
+    for notification in Notification.objects.filter(ranges):
         found[channels.user_channel(notification.user_id)][notification.seq] = _notification_event(notification)
 
 
-def page(name: str, after: int, most: int) -> tuple[Standing | None, list[Event]]:
-    """Where the log stands, None for a group that no longer exists, and the first ``most`` events after ``after``."""
-    standing = standings([name]).get(name)
-    upto = after if standing is None else min(after + most, standing.seq)
-    return standing, logs([Stretch(name, after, upto)])[name] if upto > after else []
+def read_page(name: str, after: int, most: int) -> tuple[ChannelState | None, list[Event]]:
+    """Return the channel's state (None if it was deleted) and at most ``most`` events after ``after``."""
+    state = channel_states([name]).get(name)
+    upto = after if state is None else min(after + most, state.seq)
+    return state, read_logs([LogRange(name, after, upto)])[name] if upto > after else []
 
 
-def locations(names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
-    """For each booking's group the last position: the booking's ``seq``, its order, its frame."""
+def stored_locations(names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
+    """Return, for each booking's channel with a stored location: the booking's seq, the location's order and frame."""
     found = {}
-    for chunk in _chunks(names, GROUPS_PER_QUERY):
+    for chunk in _chunks(names, CHANNELS_PER_QUERY):
         for booking in Booking.objects.filter(pk__in=[channels.booking_of(name) for name in chunk]):
             frame = stored_location_frame(booking)
             if frame is not None:
-                order = standing_of(booking).location_order
+                order = state_of(booking).location_order
                 found[channels.booking_channel(booking.pk)] = (booking.seq, order, encode(frame))
     return found

@@ -1,0 +1,214 @@
+"""Authorizes joining subscriptions and reads their snapshot and log, many of them in one batch.
+
+A join that comes alone is read for at once. Joins that come while reads are under way wait and are read for together,
+in as many queries as one join needs: when a whole fleet reconnects, the database gets dozens of queries, not thousands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count
+
+from hunarmitra.accounts.models import Role, User
+from hunarmitra.accounts.selectors import users_of_sessions
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.bookings.wire import stored_location_frame
+from hunarmitra.common import checkpoints
+from hunarmitra.notifications.models import Notification
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import LocationUpdated
+from hunarmitra_ws.hub.database_threads import DatabaseThreads
+from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Disconnect, DisconnectError
+from hunarmitra_ws.hub.queries import ChannelState, Event, LogRange, read_logs, state_of
+
+MOST_PER_BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """What to read for one join.
+
+    ``booking_id`` is None for notifications, and for a booking whose id is not a UUID. ``since`` is None when nothing
+    is to be replayed. At most ``page_events`` events of the log are read.
+    """
+
+    identity: Identity
+    notifications: bool
+    booking_id: UUID | None
+    since: int | None
+    page_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a subscription starts from.
+
+    ``events`` is the first page of the log after ``since``, or None when the log cannot be replayed from there.
+    """
+
+    state: ChannelState
+    roles: frozenset[BookingRole]
+    events: Sequence[Event] | None
+    status: str = ""
+    location: LocationUpdated | None = None
+    unread: int = 0
+
+
+Answer = Snapshot | Disconnect
+
+
+class JoinReader:
+    """Batches the reads of one event loop; at most ``concurrency`` batches are under way at once."""
+
+    def __init__(self, threads: DatabaseThreads, concurrency: int) -> None:
+        self._threads = threads
+        self._free = concurrency
+        self._waiting: list[tuple[JoinRequest, asyncio.Future[Answer]]] = []
+        self._scheduled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def read(self, request: JoinRequest) -> Snapshot:
+        """Raises :class:`DisconnectError` if the user may not join, or what the database raises."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((request, answered))
+        if not self._scheduled:
+            # Later in this turn of the loop, so that joins of the same turn share a batch.
+            self._scheduled = True
+            loop.call_soon(self._dispatch)
+        answer = await answered
+        if isinstance(answer, Disconnect):
+            raise DisconnectError(answer)
+        return answer
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        while self._free and self._waiting:
+            batch, self._waiting = self._waiting[:MOST_PER_BATCH], self._waiting[MOST_PER_BATCH:]
+            self._free -= 1
+            task = asyncio.create_task(self._answer(batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._threads.run(read_joins, [request for request, _ in batch])
+        except asyncio.CancelledError:
+            _fail(batch, TimeoutError("the read was cancelled"))
+            raise
+        except Exception as error:  # noqa: BLE001 - each waiting join raises it
+            _fail(batch, error)
+        else:
+            for (_, answered), answer in zip(batch, answers, strict=True):
+                if not answered.done():
+                    answered.set_result(answer)
+        finally:
+            self._free += 1
+            self._dispatch()
+
+
+def _fail(batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, answered in batch:
+        if not answered.done():
+            answered.set_exception(error)
+
+
+def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:
+    """Authorize each request, then read snapshots and logs: at most five queries, however many requests.
+
+    A booking's row is read before its events, and a user's row before the notifications: the events up to the row's
+    ``seq`` were committed with it.
+    """
+    users = users_of_sessions({request.identity for request in requests})
+    checkpoints.reach("session read, not its booking")
+    wanted = {request.booking_id for request in requests if request.booking_id and request.identity in users}
+    bookings = {booking.pk: booking for booking in Booking.objects.filter(pk__in=wanted)} if wanted else {}
+    checkpoints.reach("booking read, not its log")
+    answers = [_authorize(request, users.get(request.identity), bookings) for request in requests]
+    logs = read_logs(page for pair in zip(requests, answers, strict=True) if (page := _first_page(*pair)))
+    checkpoints.reach("user read, not the notifications")
+    unread = _unread_counts(requests, answers)
+    return [_complete(request, answer, logs, unread) for request, answer in zip(requests, answers, strict=True)]
+
+
+def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, Booking]) -> Answer:
+    if user is None:
+        return UNAUTHENTICATED
+    if request.notifications:
+        return Snapshot(state=ChannelState(user.notification_seq), roles=frozenset(), events=())
+    booking = bookings.get(request.booking_id) if request.booking_id else None
+    if booking is None:
+        return NOT_FOUND if user.effective_role == Role.ADMIN else FORBIDDEN
+    roles = roles_of(booking, user)
+    if not roles:
+        return FORBIDDEN
+    return Snapshot(
+        state=state_of(booking),
+        roles=roles,
+        events=(),
+        status=booking.status,
+        location=stored_location_frame(booking),
+    )
+
+
+def _channel_name(request: JoinRequest) -> str:
+    if request.notifications or request.booking_id is None:
+        return channels.user_channel(request.identity.user_id)
+    return channels.booking_channel(request.booking_id)
+
+
+def _first_page(request: JoinRequest, answer: Answer) -> LogRange | None:
+    """Return None when there is nothing to replay, or ``since`` is above the newest event."""
+    if isinstance(answer, Disconnect) or request.since is None or request.since >= answer.state.seq:
+        return None
+    upto = min(answer.state.seq, request.since + request.page_events)
+    return LogRange(_channel_name(request), request.since, upto)
+
+
+def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -> dict[UUID, int]:
+    users = {
+        request.identity.user_id
+        for request, answer in zip(requests, answers, strict=True)
+        if request.notifications and isinstance(answer, Snapshot)
+    }
+    if not users:
+        return {}
+    counted = (
+        Notification.objects.filter(user_id__in=users, read_at=None).values("user_id").annotate(unread=Count("pk"))
+    )
+    return {row["user_id"]: row["unread"] for row in counted}
+
+
+def _complete(
+    request: JoinRequest, answer: Answer, logs: Mapping[str, Sequence[Event]], unread: Mapping[UUID, int]
+) -> Answer:
+    """Add the events, or None unless the page has every event after ``since``.
+
+    The events after a complete first page exist too: logs are pruned from their beginning.
+    """
+    if isinstance(answer, Disconnect):
+        return answer
+    events: Sequence[Event] | None = ()
+    if request.since is not None:
+        page = _first_page(request, answer)
+        if page is not None:
+            log = [event for event in logs[page.name] if page.after < event.seq <= page.upto]
+            events = log if len(log) == page.upto - page.after else None
+        elif request.since > answer.state.seq:
+            events = None
+    return Snapshot(
+        state=answer.state,
+        roles=answer.roles,
+        events=events,
+        status=answer.status,
+        location=answer.location,
+        unread=unread.get(request.identity.user_id, 0),
+    )

@@ -1,0 +1,258 @@
+"""The one Redis subscription of a process: kept connected, and checked by a heartbeat.
+
+A subscription can stop delivering without an error: a half-open TCP connection, or a Redis that restarted empty behind
+a proxy. So the transport publishes a heartbeat to itself, and reconnects when it does not arrive. After each
+interruption it calls ``on_recovered``: messages may have been lost, and only the database has those events.
+
+The wire format is that of channels_redis' pub/sub layer: msgpack on the Redis channel ``asgi__group__<channel>``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgpack
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from hunarmitra.config.redis_url import RedisTarget
+from hunarmitra.outbox.redis_connections import asyncio_client
+from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX, redis_channel
+from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT: Final = 1.0
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 0.5
+"""Seconds between two attempts to connect; each process tries alone, so there is no herd to spread."""
+
+ACKNOWLEDGEMENT_TIMEOUT: Final = 2.0
+HEARTBEAT_CHANNEL: Final = "hunarmitra__heartbeat__"
+
+
+class RedisTransport:
+    """Calls ``receive(channel_name, body)`` for each message, and ``on_recovered()`` after each interruption."""
+
+    def __init__(
+        self,
+        target: RedisTarget,
+        *,
+        receive: Callable[[str, Mapping[str, Any]], None],
+        on_recovered: Callable[[], None],
+        heartbeat_interval: float,
+        heartbeat_timeout: float,
+    ) -> None:
+        self._client: redis.asyncio.Redis = asyncio_client(target, connect_timeout=CONNECT_TIMEOUT)
+        self._receive = receive
+        self._on_recovered = on_recovered
+        self._heartbeat_interval = heartbeat_interval
+        self._heartbeat_timeout = heartbeat_timeout
+        self._heartbeat_channel = HEARTBEAT_CHANNEL + uuid.uuid4().hex
+        self._wanted: dict[str, None] = {}
+        self._waiting: dict[str, asyncio.Future[bool]] = {}
+        self._outstanding: dict[str, int] = {}
+        self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._connection: Any = None
+        self._attempted = asyncio.Event()
+        self._pause = FIRST_PAUSE
+        self._heard_at = time.monotonic()
+        self._was_connected = False
+        self._heard_time = time.time()
+        self._lag = 0.0
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start the background tasks; return when the first attempt to connect has succeeded or failed."""
+        metrics.subscriber_connected.read = lambda: self._connection is not None
+        metrics.subscriber_heard.read = lambda: self._heard_time
+        metrics.subscriber_lag.read = lambda: self._lag
+        supervisor.start("redis subscription", self._keep_connected)
+        supervisor.start("redis heartbeat", self._beat)
+        await self._attempted.wait()
+
+    async def stop(self) -> None:
+        await self._client.aclose()
+
+    async def subscribe(self, channel_name: str) -> bool:
+        """Return True once Redis has acknowledged; False if Redis is away, and the subscription follows later."""
+        channel = redis_channel(channel_name)
+        self._wanted[channel] = None
+        if self._connection is None:
+            return False
+        waiting = self._waiting.get(channel)
+        if waiting is None:
+            waiting = self._waiting[channel] = asyncio.get_running_loop().create_future()
+        self._outstanding[channel] = self._outstanding.get(channel, 0) + 1
+        self._commands.put_nowait(("SUBSCRIBE", channel))
+        try:
+            return await asyncio.wait_for(asyncio.shield(waiting), ACKNOWLEDGEMENT_TIMEOUT)
+        except TimeoutError:
+            return False
+
+    def unsubscribe(self, channel_name: str) -> None:
+        channel = redis_channel(channel_name)
+        if self._wanted.pop(channel, False) is None and self._connection is not None:
+            self._commands.put_nowait(("UNSUBSCRIBE", channel))
+
+    async def publish(self, channel_name: str, body: Mapping[str, Any]) -> None:
+        """Raises RedisError, OSError or TimeoutError."""
+        await self._publish(redis_channel(channel_name), msgpack.packb(dict(body)))
+
+    async def _publish(self, channel: str, data: bytes) -> None:
+        await asyncio.wait_for(self._client.publish(channel, data), CONNECT_TIMEOUT)
+
+    # The connection
+
+    async def _keep_connected(self) -> None:
+        while True:
+            try:
+                connection = self._client.connection_pool.make_connection()
+                await asyncio.wait_for(connection.connect(), 2 * CONNECT_TIMEOUT)
+            except (RedisError, OSError, TimeoutError) as error:
+                logger.warning("cannot connect to Redis: %s; trying again", type(error).__name__)
+                self._attempted.set()
+                await self._wait_to_reconnect()
+                continue
+            try:
+                await self._listen(connection)
+                logger.warning("lost the subscription at Redis; reconnecting")
+            except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+                logger.warning("lost the subscription at Redis: %s; reconnecting", type(error).__name__)
+            finally:
+                self._disconnected()
+                self._attempted.set()
+                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                    await connection.disconnect()
+            await self._wait_to_reconnect()
+
+    async def _wait_to_reconnect(self) -> None:
+        """Pause longer after each attempt, until a subscription was acknowledged."""
+        await asyncio.sleep(self._pause)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    async def _listen(self, connection: Any) -> None:
+        """Read until the connection is lost. One of the two tasks that ends, for any reason, ends the other."""
+        wanted = [self._heartbeat_channel, *self._wanted]
+        self._heard_at = time.monotonic()
+        self._commands = asyncio.Queue()
+        self._outstanding = dict.fromkeys(wanted, 1)
+        # From here on new channels are queued: to write thousands of names takes long, and these do not include them.
+        self._connection = connection
+        await connection.send_command("SUBSCRIBE", *wanted)
+        self._attempted.set()
+        tasks = [
+            asyncio.create_task(self._send_commands(connection, self._commands), name="redis commands"),
+            asyncio.create_task(self._read_replies(connection, wanted), name="redis replies"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _read_replies(self, connection: Any, wanted: list[str]) -> None:
+        unacknowledged = set(wanted)
+        while True:
+            reply = await connection.read_response(disconnect_on_error=True)
+            kind = _text(reply[0])
+            if kind == "message":
+                self._received(_text(reply[1]), reply[2])
+            elif kind == "subscribe":
+                channel = _text(reply[1])
+                self._acknowledged(channel)
+                if unacknowledged:
+                    unacknowledged.discard(channel)
+                    if not unacknowledged:
+                        logger.info("subscribed at Redis to %d channels", len(wanted))
+                        metrics.subscriber_reconnects.inc(amount=self._was_connected)
+                        self._was_connected = True
+                        self._pause = FIRST_PAUSE
+                        self._on_recovered()
+
+    async def _send_commands(self, connection: Any, commands: asyncio.Queue[tuple[str, str]]) -> None:
+        """Send commands in their order; neighbours of the same kind share one command."""
+        while True:
+            command, channel = await commands.get()
+            channels = [channel]
+            batches = [(command, channels)]
+            while not commands.empty():
+                following, channel = commands.get_nowait()
+                if following != batches[-1][0]:
+                    batches.append((following, []))
+                batches[-1][1].append(channel)
+            for name, names in batches:
+                await connection.send_command(name, *names)
+
+    def _acknowledged(self, channel: str) -> None:
+        # After SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE only the last acknowledgement counts.
+        outstanding = self._outstanding.get(channel, 1) - 1
+        if outstanding:
+            self._outstanding[channel] = outstanding
+            return
+        self._outstanding.pop(channel, None)
+        waiting = self._waiting.pop(channel, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(True)
+
+    def _disconnected(self) -> None:
+        self._connection = None
+        self._outstanding.clear()
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_result(False)
+
+    # Messages
+
+    def _received(self, channel: str, data: bytes) -> None:
+        if channel == self._heartbeat_channel:
+            self._heard_heartbeat(data)
+            return
+        try:
+            body = msgpack.unpackb(data)
+        except ValueError:
+            body = None
+        if isinstance(body, dict):
+            self._receive(channel.removeprefix(CHANNEL_PREFIX), body)
+        else:
+            logger.warning("dropped a message on %s that is not a msgpack map", channel)
+
+    def _heard_heartbeat(self, data: bytes) -> None:
+        try:
+            sent_at = float(data)
+        except ValueError:
+            sent_at = math.nan
+        if not math.isfinite(sent_at):
+            logger.warning("dropped a heartbeat that is not a number")
+            return
+        self._heard_at, self._heard_time = time.monotonic(), time.time()
+        self._lag = self._heard_at - sent_at
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_interval)
+            connection = self._connection
+            if connection is None:
+                continue
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await self._publish(self._heartbeat_channel, b"%f" % time.monotonic())
+            silent = time.monotonic() - self._heard_at
+            if silent > self._heartbeat_timeout and connection is self._connection:
+                logger.warning("heartbeat lost after %.1f s; reconnecting to Redis", silent)
+                await connection.disconnect(nowait=True)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

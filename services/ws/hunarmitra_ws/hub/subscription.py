@@ -1,0 +1,159 @@
+"""One client's subscription to one channel: what the client already has, and what is held back while it joins."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.protocol.frames import Frame, encode
+from hunarmitra_ws.hub.disconnects import Disconnect
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.metrics import metrics
+
+
+class Subscription:
+    """Filters a channel's events and locations for one client and pushes them to the client's lanes.
+
+    While the subscription joins, it holds back what its channel receives; :meth:`go_live` hands over without a gap.
+
+    ``roles`` are the roles by which the user may watch the booking; empty for notifications. ``last_seq`` is the newest
+    event that was pushed. ``snapshot_location_order`` is the time of the location in the first frame, whose own message
+    may still be on its way. ``ended`` is the reason for which the hub ended the subscription. ``replay`` is the task
+    that sends a long log.
+    """
+
+    __slots__ = (
+        "_held",
+        "_held_location",
+        "_revoked",
+        "booking_id",
+        "channel_name",
+        "ended",
+        "expires_at",
+        "lanes",
+        "last_seq",
+        "live",
+        "location_order",
+        "location_seq",
+        "replay",
+        "roles",
+        "session_id",
+        "snapshot_location_order",
+        "user_id",
+    )
+
+    def __init__(self, *, identity: Identity, booking_id: UUID | None, channel_name: str, lanes: Lanes) -> None:
+        self.user_id = identity.user_id
+        self.session_id = identity.session_id
+        self.expires_at: datetime = identity.expires_at
+        self.booking_id = booking_id
+        self.channel_name = channel_name
+        self.lanes = lanes
+        self.roles: frozenset[BookingRole] = frozenset()
+        self.live = False
+        self.ended: Disconnect | None = None
+        self.replay: asyncio.Task[None] | None = None
+        self.last_seq = 0
+        self.location_order = 0
+        self.location_seq = 0
+        self.snapshot_location_order = 0
+        self._revoked: frozenset[BookingRole] = frozenset()
+        self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
+        self._held_location: tuple[int, int, OutgoingFrame] | None = None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the first frame was sent: the subscription is live, or a long replay is under way."""
+        return self._held is None
+
+    # Roles
+
+    def grant(self, roles: frozenset[BookingRole]) -> bool:
+        """Set the roles that the database gave. Return False if one of them was revoked meanwhile: read again.
+
+        The role may have been given back since. Only a read that began after the revocation can tell.
+        """
+        revoked, self._revoked = self._revoked, frozenset()
+        if roles & revoked:
+            return False
+        self.roles = roles
+        return True
+
+    def revoke(self, role: BookingRole) -> bool:
+        """Remove a role. Return True when no role is left; for a joining subscription :meth:`grant` decides."""
+        if not self.live:
+            self._revoked |= {role}
+        had = role in self.roles
+        self.roles -= {role}
+        return had and not self.roles
+
+    # Events and locations
+
+    def deliver(self, seq: int, frame: OutgoingFrame, clears_location: bool) -> bool:
+        """Push an event. Return False if it is held back, or dropped because the client already has it."""
+        if not self.live:
+            if self._held is not None:
+                self._held.append((seq, frame, clears_location))
+            return False
+        if seq <= self.last_seq:
+            return False
+        self.last_seq = seq
+        if clears_location and self.location_seq < seq:
+            self.lanes.clear_location()
+            self.location_order = self.snapshot_location_order = 0
+        self.lanes.push(frame)
+        return True
+
+    def deliver_location(self, seq: int, order: int, frame: OutgoingFrame) -> bool:
+        """Push a location of time ``order`` (microseconds since 1970). Return False as :meth:`deliver` does."""
+        if not self.live:
+            self._held_location = (seq, order, frame)
+            return False
+        if order < self.location_order or order == self.snapshot_location_order:
+            return False
+        self.location_order, self.location_seq = order, seq
+        self.lanes.set_location(frame)
+        return True
+
+    def stop_holding(self) -> None:
+        """Hold back no more events: the log is long, and the replay reads on until no event is missing."""
+        self._held = None
+
+    def misses_events_after(self, seq: int, channel_seq: int | None) -> bool:
+        """Whether an event between ``seq``, the end of the read, and the channel's last seq was not held back.
+
+        The channel delivered it before this subscription was registered, but it was committed after the read.
+        """
+        if channel_seq is None or channel_seq <= seq:
+            return False
+        return not any(held[0] == seq + 1 for held in self._held or ())
+
+    def go_live(self, *, seq: int, location_order: int, min_location_seq: int) -> None:
+        """Push the held-back events above ``seq``, the last event that the client has, and go live."""
+        self.last_seq = seq
+        self.location_order, self.location_seq = location_order, seq
+        self.snapshot_location_order = location_order
+        self.live = True
+        held, self._held = self._held or [], None
+        for event in held:
+            if self.deliver(*event):
+                metrics.deliveries.inc("status")
+            if event[2] and event[0] > seq:
+                min_location_seq = event[0]
+        location = self._held_location
+        if location is not None and location[0] >= min_location_seq and self.deliver_location(*location):
+            metrics.deliveries.inc("location")
+        self._held_location = None
+
+    def send(self, frame: Frame) -> None:
+        self.lanes.push(OutgoingFrame(encode(frame)))
+
+    def disconnect(self, reason: Disconnect) -> None:
+        """End the connection, for the first reason that is given."""
+        if self.ended is None:
+            self.ended = reason
+        reason.send(self.lanes)
