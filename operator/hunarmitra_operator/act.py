@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
-from hunarmitra_operator import kubernetes, metrics
+from hunarmitra_operator import claims, kubernetes, metrics
 from hunarmitra_operator.kubernetes import Api, ApiError
 from hunarmitra_operator.model import Decision, Drain, Move, Pod, Spec
 from hunarmitra_operator.observe import DELETION_COST, LOWEST_COST, Target
@@ -24,6 +24,25 @@ logger = logging.getLogger(__name__)
 
 PACE_SECONDS = 1.0
 """Pods move connections at once, so a round is sent in slices of this length."""
+
+
+class ScaleError(Exception):
+    """The API server rejected the number of replicas; `reason` is the reason of the condition."""
+
+    def __init__(self, spec: Spec, replicas: tuple[int, int], error: ApiError) -> None:
+        before, after = replicas
+        hint = {
+            403: f"; allow the operator to update deployments/scale of {spec.target}",
+            409: "; something changes the Deployment all the time",
+        }.get(error.status, "")
+        super().__init__(f"cannot scale Deployment {spec.target!r} from {before} to {after} replicas: {error}{hint}")
+        self.reason = {403: "Forbidden", 409: "ScaleConflict"}.get(error.status, "ScaleRejected")
+        self.status = error.status
+
+
+TEMPORARY = frozenset({0, 401, 429, 503, 504})
+"""Answers of an API server that cannot answer now; any other error is about the request."""
+UPWARD_ATTEMPTS = 3
 
 
 @dataclass(slots=True)
@@ -38,18 +57,25 @@ class Actor:
     rebalancing: asyncio.Task[None] | None = field(default=None)
     problems: dict[str, Problem] = field(default_factory=dict)
     """Problem of each kind of request."""
+    conflicts: int = 0
+    """Writes of the number of replicas in a row that lost against another change of the Deployment."""
     renewed: float = float("-inf")
     """Time of the last renewal of leases, on the monotonic clock."""
 
     async def carry_out(self, spec: Spec, target: Target, decision: Decision, lease: str) -> None:
-        """Release, drain, scale, rebalance. `lease` is the name of the drain before this decision."""
+        """Release, drain, scale, rebalance. `lease` is the name of the drain before this decision.
+
+        Raises `ScaleError`.
+        """
         pods = {pod.uid: pod for pod in target.fleet.pods}
         if decision.drain or decision.release or decision.still or decision.scale_to is not None:
             self.stop()
         released = [pods[victim.uid] for victim in decision.release if victim.uid in pods]
         await self.release(spec, released, lease)
         kept = {victim.uid for victim in (decision.drain.victims if decision.drain else ())}
-        await self.unmark(pod for pod in pods.values() if pod.marked and pod.uid not in kept)
+        if not any(name.startswith(claims.KIND) for name in target.fleet.autoscalers):
+            # Marks on the pods of an older WebSocketScaler's target are that resource's.
+            await self.unmark(pod for pod in pods.values() if pod.marked and pod.uid not in kept)
         if decision.drain is not None:
             victims = [pods[victim.uid] for victim in decision.drain.victims if victim.uid in pods]
             # Deletion costs come first: from then on any scale-down removes the victims and no other pod.
@@ -110,28 +136,52 @@ class Actor:
         self._report("mark", results)
 
     async def _scale(self, spec: Spec, target: Target, replicas: int) -> None:
-        """Write the number of replicas, unless the Deployment changed since it was read."""
+        """Write the number of replicas, unless the Deployment changed since it was read.
+
+        Scaling up goes on although the Deployment changes: its status does so all the time during a rollout of many
+        pods. Scaling down waits for the next turn, as the change may be about a pod.
+        """
+        version = target.resource_version
+        attempts = UPWARD_ATTEMPTS if replicas > target.fleet.replicas else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                await self._put_scale(spec, replicas, version)
+            except ApiError as error:
+                if error.status == 409 and attempt < attempts:
+                    version = await self._unchanged(spec, target)
+                    if version:
+                        continue
+                self._rejected(spec, (target.fleet.replicas, replicas), error)
+            else:
+                self.conflicts = 0
+            return
+
+    async def _put_scale(self, spec: Spec, replicas: int, version: str) -> None:
         path = f"{kubernetes.deployment(self.namespace, spec.target)}/scale"
         body = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
-            "metadata": {
-                "name": spec.target,
-                "namespace": self.namespace,
-                "resourceVersion": target.resource_version,
-            },
+            "metadata": {"name": spec.target, "namespace": self.namespace, "resourceVersion": version},
             "spec": {"replicas": replicas},
         }
-        try:
-            await self.api.put(path, "deployments/scale", body)
-        except ApiError as error:
-            if error.status != 409:
-                raise
-            logger.info(
-                "%s/%s: the Deployment changed since it was read; deciding again with the next turn",
-                self.namespace,
-                self.name,
-            )
+        await self.api.put(path, "deployments/scale", body)
+
+    async def _unchanged(self, spec: Spec, target: Target) -> str:
+        """Return the Deployment's version now, or an empty string if somebody changed the number of replicas."""
+        deployment = await self.api.get(kubernetes.deployment(self.namespace, spec.target), "deployments")
+        same = int(deployment["spec"].get("replicas", 1)) == target.fleet.replicas
+        return str(deployment["metadata"]["resourceVersion"]) if same else ""
+
+    def _rejected(self, spec: Spec, replicas: tuple[int, int], error: ApiError) -> None:
+        """Raise what a person has to look at: any rejection, but a conflict only if the next turn loses too."""
+        if error.status in TEMPORARY:
+            raise error
+        if error.status == 409:
+            self.conflicts += 1
+            if self.conflicts == 1:
+                logger.info("%s/%s: the Deployment changed since it was read", self.namespace, self.name)
+                return
+        raise ScaleError(spec, replicas, error) from error
 
     async def _rebalance(self, spec: Spec, moves: Iterable[Move], pods: Mapping[str, Pod]) -> None:
         """Run one round of rebalancing, in slices within the reconnect budget."""
@@ -162,6 +212,8 @@ class Actor:
         problem, asked, failed = self._problem(what), 0, 0
         for result in results:
             asked += 1
+            if isinstance(result, ApiError) and result.status == 404:
+                continue  # the pod is gone
             if isinstance(result, (PodError, ApiError)):
                 failed += 1
                 problem.log(str(result), f"{self.namespace}/{self.name}: cannot {what}: {result}")

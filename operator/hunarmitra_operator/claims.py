@@ -1,44 +1,64 @@
 """Which resource scales which Deployment: two resources with the same target would undo each other's work.
 
-The loop feeds this from the watch, the lists and every turn. So a second resource is known before its first turn,
-without a further request.
+The oldest resource scales the target; the others report a conflict. The loop feeds this from the watch, the lists and
+every turn. So a second resource is known before its first turn, without a further request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hunarmitra_operator.kubernetes import Json
 
 Key = tuple[str, str]
+KIND = "WebSocketScaler/"
+"""Prefix of the names that `older` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Target of a resource, and its age: `created` sorts as it reads (RFC 3339, UTC, seconds)."""
+
+    target: str
+    created: str
+    uid: str
 
 
 @dataclass(slots=True)
 class Claims:
-    """Target of each resource (namespace, name)."""
+    """Claim of each resource (namespace, name)."""
 
-    _targets: dict[Key, str] = field(default_factory=dict)
+    _claims: dict[Key, Claim] = field(default_factory=dict)
 
-    def claim(self, key: Key, spec: Json) -> None:
+    def claim(self, meta: Mapping[str, Any], spec: Json) -> None:
         """Note a resource's target. A spec that the API server would not accept claims nothing."""
+        key = (str(meta["namespace"]), str(meta["name"]))
         target = spec.get("target")
         name = target.get("name") if isinstance(target, dict) else None
         if isinstance(name, str):
-            self._targets[key] = name
+            created, uid = str(meta.get("creationTimestamp", "")), str(meta.get("uid", ""))
+            self._claims[key] = Claim(name, created, uid)
         else:
             self.drop(key)
 
     def drop(self, key: Key) -> None:
         """Forget a resource that is gone."""
-        self._targets.pop(key, None)
+        self._claims.pop(key, None)
 
-    def others(self, key: Key) -> tuple[str, ...]:
-        """Return the other resources with the same target."""
-        target = self._targets.get(key)
+    def older(self, key: Key) -> tuple[str, ...]:
+        """Return the older resources with the same target. Resources of the same second are ordered by UID."""
+        own = self._claims.get(key)
+        if own is None:
+            return ()
         return tuple(
             sorted(
-                f"WebSocketScaler/{name}"
-                for (namespace, name), wanted in self._targets.items()
-                if namespace == key[0] and name != key[1] and wanted == target
+                f"{KIND}{name}"
+                for (namespace, name), other in self._claims.items()
+                if namespace == key[0]
+                and name != key[1]
+                and other.target == own.target
+                and (other.created, other.uid) < (own.created, own.uid)
             )
         )

@@ -47,6 +47,10 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
     """
     history, foreign = memory.reconcile(history, fleet, now)
     drain = draining.carry_over(history.drain, fleet)
+    overtaken = ""
+    if drain is None and history.drain is not None and history.drain.scaled is None:
+        overtaken = explain.overtaken(history.drain)
+        history = _forget_drain(spec, history, history.drain, now)
     seen = survey.take(fleet, samples, drain, now=now, max_age=spec.max_sample_age)
     context = Context(spec, fleet, seen, now)
     conflict = _conflict(fleet, history)
@@ -84,9 +88,16 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         limited=step.limited,
         conflict=conflict,
         ready=len(seen.capacity) + sum(pod.ready for pod in seen.unreadable),
+        overtaken=overtaken,
         fullest=(seen.capacity[-1][1].name, seen.capacity[-1][0]) if seen.capacity else None,
         still=bool(suspended or spec.dry_run or not spec.rebalance.enabled or _unsettled(context)),
     )
+
+
+def _forget_drain(spec: Spec, history: History, drain: Drain, now: float) -> History:
+    """Return the history without a drain that removed nothing: the change that it had entered is taken back."""
+    changes = memory.add_change(history.changes, len(drain.victims), now, spec, at=drain.started)
+    return replace(history, drain=None, drain_ended=now, drain_aborted=now, changes=changes)
 
 
 def _unsettled(context: Context) -> bool:
@@ -97,7 +108,7 @@ def _unsettled(context: Context) -> bool:
 
 def _conflict(fleet: Fleet, history: History) -> str:
     if fleet.autoscalers:
-        return f"{', '.join(fleet.autoscalers)} scales the same Deployment; remove all but one autoscaler"
+        return explain.conflict(fleet)
     if len(history.foreign) >= 2:
         minutes = memory.FOREIGN_SECONDS // 60
         times = len(history.foreign)
@@ -194,7 +205,8 @@ def _return(context: Context, drain: Drain, desired: Desired) -> _Step:
     """Return victims to service as load came back, the fullest first; add pods only after that."""
     missing = desired.replicas - desired.current
     back = draining.fullest_first(context.survey, drain)[:missing]
-    kept = tuple(victim for victim in drain.victims if victim not in back)
+    returned = {victim.uid for victim in back}
+    kept = tuple(victim for victim in drain.victims if victim.uid not in returned)
     changes = desired.history.changes
     changes = memory.add_change(changes, len(back), context.now, context.spec, at=drain.started)
     history = replace(desired.history, grown=context.now, changes=changes)

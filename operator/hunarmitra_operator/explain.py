@@ -102,6 +102,20 @@ def not_ready(survey: Survey) -> str:
     return f"{count(len(pods), 'pod')} {_is(len(pods))} not ready: {names(pods)}"
 
 
+def conflict(fleet: Fleet) -> str:
+    """Explain that other autoscalers scale the same Deployment."""
+    verb = "scales" if len(fleet.autoscalers) == 1 else "scale"
+    return f"{', '.join(fleet.autoscalers)} {verb} the same Deployment; remove all but one autoscaler"
+
+
+def overtaken(drain: Drain) -> str:
+    """Explain that a drain ended because its victims are gone."""
+    verb = "was" if len(drain.victims) == 1 else "were"
+    return (
+        f"the drain of {names(drain.victims)} ended: {count(len(drain.victims), 'victim')} {verb} replaced or deleted"
+    )
+
+
 def rollout(fleet: Fleet) -> str:
     """Explain that a rollout is in progress."""
     return f"a rollout is in progress ({fleet.rollout})"

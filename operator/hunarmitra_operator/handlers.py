@@ -125,8 +125,7 @@ async def changed(
 ) -> None:
     """Handle a resource that appeared, changed or was deleted."""
     loop = memo.options.loop
-    namespace, name = str(meta["namespace"]), str(meta["name"])
     if type == "DELETED":
-        loop.gone(namespace, name)
+        loop.gone(str(meta["namespace"]), str(meta["name"]))
     else:
-        loop.seen(namespace, name, int(meta.get("generation", 0)), dict(spec))
+        loop.seen(meta, dict(spec))

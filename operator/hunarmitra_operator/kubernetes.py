@@ -24,6 +24,8 @@ GROUP = "realtime.hunarmitra.io"
 VERSION = "v1alpha1"
 PLURAL = "websocketscalers"
 RELOGIN_SECONDS = 300.0
+AGENT = "hunarmitra-operator"
+"""Name of the operator in the API server's audit log (User-Agent) and in managed fields (field manager)."""
 TIMEOUT_SECONDS = 5.0
 """Deadline of a request.
 
@@ -107,10 +109,13 @@ class Api:
         try:
             access, session = await self._ready()
             headers = dict(access.headers)
+            params = dict(query)
+            if verb != "GET":
+                params["fieldManager"] = AGENT
             if verb == "PATCH":
                 headers["Content-Type"] = "application/merge-patch+json"
             async with session.request(
-                verb, access.server + path, params=dict(query), json=body, headers=headers, ssl=access.tls
+                verb, access.server + path, params=params, json=body, headers=headers, ssl=access.tls
             ) as response:
                 status, text = response.status, await response.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -124,7 +129,7 @@ class Api:
             self._access = await asyncio.to_thread(self._login)
             self._since = now
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers={"User-Agent": AGENT})
         return self._access, self._session
 
 

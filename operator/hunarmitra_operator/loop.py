@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.claims import Claims, Key
@@ -46,12 +47,13 @@ class Loop:
     _generations: dict[Key, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def seen(self, namespace: str, name: str, generation: int, spec: Json) -> None:
+    def seen(self, meta: Mapping[str, Any], spec: Json) -> None:
         """Note that a resource exists. A new resource or spec gets its turn at once; a change of status does not."""
-        key = (namespace, name)
-        self.claims.claim(key, spec)
+        key = (str(meta["namespace"]), str(meta["name"]))
+        generation = int(meta.get("generation", 0))
+        self.claims.claim(meta, spec)
         if key not in self.scalers:
-            self.scalers[key] = Scaler(self.api, self.clients, namespace, name, clock=self.clock, claims=self.claims)
+            self.scalers[key] = Scaler(self.api, self.clients, *key, clock=self.clock, claims=self.claims)
         if self._generations.get(key) != generation:
             self._generations[key] = generation
             self._wake.set()
@@ -130,9 +132,7 @@ class Loop:
         try:
             found = await self.api.get(kubernetes.scalers(namespace), kubernetes.PLURAL)
             for item in found["items"]:
-                meta = item["metadata"]
-                generation = int(meta.get("generation", 0))
-                self.seen(meta["namespace"], meta["name"], generation, item.get("spec", {}))
+                self.seen(item["metadata"], item.get("spec", {}))
         except ApiError as error:
             problem.log(str(error.status), f"cannot list WebSocketScalers{where}: {error}")
             return False

@@ -14,6 +14,9 @@ FOREIGN_SECONDS = 600
 """Two changes of the number of replicas by somebody else within this time are a conflict."""
 
 MAX_CHANGES = 200
+MAX_RECOMMENDATIONS = 100
+SLICES = 40
+"""Into how many slices a window is cut when there are more recommendations than that."""
 
 
 def add_recommendation(
@@ -32,7 +35,20 @@ def add_recommendation(
         if item.replicas < lowest or item.replicas > highest:
             kept.append(item)
             lowest, highest = min(lowest, item.replicas), max(highest, item.replicas)
-    return tuple(reversed(kept))
+    return tuple(reversed(kept if len(kept) <= MAX_RECOMMENDATIONS else _thinned(kept, window / SLICES)))
+
+
+def _thinned(newest_first: list[Recommendation], slice_seconds: float) -> list[Recommendation]:
+    """Keep the highest and the lowest recommendation of each slice of time, with the time of the slice's newest one.
+
+    So a recommendation counts for at most one slice longer than its window, and never for less.
+    """
+    current, kept = newest_first[0].replicas, dict[tuple[bool, int], Recommendation]()
+    for item in newest_first[1:]:
+        key = (item.replicas > current, int(item.at // slice_seconds))
+        newest = kept.get(key, item)
+        kept[key] = Recommendation(item.replicas, newest.at)
+    return [newest_first[0], *sorted(kept.values(), key=lambda item: item.at, reverse=True)]
 
 
 def add_change(

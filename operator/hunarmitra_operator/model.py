@@ -265,6 +265,8 @@ class Decision:
     conflict: str = ""
     ready: int = 0
     fullest: tuple[str, int] | None = None
+    overtaken: str = ""
+    """Explanation, if the drain ended because all its victims are gone, for example replaced by a rollout."""
     still: bool = False
     """Whether a round of rebalancing that an earlier decision started must stop."""
 

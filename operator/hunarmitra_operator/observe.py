@@ -55,6 +55,12 @@ async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, 
             raise TargetError(
                 "TargetNotFound", f"namespace {namespace!r} has no Deployment {name!r}; check spec.target.name"
             ) from error
+        if error.status == 403 and not await _has_replica_sets(api, namespace, name):
+            raise TargetError(
+                "TargetNotFound",
+                f"namespace {namespace!r} seems to have no Deployment {name!r}: no ReplicaSet belongs to it, and the "
+                f"operator has no right to read it; check spec.target.name",
+            ) from error
         raise
     if deployment["metadata"].get("labels", {}).get(SCALABLE) != "true":
         raise TargetError("TargetNotLabelled", f"Deployment {name!r} does not have the label {SCALABLE}=true")
@@ -78,6 +84,13 @@ async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, 
     replicas = int(deployment["spec"].get("replicas", 1))
     fleet = Fleet(replicas, seen, rollout(deployment, seen), autoscalers.names)
     return Target(fleet, deployment["metadata"]["resourceVersion"])
+
+
+async def _has_replica_sets(api: Api, namespace: str, name: str) -> bool:
+    """Return whether a Deployment of that name has ReplicaSets. The operator may list those of any Deployment."""
+    found = await api.get(kubernetes.replica_sets(namespace), "replicasets")
+    owners = (owner for item in found["items"] for owner in item["metadata"].get("ownerReferences") or [])
+    return any(owner["kind"] == "Deployment" and owner["name"] == name for owner in owners)
 
 
 def label_selector(selector: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from hunarmitra_operator import metrics
+from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.model import Control, Pod
 from hunarmitra_operator.problem import Problem
 
@@ -130,7 +130,9 @@ class PodClient:
         payload: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, limit_per_host=2))
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=2), headers={"User-Agent": kubernetes.AGENT}
+            )
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
         outcome = "error"
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from hunarmitra_operator import kubernetes, metrics, observe, specification, status
-from hunarmitra_operator.act import Actor
+from hunarmitra_operator.act import Actor, ScaleError
 from hunarmitra_operator.claims import Claims
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
@@ -20,8 +20,13 @@ from hunarmitra_operator.problem import Problem
 
 logger = logging.getLogger(__name__)
 
+STORE_ATTEMPTS = 3
 ActiveDrain = tuple[Spec, Drain, Mapping[str, Pod]]
 """Drain in progress with its pods: everything that is needed to renew its leases."""
+
+
+def _generation(resource: Json) -> int:
+    return int(resource["metadata"].get("generation", 0))
 
 
 @dataclass(slots=True)
@@ -40,6 +45,9 @@ class Scaler:
     autoscalers: Autoscalers = field(default_factory=Autoscalers)
     actor: Actor = field(init=False)
     problem: Problem = field(default_factory=lambda: Problem(logger))
+    scale_problem: Problem = field(default_factory=lambda: Problem(logger))
+    rejection: ScaleError | None = None
+    """Why the last write of the number of replicas failed, until one succeeds or none is needed."""
     active_drain: ActiveDrain | None = None
     _leases: asyncio.Lock = field(default_factory=asyncio.Lock)
     history: History | None = None
@@ -84,7 +92,7 @@ class Scaler:
                 return False
             raise
         # The watch may report an edit later.
-        self.claims.claim((self.namespace, self.name), resource.get("spec", {}))
+        self.claims.claim(resource["metadata"], resource.get("spec", {}))
         try:
             spec = specification.read(resource["spec"])
             target = await observe.target(self.api, self.namespace, spec.target, self.autoscalers, now)
@@ -102,7 +110,7 @@ class Scaler:
             await self._fail(resource, "Forbidden", str(error), now)
             return True
         await self._read_pods(spec, target)
-        autoscalers = (*target.fleet.autoscalers, *self.claims.others((self.namespace, self.name)))
+        autoscalers = (*target.fleet.autoscalers, *self.claims.older((self.namespace, self.name)))
         target = replace(target, fleet=replace(target.fleet, autoscalers=autoscalers))
         await self._decide(resource, spec, target)
         return True
@@ -134,14 +142,18 @@ class Scaler:
         history, now = self.history, self.clock()
         with metrics.decide_seconds.time():
             decision = decide(spec, target.fleet, self.samples, history, now)
+        if decision.scale_to is None:
+            self.rejection = None
         self._measure(spec, decision)
-        generation = int(resource["metadata"].get("generation", 0))
-        after = status.after_decision(before, spec, decision, generation)
+        after = status.after_decision(before, spec, decision, _generation(resource), self._failure)
         if status.worth_writing(before, after):
-            if not await self._store(resource, after):
+            grows = decision.scale_to is not None and decision.scale_to > decision.current
+            stored = await self._store(resource, after, insist=grows)
+            if stored is None:
                 return  # somebody changed the resource meanwhile: the decision is dropped
             await self._announce(resource, before, after, decision)
-        if before.get("reason") != decision.reason.value:
+            resource = stored
+        if before.get("reason") != after["reason"] == decision.reason.value:
             logger.info("%s/%s: %s: %s", self.namespace, self.name, decision.reason.value, decision.message)
         self.history = decision.history
         lease = history.drain.id if history.drain else ""
@@ -150,31 +162,63 @@ class Scaler:
             (spec, decision.drain, pods) if decision.drain and decision.drain.scaled is None else None
         )
         self._count(history.drain, decision)
-        await self.actor.carry_out(spec, target, decision, lease)
+        try:
+            await self.actor.carry_out(spec, target, decision, lease)
+        except ScaleError as error:
+            await self._reject(resource, spec, decision, error)
+        else:
+            self.rejection = None
+            self.scale_problem.resolved(f"{self.namespace}/{self.name}: the number of replicas can be written again")
+
+    @property
+    def _failure(self) -> status.Failure | None:
+        return (self.rejection.reason, str(self.rejection)) if self.rejection else None
+
+    async def _reject(self, resource: Json, spec: Spec, decision: Decision, error: ScaleError) -> None:
+        """Store and announce at once that the number of replicas could not be written."""
+        metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
+        self.scale_problem.log(str(error.status), f"{self.namespace}/{self.name}: {error}")
+        self.rejection = error
+        self._measure_conditions(spec, decision)
+        before: Json = resource.get("status", {})
+        after = status.after_decision(before, spec, decision, _generation(resource), self._failure)
+        if status.worth_writing(before, after) and await self._store(resource, after):
+            await self._announce(resource, before, after, None)
 
     async def _fail(self, resource: Json, reason: str, message: str, now: float) -> None:
         """Store and announce why no decision can be made. A drain in progress ends with its leases."""
         await self._set_active(None)
         self.actor.stop()
         before: Json = resource.get("status", {})
-        after = status.after_failure(before, reason, message, int(resource["metadata"].get("generation", 0)), now)
+        after = status.after_failure(before, reason, message, _generation(resource), now)
         metrics.condition.labels(self.namespace, self.name, "Ready").set(0)
         if status.worth_writing(before, after) and await self._store(resource, after):
             await self._announce(resource, before, after, None)
 
-    async def _store(self, resource: Json, after: Json) -> bool:
-        """Write the status; False if the resource changed since it was read."""
-        body = {**resource, "status": after}
-        try:
-            await self.api.put(
-                kubernetes.scaler(self.namespace, self.name) + "/status", f"{kubernetes.PLURAL}/status", body
-            )
-        except ApiError as error:
-            if error.status == 409:
-                return False
-            raise
-        self.written = after["lastDecisionTime"]
-        return True
+    async def _store(self, resource: Json, after: Json, *, insist: bool = False) -> Json | None:
+        """Write the status; None if the resource changed since it was read, or is gone.
+
+        With `insist` the status is written over a change that is not about the spec. If the resource changes all the
+        time, the decision is carried out without its status, and memory has the history until the next write.
+        """
+        path = kubernetes.scaler(self.namespace, self.name)
+        generation = _generation(resource)
+        for _ in range(STORE_ATTEMPTS):
+            try:
+                body = {**resource, "status": after}
+                resource = await self.api.put(f"{path}/status", f"{kubernetes.PLURAL}/status", body)
+            except ApiError as error:
+                if error.status not in {404, 409}:
+                    raise
+                if error.status == 404 or not insist:
+                    return None
+                resource = await self.api.get(path, kubernetes.PLURAL)
+                if _generation(resource) != generation:
+                    return None
+            else:
+                self.written = after["lastDecisionTime"]
+                return resource
+        return resource
 
     async def _announce(self, resource: Json, before: Json, after: Json, decision: Decision | None) -> None:
         """Create Events for what changed. A failed Event is only logged: Events are for people, not a record."""
@@ -183,6 +227,8 @@ class Scaler:
             try:
                 await self.api.post(kubernetes.events(self.namespace), "events", body)
             except ApiError as error:
+                if error.status == 404:
+                    return  # the namespace is gone
                 logger.warning("%s/%s: no Event %s: %s", self.namespace, self.name, notice.reason, error)
 
     def _event(self, resource: Json, notice: status.Notice) -> Json:
@@ -255,8 +301,11 @@ class Scaler:
         metrics.draining.labels(*labels).set(len(decision.drain.victims) if decision.drain else 0)
         metrics.last_decision.labels(*labels).set(decision.at)
         metrics.decisions.labels(*labels, decision.reason.value).inc()
-        for item in status.conditions(spec, decision):
-            metrics.condition.labels(*labels, item.type).set(item.status)
+        self._measure_conditions(spec, decision)
+
+    def _measure_conditions(self, spec: Spec, decision: Decision) -> None:
+        for item in status.conditions(spec, decision, self._failure):
+            metrics.condition.labels(self.namespace, self.name, item.type).set(item.status)
 
     def _count(self, before: Drain | None, decision: Decision) -> None:
         def count(event: str) -> None:
@@ -266,5 +315,5 @@ class Scaler:
             count("begun")
         if decision.drain and decision.drain.scaled == decision.at:
             count("finished")
-        if before and decision.release and not decision.drain:
+        if before and (decision.release or decision.overtaken) and not decision.drain:
             count("given_up")

@@ -49,7 +49,7 @@ def _peak(raw: Mapping[str, Any]) -> Peak:
     name, zone = str(raw["name"]), str(raw.get("timeZone", "UTC"))
     try:
         known = ZoneInfo(zone)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise SpecError(
             f"spec.schedule {name!r}: unknown time zone {zone!r}; use a name of the IANA database, such as Asia/Kolkata"
         ) from error

@@ -128,7 +128,11 @@ class Condition:
     message: str
 
 
-def conditions(spec: Spec, decision: Decision) -> list[Condition]:
+Failure = tuple[str, str]
+"""Reason and message of a failed write of the number of replicas."""
+
+
+def conditions(spec: Spec, decision: Decision, failure: Failure | None = None) -> list[Condition]:
     """Return all conditions after a decision, always the same types in the same order."""
     scaling = decision.scale_to is not None or decision.drain is not None
     stale = ", ".join(decision.stale[:3]) + (" and more" if len(decision.stale) > 3 else "")
@@ -136,6 +140,8 @@ def conditions(spec: Spec, decision: Decision) -> list[Condition]:
     return [
         Condition("Ready", False, "Conflict", decision.conflict)
         if decision.conflict
+        else Condition("Ready", False, *failure)
+        if failure
         else Condition("Ready", True, "Reconciling", "the operator scales the Deployment"),
         Condition("Scaling", scaling, decision.reason.value if scaling else "NotScaling", decision.message),
         Condition("Draining", True, "PodsDraining", decision.message)
@@ -179,7 +185,9 @@ def merge_conditions(old: list[Json], new: list[Condition], generation: int, now
 
 # ── the whole
 # ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, generation: int) -> Json:
+def after_decision(
+    old: Mapping[str, Any], spec: Spec, decision: Decision, generation: int, failure: Failure | None = None
+) -> Json:
     """Return the status to write after a decision."""
     status: Json = {
         "observedGeneration": generation,
@@ -190,12 +198,12 @@ def after_decision(old: Mapping[str, Any], spec: Spec, decision: Decision, gener
         "currentReplicas": decision.current,
         "desiredReplicas": decision.desired,
         "recommendedReplicas": decision.recommended,
-        "reason": decision.reason.value,
-        "message": decision.message,
+        "reason": failure[0] if failure else decision.reason.value,
+        "message": failure[1] if failure else decision.message,
         "lastDecisionTime": moment(decision.at),
         "history": write_history(decision.history),
         "conditions": merge_conditions(
-            list(old.get("conditions", ())), conditions(spec, decision), generation, decision.at
+            list(old.get("conditions", ())), conditions(spec, decision, failure), generation, decision.at
         ),
     }
     if decision.fullest:
@@ -280,10 +288,23 @@ def _next_round(old: Mapping[str, Any], decision: Decision) -> bool:
     return last is not None and 0 <= decision.at - last < REBALANCING_QUIET_SECONDS
 
 
+def _is_new(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision) -> bool:
+    """Return whether the decision has another reason than the last one, and is not one that fails again and again."""
+    changed = old.get("reason") != new["reason"] == decision.reason.value
+    return changed and not _next_round(old, decision)
+
+
+def _other_failure(old: Mapping[str, Any], ready: Json) -> bool:
+    """Return whether Ready is false for another reason than before."""
+    return any(item["type"] == "Ready" and item["reason"] != ready["reason"] for item in old.get("conditions", ()))
+
+
 def notices(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision | None) -> list[Notice]:
     """Return Events for what changed; never the same Event twice in a row."""
     made = []
-    if decision is not None and decision.reason.value != old.get("reason") and not _next_round(old, decision):
+    if decision is not None and decision.overtaken:
+        made.append(Notice("Warning", Reason.ABORTED.value, decision.overtaken))
+    if decision is not None and _is_new(old, new, decision):
         if decision.reason in _TELLING:
             made.append(Notice(_TELLING[decision.reason], decision.reason.value, decision.message))
         elif decision.drain and decision.drain.started == decision.at:
@@ -291,8 +312,9 @@ def notices(old: Mapping[str, Any], new: Mapping[str, Any], decision: Decision |
     before = {item["type"]: item["status"] for item in old.get("conditions", ())}
     for item in new.get("conditions", ()):
         kind, status = item["type"], item["status"]
-        if kind == "Ready" and status == "False" and before.get(kind) != "False":
-            made.append(Notice("Warning", item["reason"], item["message"]))
+        if kind == "Ready" and status == "False" and (before.get(kind) != "False" or _other_failure(old, item)):
+            if item["reason"] != "Conflict":  # the condition Conflict makes that Event
+                made.append(Notice("Warning", item["reason"], item["message"]))
         elif kind in _ALARMING and status != before.get(kind, "False"):
             alarm = "Warning" if status == "True" and kind != "Paused" else "Normal"
             reason = kind if status == "True" else f"{kind}Over"

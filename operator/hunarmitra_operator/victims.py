@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Pod, Spec, Survey, Victim
 
+MAX_VICTIMS = 300
+"""Most pods of one drain. Their names are in the resource's status, which must stay small. The next drain follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -30,17 +33,18 @@ def plan(spec: Spec, survey: Survey, count: int, *, forced: int = 0) -> Plan:
     """
     if count <= 0:
         return Plan(())
+    limit = f"at most {MAX_VICTIMS} pods are drained at once" if count > MAX_VICTIMS else ""
+    count = min(count, MAX_VICTIMS)
     if survey.pending:
         # Kubernetes removes pending pods before drained ones, so a plan never mixes the two kinds.
         idle = sorted(survey.pending, key=lambda pod: pod.uid)[:count]
-        return Plan(tuple(_victim(pod) for pod in idle))
+        return Plan(tuple(_victim(pod) for pod in idle), limit)
 
     candidates = survey.capacity
     budget = spec.reconnects_per_second * spec.drain_window
     # Connections on pods that are terminating move too.
     elsewhere = max(0, survey.total - sum(load for load, _ in candidates))
-    moved, limit = 0, ""
-    best = 0
+    moved = best = 0
     for number, (load, _) in enumerate(candidates[: min(count, len(candidates) - 1)], start=1):
         moved += load
         survivors = len(candidates) - number

@@ -52,6 +52,22 @@ class FakeCluster:
         self.events: list[Json] = []
         self.requests: list[tuple[str, str]] = []
         self.scaled: list[int] = []
+        self.rejection: tuple[int, str] | None = None
+        """Answer to every write of the number of replicas."""
+        self.readable = {"ws", "other", "missing"}
+        """The Deployments that the operator's Role names."""
+        self.busy = 0
+        """For how many more writes of the number of replicas the Deployment's status changes just before."""
+        self.busy_scaler = 0
+        """The same for the resource and writes of its status."""
+        self.scale_before_write: int | None = None
+        """A number that somebody else sets just before the operator's write."""
+        self.delete_before_status = False
+        """Whether the resource is deleted just before its status is written."""
+        self.vanished: set[str] = set()
+        """Names of pods that are listed and gone when they are patched."""
+        self.agents: set[str | None] = set()
+        self.managers: set[str | None] = set()
         self.away = False
         self.delay = 0.0
         self.revision = "rs-1"
@@ -105,7 +121,13 @@ class FakeCluster:
 
     def create_scaler(self, spec: Json, **status: Any) -> Json:
         self.scaler = {
-            "metadata": {"name": "sockets", "namespace": NAMESPACE, "uid": "scaler", "generation": 1},
+            "metadata": {
+                "name": "sockets",
+                "namespace": NAMESPACE,
+                "uid": "scaler",
+                "generation": 1,
+                "creationTimestamp": "2027-01-01T00:00:00Z",
+            },
             "spec": spec,
             "status": status,
         }
@@ -115,7 +137,13 @@ class FakeCluster:
     def create_second(self, spec: Json) -> Json:
         """Create another WebSocketScaler, of which the loop was not told yet."""
         self.second = {
-            "metadata": {"name": "again", "namespace": NAMESPACE, "uid": "again", "generation": 1},
+            "metadata": {
+                "name": "again",
+                "namespace": NAMESPACE,
+                "uid": "again",
+                "generation": 1,
+                "creationTimestamp": "2027-01-01T00:00:01Z",
+            },
             "spec": spec,
             "status": {},
         }
@@ -154,6 +182,11 @@ class FakeCluster:
 
     def _bump(self, item: Json) -> None:
         item["metadata"]["resourceVersion"] = str(next(self._versions))
+
+    def replace(self, names: set[str]) -> None:
+        """Terminate pods as a rollout does; others replace them."""
+        for name in names:
+            self.pods[name].terminating = self.clock()
 
     # ── controllers and kubelet ─────────────────────────────────────────────────────────────────────────────
     async def advance(self, seconds: float, step: float = 1.0) -> None:
@@ -210,6 +243,9 @@ class FakeCluster:
                 request.transport.close()
             return web.Response(status=500)
         self.requests.append((request.method, request.path))
+        self.agents.add(request.headers.get("User-Agent"))
+        if request.method != "GET":
+            self.managers.add(request.query.get("fieldManager"))
         if self.delay:
             await asyncio.sleep(self.delay)
         answer: web.StreamResponse = await handler(request)
@@ -230,9 +266,14 @@ class FakeCluster:
         return web.json_response(found) if found else self._error(404, "not found")
 
     async def _put_status(self, request: web.Request) -> web.Response:
+        if self.delete_before_status:
+            self.scaler = None
         body, found = await request.json(), self._named(request)
         if found is None:
             return self._error(404, "not found")
+        if self.busy_scaler:
+            self.busy_scaler -= 1
+            self._bump(found)
         if body["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
             return self._error(409, "the object has been modified")
         found["status"] = body["status"]
@@ -240,6 +281,8 @@ class FakeCluster:
         return web.json_response(found)
 
     async def _get_deployment(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] not in self.readable:
+            return self._error(403, "deployments.apps is forbidden")
         if request.match_info["name"] == "ws":
             return web.json_response(self.deployment)
         if request.match_info["name"] == "other":
@@ -248,6 +291,14 @@ class FakeCluster:
 
     async def _put_scale(self, request: web.Request) -> web.Response:
         body = await request.json()
+        if self.rejection:
+            return self._error(*self.rejection)
+        if self.scale_before_write is not None:
+            self.scale(self.scale_before_write)
+            self.scale_before_write = None
+        if self.busy:
+            self.busy -= 1
+            self._bump(self.deployment)
         if body["metadata"]["resourceVersion"] != self.deployment["metadata"]["resourceVersion"]:
             return self._error(409, "the object has been modified")
         self.scale(body["spec"]["replicas"])
@@ -261,7 +312,7 @@ class FakeCluster:
         self._bump(self.deployment)
 
     async def _list_replica_sets(self, _: web.Request) -> web.Response:
-        owner = [{"kind": "Deployment", "uid": "deployment", "controller": True}]
+        owner = [{"kind": "Deployment", "name": "ws", "uid": "deployment", "controller": True}]
         items = [{"metadata": {"uid": uid, "ownerReferences": owner}} for uid in ("rs-1", "rs-2")]
         return web.json_response({"items": items})
 
@@ -270,7 +321,7 @@ class FakeCluster:
 
     async def _patch_pod(self, request: web.Request) -> web.Response:
         pod = self.pods.get(request.match_info["name"])
-        if pod is None:
+        if pod is None or pod.name in self.vanished:
             return self._error(404, "not found")
         body = await request.json()
         assert set(body) == {"metadata"}

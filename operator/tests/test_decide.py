@@ -12,8 +12,9 @@ import pytest
 from fleets import NOW, SPEC, fleet, samples, settled, with_pod
 
 from hunarmitra_operator import decide as decide_module
-from hunarmitra_operator import memory, schedule
+from hunarmitra_operator import explain, memory, schedule
 from hunarmitra_operator.decide import decide
+from hunarmitra_operator.hpa import Bounds
 from hunarmitra_operator.model import Fleet, History, Peak, Reason, Recommendation, Sample
 
 
@@ -218,3 +219,8 @@ def test_the_decision_needs_no_framework() -> None:
     assert foreign <= {
         "__future__", "collections", "dataclasses", "datetime", "enum", "fractions", "operator", "zoneinfo",
     }  # fmt: skip
+
+
+def test_one_replica_is_too_few() -> None:
+    text = explain.below_minimum(1, Bounds(2, 9), "")
+    assert text == "1 replica is too few: minReplicas requires 2"

@@ -158,7 +158,7 @@ async def test_a_spec_that_changes_in_mid_turn_gets_the_next_turn_at_once(
         nonlocal turns
         turns += 1
         if turns == 1:
-            operator.loop.seen(NAMESPACE, "sockets", 2, {"target": {"name": "ws"}})
+            operator.loop.seen({"namespace": NAMESPACE, "name": "sockets", "generation": 2}, {"target": {"name": "ws"}})
 
     monkeypatch.setattr(operator.loop, "turn", turn)
     task = asyncio.create_task(operator.loop.run())
@@ -259,37 +259,42 @@ def test_a_trouble_that_lasts_is_repeated_now_and_then(caplog: pytest.LogCapture
     ]
 
 
-async def test_two_resources_for_one_deployment_are_a_conflict_at_once(
-    cluster: FakeCluster, operator: Operator
-) -> None:
+async def test_the_older_of_two_resources_scales_the_target(cluster: FakeCluster, operator: Operator) -> None:
     await begin(cluster, operator)
     second = cluster.create_second(spec(cluster.port, minReplicas=8))
-    operator.loop.seen(NAMESPACE, "again", 1, second["spec"])  # what the watch tells
-    await operator.turns()
-    for resource, other in ((cluster.scaler, "again"), (second, "sockets")):
-        assert cluster.condition("Conflict", resource) == "True"
-        assert cluster.condition("Ready", resource) == "False"
-        assert resource is not None
-        assert f"WebSocketScaler/{other}" in resource["status"]["message"]
-    assert drained(cluster) == set(), "the drain is given up"
-    await operator.turns(10)
-    assert cluster.scaled == []
-    assert [event["reason"] for event in cluster.events].count("Conflict") == 4, "Conflict and not Ready, of each"
-    cluster.second = None
-    operator.loop.gone(NAMESPACE, "again")
-    await operator.turns()
-    assert cluster.condition("Conflict") == "False"
+    operator.loop.seen(second["metadata"], second["spec"])  # what the watch reports
     await operator.until("ScalingDown")
+    assert cluster.condition("Conflict") == "False"
+    assert cluster.condition("Ready") == "True"
+    assert cluster.condition("Conflict", second) == "True"
+    assert cluster.condition("Ready", second) == "False"
+    assert "WebSocketScaler/sockets scales the same Deployment" in second["status"]["message"]
+    assert [event["reason"] for event in cluster.events].count("Conflict") == 1
+    assert cluster.cut == 0, "the newcomer leaves the older one's victims alone"
+    cluster.scaler = None
+    operator.loop.gone(NAMESPACE, "sockets")
+    await operator.turns(2)
+    assert cluster.condition("Conflict", second) == "False"
+    assert cluster.scaled[-1] == 8
 
 
 async def test_a_second_resource_is_known_before_its_first_turn(cluster: FakeCluster, operator: Operator) -> None:
     """After a start the list reports both, before either has a turn."""
     await cluster.run_pods(150, 150)
     cluster.create_scaler(spec(cluster.port))
-    second = cluster.create_second(spec(cluster.port))
+    second = cluster.create_second(spec(cluster.port, minReplicas=9))
     await operator.turns(2)
-    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "True"
-    assert cluster.scaled == []
+    assert cluster.condition("Conflict") == "False"
+    assert cluster.condition("Conflict", second) == "True"
+    assert cluster.scaled == [3]
+
+
+async def test_of_resources_of_the_same_second_one_wins(cluster: FakeCluster, operator: Operator) -> None:
+    await cluster.run_pods(150, 150)
+    first, second = cluster.create_scaler(spec(cluster.port)), cluster.create_second(spec(cluster.port))
+    first["metadata"]["creationTimestamp"] = second["metadata"]["creationTimestamp"]
+    await operator.turns(2)
+    assert {cluster.condition("Conflict", first), cluster.condition("Conflict", second)} == {"True", "False"}
 
 
 async def test_an_edit_may_begin_and_end_a_conflict(cluster: FakeCluster, operator: Operator) -> None:
@@ -301,7 +306,8 @@ async def test_an_edit_may_begin_and_end_a_conflict(cluster: FakeCluster, operat
     assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "False"
     second["spec"]["target"] = {"name": "ws"}
     await operator.turns(2)
-    assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "True"
+    assert cluster.condition("Conflict") == "False"
+    assert cluster.condition("Conflict", second) == "True"
     second["spec"]["target"] = {"name": "other"}
     await operator.turns(2)
     assert cluster.condition("Conflict") == cluster.condition("Conflict", second) == "False"

@@ -142,3 +142,11 @@ def test_the_schema_is_structural_and_prunes_nothing_the_operator_writes() -> No
         "Reason",
         "Age",
     ]
+
+
+def test_an_unknown_time_zone_is_named() -> None:
+    peak = {"name": "evening", "start": "17:00", "end": "21:00", "minReplicas": 3, "timeZone": "Asia/Kolkatta"}
+    raw = {"target": {"name": "ws"}, "connectionsPerPod": {"target": 1, "cap": 2}, "maxReplicas": 5, "schedule": [peak]}
+    with pytest.raises(SpecError, match="unknown time zone 'Asia/Kolkatta'") as raised:
+        read(raw)
+    assert "custom resource" not in str(raised.value)
