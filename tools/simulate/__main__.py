@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.simulate import report
-from tools.simulate.traces import GENERATORS, TUNING_SEEDS, Trace, TraceError, read, write
+from tools.simulate.files import TraceError, read, write
+from tools.simulate.traces import GENERATORS, TUNING_SEEDS, Trace
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -19,7 +20,12 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     description = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m tools.simulate", description=description)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--trace", type=Path, metavar="FILE", help="a CSV file: seconds,connections,event")
+    source.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="CSV file (seconds,connections,event), or JSON of a Prometheus range query",
+    )
     source.add_argument("--generate", choices=sorted(GENERATORS), help="a generated trace instead of a file")
     source.add_argument(
         "--report", type=Path, metavar="PAGE", help="run every generated trace and rewrite the tables of PAGE"

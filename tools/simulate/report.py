@@ -22,6 +22,17 @@ HEADER = (
 )
 
 
+TEXT_HEADER = (
+    ("", "autoscaler"),
+    ("", "overload-seconds"),
+    ("", "pod-hours"),
+    ("cut without", "notice"),
+    ("", "moved"),
+    ("twice by", "one decision"),
+)
+"""The same columns on two lines, for a terminal; the trace is the title."""
+
+
 def table(rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table under `HEADER`."""
     aligned = "|".join(["---", "---", *["--:"] * (len(HEADER) - 2)])
@@ -30,7 +41,7 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def row(name: str, results: Sequence[Result]) -> list[str]:
-    """Return one line: the results of one autoscaler, summed."""
+    """Return one line under `HEADER`: the results of one autoscaler, summed."""
     tallies = [result.tally for result in results]
     return [
         name,
@@ -43,11 +54,22 @@ def row(name: str, results: Sequence[Result]) -> list[str]:
     ]
 
 
+def text(name: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of one trace in aligned columns, at most 80 characters wide."""
+    cells = [*zip(*TEXT_HEADER, strict=True), *(line[1:] for line in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) if index == 0 else cell.rjust(width) for index, (cell, width) in enumerate(line))
+        for line in (list(zip(line, widths, strict=True)) for line in cells)
+    ]
+    return "\n".join([name, *(line.rstrip() for line in lines)])
+
+
 def one(trace: Trace, seed: int) -> tuple[str, str]:
-    """Return the table and the picture of one trace."""
+    """Return the table, as text, and the picture of one trace."""
     results = compare(trace, seed)
     picture = draw(results, SPEC.cap_per_pod, SPEC.target_per_pod)
-    return table(row(trace.name, [result]) for result in results), picture
+    return text(trace.name, [row(trace.name, [result]) for result in results]), picture
 
 
 def _all(seeds: Iterable[int]) -> tuple[str, list[Result]]:

@@ -1,6 +1,6 @@
 """Traces: connections over time, and events of the fleet.
 
-A trace is a CSV file with the columns `seconds`, `connections` and `event`. Connections change linearly between two
+In a CSV file a trace has the columns `seconds`, `connections` and `event`. Connections change linearly between two
 rows. Events, several separated by `;`:
 
 - `deploy`: a rolling update of all pods begins;
@@ -11,23 +11,17 @@ rows. Events, several separated by `;`:
 
 from __future__ import annotations
 
-import csv
 import math
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 TUNING_SEEDS = (1, 2, 3)
 """Seeds whose results were known while the operator was written."""
 
 HELD_OUT_SEEDS = (101, 102, 103)
 """Seeds that were fixed beforehand and run only at the end."""
-
-
-class TraceError(ValueError):
-    """A trace file that cannot be read; the message names the line and the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,51 +58,6 @@ class Trace:
         share = (now - before) / (after - before)
         low, high = self.connections[index - 1], self.connections[index]
         return round(low + share * (high - low))
-
-
-def _event(at: float, text: str) -> Event:
-    kind, _, value = text.strip().partition("=")
-    if kind not in {"deploy", "unreadable", "churn"}:
-        raise ValueError(f"unknown event {kind!r}")
-    return Event(at, kind, float(value or 0))
-
-
-def read(path: Path) -> Trace:
-    """The trace in a CSV file. Raises `TraceError` naming the line."""
-    times: list[float] = []
-    connections: list[float] = []
-    events: list[Event] = []
-    with path.open(newline="") as file:
-        for row in (reader := csv.DictReader(file)):
-            try:
-                at, wanted = float(row["seconds"]), float(row["connections"])
-                if wanted < 0 or not math.isfinite(wanted) or (times and at <= times[-1]):
-                    raise ValueError("seconds must rise, and connections be 0 or more")
-                events += [_event(at, text) for text in (row.get("event") or "").split(";") if text.strip()]
-            except (KeyError, TypeError, ValueError) as error:
-                raise TraceError(f"{path}, line {reader.line_num}: {error}") from error
-            times.append(at)
-            connections.append(wanted)
-    if len(times) < 2:
-        raise TraceError(f"{path}: needs the columns seconds and connections, and at least two rows")
-    shift = times[0]
-    moved = tuple(Event(event.at - shift, event.kind, event.value) for event in events)
-    return Trace(path.stem, tuple(at - shift for at in times), tuple(connections), moved)
-
-
-def write(trace: Trace, path: Path) -> None:
-    """Write the trace as a CSV file that `read` reads."""
-    moments = sorted({*trace.times, *(event.at for event in trace.events)})
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seconds", "connections", "event"])
-        for at in moments:
-            here = [
-                event.kind if event.kind == "deploy" else f"{event.kind}={event.value:g}"
-                for event in trace.events
-                if event.at == at
-            ]
-            writer.writerow([f"{at:g}", trace.at(at), ";".join(here)])
 
 
 def _curve(

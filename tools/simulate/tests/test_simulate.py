@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +11,7 @@ import pytest
 
 from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Reason
-from tools.simulate import report, traces
+from tools.simulate import files, report
 from tools.simulate.__main__ import main
 from tools.simulate.run import SPEC, Result, compare
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
@@ -67,8 +68,8 @@ def test_the_same_seed_gives_the_same_run() -> None:
 def test_a_trace_survives_being_written_and_read(tmp_path: Path) -> None:
     for name, build in GENERATORS.items():
         trace, path = build(1), tmp_path / f"{name}.csv"
-        traces.write(trace, path)
-        back = traces.read(path)
+        files.write(trace, path)
+        back = files.read(path)
         assert back.events == trace.events
         assert all(abs(back.at(at) - trace.at(at)) <= 1 for at in trace.times)
 
@@ -82,6 +83,23 @@ def test_a_trace_survives_being_written_and_read(tmp_path: Path) -> None:
         ("seconds,connections\n0,1\n9,-2\n", "line 3"),
         ("seconds,connections\n0,1\nsoon,2\n", "line 3"),
         ("seconds,connections,event\n0,1,\n9,1,party\n", "unknown event 'party'"),
+        ("seconds,connections\n0,1\nsoon,2\n", "line 3: seconds must be a number, but is 'soon'"),
+        ("seconds,connections\n0,1\n9,many\n", "line 3: connections must be a number, but is 'many'"),
+        ("seconds,connections\n0,1\n9\n", "line 3: connections must be a number, but is ''"),
+        ("seconds,connections\n0,1\n9,-2\n", "line 3: connections must not be below 0, but is -2"),
+        ("seconds,connections,event\n0,1,\n9,1,churn=x\n", "event: the value of churn must be a number, but is 'x'"),
+        ("time,connections\n0,1\n9,2\n", "line 1: column 'seconds' is missing; found 'time', 'connections'"),
+        ("seconds,conns\n0,1\n9,2\n", "line 1: column 'connections' is missing; found 'seconds', 'conns'"),
+        ('{"status": "error", "error": "parse error"}', "Prometheus reported an error: parse error"),
+        ('{"status": "success", "data": {"resultType": "vector", "result": []}}', "a range query), but is 'vector'"),
+        ('{"status": "success", "data": {"resultType": "matrix", "result": []}}', "the query returned 0 moments"),
+        (
+            '[{"metric": {}, "values": [[0, "1"], [15]]}]',
+            "series 1, value 2: needs [seconds, connections], but is [15]",
+        ),
+        ('[{"metric": {}, "values": [[0, "1"], [15, "-1"]]}]', "connections must not be below 0, but is -1"),
+        ('[{"metric": {}, "histograms": []}]', "series 1: values must be a list"),
+        ("{", "not JSON"),
     ],
 )
 def test_a_bad_trace_is_refused_in_words(
@@ -91,6 +109,35 @@ def test_a_bad_trace_is_refused_in_words(
     path.write_text(text)
     assert main(["--trace", str(path)]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_prometheus_range_query_is_a_trace(tmp_path: Path) -> None:
+    path = tmp_path / "evening.json"
+    start = 1_800_000_000
+    series = [
+        {"metric": {"pod": "ws-0"}, "values": [[start, "100"], [start + 60, "200"], [start + 120, "300"]]},
+        {"metric": {"pod": "ws-1"}, "values": [[start + 60, "50"], [start + 120.0, "NaN"]]},
+    ]
+    answer = {"status": "success", "data": {"resultType": "matrix", "result": series}}
+    for written in (answer, series):  # as the API answers, and as promtool prints
+        path.write_text(json.dumps(written))
+        trace = files.read(path)
+        assert trace.name == "evening"
+        assert list(trace.times) == [0, 60, 120]
+        assert list(trace.connections) == [100, 250, 300]
+
+
+def test_the_table_is_text_in_aligned_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "night.csv"
+    path.write_text("seconds,connections\n0,2000\n600,2000\n")
+    assert main(["--trace", str(path)]) == 0
+    title, _, header, *rows = capsys.readouterr().out.splitlines()
+    assert title == "night"
+    assert header.split()[:2] == ["autoscaler", "overload-seconds"]
+    assert [row.split()[0] for row in rows] == ["WebSocketScaler", "HPA", "KEDA"]
+    assert {len(row) for row in rows} == {len(header)}
+    assert len(header) <= 80
+    assert "|" not in "".join(rows)
 
 
 def test_the_command_prints_a_table_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
