@@ -13,7 +13,7 @@ class TrackingConfig(AppConfig):
         """Import the estimator now: a wrong path stops the start instead of the first position."""
         path = settings.ENVIRONMENT.eta_estimator
         try:
-            problem = None if callable(import_string(path)) else "which is no function"
+            problem = None if callable(import_string(path)) else "which is not a function"
         except ImportError as error:
             problem = f"which cannot be imported: {error}"
         if problem:

@@ -138,7 +138,7 @@ WHERE id = %s AND status IN ({statuses}) AND (worker_id = %s OR %s)
   AND (location_at IS NULL OR location_at <= %s)
 RETURNING seq, status
 """
-"""Who has arrived is no minutes away, wherever the worker then walks."""
+"""After arrival the ETA is NULL."""
 
 
 def _update(

@@ -279,7 +279,7 @@ def test_drive_ends_when_the_booking_is_called_off(town: Town) -> None:
 def test_drive_says_what_is_wrong(town: Town) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
     assert "no such booking" in town.refused(nobody)
-    assert "'abc' is no booking id" in town.refused("abc")
+    assert "'abc' is not a booking id" in town.refused("abc")
     assert "with this password" in town.refused(town.booking_id, "--password", "wrong")
     assert "'somebody' is not known here: give --password" in town.refused(town.booking_id, "--username", "somebody")
     requested = str(town.employer.create_booking()["id"])

@@ -44,7 +44,7 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         deaf = _deaf_client(server.port, f"/ws/bookings/{booking}/?token={clients.actors.employer.token}")
         healthy = await clients.watch(booking)
         await healthy.joined()
-        # A masked text frame of one byte that is no JSON; the errors in answer fill buffers that nobody empties.
+        # A masked text frame of one byte that is not JSON; the error frames fill buffers that nobody empties.
         nonsense = b"\x81\x81\x00\x00\x00\x00x"
         deaf.settimeout(5)
 
