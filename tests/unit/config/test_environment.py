@@ -117,6 +117,8 @@ WRONG = {
     "WS_DRAIN_WINDOW": ["-1", "3601"],
     "WS_GRACE": ["-1", "3601"],
     "WS_CLOSE_TIMEOUT": ["0", "301"],
+    "WS_PING_INTERVAL": ["0", "301"],
+    "WS_PING_TIMEOUT": ["0", "301"],
     "WS_SHED_MIN_AGE": ["-1", "86401"],
     "WS_ADMIN_PORT": ["-1", "65536", "metrics"],
     "WS_CONTROL_PORT": ["-1", "65536"],
