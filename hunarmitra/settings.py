@@ -84,7 +84,6 @@ if SERVES_HTTP:
         *(["hunarmitra_http.request_context.TraceMiddleware"] if ENVIRONMENT.traces else []),
         "hunarmitra_http.metrics.MetricsMiddleware",
         "hunarmitra_http.middleware.TrustedProxyMiddleware",
-        "hunarmitra_http.middleware.RejectedOriginMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "django.middleware.security.SecurityMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -144,6 +143,8 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
                 "reconnect_timeout": 2,
             },
             "connect_timeout": 5,
+            # For statements that ask for it (hunarmitra.common.prepared); Django's own cursors bind on the client.
+            "prepare_threshold": 5 if ENVIRONMENT.database_prepared_statements else None,
             # A node that lost its power or its network answers nothing, not even with a reset. Without these TCP
             # repeats itself for a quarter of an hour, at ever longer intervals, and the query with it: the
             # connection would be slow to notice even that the network is back.

@@ -9,6 +9,7 @@ from django.db import models
 
 from hunarmitra.accounts.models import User
 from hunarmitra.bookings import wire
+from hunarmitra.bookings.fields import FixesField
 from hunarmitra.outbox.models import OutboxRow
 from hunarmitra.protocol import channels, messages
 from hunarmitra.protocol.frames import encode
@@ -21,9 +22,11 @@ STATUS_CHOICES = [(status.value, status.value.replace("_", " ")) for status in S
 class Booking(models.Model):
     """A customer's order for a service, and where its worker is.
 
-    ``seq`` is the number of the newest event. The ``location_…`` columns are the last accepted position;
-    they are in this row, and not one of their own, so that one conditional UPDATE can judge status, worker,
-    rate and order at once. All of it changes only in ``bookings.services`` and ``tracking.services``.
+    ``seq`` is the number of the newest event. The ``location_…`` columns are the last accepted location. They are in
+    this row, and in no index, so that one conditional UPDATE can judge status, worker, rate and order at once and
+    stays a HOT update. ``location_fixes`` has the last minutes, for the estimate of the arrival. Only
+    ``bookings.services`` and ``tracking.storing`` change these columns. ``eta_minutes`` is what the worker said; see
+    :func:`hunarmitra.bookings.eta.eta_minutes`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -52,7 +55,10 @@ class Booking(models.Model):
     location_lng = models.FloatField(null=True, editable=False)
     location_at = models.DateTimeField(null=True, editable=False)
     location_received_at = models.DateTimeField(null=True, editable=False)
-    location_speed = models.FloatField(null=True, editable=False, help_text="Smoothed, in metres per second.")
+    location_accuracy = models.FloatField(null=True, editable=False, help_text="Radius of 68 %, in metres.")
+    location_heading = models.FloatField(null=True, editable=False, help_text="Degrees clockwise from north.")
+    location_speed = models.FloatField(null=True, editable=False, help_text="As the phone told it, in m/s.")
+    location_fixes = FixesField(null=True, editable=False, help_text="What the estimate is made of.")
     location_actor = models.CharField(max_length=120, blank=True, editable=False)
     min_location_seq = models.BigIntegerField(
         default=0,

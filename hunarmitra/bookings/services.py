@@ -120,7 +120,9 @@ def _notification(event: BookingEvent, user_id: UUID) -> Draft:
 
 
 def _clear_location(booking: Booking) -> None:
-    booking.location_lat = booking.location_lng = booking.location_at = booking.location_speed = None
+    booking.location_lat = booking.location_lng = booking.location_at = None
+    booking.location_accuracy = booking.location_heading = booking.location_speed = None
+    booking.location_fixes = ()
     booking.location_actor = ""
     booking.min_location_seq = booking.seq
     booking.eta_minutes = None
@@ -130,7 +132,7 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     """Raises NotVisibleError.
 
     The people are read once the lock is held. Joined to the locked row they would be those from before the wait for
-    it: PostgreSQL reads only that row again, and a worker assigned meanwhile would be missing.
+    it: PostgreSQL reads only that row anew, and a worker given meanwhile would be missing.
     """
     booking = (
         Booking.objects.select_for_update(no_key=True).prefetch_related("owner", "worker").filter(pk=booking_id).first()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hunarmitra.common.clock import to_wire
+from hunarmitra.bookings.eta import eta_minutes
+from hunarmitra.common.clock import to_wire, utc_now
+from hunarmitra.locations.fixes import is_uncertain
 from hunarmitra.protocol.frames import OMIT, BookingStatusChanged, LocationUpdated
 
 if TYPE_CHECKING:
@@ -45,7 +47,16 @@ def status_frame(event: LoggedEvent, *, ack: bool = False) -> BookingStatusChang
 
 
 def location_frame(
-    *, booking_id: Any, lat: float, lng: float, moment: datetime, actor: str, eta_minutes: int | None
+    *,
+    booking_id: Any,
+    lat: float,
+    lng: float,
+    moment: datetime,
+    actor: str,
+    eta_minutes: int | None,
+    accuracy: float | None = None,
+    heading: float | None = None,
+    speed: float | None = None,
 ) -> LocationUpdated:
     return LocationUpdated(
         booking_id=str(booking_id),
@@ -54,11 +65,15 @@ def location_frame(
         timestamp=to_wire(moment),
         actor=actor,
         eta_minutes=OMIT if eta_minutes is None else eta_minutes,
+        accuracy=OMIT if accuracy is None else accuracy,
+        heading=OMIT if heading is None else heading,
+        speed=OMIT if speed is None else speed,
+        uncertain=True if is_uncertain(lat, lng, accuracy) else OMIT,
     )
 
 
 def stored_location_frame(booking: Booking) -> LocationUpdated | None:
-    """The booking's last known position, or None; it was cleared when it became invisible."""
+    """Return the booking's last known location, or None; it was cleared when it became invisible."""
     if booking.location_lat is None or booking.location_lng is None or booking.location_at is None:
         return None
     return location_frame(
@@ -67,5 +82,8 @@ def stored_location_frame(booking: Booking) -> LocationUpdated | None:
         lng=booking.location_lng,
         moment=booking.location_at,
         actor=booking.location_actor,
-        eta_minutes=booking.eta_minutes,
+        eta_minutes=eta_minutes(booking, utc_now()),
+        accuracy=booking.location_accuracy,
+        heading=booking.location_heading,
+        speed=booking.location_speed,
     )

@@ -13,8 +13,8 @@ from uuid import UUID
 from hunarmitra.demo.data import SITE
 from hunarmitra.demo.phone import Phone, PhoneError, RefusedError
 from hunarmitra.demo.route import Point, moved, route
+from hunarmitra.locations.fixes import distance_metres
 from hunarmitra.protocol.statuses import FINAL, Status
-from hunarmitra.tracking.eta import distance_metres
 
 SPEED: Final = 11.0
 """Metres per second: a scooter in town."""
@@ -23,7 +23,7 @@ FROM: Final = radians(225)
 """Direction in which the worker starts from, seen from the site: south-west."""
 
 NEARBY_METRES: Final = 20_000.0
-"""A last known location farther away belongs to another day; then the journey starts from its beginning."""
+"""A last known position farther off belongs to another day; the journey then starts anew."""
 
 
 @dataclass(frozen=True)

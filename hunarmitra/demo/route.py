@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import asin, atan2, cos, degrees, pi, radians, sin
 from typing import Final
 
-from hunarmitra.tracking.eta import EARTH_RADIUS_METRES, distance_metres
+from hunarmitra.locations.fixes import EARTH_RADIUS_METRES, distance_metres
 
 Point = tuple[float, float]
 """Latitude and longitude in degrees (WGS 84)."""

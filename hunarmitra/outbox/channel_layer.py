@@ -17,13 +17,14 @@ class PublishingChannelLayer(BaseChannelLayer):
 
     extensions: ClassVar[list[str]] = ["groups"]
 
-    def publish(self, messages: Sequence[Message]) -> bool:
-        """Publish to Redis. Raises :class:`PublisherUnavailableError`, also without ``REDIS_URL``."""
+    def publish(self, messages: Sequence[Message]) -> Sequence[int]:
+        """Publish to Redis; return for each message how many processes are subscribed to its channel.
+
+        Raises :class:`PublisherUnavailableError`, also without ``REDIS_URL``."""
         publisher = redis_publisher()
         if publisher is None:
             raise PublisherUnavailableError("no REDIS_URL, so other processes cannot be reached")
-        publisher.publish(messages)
-        return True
+        return publisher.publish(messages)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await sync_to_async(self.publish, thread_sensitive=False)([Message(group, message)])

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -31,8 +32,15 @@ from hunarmitra.telemetry import publisher as metrics
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Whether a backend took the messages, and for each how many processes listen, or None where nobody counts."""
+
+    taken: bool
+    listeners: Sequence[int] | None = None
+
+
 class _Outcome(Enum):
-    TAKEN = "taken"
     FAILED = "failed"
     """The next backend may succeed."""
     HOPELESS = "hopeless"
@@ -46,28 +54,33 @@ def publish_event(channel: str, body: Mapping[str, Any]) -> bool:
 
 def publish_events(messages: Sequence[Message]) -> bool:
     """Publish messages in order, all through one backend. Return whether one took them. Never raises."""
+    return publish_counted(messages).taken
+
+
+def publish_counted(messages: Sequence[Message]) -> Published:
+    """Publish messages as :func:`publish_events` does; return how many processes listen too. Never raises."""
     if not messages:
-        return True
+        return Published(taken=True)
     try:
         with publishing(messages, "redis" if settings.ENVIRONMENT.redis_url else "memory") as (sent, spans):
-            taken = _publish(sent)
-            for span in () if taken else spans:
+            result = _publish(sent)
+            for span in () if result.taken else spans:
                 span.fail("unpublished")
     except Exception:  # a request must not fail because its event was not published
         logger.exception("publishing %d messages failed", len(messages))
-        return False
-    return taken
+        return Published(taken=False)
+    return result
 
 
-def _publish(messages: Sequence[Message]) -> bool:
+def _publish(messages: Sequence[Message]) -> Published:
     for backend in (_through_channel_layer, _through_redis):
         outcome = backend(messages)
-        if outcome is _Outcome.TAKEN:
-            return True
+        if isinstance(outcome, Published):
+            return outcome
         if outcome is _Outcome.HOPELESS:
             break
     _to_log(messages)
-    return False
+    return Published(taken=False)
 
 
 def _observe(backend: str, messages: Sequence[Message]) -> None:
@@ -82,7 +95,7 @@ def _observe(backend: str, messages: Sequence[Message]) -> None:
     )
 
 
-def _through_channel_layer(messages: Sequence[Message]) -> _Outcome:
+def _through_channel_layer(messages: Sequence[Message]) -> Published | _Outcome:
     try:
         from asgiref.sync import async_to_sync
         from channels.layers import get_channel_layer
@@ -94,10 +107,11 @@ def _through_channel_layer(messages: Sequence[Message]) -> _Outcome:
             return _Outcome.FAILED
         stamped = published(messages, microseconds_now())
         publish = getattr(layer, "publish", None)
+        listeners: Sequence[int] | None = None
         with metrics.timed("channel_layer"):
             if publish is not None:
                 # Ours: async_to_sync(group_send) would open a Redis connection for every call.
-                publish(stamped)
+                listeners = publish(stamped)
             else:
                 for message in stamped:
                     async_to_sync(layer.group_send)(message.channel, dict(message.body))
@@ -109,21 +123,21 @@ def _through_channel_layer(messages: Sequence[Message]) -> _Outcome:
         metrics.not_taken("channel_layer")
         return _Outcome.FAILED
     _observe("channel_layer", messages)
-    return _Outcome.TAKEN
+    return Published(taken=True, listeners=listeners)
 
 
-def _through_redis(messages: Sequence[Message]) -> _Outcome:
+def _through_redis(messages: Sequence[Message]) -> Published | _Outcome:
     publisher = redis_publisher()
     if publisher is None:
         return _Outcome.FAILED
     try:
         with metrics.timed("redis"):
-            publisher.publish(published(messages, microseconds_now()))
+            listeners = publisher.publish(published(messages, microseconds_now()))
     except (PublisherUnavailableError, UnencodableMessageError) as error:
         _not_taken("redis", messages, error)
         return _Outcome.FAILED
     _observe("redis", messages)
-    return _Outcome.TAKEN
+    return Published(taken=True, listeners=listeners)
 
 
 def _not_taken(backend: str, messages: Sequence[Message], error: Exception) -> None:

@@ -74,8 +74,8 @@ class RedisPublisher:
         self._client = blocking_client(target, timeout=timeout)
         self._breaker = CircuitBreaker(OPEN_SECONDS)
 
-    def publish(self, messages: Sequence[Message]) -> None:
-        """Publish all messages in one round trip.
+    def publish(self, messages: Sequence[Message]) -> Sequence[int]:
+        """Publish all messages in one round trip; return for each how many processes are subscribed to its channel.
 
         Raises :class:`UnencodableMessageError`, before any message was sent, or :class:`PublisherUnavailableError`.
         """
@@ -86,12 +86,13 @@ class RedisPublisher:
             pipeline = self._client.pipeline(transaction=False)
             for channel, body in encoded:
                 pipeline.publish(channel, body)
-            pipeline.execute()
+            listeners: Sequence[int] = pipeline.execute()
         except (redis.RedisError, OSError) as error:
             self._breaker.failed()
             logger.warning("Redis does not take messages: %s", type(error).__name__)
             raise PublisherUnavailableError(type(error).__name__) from error
         self._breaker.succeeded()
+        return listeners
 
 
 def _encode(message: Message) -> bytes:

@@ -25,7 +25,7 @@ class Frame:
     def to_wire(self) -> dict[str, Any]:
         body: dict[str, Any] = {"type": self.type}
         name: str
-        for name in self.__slots__:  # the fields: dataclasses.fields() would build its tuple for each frame
+        for name in self.__slots__:  # the fields: dataclasses.fields() would make its tuple anew for each frame
             value = getattr(self, name)
             if value is not OMIT:
                 body[name] = value
@@ -50,7 +50,11 @@ class BookingStatusChanged(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationUpdated(Frame):
-    """Where the worker is; ``lat`` and ``lng`` in degrees (WGS 84), ``eta_minutes`` when one can be estimated."""
+    """Where the worker is; ``lat`` and ``lng`` in degrees (WGS 84), ``eta_minutes`` when one can be estimated.
+
+    ``accuracy``, ``heading`` and ``speed`` are there when the phone told them. ``uncertain`` is true for a location
+    that is too vague for a marker.
+    """
 
     type: ClassVar[str] = "location_update"
 
@@ -60,6 +64,10 @@ class LocationUpdated(Frame):
     timestamp: str
     actor: str
     eta_minutes: Any = OMIT
+    accuracy: Any = OMIT
+    heading: Any = OMIT
+    speed: Any = OMIT
+    uncertain: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

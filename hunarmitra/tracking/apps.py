@@ -10,7 +10,7 @@ class TrackingConfig(AppConfig):
     verbose_name = "Tracking"
 
     def ready(self) -> None:
-        """Import the estimator now: a wrong path stops the start instead of the first position."""
+        """Import the estimator now: a wrong path stops the start instead of the first location."""
         path = settings.ENVIRONMENT.eta_estimator
         try:
             problem = None if callable(import_string(path)) else "which is not a function"

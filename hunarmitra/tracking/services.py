@@ -1,186 +1,130 @@
-"""Accepting a worker's position: one conditional UPDATE decides, on whatever pod it runs."""
+"""Accepting a worker's location, however it came: judged and stored by one statement, then sent to the watchers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Final
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
-from django.utils.module_loading import import_string
 
 from hunarmitra.accounts.models import User
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings import wire
-from hunarmitra.bookings.errors import ConflictError, NotAllowedError, NotVisibleError
+from hunarmitra.bookings.errors import BookingError, NotVisibleError
+from hunarmitra.bookings.eta import estimated_minutes
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import roles_of
-from hunarmitra.bookings.services import is_tracked
-from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import microseconds_now, to_microseconds, utc_now
-from hunarmitra.common.rows import RowReader
-from hunarmitra.outbox.publishing import publish_events
+from hunarmitra.locations.estimate import is_moving
+from hunarmitra.outbox.publishing import publish_counted
 from hunarmitra.protocol import channels, messages
 from hunarmitra.protocol.frames import encode
-from hunarmitra.protocol.statuses import TRACKED, Status
+from hunarmitra.protocol.messages import Message
 from hunarmitra.telemetry import tracing
-from hunarmitra.tracking.eta import Estimate, Position
+from hunarmitra.tracking.judging import TooSoonError, judge
+from hunarmitra.tracking.locations import AcceptedLocation, PostedLocation, Reading, StoredLocation
+from hunarmitra.tracking.pace import Intervals, next_in_ms
+from hunarmitra.tracking.storing import store
 
-Estimator = Callable[[Position | None, float | None, Position, tuple[float, float] | None], Estimate]
-
-
-class TooSoonError(Exception):
-    """Another position of the booking was accepted less than the limit ago."""
-
-    def __init__(self, wait_seconds: float) -> None:
-        super().__init__(f"A position was accepted less than {settings.ENVIRONMENT.tracking_min_interval:g} s ago.")
-        self.wait_seconds = wait_seconds
+LocationError = BookingError | TooSoonError
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedPosition:
-    """``moment`` is the time the position goes by: its own, but never later than its receipt."""
+def location_accept(*, booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedLocation | None:
+    """Store the location and send it to the watchers; None when it may not be stored.
 
-    lat: float
-    lng: float
-    moment: datetime
-
-
-@lru_cache(maxsize=1)
-def _estimator() -> Estimator:
-    estimator: Estimator = import_string(settings.ENVIRONMENT.eta_estimator)
-    return estimator
-
-
-def position_accept(
-    *, booking_id: UUID, user: User, lat: float, lng: float, timestamp: datetime | None
-) -> AcceptedPosition:
-    """Store the position and send it to the watchers.
-
-    Raises NotVisibleError, NotAllowedError, :class:`TooSoonError`, or ConflictError: ``not_tracked`` unless the
-    booking is confirmed, on_the_way or arrived, ``stale_position`` for one older than the last accepted. One of the
-    same time is taken: a phone that stands still sends its last fix again, and a request may be repeated.
+    One round trip to the database. :func:`location_error` says why one was not stored.
     """
-    booking = _read(booking_id, user)
-    received = utc_now()
-    _judge(booking, user, received, timestamp)
-    current = Position(lat, lng, min(timestamp or received, received))
-    estimate = _estimate(booking, current)
-    with tracing.span("position_accept"):
-        updated = _update(booking, user, current, received, estimate)
-    if updated is None:
-        # Something changed between the read and the UPDATE: the fresh row tells what.
-        _judge(_read(booking_id, user), user, received, timestamp)
-        raise TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
-    seq, status = updated
-    _publish(booking_id, seq, current, user.name, None if status == Status.ARRIVED else estimate.minutes)
-    return AcceptedPosition(lat, lng, current.moment)
-
-
-_JUDGED: Final = RowReader(
-    Booking,
-    ["id", "owner", "worker", "status", "lat", "lng",
-     "location_lat", "location_lng", "location_at", "location_received_at", "location_speed"],
-)  # fmt: skip
-"""What a position is judged by. Positions are most of the requests there are: the whole booking with its people costs
-three times as much to read, and to put this query together each time as much as to answer it."""
-
-_READ: Final = "SELECT {columns} FROM bookings_booking WHERE id = %s"
-
-
-def _read(booking_id: UUID, user: User) -> Booking:
-    key = Booking._meta.get_field("id").get_db_prep_value(booking_id, connection)
-    for booking, _ in _JUDGED.read(_READ.format(columns=_JUDGED.columns), [key]):
-        if roles_of(booking, user):
-            return booking
-    raise NotVisibleError("No such booking.")
-
-
-def _judge(booking: Booking, user: User, received: datetime, timestamp: datetime | None) -> None:
-    if not roles_of(booking, user) & {BookingRole.WORKER, BookingRole.STAFF}:
-        raise NotAllowedError("Only the assigned worker and staff post positions.")
-    if not is_tracked(booking):
-        raise ConflictError("not_tracked", f"The booking is {booking.status}; positions are not taken.")
-    if booking.location_received_at is not None:
-        since = (received - booking.location_received_at).total_seconds()
-        interval = settings.ENVIRONMENT.tracking_min_interval
-        if since < interval:
-            # Another process may have received its position later than this one and accepted it sooner.
-            raise TooSoonError(min(interval - since, interval))
-    if booking.location_at is not None and min(timestamp or received, received) < booking.location_at:
-        raise ConflictError("stale_position", "A later position was accepted already.")
-
-
-def _estimate(booking: Booking, current: Position) -> Estimate:
-    previous = None
-    if booking.location_lat is not None and booking.location_lng is not None and booking.location_at is not None:
-        previous = Position(booking.location_lat, booking.location_lng, booking.location_at)
-    site = None
-    if booking.lat is not None and booking.lng is not None:
-        site = (float(booking.lat), float(booking.lng))
-    estimate = _estimator()(previous, booking.location_speed, current, site)
-    if estimate.speed is not None and not math.isfinite(estimate.speed):
-        return Estimate(estimate.minutes, None)
-    return estimate
-
-
-_UPDATE = """
-UPDATE bookings_booking
-SET location_lat = %s, location_lng = %s, location_at = %s, location_received_at = %s, location_speed = %s,
-    location_actor = %s, eta_minutes = CASE status WHEN 'arrived' THEN NULL ELSE COALESCE(%s, eta_minutes) END
-WHERE id = %s AND status IN ({statuses}) AND (worker_id = %s OR %s)
-  AND (location_received_at IS NULL OR location_received_at <= %s)
-  AND (location_at IS NULL OR location_at <= %s)
-RETURNING seq, status
-"""
-"""After arrival the ETA is NULL."""
-
-
-def _update(
-    booking: Booking, user: User, current: Position, received: datetime, estimate: Estimate
-) -> tuple[int, str] | None:
-    """The booking's seq and status at acceptance, or None when the row no longer allows it.
-
-    Raw SQL: the ORM has no RETURNING.
-    """
-    operations = connection.ops
-    field = Booking._meta.get_field("id")
-
-    def moment(value: datetime) -> object:
-        return operations.adapt_datetimefield_value(value)
-
-    statuses = ", ".join("%s" for _ in TRACKED)
-    latest_previous = received - timedelta(seconds=settings.ENVIRONMENT.tracking_min_interval)
-    parameters = [
-        current.lat, current.lng, moment(current.moment), moment(received), estimate.speed, user.name,
-        estimate.minutes,
-        field.get_db_prep_value(booking.pk, connection), *sorted(TRACKED),
-        field.get_db_prep_value(user.pk, connection), BookingRole.STAFF in roles_of(booking, user),
-        moment(latest_previous), moment(current.moment),
-    ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_UPDATE.format(statuses=statuses), parameters)
-        rows = cursor.fetchall()
-    return rows[0] if rows else None
-
-
-def _publish(booking_id: UUID, seq: int, current: Position, actor: str, eta_minutes: int | None) -> None:
-    frame = wire.location_frame(
+    posted = PostedLocation(
         booking_id=booking_id,
-        lat=current.lat,
-        lng=current.lng,
-        moment=current.moment,
-        actor=actor,
-        eta_minutes=eta_minutes,
+        user_id=identity.user_id,
+        session_id=identity.session_id,
+        reading=reading,
+        received=utc_now(),
+    )
+    with tracing.span("location_accept"):
+        stored = store([posted]).get(booking_id)
+    if stored is None:
+        return None
+    return _publish([(posted, stored)])[0]
+
+
+def location_error(*, booking_id: UUID, user: User, identity: Identity, reading: Reading) -> LocationError:
+    """Return why a location was not accepted, by the booking as it is now."""
+    posted = PostedLocation(
+        booking_id=booking_id,
+        user_id=identity.user_id,
+        session_id=identity.session_id,
+        reading=reading,
+        received=utc_now(),
+    )
+    booking = Booking.objects.filter(pk=booking_id).first()
+    try:
+        if booking is None:
+            raise NotVisibleError("No such booking.")
+        judge(booking, user, posted)
+    except (BookingError, TooSoonError) as error:
+        return error
+    # What forbade it has ended since. The next location will be accepted.
+    return TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
+
+
+def newest_accepted(
+    *, booking_id: UUID, user: User, identity: Identity, readings: Sequence[Reading]
+) -> AcceptedLocation | LocationError:
+    """Accept the newest of several readings; return its error when it may not be stored.
+
+    The others are dropped: there is no history of locations. What forbids the newest forbids the older ones too.
+    """
+    now = utc_now()
+    newest = max(readings, key=lambda reading: min(reading.timestamp or now, now))
+    accepted = location_accept(booking_id=booking_id, identity=identity, reading=newest)
+    if accepted is None:
+        return location_error(booking_id=booking_id, user=user, identity=identity, reading=newest)
+    return accepted
+
+
+def _publish(stored: Sequence[tuple[PostedLocation, StoredLocation]]) -> list[AcceptedLocation]:
+    estimates, outgoing = [], []
+    for posted, row in stored:
+        minutes = None
+        if not posted.reading.uncertain:
+            minutes = estimated_minutes(
+                status=row.status, fixes=row.fixes, site=row.site, received_at=posted.received.timestamp()
+            )
+        outgoing.append(_message(posted, row, minutes))
+        estimates.append(minutes)
+    checkpoints.reach("stored, not published")
+    listeners: Sequence[int | None] = publish_counted(outgoing).listeners or [None] * len(stored)
+    environment = settings.ENVIRONMENT
+    intervals = Intervals(environment.tracking_min_interval, environment.tracking_unwatched_interval)
+    return [
+        AcceptedLocation(
+            reading=posted.reading,
+            moment=posted.moment,
+            eta_minutes=minutes,
+            next_in_ms=next_in_ms(intervals, listeners=count, moving=is_moving(row.fixes)),
+        )
+        for (posted, row), minutes, count in zip(stored, estimates, listeners, strict=True)
+    ]
+
+
+def _message(posted: PostedLocation, row: StoredLocation, minutes: int | None) -> Message:
+    reading = posted.reading
+    frame = wire.location_frame(
+        booking_id=posted.booking_id,
+        lat=reading.lat,
+        lng=reading.lng,
+        moment=posted.moment,
+        actor=row.actor,
+        eta_minutes=minutes,
+        accuracy=reading.accuracy,
+        heading=reading.heading,
+        speed=reading.speed,
     )
     message = messages.location_message(
-        channels.booking_channel(booking_id), seq=seq, order=to_microseconds(current.moment), frame=encode(frame)
+        channels.booking_channel(posted.booking_id),
+        seq=row.seq,
+        order=to_microseconds(posted.moment),
+        frame=encode(frame),
     )
-    now = microseconds_now()
-    checkpoints.reach("stored, not published")
-    publish_events([messages.committed(message, now)])
+    return messages.committed(message, microseconds_now())

@@ -62,7 +62,13 @@ def test_make_targets_and_management_commands_exist(path: Path) -> None:
     commands = {file.stem for file in REPOSITORY.glob("hunarmitra/*/management/commands/*.py")}
     text = path.read_text()
     assert set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", text, re.MULTILINE)) <= targets
-    assert set(re.findall(r"manage\.py ([a-z]+)", text)) <= commands | {"migrate", "help", "makemigrations", "check"}
+    assert set(re.findall(r"manage\.py ([a-z]+)", text)) <= commands | {
+        "check",
+        "createsuperuser",
+        "help",
+        "makemigrations",
+        "migrate",
+    }
 
 
 def test_every_setting_that_is_named_exists_with_the_default_that_is_told() -> None:
@@ -106,7 +112,7 @@ def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:
 def test_optional_keys_of_the_catalogue_are_the_only_ones_with_a_default_beside_fixed_texts() -> None:
     for frame in CATALOGUE:
         defaults = {item.name for item in fields(frame) if item.default is not MISSING}
-        assert defaults <= {"ack", "eta_minutes", "message", "title"}
+        assert defaults <= {"accuracy", "ack", "eta_minutes", "heading", "message", "speed", "title", "uncertain"}
 
 
 def test_every_close_code_is_explained() -> None:

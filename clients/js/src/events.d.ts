@@ -27,7 +27,7 @@ export interface BookingStatusEvent {
   ack?: boolean;
 }
 
-/** Where the worker is; `lat` and `lng` in degrees (WGS 84), `eta_minutes` when one can be estimated. */
+/** Where the worker is; `lat` and `lng` in degrees (WGS 84), `eta_minutes` when one can be estimated. `accuracy`, `heading` and `speed` are there when the phone told them. `uncertain` is true for a location that is too vague for a marker. */
 export interface LocationUpdate {
   type: 'location_update';
   booking_id: string;
@@ -41,6 +41,14 @@ export interface LocationUpdate {
   actor: string;
   /** Minutes until the worker is there, where that is known. */
   eta_minutes?: number;
+  /** Radius in metres in which the phone is with a probability of 68 %. */
+  accuracy?: number;
+  /** Degrees clockwise from north. */
+  heading?: number;
+  /** Metres per second. */
+  speed?: number;
+  /** `true` for a location too vague for a marker (worse than 200 m, or at 0,0); else missing. */
+  uncertain?: boolean;
 }
 
 /** A notification. `seq` counts 1, 2, 3 … per user without a gap. */

@@ -21,7 +21,7 @@ from hunarmitra.bookings.errors import (
     NotAllowedError,
     NotVisibleError,
 )
-from hunarmitra.tracking.services import TooSoonError
+from hunarmitra.tracking.judging import TooSoonError
 from hunarmitra_http import metrics
 
 logger = logging.getLogger(__name__)

@@ -91,19 +91,21 @@ class Number(serializers.Field[float, Any, float, Any]):
         "invalid": "Must be a number.",
         "infinite": "Must be a finite number.",
         "range": "Must be from {minimum:g} to {maximum:g}.",
+        "below": "Must be at least {minimum:g} and less than {maximum:g}.",
     }
 
-    def __init__(self, minimum: float, maximum: float, **options: Any) -> None:
+    def __init__(self, minimum: float, maximum: float, *, below: bool = False, **options: Any) -> None:
+        """``below``: the maximum itself is not allowed."""
         super().__init__(**options)
-        self.minimum, self.maximum = minimum, maximum
+        self.minimum, self.maximum, self.below = minimum, maximum, below
 
     def to_internal_value(self, data: Any) -> float:
         if not isinstance(data, (int, float)) or isinstance(data, bool):
             self.fail("invalid")
         if not math.isfinite(data if isinstance(data, float) else 0):
             self.fail("infinite")
-        if not self.minimum <= data <= self.maximum:
-            self.fail("range", minimum=self.minimum, maximum=self.maximum)
+        if not self.minimum <= data <= self.maximum or (self.below and data == self.maximum):
+            self.fail("below" if self.below else "range", minimum=self.minimum, maximum=self.maximum)
         return float(data)
 
     def to_representation(self, value: Any) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hunarmitra.common.clock import from_wire, to_wire
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, join
@@ -61,11 +63,83 @@ async def test_an_estimate_is_a_whole_number_of_minutes_from_one(live: Stack, pe
         far = (await next_position(socket))["eta_minutes"]
         assert type(far) is int
         assert 8 <= far <= 10
-        people.worker.track(booking, 28.6999, 77.2, timestamp=third)
-        assert (await next_position(socket))["eta_minutes"] == 1
+        people.worker.track(booking, 28.62, 77.2, timestamp=third)
+        shown = (await next_position(socket))["eta_minutes"]
+        assert 7 <= shown <= 9
     async with await join(live.booking_url(booking), people.employer.token) as socket:
-        assert socket.frames[0]["location"]["eta_minutes"] == 1
-        assert people.employer.booking(booking)["eta_minutes"] == 1
+        assert socket.frames[0]["location"]["eta_minutes"] == shown
+        assert people.employer.booking(booking)["eta_minutes"] == shown
+        assert people.employer.location(booking)["eta_minutes"] == shown
+
+
+async def test_the_last_metres_take_one_minute(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way", lat="28.630000", lng="77.200000")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        for lat, seconds in ((28.60, 120), (28.61, 60), (28.6299, 1)):
+            people.worker.track(booking, lat, 77.2, timestamp=ago(seconds))
+        frames = [await next_position(socket) for _ in range(3)]
+        assert frames[-1]["eta_minutes"] == 1
+
+
+async def test_a_jump_no_vehicle_can_make_has_no_estimate(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way", lat="28.700000", lng="77.200000")
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        for lat, seconds in ((28.60, 120), (28.61, 60), (28.6999, 1)):  # at last 10 km in a minute
+            people.worker.track(booking, lat, 77.2, timestamp=ago(seconds))
+        frames = [await next_position(socket) for _ in range(3)]
+        assert "eta_minutes" not in frames[-1]
+    assert people.employer.booking(booking)["eta_minutes"] is None
+
+
+async def test_what_a_phone_tells_of_its_fix_reaches_watchers_and_rest(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    told = {"accuracy": 7.5, "heading": 359.9, "speed": 8.25}
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        answer = people.worker.call("POST", f"tracking/{booking}/", {"lat": 28.6, "lng": 77.2, **told}, expect=200)
+        frame = await next_position(socket)
+        assert told.items() <= frame.items()
+        assert told.items() <= answer["location"].items()
+        assert told.items() <= people.employer.location(booking).items()
+        assert "uncertain" not in frame
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        assert told.items() <= socket.frames[0]["location"].items()
+
+
+@pytest.mark.parametrize("vague", [{"lat": 0, "lng": 0}, {"lat": 28.6, "lng": 77.2, "accuracy": 200.5}])
+async def test_a_vague_location_is_accepted_and_marked(live: Stack, people: Actors, vague: dict[str, float]) -> None:
+    booking = people.new_booking("on_the_way", lat="28.700000", lng="77.200000")
+    people.worker.track(booking, 28.60, 77.2, timestamp=ago(60))
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        answer = people.worker.call("POST", f"tracking/{booking}/", vague, expect=200)
+        frame = await next_position(socket)
+        assert answer["location"]["uncertain"] is frame["uncertain"] is True
+        assert "eta_minutes" not in frame
+    assert people.employer.location(booking)["uncertain"] is True
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("accuracy", -1), ("accuracy", 100_001), ("heading", 360), ("heading", -0.1), ("speed", 150.1), ("speed", "8"),
+     ("accuracy", True)],
+)  # fmt: skip
+def test_a_bad_value_of_a_fix_is_an_error_that_names_it(live: Stack, people: Actors, key: str, value: object) -> None:
+    booking = people.new_booking("on_the_way")
+    answer = people.worker.call("POST", f"tracking/{booking}/", {"lat": 28.6, "lng": 77.2, key: value}, expect=400)
+    assert list(answer["fields"]) == [key]
+
+
+def test_of_an_array_the_newest_counts(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    moments = [ago(30), ago(5), ago(60)]
+    body = [{"lat": 28.5 + n, "lng": 77.2, "timestamp": moment} for n, moment in enumerate(moments)]
+    ahead = {"lat": 1.0, "lng": 1.0, "timestamp": ago(-120)}
+    answer = people.worker.call("POST", f"tracking/{booking}/", [*body, ahead], expect=200)
+    assert (answer["accepted"], answer["dropped"]) == (1, 3)
+    assert (answer["location"]["lat"], answer["location"]["timestamp"]) == (29.5, moments[1])
+    older = people.worker.call("POST", f"tracking/{booking}/", [body[0], body[2]], expect=409)
+    assert older["code"] == "stale_position"
+    for none_acceptable in ([], [ahead], [{"lat": 1.0}], [1], [body[0]] * 501):
+        people.worker.call("POST", f"tracking/{booking}/", none_acceptable, expect=400)
 
 
 async def test_who_has_arrived_is_no_minutes_away(live: Stack, people: Actors) -> None:
@@ -174,3 +248,13 @@ async def test_a_position_that_staff_posts_is_by_staff(live: Stack, people: Acto
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         admin.track(booking, 28.1, 77.1)
         assert (await next_position(socket))["actor"] == "Support"
+
+
+async def test_the_pace_follows_who_watches(live: Stack, people: Actors) -> None:
+    """Embedded, where the process' own bus counts nobody, a booking always counts as watched."""
+    booking = people.new_booking("on_the_way")
+    alone = people.worker.track(booking, 28.6, 77.2)["next_in_ms"]
+    async with await join(live.booking_url(booking), people.employer.token):
+        watched = people.worker.track(booking, 28.6, 77.2)["next_in_ms"]
+    assert watched == 0  # the tests' least interval
+    assert alone == (15_000 if live.kind == "distributed" else 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hunarmitra.demo.route import CURVE, Point, bearing, moved, route
-from hunarmitra.tracking.eta import distance_metres
+from hunarmitra.locations.fixes import distance_metres
 
 SITE: Point = (28.6315, 77.2167)
 points = st.tuples(st.floats(-80, 80), st.floats(-180, 180))

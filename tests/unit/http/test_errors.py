@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
-from hunarmitra.tracking.services import TooSoonError
+from hunarmitra.tracking.judging import TooSoonError
 from hunarmitra_http import errors
 from hunarmitra_http.parsers import TooLargeError
 

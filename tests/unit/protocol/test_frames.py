@@ -35,7 +35,7 @@ EXAMPLES = dict(contract.json_examples())
 # The keys that wire.md adds to the document's.
 ADDED = {
     "booking_status": {"seq", "eta_minutes"},
-    "location_update": {"eta_minutes"},
+    "location_update": {"eta_minutes", "accuracy", "heading", "speed", "uncertain"},
     "connection_established": {
         "seq",
         "status",

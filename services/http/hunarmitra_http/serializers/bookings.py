@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from hunarmitra.bookings.eta import eta_minutes
 from hunarmitra.bookings.models import Booking
+from hunarmitra.common.clock import utc_now
+from hunarmitra.locations.estimate import LONGEST_MINUTES
 from hunarmitra.protocol.frames import BookingStatusChanged
 from hunarmitra.protocol.schemas import EVENT_TYPES
 from hunarmitra.protocol.statuses import Status
-from hunarmitra.tracking.eta import LONGEST_MINUTES
 from hunarmitra_http.fields import Choice, DecimalNumber, Identifier, Moment, Text, WholeNumber
 from hunarmitra_http.serializers.accounts import PersonSerializer
 
@@ -51,11 +53,14 @@ class BookingSerializer(serializers.Serializer[Booking]):
     preferred_time = Moment(allow_null=True)
     notes = serializers.CharField(allow_blank=True)
     estimated_price = DecimalNumber(0, HIGHEST_PRICE, 2, allow_null=True)
-    eta_minutes = serializers.IntegerField(allow_null=True)
+    eta_minutes = serializers.SerializerMethodField()
     owner = PersonSerializer()
     worker = PersonSerializer(allow_null=True)
     created_at = Moment()
     updated_at = Moment()
+
+    def get_eta_minutes(self, booking: Booking) -> int | None:
+        return eta_minutes(booking, utc_now())
 
 
 class StatusChangeSerializer(serializers.Serializer[Any]):

@@ -20,14 +20,16 @@ class HubChannelLayer(BaseChannelLayer):
 
     extensions: ClassVar[list[str]] = ["groups", "flush"]
 
-    def publish(self, messages: Sequence[Message]) -> bool:
-        """Publish from synchronous code, in any thread. Raises PublisherUnavailableError if Redis does not take it."""
+    def publish(self, messages: Sequence[Message]) -> Sequence[int] | None:
+        """Publish from synchronous code, in any thread; return how many processes listen, None without Redis.
+
+        Raises PublisherUnavailableError if Redis does not take the messages.
+        """
         publisher = redis_publisher()
         if publisher is None:
             memory_bus.publish(messages)
-        else:
-            publisher.publish(messages)
-        return True
+            return None
+        return publisher.publish(messages)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Raises RedisError, OSError or TimeoutError if Redis does not take the message."""

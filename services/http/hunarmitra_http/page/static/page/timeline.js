@@ -12,7 +12,7 @@ export class Timeline {
     this.#render();
   }
 
-  /** Replace the shown events by the log. */
+  /** Instead of what is shown: the log, read anew. */
   replace(events) {
     this.#events = new Map(events.map((event) => [event.seq, event]));
     this.#render();

@@ -1,0 +1,62 @@
+"""The arrival estimate of a booking: one value, for the frame, REST and a new snapshot alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from hunarmitra.locations.estimate import OLDEST_SECONDS, Site
+from hunarmitra.locations.fixes import Fixes, is_uncertain
+from hunarmitra.protocol.statuses import Status
+
+if TYPE_CHECKING:
+    from hunarmitra.bookings.models import Booking
+
+Estimator = Callable[[Fixes, Site, float], int | None]
+
+
+@lru_cache(maxsize=1)
+def estimator() -> Estimator:
+    """Return the function that ``ETA_ESTIMATOR`` names."""
+    found: Estimator = import_string(settings.ENVIRONMENT.eta_estimator)
+    return found
+
+
+def estimated_minutes(*, status: str, fixes: Fixes, site: Site | None, received_at: float) -> int | None:
+    """Return the minutes from a location's receipt (seconds since 1970) until arrival, None when unknown."""
+    if site is None or status == Status.ARRIVED:
+        return None
+    return estimator()(fixes, site, received_at)
+
+
+def eta_minutes(booking: Booking, now: datetime) -> int | None:
+    """Return the minutes until arrival: estimated once there is a location, before that what the worker said.
+
+    It is the value of the location's own frame: the same for the same location, whoever asks. A location older than two
+    minutes has none.
+    """
+    if booking.location_at is None or booking.location_lat is None or booking.location_lng is None:
+        return booking.eta_minutes
+    received = booking.location_received_at or booking.location_at
+    if (now - received).total_seconds() > OLDEST_SECONDS:
+        return None
+    if is_uncertain(booking.location_lat, booking.location_lng, booking.location_accuracy):
+        return None
+    return estimated_minutes(
+        status=booking.status,
+        fixes=booking.location_fixes or (),
+        site=site_of(booking),
+        received_at=received.timestamp(),
+    )
+
+
+def site_of(booking: Booking) -> Site | None:
+    """Return the place of work, None for a booking without coordinates."""
+    if booking.lat is None or booking.lng is None:
+        return None
+    return float(booking.lat), float(booking.lng)

@@ -1,0 +1,30 @@
+"""Statements that PostgreSQL parses and plans once for each connection instead of once for each call.
+
+Django binds parameters on the client, so that the server sees a new text each time. For the few statements that are
+most of the load, binding on the server costs it a third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+
+def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Execute a statement, prepared unless ``DATABASE_PREPARED_STATEMENTS`` is off; return its rows.
+
+    Only for PostgreSQL. Raises Django's database errors, as ``connection.cursor()`` does.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        raw: psycopg.Connection[Any] = connection.connection
+        with psycopg.Cursor(raw) as cursor:
+            cursor.execute(statement.encode(), parameters, prepare=settings.ENVIRONMENT.database_prepared_statements)
+            rows = cursor.fetchall()
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": statement, "time": "0"})
+    return rows

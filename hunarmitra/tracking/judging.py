@@ -1,0 +1,45 @@
+"""Why a location is not taken. The statement in ``storing`` has the same conditions; this says which one failed."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from hunarmitra.accounts.models import User
+from hunarmitra.bookings.errors import ConflictError, NotAllowedError, NotVisibleError
+from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.services import is_tracked
+from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.tracking.locations import PostedLocation
+
+
+class TooSoonError(Exception):
+    """Another location of the booking was accepted less than the limit ago."""
+
+    def __init__(self, wait_seconds: float) -> None:
+        super().__init__(f"A location was accepted less than {settings.ENVIRONMENT.tracking_min_interval:g} s ago.")
+        self.wait_seconds = wait_seconds
+
+
+def judge(booking: Booking, user: User, posted: PostedLocation) -> None:
+    """Return for a location that may be stored.
+
+    Raises NotVisibleError, NotAllowedError, :class:`TooSoonError`, or ConflictError: ``not_tracked`` unless the
+    booking is confirmed, on_the_way or arrived, ``stale_position`` for a location older than the last accepted. One of
+    the same time is taken: a phone at rest sends its last fix again, and a request may be repeated.
+    """
+    roles = roles_of(booking, user)
+    if not roles:
+        raise NotVisibleError("No such booking.")
+    if not roles & {BookingRole.WORKER, BookingRole.STAFF}:
+        raise NotAllowedError("Only the assigned worker and staff post locations.")
+    if not is_tracked(booking):
+        raise ConflictError("not_tracked", f"The booking is {booking.status}; locations are not accepted.")
+    if booking.location_received_at is not None:
+        since = (posted.received - booking.location_received_at).total_seconds()
+        interval = settings.ENVIRONMENT.tracking_min_interval
+        if since < interval:
+            # Another process may have received its location later than this one and stored it sooner.
+            raise TooSoonError(min(interval - since, interval))
+    if booking.location_at is not None and posted.moment < booking.location_at:
+        raise ConflictError("stale_position", "A later location was accepted already.")

@@ -1,0 +1,76 @@
+"""What a worker's phone sends and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from hunarmitra.locations.estimate import Site
+from hunarmitra.locations.fixes import Fix, is_uncertain
+
+WORST_ACCURACY: Final = 100_000
+HIGHEST_HEADING: Final = 360
+HIGHEST_SPEED: Final = 150
+MOST_READINGS: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a phone read: degrees (WGS 84), ``timestamp`` None for now, and what it may tell besides.
+
+    ``accuracy`` is the radius of 68 % in metres, ``heading`` degrees clockwise from north, ``speed`` in m/s.
+    """
+
+    lat: float
+    lng: float
+    timestamp: datetime | None = None
+    accuracy: float | None = None
+    heading: float | None = None
+    speed: float | None = None
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it is too vague for the map and for the estimate."""
+        return is_uncertain(self.lat, self.lng, self.accuracy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedLocation:
+    """A reading for a booking, by a user of a session. It counts as of ``moment``, never later than its receipt."""
+
+    booking_id: UUID
+    user_id: UUID
+    session_id: UUID
+    reading: Reading
+    received: datetime
+
+    @property
+    def moment(self) -> datetime:
+        return min(self.reading.timestamp or self.received, self.received)
+
+    @property
+    def fix(self) -> Fix:
+        return Fix(self.moment.timestamp(), self.reading.lat, self.reading.lng, self.reading.accuracy)
+
+
+class StoredLocation(NamedTuple):
+    """What the booking's row was when the location was stored in it."""
+
+    seq: int
+    status: str
+    fixes: Sequence[Fix]
+    site: Site | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedLocation:
+    """The answer to the sender: ``moment`` is the time that the location counts as of."""
+
+    reading: Reading
+    moment: datetime
+    eta_minutes: int | None
+    next_in_ms: int
