@@ -15,7 +15,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     service = commands.add_parser("run", help="run the operator against the cluster")
     command.add_arguments(service)
-    return command.main(parser.parse_args(arguments))
+    options = parser.parse_args(arguments)
+    try:
+        return command.main(options)
+    except argparse.ArgumentTypeError as error:
+        service.error(f"{command.ENV}NAMESPACES: {error}")
 
 
 if __name__ == "__main__":

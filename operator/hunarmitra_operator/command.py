@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,28 @@ def port(text: str) -> int:
     return number
 
 
+def namespace(text: str) -> str:
+    """Parse the name of a namespace."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a namespace")
+    return text
+
+
+def namespaces(options: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the namespaces to watch: empty for all of them, None if none was named.
+
+    An option counts before the environment.
+    """
+    if options.all_namespaces:
+        return ()
+    if options.namespace:
+        return tuple(dict.fromkeys(options.namespace))
+    listed = [item.strip() for item in os.environ.get(f"{ENV}NAMESPACES", "").split(",") if item.strip()]
+    if "*" in listed:
+        return ()
+    return tuple(dict.fromkeys(map(namespace, listed))) or None
+
+
 def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     """Return a parser that accepts one of `choices`.
 
@@ -50,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--namespace",
         action="append",
         metavar="NAME",
-        help=f"namespace to watch; repeatable ({ENV}NAMESPACES, separated by commas)",
+        type=namespace,
+        help=f"namespace to watch; repeatable ({ENV}NAMESPACES, separated by commas; * for all)",
     )
     parser.add_argument("--all-namespaces", action="store_true", help="watch every namespace")
     parser.add_argument(
@@ -105,21 +129,20 @@ def main(options: argparse.Namespace) -> int:
     from hunarmitra_operator import handlers, logs
 
     logs.configure(options.log_level, options.log_format)
-    wanted = options.namespace or [n for n in os.environ.get(f"{ENV}NAMESPACES", "").split(",") if n]
-    if not wanted and not options.all_namespaces:
+    wanted = namespaces(options)
+    if wanted is None:
         sys.stderr.write(
             f"error: no namespace to watch: name a namespace (--namespace, {ENV}NAMESPACES) or pass --all-namespaces\n"
         )
         return 2
-    namespaces = () if options.all_namespaces else tuple(wanted)
-    made = handlers.Options(namespaces, options.token_file, options.interval, options.api_timeout, port=options.port)
+    made = handlers.Options(wanted, options.token_file, options.interval, options.api_timeout, port=options.port)
     # Without an identity kopf looks up the user's name, and in a container the user has only a number.
     identity: Any = "hunarmitra-operator"
     kopf.run(
         standalone=True,
         identity=identity,
-        clusterwide=options.all_namespaces,
-        namespaces=namespaces,
+        clusterwide=not wanted,
+        namespaces=wanted,
         memo=kopf.Memo(options=made),
     )
     return 0

@@ -44,6 +44,8 @@ class Target:
 
     fleet: Fleet
     resource_version: str
+    selector: str = ""
+    """Label selector of the pods, as a query."""
 
 
 async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, now: float) -> Target:
@@ -83,7 +85,7 @@ async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, 
     )
     replicas = int(deployment["spec"].get("replicas", 1))
     fleet = Fleet(replicas, seen, rollout(deployment, seen), autoscalers.names)
-    return Target(fleet, deployment["metadata"]["resourceVersion"])
+    return Target(fleet, deployment["metadata"]["resourceVersion"], selector)
 
 
 async def _has_replica_sets(api: Api, namespace: str, name: str) -> bool:

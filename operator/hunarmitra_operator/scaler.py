@@ -145,7 +145,7 @@ class Scaler:
         if decision.scale_to is None:
             self.rejection = None
         self._measure(spec, decision)
-        after = status.after_decision(before, spec, decision, _generation(resource), self._failure)
+        after = self._status(resource, spec, target, decision)
         if status.worth_writing(before, after):
             grows = decision.scale_to is not None and decision.scale_to > decision.current
             stored = await self._store(resource, after, insist=grows)
@@ -165,7 +165,7 @@ class Scaler:
         try:
             await self.actor.carry_out(spec, target, decision, lease)
         except ScaleError as error:
-            await self._reject(resource, spec, decision, error)
+            await self._reject(resource, spec, target, decision, error)
         else:
             self.rejection = None
             self.scale_problem.resolved(f"{self.namespace}/{self.name}: the number of replicas can be written again")
@@ -174,16 +174,21 @@ class Scaler:
     def _failure(self) -> status.Failure | None:
         return (self.rejection.reason, str(self.rejection)) if self.rejection else None
 
-    async def _reject(self, resource: Json, spec: Spec, decision: Decision, error: ScaleError) -> None:
+    async def _reject(self, resource: Json, spec: Spec, target: Target, decision: Decision, error: ScaleError) -> None:
         """Store and announce at once that the number of replicas could not be written."""
         metrics.turn_errors.labels(self.namespace, self.name, "api").inc()
         self.scale_problem.log(str(error.status), f"{self.namespace}/{self.name}: {error}")
         self.rejection = error
         self._measure_conditions(spec, decision)
         before: Json = resource.get("status", {})
-        after = status.after_decision(before, spec, decision, _generation(resource), self._failure)
+        after = self._status(resource, spec, target, decision)
         if status.worth_writing(before, after) and await self._store(resource, after):
             await self._announce(resource, before, after, None)
+
+    def _status(self, resource: Json, spec: Spec, target: Target, decision: Decision) -> Json:
+        """Return the status after a decision, or after the failure to carry it out."""
+        old, generation = resource.get("status", {}), _generation(resource)
+        return status.after_decision(old, spec, decision, generation, self._failure, selector=target.selector)
 
     async def _fail(self, resource: Json, reason: str, message: str, now: float) -> None:
         """Store and announce why no decision can be made. A drain in progress ends with its leases."""

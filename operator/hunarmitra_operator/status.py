@@ -186,7 +186,13 @@ def merge_conditions(old: list[Json], new: list[Condition], generation: int, now
 # ── the whole
 # ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def after_decision(
-    old: Mapping[str, Any], spec: Spec, decision: Decision, generation: int, failure: Failure | None = None
+    old: Mapping[str, Any],
+    spec: Spec,
+    decision: Decision,
+    generation: int,
+    failure: Failure | None = None,
+    *,
+    selector: str = "",
 ) -> Json:
     """Return the status to write after a decision."""
     status: Json = {
@@ -206,6 +212,8 @@ def after_decision(
             list(old.get("conditions", ())), conditions(spec, decision, failure), generation, decision.at
         ),
     }
+    if selector:
+        status["selector"] = selector
     if decision.fullest:
         status["fullestPod"] = {"name": decision.fullest[0], "connections": decision.fullest[1]}
     if decision.drain:
@@ -238,6 +246,7 @@ def _essence(status: Mapping[str, Any]) -> Json:
             for field in (
                 "observedGeneration",
                 "reason",
+                "selector",
                 "desiredReplicas",
                 "currentReplicas",
                 "pods",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import ssl
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import kopf
 import pytest
 
-from hunarmitra_operator import handlers
+from hunarmitra_operator import command, handlers
 from hunarmitra_operator.__main__ import main
 
 
@@ -65,6 +66,36 @@ def test_a_namespace_has_to_be_named(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.delenv("HUNARMITRA_OPERATOR_NAMESPACES", raising=False)
     assert main(["run"]) == 2
     assert "name a namespace" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "listed", "watched"),
+    [
+        ([], "shop, stage,,shop", ("shop", "stage")),
+        ([], "*", ()),
+        ([], "shop,*", ()),
+        ([], " , ", None),
+        (["--namespace", "shop", "--namespace", "shop"], "stage", ("shop",)),
+        (["--all-namespaces"], "stage", ()),
+    ],
+)
+def test_namespaces_come_from_options_or_the_environment(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], listed: str, watched: tuple[str, ...] | None
+) -> None:
+    monkeypatch.setenv("HUNARMITRA_OPERATOR_NAMESPACES", listed)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert command.namespaces(parser.parse_args(arguments)) == watched
+
+
+@pytest.mark.parametrize(("arguments", "listed"), [(["--namespace", "Shop"], ""), ([], "stage,sh_op")])
+def test_a_name_that_no_namespace_can_have_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], listed: str
+) -> None:
+    monkeypatch.setenv("HUNARMITRA_OPERATOR_NAMESPACES", listed)
+    with pytest.raises(SystemExit):
+        main(["run", *arguments])
+    assert "is not the name of a namespace" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])

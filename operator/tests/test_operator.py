@@ -176,3 +176,10 @@ async def test_a_deleted_resource_releases_its_victims(cluster: FakeCluster, ope
     assert drained(cluster) == set()
     assert not any(COST in pod.annotations for pod in cluster.pods.values())
     assert operator.loop.scalers == {}
+
+
+async def test_status_has_the_selector_of_the_scale_subresource(cluster: FakeCluster, operator: Operator) -> None:
+    await cluster.run_pods(100, 100)
+    cluster.create_scaler(spec(cluster.port))
+    await operator.turns()
+    assert cluster.status["selector"] == "app=ws"

@@ -150,3 +150,16 @@ def test_an_unknown_time_zone_is_named() -> None:
     with pytest.raises(SpecError, match="unknown time zone 'Asia/Kolkatta'") as raised:
         read(raw)
     assert "custom resource" not in str(raised.value)
+
+
+def test_the_scale_subresource_sets_the_minimum() -> None:
+    scale = VERSION["subresources"]["scale"]
+    assert scale == {
+        "specReplicasPath": ".spec.minReplicas",
+        "statusReplicasPath": ".status.currentReplicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    root = VERSION["schema"]["openAPIV3Schema"]["properties"]
+    for path, kind in zip(scale.values(), ("integer", "integer", "string"), strict=True):
+        _, part, name = path.split(".")
+        assert root[part]["properties"][name]["type"] == kind
