@@ -1,6 +1,6 @@
 """What travels on the channel layer: an encoded frame and the numbers a hub orders and deduplicates it by.
 
-The frame inside is the very text that sockets receive, encoded once by whoever publishes it. ``type`` follows
+The frame inside is the exact text that connections receive, encoded once by the publisher. ``type`` follows
 the Channels convention, so that an ordinary consumer may handle these messages too.
 
 ``committed_at`` and ``published_at``, both in microseconds since 1970, tell when the event was committed and when it

@@ -1,4 +1,4 @@
-"""The one Redis subscription of a process, at the moment in which it is made anew."""
+"""The one Redis subscription of a process, at the moment of a new subscription."""
 
 from __future__ import annotations
 

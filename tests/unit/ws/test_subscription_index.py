@@ -1,4 +1,4 @@
-"""Sockets are found by user, session and expiry, also after they authenticated anew."""
+"""Connections are found by user, session and expiry, also after a second authentication."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Redis (or the memory bus) only wakes the hub; the database is the truth. Three t
 may have missed (:mod:`.recovery`): a gap in a channel's seq, an interrupted Redis subscription, and the clock, because
 a message that a failing Redis primary accepted and lost leaves no other trace.
 
-The rest of the service calls :class:`Hub` and none of its parts.
+The rest of the service calls only :class:`Hub`, and not its parts.
 """
 
 from __future__ import annotations

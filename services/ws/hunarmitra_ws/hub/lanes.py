@@ -23,7 +23,7 @@ AsgiSend = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class Lanes(Protocol):
-    """Both lanes of one socket, whoever writes them out."""
+    """Both lanes of one connection, for any way of writing."""
 
     @property
     def closing(self) -> bool:

@@ -1,13 +1,13 @@
-"""Emptying this process without anybody noticing.
+"""Drain this process: move its connections to other processes, without losing an event.
 
-SIGTERM drains for good; ``POST /drain`` drains under a lease that has to be renewed, so that a drain whose owner
-died ends by itself. Either way: not ready at once; wait until the endpoints have forgotten this pod; then move the
-connected ones off, each at a random moment of the window, so that the rest of the fleet sees a trickle and no herd.
+SIGTERM starts a final drain. ``POST /drain`` starts a drain under a lease: the caller renews it, and without renewal
+the drain ends. A drain has three steps. The process is not ready at once. It waits until the endpoints no longer
+contain this pod. Then it disconnects each client at a random moment of the window, so that reconnects are spread.
 
-A newcomer after that wait is turned away by a process that ends. Under a lease there is time, so it is believed: the
-endpoints have not forgotten this pod (the API server may be away, or an ingress behind), and whoever is moved would
-come straight back, as a proxy that prefers the least connections sends everybody to the pod that has been emptied. It
-is served, and nobody is moved until no newcomer has come for as long as the wait.
+After the wait, a process that ends disconnects a new client at once. Under a lease there is time, and a new client
+shows that the endpoints still contain this pod (the API server may be down, or an ingress out of date). A moved client
+would come straight back, because a proxy that prefers the fewest connections selects the emptied pod. So the process
+serves the new client, and moves no client until none has arrived for another such wait.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Drain:
                 await self._move()
 
     async def _move(self) -> None:
-        """Move everybody. Returns when newcomers make the drain settle anew."""
+        """Move every connection. Returns when new clients make the drain wait again."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         schedule = sorted(

@@ -34,7 +34,7 @@ class ServerOptions:
     control_token_file: str
 
     def tokens(self) -> tuple[str, ...]:
-        """The tokens that the control port takes, read anew each time: a line each, two during a rotation."""
+        """The tokens that the control port accepts, read at each use: one per line, two during a rotation."""
         if not self.control_token_file:
             return ()
         lines = Path(self.control_token_file).read_text().split()
@@ -48,7 +48,7 @@ class ServerOptions:
                 f"({self.drain_settle + self.drain_window:g} s), or a drain cuts clients off."
             )
         if self.control_token_file and not Path(self.control_token_file).is_file():
-            raise ServerOptionsError(f"WS_CONTROL_TOKEN_FILE names {self.control_token_file}, which is no file.")
+            raise ServerOptionsError(f"WS_CONTROL_TOKEN_FILE names {self.control_token_file}, which is not a file.")
         needed = self.max_connections + SPARE_FILES
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft < needed <= hard:

@@ -33,7 +33,7 @@ LIBRARY: Final = Library(
                 "offset": "bytes of dataBuffer that were sent",
                 "connected": "whether the transport is still there",
                 "disconnecting": "whether it closes after its buffers are empty",
-                "producer": "whoever wants to know when the buffers are empty; there is one place for it",
+                "producer": "the object that is told when the buffers are empty; there is only one",
             },
         ),
         *names_of(
