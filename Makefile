@@ -26,20 +26,24 @@ define lock
 		"python3 python3-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) is not a working Python >= 3.11" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { echo "creating $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv --clear $(VENV); }
-	@echo "installing requirements/$(1).txt into $(VENV)"
-	@$(PIP) install --no-deps --require-hashes -r requirements/$(1).txt
+	@set -o pipefail; lock=requirements/$(1).txt; total=$$(grep -c '^[a-z0-9].*==' $$lock); \
+		echo "installing the $$total packages of $$lock into $(VENV); the first time this takes minutes"; \
+		$(subst --quiet ,,$(PIP)) install --progress-bar off --no-deps --require-hashes -r $$lock \
+		| awk -v total=$$total -v terminal=$$(test -t 1 && echo 1) -f tools/progress.awk
 	@touch $@
 endef
 
 # install(name of the lock): that, and the project itself.
 define install
 	$(call lock,$(1))
+	@echo "installing the project itself, editable: changes of its sources need no new installation"
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@$(PIP) check
 endef
 
 .PHONY: setup
 setup: $(VENV)/.dev ## create .venv with everything needed to develop and test
+	@echo "$(VENV) is ready: make run serves the demo, make test runs the tests, make alone lists all targets"
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml
 	$(call install,dev)
@@ -90,7 +94,7 @@ TESTS := tests --ignore=tests/e2e
 define tested
 	@$(BIN)/python -m tests.support.tools
 	@mkdir -p .cache
-	@$(MAKE) --no-print-directory --keep-going test-operator test-js >.cache/test-others.log 2>&1 & others=$$!; \
+	@$(MAKE) --no-print-directory --keep-going ARGS= test-operator test-js >.cache/test-others.log 2>&1 & others=$$!; \
 	trap 'kill $$others 2>/dev/null' INT TERM; \
 	echo "the tests of the operator and of the JavaScript client run beside these; their output is in .cache/test-others.log"; \
 	status=0; $(PYTEST) $(TESTS) --numprocesses $(JOBS) $(1) $(ARGS) || status=$$?; \

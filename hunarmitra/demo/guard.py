@@ -28,16 +28,27 @@ def require_loopback(host: str) -> None:
         )
 
 
+def is_free(host: str, port: int) -> bool:
+    """Return whether this process could listen there."""
+    return _problem_of_listening(host, port) is None
+
+
 def require_free_port(host: str, port: int) -> None:
     """Raises CommandError naming the port when something listens there already."""
+    if problem := _problem_of_listening(host, port):
+        other = port + 1 if port < 65535 else 8000
+        raise CommandError(
+            f"Port {port} on {host} cannot be used: {problem.strerror}. "
+            f"Stop what listens there, or choose another port: make run PORT={other}"
+        )
+
+
+def _problem_of_listening(host: str, port: int) -> OSError | None:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            other = port + 1 if port < 65535 else 8000
-            raise CommandError(
-                f"Port {port} on {host} cannot be used: {error.strerror}. "
-                f"Stop what listens there, or choose another port: make run PORT={other}"
-            ) from None
+            return error
+    return None

@@ -134,6 +134,13 @@ def test_serve_with_debug_off_needs_demo_and_then_answers_local_names(tmp_path: 
             assert httpx.get(f"http://{host}:{server.port}/api/schema/", trust_env=False, timeout=30).status_code == 200
 
 
+def test_serve_goes_on_without_metrics_where_their_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        with Serve(tmp_path, {**development(tmp_path), "METRICS_PORT": str(port)}) as server:
+            assert "Metrics on" not in server.log_text()
+
+
 def test_serve_refuses_a_taken_port_and_a_host_that_others_can_reach(tmp_path: Path) -> None:
     environment = development(tmp_path)
     with socket.create_server((HOST, free_port())) as taken:

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from hunarmitra.demo.data import demo_data
-from hunarmitra.demo.guard import require_demo_mode, require_free_port, require_loopback
+from hunarmitra.demo.guard import is_free, require_demo_mode, require_free_port, require_loopback
 from hunarmitra.demo.summary import summary
 
 ADMIN_OFFSET = 1000
@@ -53,7 +53,8 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.stdout.write(summary(demo_data(), base_url))
-        if admin_port := _admin_port(port):
+        admin_port = _admin_port(settings.ENVIRONMENT.metrics_host, port)
+        if admin_port:
             self.stdout.write(f"Metrics on http://{settings.ENVIRONMENT.metrics_host}:{admin_port}/metrics")
         self.stdout.write(f"Serving on {base_url}; Ctrl-C ends it.")
         self.stdout.flush()
@@ -62,15 +63,19 @@ class Command(BaseCommand):
         if options["reload"]:
             command = [sys.executable, "-m", RELOADER, *command]
         # Replace this process, so that signals reach the server and nothing stands between.
-        os.execve(sys.executable, command, {**os.environ, **_server_environment(port)})  # noqa: S606 - no shell is the point
+        os.execve(sys.executable, command, {**os.environ, **_server_environment(admin_port)})  # noqa: S606 - no shell is the point
 
 
-def _admin_port(port: int) -> int:
-    """Return the port of probes and metrics: beside the served one, so that two runs on one machine do not meet."""
-    return settings.ENVIRONMENT.metrics_port or (port + ADMIN_OFFSET if port + ADMIN_OFFSET < 65536 else 0)
+def _admin_port(host: str, port: int) -> int:
+    """Return the port of probes and metrics, or 0 where another process has it.
+
+    It is beside the served port, so that two runs on one machine do not meet.
+    """
+    wanted = settings.ENVIRONMENT.metrics_port or port + ADMIN_OFFSET
+    return wanted if wanted < 65536 and is_free(host, wanted) else 0
 
 
-def _server_environment(port: int) -> dict[str, str]:
+def _server_environment(admin_port: int) -> dict[str, str]:
     """Return what a laptop needs otherwise than production; a variable that is set keeps its value."""
     laptop = {
         "WS_CONTROL_PORT": "0",
@@ -85,5 +90,5 @@ def _server_environment(port: int) -> dict[str, str]:
     return kept | {
         "METRICS_PORT": "0",  # the admin port has /metrics
         "WS_ADMIN_HOST": settings.ENVIRONMENT.metrics_host,
-        "WS_ADMIN_PORT": str(_admin_port(port)),
+        "WS_ADMIN_PORT": str(admin_port),
     }
