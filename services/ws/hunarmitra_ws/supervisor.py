@@ -29,22 +29,23 @@ class _Supervised:
     run: Run
     task: asyncio.Task[None]
     started_at: float
+    once: bool
     failures: int = 0
     failing_since: float | None = None
     restart: asyncio.TimerHandle | None = None
 
 
 class Supervisor:
-    """Runs endless coroutines on one event loop. Times are monotonic seconds."""
+    """Runs the background tasks of one event loop. Times are monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._supervised: dict[str, _Supervised] = {}
         self._stopping = False
 
-    def start(self, name: str, run: Run) -> None:
-        """Run ``run()`` in a task, and again whenever that task ends."""
-        self._supervised[name] = _Supervised(run, self._task(name, run), self._clock())
+    def start(self, name: str, run: Run, *, once: bool = False) -> None:
+        """Run ``run()`` in a task, and again whenever that task ends; with ``once``, until it returns."""
+        self._supervised[name] = _Supervised(run, self._task(name, run), self._clock(), once)
 
     @property
     def tasks(self) -> Mapping[str, asyncio.Task[None]]:
@@ -81,6 +82,9 @@ class Supervisor:
         if self._stopping:
             return
         each = self._supervised[name]
+        if each.once and not task.cancelled() and error is None:
+            del self._supervised[name]
+            return
         now = self._clock()
         if now - each.started_at >= STABLE_AFTER:
             each.failures, each.failing_since = 0, None

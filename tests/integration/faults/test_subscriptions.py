@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 
 from hunarmitra.config.redis_url import parse_redis_url
+from hunarmitra.outbox.redis_publisher import redis_channel
 from hunarmitra_ws.hub.redis_transport import RedisTransport
 from hunarmitra_ws.supervisor import Supervisor
 from tests.support.eventually import eventually_async
@@ -75,3 +78,77 @@ async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
     finally:
         await supervisor.stop()
         await transport.stop()
+
+
+class Listening:
+    """A started transport that is subscribed to the channel `news`."""
+
+    def __init__(self, transport: RedisTransport, received: list[tuple[str, Mapping[str, Any]]]) -> None:
+        self.transport = transport
+        self.supervisor = Supervisor()
+        self._received = received
+
+    async def hears(self) -> None:
+        """Until a message that is published now, or a later one, arrives."""
+        self._received.clear()
+
+        async def heard() -> bool:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await self.transport.publish("news", {"type": "hello"})
+            return ("news", {"type": "hello"}) in self._received
+
+        await eventually_async(heard, 60, "a message arrives")
+
+
+@pytest.fixture
+async def listening(
+    redis_server: RedisServer, received: list[tuple[str, Mapping[str, Any]]]
+) -> AsyncIterator[Listening]:
+    transport = transport_of(redis_server, lambda channel, body: received.append((channel, body)))
+    scene = Listening(transport, received)
+    await transport.start(scene.supervisor)
+    await transport.subscribe("news")
+    await scene.hears()
+    yield scene
+    await scene.supervisor.stop()
+    await transport.stop()
+
+
+TASKS = ["redis subscription", "redis heartbeat", "redis commands", "redis replies"]
+
+
+def tasks_of_transport() -> dict[str, asyncio.Task[Any]]:
+    return {task.get_name(): task for task in asyncio.all_tasks() if task.get_name().startswith("redis")}
+
+
+async def test_every_task_of_the_transport_is_known(listening: Listening) -> None:
+    assert sorted(tasks_of_transport()) == sorted(TASKS)
+
+
+@pytest.mark.parametrize("name", TASKS)
+async def test_messages_arrive_after_any_task_was_killed(listening: Listening, name: str) -> None:
+    killed = tasks_of_transport()[name]
+    killed.cancel()
+
+    def runs_again() -> bool:
+        return name in tasks_of_transport() and tasks_of_transport()[name] is not killed
+
+    await eventually_async(runs_again, 60, "the task runs again")
+    await listening.hears()
+    await listening.transport.subscribe("other news")
+
+
+@pytest.mark.parametrize("data", [b"", b"now", b"nan", b"inf", bytes(range(256))])
+async def test_a_heartbeat_that_is_not_a_number_ends_nothing(listening: Listening, data: bytes) -> None:
+    before = tasks_of_transport()
+    await listening.transport._publish(listening.transport._heartbeat_channel, data)
+    await listening.hears()
+    assert tasks_of_transport() == before
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81", b"\x93", b"\xa3\xff\xff\xff", b"\x05", bytes(range(256))])
+async def test_bytes_that_are_not_a_message_end_nothing(listening: Listening, data: bytes) -> None:
+    before = tasks_of_transport()
+    await listening.transport._publish(redis_channel("news"), data)
+    await listening.hears()
+    assert tasks_of_transport() == before

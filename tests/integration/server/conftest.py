@@ -56,6 +56,9 @@ class Clients:
         self._stop = stop
         stop.callback(self.actors.close)
 
+    def booking_url(self, booking_id: str) -> str:
+        return self._stack.booking_url(booking_id)
+
     async def watch(self, booking_id: str, since: int | None = None) -> Socket:
         """A socket of the admin's, who may watch any booking."""
         url = self._stack.booking_url(booking_id)

@@ -33,6 +33,9 @@ MOST_BYTES: Final = 4096
 LONGEST_NAME: Final = 200
 LONGEST_LEASE: Final = 3600.0
 
+LIVE_WITHOUT_TASK: Final = 60.0
+"""Seconds for which a failing background task is tolerated before the process should be restarted."""
+
 
 class _BadRequestError(Exception):
     pass
@@ -96,23 +99,31 @@ def _metrics(request: Request) -> Answer:
     return 200, body
 
 
-def _probes(server: Server) -> Resource:
-    def ready(_: Request) -> Answer:
-        draining = server.drain.requested
-        full = len(server.sockets) >= server.options.max_connections
-        body = {
-            "ready": server.started and not draining,
-            "started": server.started,
-            "drain": server.drain.state,
-            "connections": len(server.sockets),
-            "full": full,
-        }
-        return (200 if body["ready"] else 503), body
+def readiness(server: Server) -> Answer:
+    """503 before the start is complete, during a drain, and while a background task cannot be kept running."""
+    failing = server.failing_tasks()
+    body = {
+        "ready": server.started and not server.drain.requested and not failing,
+        "started": server.started,
+        "drain": server.drain.state,
+        "connections": len(server.sockets),
+        "full": len(server.sockets) >= server.options.max_connections,
+        "failing_tasks": sorted(failing),
+    }
+    return (200 if body["ready"] else 503), body
 
+
+def liveness(server: Server) -> Answer:
+    """503 once a background task could not be kept running for :data:`LIVE_WITHOUT_TASK` seconds."""
+    lost = sorted(name for name, seconds in server.failing_tasks().items() if seconds >= LIVE_WITHOUT_TASK)
+    return (503 if lost else 200), {"live": not lost, "failing_tasks": lost}
+
+
+def _probes(server: Server) -> Resource:
     return _tree(
         {
-            "livez": _Page(GET=lambda _: (200, {"live": True})),
-            "readyz": _Page(GET=ready),
+            "livez": _Page(GET=lambda _: liveness(server)),
+            "readyz": _Page(GET=lambda _: readiness(server)),
             "metrics": _Page(GET=_metrics),
         }
     )

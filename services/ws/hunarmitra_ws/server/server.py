@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.hosting import EXTENSION
 from hunarmitra_ws.hub.disconnects import Disconnect
-from hunarmitra_ws.hub.hub import running_hub
+from hunarmitra_ws.hub.hub import Hub, running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
@@ -28,6 +28,7 @@ from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
 from hunarmitra_ws.server.write_queue import WriteQueue
+from hunarmitra_ws.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class Server(DaphneServer):
         self.sockets: dict[ServerProtocol, None] = {}
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._supervisor = Supervisor()
+        self._hub: Hub | None = None
         self.write_queue = WriteQueue(self.loop, metrics.latency.written)
         self.drain = Drain(
             DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.sockets)
@@ -80,26 +82,25 @@ class Server(DaphneServer):
         )
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
-        self._spawn(self.pings.run())
-        self._spawn(self._check_start())
+        self._supervisor.start("pings", self.pings.run)
+        self._supervisor.start("start check", self._check_start, once=True)
         start_admin_ports(self)
-
-    def _spawn(self, coroutine: Any) -> None:
-        task = self.loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _check_start(self) -> None:
         """Ready once the database has answered; what happens to it later is no reason to turn clients away."""
         while not self.started:
-            hub = await running_hub()
+            self._hub = await running_hub()
             try:
-                await asyncio.wait_for(hub.ready(), 5)
+                await asyncio.wait_for(self._hub.ready(), 5)
                 self.started = True
                 _tune_collector()
                 logger.info("ready")
             except (TimeoutError, DatabaseError):
                 logger.warning("not ready: the database has not answered yet")
+
+    def failing_tasks(self) -> Mapping[str, float]:
+        """Return the background tasks that cannot be kept running, with the seconds for which that is so."""
+        return {**self._supervisor.failing(), **(self._hub.failing_tasks() if self._hub else {})}
 
     # Connections
 
