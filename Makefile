@@ -57,7 +57,7 @@ $(VENV)/.docs: requirements/docs.txt
 	$(call lock,docs)
 
 .PHONY: lock
-lock: $(VENV)/.dev ## pin requirements/*.in anew (all locks agree; UPGRADE=1 takes the newest releases)
+lock: $(VENV)/.dev ## compile the lock files from requirements/*.in (UPGRADE=1 takes the newest releases)
 	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
 	cd requirements && for lock in bench docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
 
@@ -209,20 +209,20 @@ $(BIN)/python -m $(2) | diff -u $(1) - || { echo "error: $(1) is out of date: ru
 endef
 
 .PHONY: docs-configuration
-docs-configuration: $(VENV)/.dev ## write docs/configuration.md anew from hunarmitra/config/environment.py
+docs-configuration: $(VENV)/.dev ## generate docs/configuration.md from hunarmitra/config/environment.py
 	$(BIN)/python -m tools.configuration > docs/configuration.md
 
 .PHONY: docs-metrics
-docs-metrics: $(VENV)/.dev ## write docs/metrics.md anew from the catalogue of metrics and the operator's
+docs-metrics: $(VENV)/.dev ## generate docs/metrics.md from the catalogue of metrics and the operator's
 	$(BIN)/python -m tools.metrics > docs/metrics.md
 
 .PHONY: generated
-generated: docs-configuration docs-metrics observability ## write every generated document and the JavaScript client's types anew
+generated: docs-configuration docs-metrics observability ## generate every document that comes from code, and the JavaScript client's types
 	$(BIN)/python -m hunarmitra.protocol.asyncapi > docs/asyncapi.json
 	$(BIN)/python -m tools.typescript > clients/js/src/events.d.ts
 
 .PHONY: observability
-observability: $(VENV)/.dev ## write the rules, inhibitions and dashboards anew from observability/
+observability: $(VENV)/.dev ## generate the rules, inhibitions and dashboards from observability/
 	$(BIN)/python -m observability.render
 
 .PHONY: fix

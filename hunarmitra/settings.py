@@ -84,6 +84,7 @@ if SERVES_HTTP:
         *(["hunarmitra_http.request_context.TraceMiddleware"] if ENVIRONMENT.traces else []),
         "hunarmitra_http.metrics.MetricsMiddleware",
         "hunarmitra_http.middleware.TrustedProxyMiddleware",
+        "hunarmitra_http.middleware.RejectedOriginMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "django.middleware.security.SecurityMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -20,7 +20,7 @@ class NotAllowedError(BookingError):
 
 
 class ConflictError(BookingError):
-    """The booking's state does not allow it, whoever asks."""
+    """The booking's state does not allow the change, for any user."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -28,6 +28,6 @@ class ConflictError(BookingError):
 
 
 class InvalidWorkerError(BookingError):
-    """The named worker does not exist, is no worker, or is deactivated."""
+    """The named worker does not exist, is not a worker, or is deactivated."""
 
     code = "invalid"

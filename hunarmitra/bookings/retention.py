@@ -15,7 +15,7 @@ BATCH: Final = 200
 
 
 def booking_events_prune(*, finished_before: datetime, dry_run: bool) -> int:
-    """Returns how many events. ``pruned_seq`` tells whoever resumes that the log no longer begins at 1."""
+    """Return the number of events. ``pruned_seq`` tells a resuming client that the log no longer begins at 1."""
     finished = Booking.objects.filter(finished_at__lt=finished_before, pruned_seq__lt=F("seq"))
     if dry_run:
         return BookingEvent.objects.filter(booking__in=finished).count()

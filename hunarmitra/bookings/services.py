@@ -132,7 +132,7 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     """Raises NotVisibleError.
 
     The people are read once the lock is held. Joined to the locked row they would be those from before the wait for
-    it: PostgreSQL reads only that row anew, and a worker given meanwhile would be missing.
+    it: PostgreSQL reads only that row again, and a worker assigned meanwhile would be missing.
     """
     booking = (
         Booking.objects.select_for_update(no_key=True).prefetch_related("owner", "worker").filter(pk=booking_id).first()

@@ -1,20 +1,25 @@
-"""Whose address a request came from, when reverse proxies stand between.
+"""Address and scheme of a client behind reverse proxies.
 
-``X-Forwarded-For`` is written by anyone; only entries appended by proxies that the operator named may be
-believed. So the list is walked from its right end and the first address that is no trusted proxy wins.
-(daphne's ``--proxy-headers`` takes the leftmost entry, which every client can forge.)
+Any client can send ``X-Forwarded-For``; only entries that proxies named by the operator appended can be believed. So
+the list is read from its right end, and the first address that is not a trusted proxy is the client's. (daphne's
+``--proxy-headers`` takes the leftmost entry, which every client can forge.) ``Forwarded`` (RFC 7239) is read the same
+way, where ``X-Forwarded-For`` is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Network = IPv4Network | IPv6Network
 
 IPV6_SUBSCRIBER_PREFIX: Final = 64
-"""Bits: one customer of a provider has at least a /64, and so any number of addresses."""
+"""Bits. A provider gives each customer at least a /64, and so any number of addresses."""
+
+_WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\w*)?|(?P<v4>[0-9.]+):\w*")
+_SCHEMES: Final = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
 
 
 class InvalidNetworkError(ValueError):
@@ -22,7 +27,7 @@ class InvalidNetworkError(ValueError):
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Addresses and CIDR networks. Raises :class:`InvalidNetworkError` naming the wrong one."""
+    """Parse addresses and CIDR networks. Raises :class:`InvalidNetworkError` naming the wrong one."""
     networks = []
     for text in texts:
         try:
@@ -33,6 +38,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 def is_trusted(address: str, proxies: Iterable[Network]) -> bool:
+    """Whether the address belongs to a trusted proxy."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -41,14 +47,19 @@ def is_trusted(address: str, proxies: Iterable[Network]) -> bool:
     return any((mapped or parsed) in network for network in proxies)
 
 
-def client_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) -> str:
-    """The nearest address that is not a trusted proxy: ``peer`` itself unless it is one."""
+def client_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...], *, forwarded: str = "") -> str:
+    """Return the nearest address that is not a trusted proxy: ``peer`` itself, unless it is one.
+
+    ``forwarded_for`` is the value of ``X-Forwarded-For``, ``forwarded`` the value of ``Forwarded``. The second counts
+    only without the first: a proxy that writes one of them passes the other on as the client sent it.
+    """
     if not proxies or not is_trusted(peer, proxies):
         return peer
+    entries = [item for item in forwarded_for.split(",") if item.strip()] or list(_parameters(forwarded, "for"))
     nearest = peer
-    for entry in reversed([item.strip() for item in forwarded_for.split(",") if item.strip()]):
+    for entry in reversed(entries):
         try:
-            nearest = str(ip_address(entry))
+            nearest = str(ip_address(_without_port(entry.strip())))
         except ValueError:
             return nearest
         if not is_trusted(nearest, proxies):
@@ -56,8 +67,20 @@ def client_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...]) 
     return nearest
 
 
+def forwarded_scheme(x_forwarded_proto: str, forwarded: str = "") -> str | None:
+    """Return ``https`` or ``http`` as the proxy nearest to the client reports it, None where nothing usable does.
+
+    That is the first entry of ``X-Forwarded-Proto``, in any case; ``wss`` counts as https. Without that header it is
+    the first ``proto`` of ``Forwarded``. Call it only for requests of a trusted proxy.
+    """
+    if x_forwarded_proto.strip():
+        return _SCHEMES.get(x_forwarded_proto.partition(",")[0].strip().lower())
+    protocols = [value for value in _parameters(forwarded, "proto") if value]
+    return _SCHEMES.get(protocols[0].lower()) if protocols else None
+
+
 def subscriber_of(address: str) -> str:
-    """What limits by address count by: the address itself, of IPv6 the subscriber's network."""
+    """Return what limits by address count by: an IPv4 address itself, of an IPv6 address its subscriber's network."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -67,3 +90,24 @@ def subscriber_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), IPV6_SUBSCRIBER_PREFIX), strict=False))
+
+
+def _without_port(entry: str) -> str:
+    """Return the address of ``203.0.113.7:51234`` or ``[2001:db8::1]:443``; other texts as they are."""
+    match = _WITH_PORT.fullmatch(entry)
+    return entry if match is None else match["v6"] or match["v4"] or ""
+
+
+def _parameters(forwarded: str, name: str) -> Iterator[str]:
+    """Yield the parameter of each element of a ``Forwarded`` header, empty where it is missing.
+
+    Elements are split at every comma, also within quotes. An address has none, and a client that sends an open quote
+    must not hide what trusted proxies append behind it.
+    """
+    for element in forwarded.split(",") if forwarded else ():
+        found = ""
+        for pair in element.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip().lower() == name:
+                found = value.strip().strip('"')
+        yield found

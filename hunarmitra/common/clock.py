@@ -36,7 +36,7 @@ def to_wire(moment: datetime) -> str:
 
 
 def from_wire(text: str) -> datetime:
-    """Raises ValueError for what is no RFC 3339 timestamp, :class:`NaiveTimestampError` for one without offset."""
+    """Raises ValueError for a text that is not RFC 3339, :class:`NaiveTimestampError` for one without offset."""
     spelled = text.upper()
     if not _RFC_3339.fullmatch(spelled):
         raise ValueError("not an RFC 3339 timestamp")

@@ -1,4 +1,4 @@
-"""Keeps tokens, tickets and phone numbers out of every log line, whoever writes it.
+"""Keep tokens, tickets and phone numbers out of every log line, from any library.
 
 The documented way to authenticate a socket puts the token in the URL, and servers log URLs: uvicorn writes
 the full WebSocket path on its ``uvicorn.error`` logger, which no access-log switch silences, and at DEBUG

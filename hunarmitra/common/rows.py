@@ -1,7 +1,7 @@
 """Instances of a model from a statement written by hand, for the few questions that every request asks.
 
-``Manager.raw`` works out anew for each row set which column is which field and how each is converted, which costs more
-than to ask PostgreSQL: here it is worked out once for each thread.
+For each row set ``Manager.raw`` works out again which column is which field and how to convert it. That costs more than
+the query itself, so it is done once for each thread here.
 """
 
 from __future__ import annotations

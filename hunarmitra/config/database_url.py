@@ -42,7 +42,7 @@ def parse_database_url(url: str) -> DatabaseTarget:
     try:
         port = parts.port
     except ValueError:
-        raise ValueError("has a port that is no number from 0 to 65535") from None
+        raise ValueError("has a port that is not a number from 0 to 65535") from None
     return DatabaseTarget(
         engine="postgresql",
         name=name,

@@ -11,9 +11,11 @@ which Kubernetes and Docker mount secrets.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,11 @@ from hunarmitra.config.values import (
     text_value,
     tile_template,
 )
+
+logger = logging.getLogger(__name__)
+
+RESEMBLES = 0.9
+"""Similarity above which a name counts as a misspelt setting: one wrong letter in a short name, two in a long one."""
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # noqa: S105 - see secret_key
@@ -87,15 +94,15 @@ class Environment:
     allowed_origins: tuple[str, ...] = variable(
         origins,
         (),
-        "Comma-separated origins of web pages that may call the REST API (CORS) and open sockets. "
-        "A page of the same host and port may always.",
+        "Comma-separated origins, `scheme://host[:port]`, of web pages and apps (`capacitor://localhost`) that may "
+        "call the REST API (CORS) and open WebSockets. A page of the server's own host and port always may.",
         shown="none",
     )
     trusted_proxies: tuple[Network, ...] = variable(
         networks,
         (),
-        "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and "
-        "X-Forwarded-Proto are believed.",
+        "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto, "
+        "or Forwarded, are believed.",
         shown="none",
     )
     services: tuple[str, ...] = variable(
@@ -429,7 +436,29 @@ def read_environment(source: Mapping[str, str]) -> Environment:
     return environment
 
 
-def process_environment() -> Environment:
-    """What this process was started with: ``.env`` at the project's top, overridden by real variables."""
+def misspelt(names: Iterable[str]) -> dict[str, str]:
+    """Return the names that resemble a setting but are not one, each with the setting that was probably meant."""
+    known = {item.name.upper() for item in fields(Environment)}
+    known |= {f"{item.name.upper()}_FILE" for item in fields(Environment) if item.metadata["secret"]}
+    found = {}
+    for name in names:
+        if name not in known and (close := get_close_matches(name.upper(), known, n=1, cutoff=RESEMBLES)):
+            found[name] = close[0]
+    return found
+
+
+def _process_variables() -> dict[str, str]:
+    """The variables of this process: ``.env`` at the project's top, overridden by real variables."""
     dotenv = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
-    return read_environment({**dotenv, **os.environ})
+    return {**dotenv, **os.environ}
+
+
+def process_environment() -> Environment:
+    """Read what this process was started with."""
+    return read_environment(_process_variables())
+
+
+def warn_of_misspelt_settings() -> None:
+    """Log a warning for each variable of this process that looks like a misspelt setting."""
+    for name, meant in sorted(misspelt(_process_variables()).items()):
+        logger.warning("the environment has %s, which is not a setting; did you mean %s?", name, meant)

@@ -1,6 +1,6 @@
-"""How the value of one environment variable is read and checked.
+"""Parsers for the value of one environment variable.
 
-Each of these raises ValueError with the rest of a sentence that begins with the variable's name.
+Each raises ValueError with the rest of a sentence that begins with the variable's name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
-from hunarmitra.common.urls import split_url
+from hunarmitra.common.origins import parse_origin
 
 TRACE_SAMPLERS: Final = tuple(
     f"{parent}{root}" for parent in ("", "parentbased_") for root in ("traceidratio", "always_on", "always_off")
@@ -30,7 +30,7 @@ def boolean(value: str) -> bool:
     try:
         return words[value.strip().lower()]
     except KeyError:
-        raise ValueError("must be 1 or 0 (true/false, yes/no and on/off are understood too)") from None
+        raise ValueError("must be 1 or 0 (or true/false, yes/no, on/off)") from None
 
 
 def name_list(value: str) -> tuple[str, ...]:
@@ -52,16 +52,21 @@ def networks(value: str) -> tuple[Network, ...]:
 
 
 def origins(value: str) -> tuple[str, ...]:
-    origins = name_list(value)
-    for origin in origins:
-        parts = split_url(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
-            raise ValueError(f"has {origin!r}; an origin looks like https://app.example.org, without a path")
-    return tuple(origin.lower() for origin in origins)
+    """Any ``scheme://host[:port]``, as apps have them too: ``capacitor://localhost``. Never ``null``."""
+    found = []
+    for text in name_list(value):
+        origin = parse_origin(text)
+        if origin is None:
+            raise ValueError(
+                f"has {text!r}; an origin looks like https://app.example.org or capacitor://localhost, "
+                "with a port but without a user, a path, a query or a fragment"
+            )
+        found.append(str(origin))
+    return tuple(found)
 
 
 def tile_template(value: str) -> str:
-    """A template of tile addresses. Its origin ends up in a header, hence the narrow choice of characters."""
+    """A template of tile URLs. Its origin is sent in a header, so only harmless characters are allowed."""
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*", value):
         raise ValueError("must look like https://tiles.example.org/{z}/{x}/{y}.png")
     if not all(place in value for place in ("{z}", "{x}", "{y}")):
@@ -76,7 +81,7 @@ def collector_url(value: str) -> str:
 
 
 def pairs(value: str) -> tuple[tuple[str, str], ...]:
-    """``name=value,other=value``, values in URL encoding: OpenTelemetry's form of headers."""
+    """Headers as OpenTelemetry writes them: ``name=value,other=value``, values in URL encoding."""
     found = []
     for item in name_list(value):
         name, separator, text = item.partition("=")

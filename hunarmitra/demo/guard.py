@@ -20,7 +20,7 @@ def require_loopback(host: str) -> None:
     try:
         addresses = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
-        raise CommandError(f"--host {host} is no address of this machine.") from None
+        raise CommandError(f"--host {host} is not an address of this machine.") from None
     if not all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses):
         raise CommandError(
             f"--host {host} can be reached from other machines, which demo users and DEBUG are not made for: "

@@ -23,7 +23,7 @@ FROM: Final = radians(225)
 """Direction in which the worker starts from, seen from the site: south-west."""
 
 NEARBY_METRES: Final = 20_000.0
-"""A last known position farther off belongs to another day; the journey then starts anew."""
+"""A last known location farther away belongs to another day; then the journey starts from its beginning."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Phone:
             ) from None
 
     def _renew(self) -> None:
-        """Rotate the refresh token; when that is refused too (signed out elsewhere), sign in anew."""
+        """Rotate the refresh token; if it is rejected too (signed out elsewhere), sign in again."""
         refresh, self._access, self._refresh = self._refresh, "", ""
         response = self._persist("POST", "auth/refresh/", {"refresh": refresh})
         if response.status_code == 200:

@@ -11,9 +11,9 @@ from hunarmitra.notifications.models import Notification
 
 
 def notifications_prune(*, created_before: datetime, dry_run: bool) -> int:
-    """Returns how many. Only a user's oldest go, up to the first that is unread or younger, and never the newest.
+    """Return the number. Deletes only a user's oldest, up to the first that is unread or younger, and never the newest.
 
-    So what is left is gap-free, and ``seq`` of the oldest one left tells whoever resumes what was pruned.
+    So the rest has no gap, and ``seq`` of its oldest tells a resuming client what was pruned.
     """
     old = Notification.objects.filter(created_at__lt=created_before, read_at__isnull=False)
     users = old.order_by("user_id").values_list("user_id", flat=True).distinct()

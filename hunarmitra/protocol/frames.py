@@ -25,7 +25,7 @@ class Frame:
     def to_wire(self) -> dict[str, Any]:
         body: dict[str, Any] = {"type": self.type}
         name: str
-        for name in self.__slots__:  # the fields: dataclasses.fields() would make its tuple anew for each frame
+        for name in self.__slots__:  # the fields: dataclasses.fields() would build its tuple for each frame
             value = getattr(self, name)
             if value is not OMIT:
                 body[name] = value

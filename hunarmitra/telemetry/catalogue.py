@@ -301,7 +301,7 @@ WS_SUBSCRIBER_CONNECTED: Final = _gauge(
     "ws_subscriber_connected", "1 while the subscription at Redis stands (always 1 without Redis).", _WS
 )
 WS_SUBSCRIBER_RECONNECTS: Final = _counter(
-    "ws_subscriber_reconnects", "Subscriptions made anew after an interruption.", _WS
+    "ws_subscriber_reconnects", "Subscriptions made again after an interruption.", _WS
 )
 WS_SUBSCRIBER_LAG: Final = _gauge(
     "ws_subscriber_lag_seconds", "Round trip of the last heartbeat through Redis.", _WS, unit="seconds"

@@ -99,8 +99,10 @@ def with_livez(metrics: WSGIApplication, stuck: Callable[[], bool]) -> WSGIAppli
 
 
 def serve_metrics(host: str, port: int, *, stuck: Callable[[], bool] | None = None) -> bool:
-    """Serve ``/metrics`` from a thread, and ``/livez``, which fails while the process is ``stuck``, for those that can
-    be. False, and a warning, when the port is taken: it is no reason not to run."""
+    """Serve ``/metrics`` from a thread, and with ``stuck`` also ``/livez``, which fails while the process is stuck.
+
+    Returns False, with a warning, if the port is in use: the process runs without metrics then.
+    """
     try:
         server, _ = start_http_server(port, addr=host, registry=_registry)
         if stuck is not None:

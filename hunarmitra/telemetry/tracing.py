@@ -6,7 +6,7 @@ Context), which the receiving span continues and links. Only traced events carry
 costs a receiver one look-up. There is no span for a single socket or frame.
 
 Nothing here imports OpenTelemetry. It is imported, and its exporting thread started, in the process that traces and
-when that first traces (:func:`start` makes it early): never in gunicorn's arbiter, and anew after a fork.
+when that first traces (:func:`start` makes it early): never in gunicorn's arbiter, and again after a fork.
 
 No span holds a token, a phone number, a user's id or name, or the text of an error.
 """
@@ -153,7 +153,7 @@ def stop() -> None:
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads, and must not export its parent's spans again."""
+    """A forked child does not have the threads of its parent, and must not export its parent's spans again."""
     global _spans, _lock
     _spans, _lock = None, threading.Lock()
 

@@ -29,8 +29,8 @@ worker_class = "gthread"
 workers = _environment.web_concurrency
 threads = _environment.web_threads
 
-# Longer than the idle timeout that ingresses have for connections to a backend (nginx and ALB: 60 s). If it were
-# shorter, the ingress would now and then send a request into a connection that is being closed, and answer 502.
+# Longer than the idle timeout that ingresses have for connections to a backend (nginx and ALB: 60 s). With a
+# shorter value, the ingress would sometimes send a request into a closing connection, and answer 502.
 keepalive = 75
 
 # Seconds. A worker that is stuck for `timeout` is killed; on SIGTERM running requests get `graceful_timeout`, less

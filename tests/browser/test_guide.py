@@ -64,6 +64,7 @@ def without_tiles(page: Page) -> None:
     page.route("https://tile.openstreetmap.org/**", answer)
 
 
+@pytest.mark.slow
 def test_the_readers_marker_moves_and_nothing_is_missing_after_an_outage(
     reader: tuple[Stack, People, str], visit: Visitor
 ) -> None:

@@ -173,6 +173,7 @@ def test_demo_prints_exactly_what_scripts_read(demo_environment: dict[str, str])
     assert all(password in shown for password in passwords(first).values())
 
 
+@pytest.mark.slow
 def test_demo_makes_new_passwords_where_it_cannot_keep_them(tmp_path: Path, demo_environment: dict[str, str]) -> None:
     (tmp_path / "demo.json").mkdir()
     first, second = demo(demo_environment), demo(demo_environment)
@@ -263,6 +264,7 @@ async def test_drive_sets_out_reports_its_way_arrives_and_completes(town: Town) 
     assert demo(town.environment)["booking_id"] != town.booking_id
 
 
+@pytest.mark.slow
 def test_drive_goes_on_where_it_was_interrupted(town: Town) -> None:
     process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
     eventually(lambda: town.employer.location(town.booking_id, expect=200), 60, "the first position")
@@ -275,6 +277,7 @@ def test_drive_goes_on_where_it_was_interrupted(town: Town) -> None:
     assert town.employer.booking(town.booking_id)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_drive_ends_when_the_booking_is_called_off(town: Town) -> None:
     process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
     eventually(lambda: town.employer.location(town.booking_id, expect=200), 60, "the first position")
@@ -283,10 +286,11 @@ def test_drive_ends_when_the_booking_is_called_off(town: Town) -> None:
     assert re.search(r"CommandError: The server answered 409: .*cancelled", process.log_text())
 
 
+@pytest.mark.slow
 def test_drive_says_what_is_wrong(town: Town) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
     assert "no such booking" in town.refused(nobody)
-    assert "'abc' is no booking id" in town.refused("abc")
+    assert "'abc' is not a booking id" in town.refused("abc")
     assert "with this password" in town.refused(town.booking_id, "--password", "wrong")
     assert "'somebody' is not known here: give --password" in town.refused(town.booking_id, "--username", "somebody")
     requested = str(town.employer.create_booking()["id"])

@@ -225,6 +225,7 @@ def test_what_nobody_asked_to_trace_is_not_traced(system: System) -> None:
     assert {span.trace_id for span in system.received.spans[before:]} == {caller.trace_id}
 
 
+@pytest.mark.slow
 async def test_one_process_does_it_all_and_says_so(tmp_path: Path) -> None:
     with HttpCollector() as collector:
         settings: dict[str, Any] = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
@@ -263,6 +264,7 @@ def test_a_collector_that_does_not_answer_delays_neither_requests_nor_the_end(tm
             assert steady() - began < 12, "three seconds for the remaining spans, also if nothing accepts them"
 
 
+@pytest.mark.slow
 def test_what_is_left_is_exported_at_the_end_and_the_arbiter_has_no_thread(tmp_path: Path) -> None:
     with HttpCollector() as collector:
         environment = base_environment(
@@ -329,6 +331,7 @@ print(answer.status_code, sorted(name for name in sys.modules if name.startswith
 """What redis-py loads for metrics of its own, wherever OpenTelemetry is installed, is not in our hands."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "off", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}]
 )

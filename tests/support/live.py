@@ -21,11 +21,12 @@ from tests.support.sockets import Frame, Presentation, Socket
 from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
 
 ALLOWED_ORIGIN = "https://app.example.org"
+APP_ORIGIN = "capacitor://localhost"
 PAGE = 40
 SETTINGS = {
     "TRACKING_MIN_INTERVAL": "0",
     "HUB_COMPARISON_INTERVAL": "60",
-    "ALLOWED_ORIGINS": ALLOWED_ORIGIN,
+    "ALLOWED_ORIGINS": f"{ALLOWED_ORIGIN},{APP_ORIGIN}",
     "WS_REPLAY_PAGE_EVENTS": str(PAGE),
 }
 DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "7")

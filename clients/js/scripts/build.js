@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const IMPORT = /^(?:import|export) \{([^}]*)\} from '([^']+)';\n/gm;
+const CLIENT_DIRECTIVE = "'use client';\n";
 const source = (name) => new URL(`../src/${name}`, import.meta.url);
 const target = (name) => new URL(`../dist/${name}`, import.meta.url);
 const read = (name) => readFileSync(source(name), 'utf8');
@@ -31,13 +32,19 @@ function exported(name) {
   return [...lists, ...[...code.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, each]) => each)].map((each) => each.trim());
 }
 
-function build(name, external = {}) {
+/** Write the entry `name` as dist/<target>.cjs. */
+function build(name, to, external = {}) {
   const code = join(`${name}.js`, external);
-  writeFileSync(target(`${name}.cjs`), `'use strict';\n\n${code}\nmodule.exports = { ${exported(`${name}.js`).join(', ')} };\n`);
+  const directives = code.includes(CLIENT_DIRECTIVE) ? `${CLIENT_DIRECTIVE}'use strict';\n` : "'use strict';\n";
+  const exports = `module.exports = { ${exported(`${name}.js`).join(', ')} };\n`;
+  writeFileSync(target(`${to}.cjs`), `${directives}\n${code.replace(CLIENT_DIRECTIVE, '')}\n${exports}`);
 }
 
-const types = (name) => writeFileSync(target(`${name}.d.cts`), read(`${name}.d.ts`).replace(/'(\.\/\w+)\.js'/g, "'$1.cjs'"));
+const types = (name, to) => writeFileSync(target(`${to}.d.cts`), read(`${name}.d.ts`).replace(/'\.\.?\/(\w+)\.js'/g, "'./$1.cjs'"));
 
 mkdirSync(target(''), { recursive: true });
-build('index');
-for (const name of ['events', 'index']) types(name);
+build('index', 'index');
+build('react/index', 'react', { '../index.js': './index.cjs' });
+types('events', 'events');
+types('index', 'index');
+types('react/index', 'react');

@@ -23,6 +23,8 @@ test('the package holds the modules, their types, the README, and nothing else',
     'dist/events.d.cts',
     'dist/index.cjs',
     'dist/index.d.cts',
+    'dist/react.cjs',
+    'dist/react.d.cts',
     'package.json',
     'src/booking.js',
     'src/credentials.js',
@@ -32,12 +34,14 @@ test('the package holds the modules, their types, the README, and nothing else',
     'src/index.js',
     'src/notifications.js',
     'src/platform.js',
+    'src/react/index.d.ts',
+    'src/react/index.js',
     'src/stream.js',
   ]);
 });
 
 test('every file that package.json names exists, and there are no dependencies', () => {
-  const paths = Object.values(described.exports['.']).flatMap(({ types, default: main }) => [types, main]);
+  const paths = [described.exports['.'], described.exports['./react']].flatMap(Object.values).flatMap(({ types, default: main }) => [types, main]);
   for (const path of [...paths, described.types, described.main, described.module]) assert.ok(statSync(`${root}/${path}`).isFile());
   assert.equal(described.dependencies, undefined);
 });
@@ -76,6 +80,15 @@ test('the README\'s first command installs the package from a clone, for ESM and
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('the React entry: the same names for ESM and CommonJS, marked as client code', async () => {
+  const required = createRequire(import.meta.url)('@hunarmitra/realtime/react');
+  const imported = await import('@hunarmitra/realtime/react');
+  const names = ['RealtimeProvider', 'useBooking', 'useConnection', 'useNotifications'];
+  assert.deepEqual(Object.keys(required).sort(), names);
+  assert.deepEqual(Object.keys(imported).sort(), names);
+  for (const path of ['src/react/index.js', 'dist/react.cjs']) assert.ok(readFileSync(`${root}/${path}`, 'utf8').startsWith("'use client';\n"));
 });
 
 test('the package is imported by its name', async () => {

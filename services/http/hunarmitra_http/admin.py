@@ -1,7 +1,7 @@
 """Django's admin for support staff: bookings with their history to read, users to help.
 
-Whoever is staff may read. Nothing here writes but through the domain's services, so that sockets close, and
-numbers stay right, whatever is clicked. Bookings and users are never deleted: users are deactivated.
+All staff may read. Only the domain's services write, so that every click closes the right connections and keeps the
+numbers correct. Bookings and users are never deleted: users are deactivated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every request passes before Django's own middleware."""
+"""Middleware that runs before Django's own: probes, and headers of reverse proxies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from hunarmitra.common.addresses import client_address, is_trusted
+from hunarmitra.common.addresses import client_address, forwarded_scheme, is_trusted
+from hunarmitra.common.origins import is_allowed, rejected_origins
 from hunarmitra.telemetry.exposition import exposition
 from hunarmitra_http.readiness import readiness
 
@@ -15,16 +16,18 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class ProbeMiddleware:
-    """``/livez`` and ``/readyz``, first of all: a kubelet names the pod's address in ``Host``, which
-    ALLOWED_HOSTS does not have. With HTTP_ADMIN_PORT they are on that port only, with ``/metrics`` and nothing else;
-    without it there are no metrics here: they are none of the public's business."""
+    """Answer ``/livez`` and ``/readyz`` before anything else.
+
+    A kubelet sends the pod's address in ``Host``, which ALLOWED_HOSTS does not have. With HTTP_ADMIN_PORT the probes
+    are on that port only, with ``/metrics`` and nothing else. Without it there are no metrics: the port is public.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
         self._admin_port = settings.ENVIRONMENT.http_admin_port
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # The port that the connection came in at; unlike ``request.get_port()`` no header decides it.
+        # The port that accepted the connection. ``request.get_port()`` would believe a header.
         inner = str(self._admin_port) == request.META.get("SERVER_PORT")
         if self._admin_port and not inner:
             return self._get_response(request)
@@ -42,9 +45,10 @@ class ProbeMiddleware:
 
 
 class TrustedProxyMiddleware:
-    """Puts the client's address into ``REMOTE_ADDR``, and lets nobody but trusted proxies write ``X-Forwarded-…``.
+    """Put the client's address into ``REMOTE_ADDR``, and believe ``X-Forwarded-…`` of trusted proxies only.
 
-    ``SECURE_PROXY_SSL_HEADER`` believes ``X-Forwarded-Proto`` wherever it comes from, hence the removal.
+    ``SECURE_PROXY_SSL_HEADER`` compares ``X-Forwarded-Proto`` with ``https`` whoever sent it. So the header is
+    replaced by what :func:`forwarded_scheme` makes of it, or removed.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -54,8 +58,25 @@ class TrustedProxyMiddleware:
         proxies = settings.ENVIRONMENT.trusted_proxies
         peer = str(request.META.get("REMOTE_ADDR", ""))
         forwarded_for = str(request.META.pop("HTTP_X_FORWARDED_FOR", ""))
+        forwarded_proto = str(request.META.pop("HTTP_X_FORWARDED_PROTO", ""))
         if is_trusted(peer, proxies):
-            request.META["REMOTE_ADDR"] = client_address(peer, forwarded_for, proxies)
-        else:
-            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+            forwarded = str(request.META.get("HTTP_FORWARDED", ""))
+            request.META["REMOTE_ADDR"] = client_address(peer, forwarded_for, proxies, forwarded=forwarded)
+            if scheme := forwarded_scheme(forwarded_proto, forwarded):
+                request.META["HTTP_X_FORWARDED_PROTO"] = scheme
+        return self._get_response(request)
+
+
+class RejectedOriginMiddleware:
+    """Log origins that CORS does not allow: the browser only tells the page's developer that something failed."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        origin = request.META.get("HTTP_ORIGIN")
+        if origin is not None and request.path_info.startswith("/api/"):
+            host, scheme = request.META.get("HTTP_HOST"), request.scheme or "http"
+            if not is_allowed(origin, allowed=settings.CORS_ALLOWED_ORIGINS, host=host, scheme=scheme):
+                rejected_origins.log(origin)
         return self._get_response(request)

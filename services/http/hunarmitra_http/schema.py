@@ -22,7 +22,7 @@ ERRORS: Final[dict[int, str]] = {
     403: "The user may not do this.",
     404: "There is no such thing, or the user may not see it.",
     405: "The path has no such method.",
-    409: "The state does not allow it, whoever asks.",
+    409: "The state does not allow it, for any user.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
     429: "Too many requests.",

@@ -58,7 +58,7 @@ def _limiter_of_process(pid: int) -> Limiter:
 
 
 def limiter() -> Limiter:
-    """This process's, made anew after a fork: connections must not be shared with the parent."""
+    """The limiter of this process; a new one after a fork, because connections must not be shared with the parent."""
     return _limiter_of_process(os.getpid())
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from hunarmitra.common.addresses import Network, client_address, is_trusted, subscriber_of
+from hunarmitra.common.addresses import Network, client_address, forwarded_scheme, is_trusted, subscriber_of
+from hunarmitra.common.origins import is_allowed, rejected_origins
 
 SUBPROTOCOL: Final = "jwt"
 _SINCE: Final = re.compile(r"[0-9]{1,18}")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,36 +65,28 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
     return found[0].decode("latin-1") if found else None
 
 
-def origin_is_allowed(scope: Mapping[str, Any], allowed: Iterable[str], proxies: tuple[Network, ...]) -> bool:
-    """No ``Origin`` (native apps) is allowed; a present one must be listed or be this server's own host and port.
+def origin_is_allowed(scope: Mapping[str, Any], allowed: Collection[str], proxies: tuple[Network, ...]) -> bool:
+    """Whether a page of this origin may open a connection; a rejected origin is logged.
 
-    Behind a trusted proxy that ends TLS, the scheme is what ``X-Forwarded-Proto`` says.
+    No ``Origin`` (native apps) is allowed; a present one must be listed or be this server's own host and port. Behind
+    a trusted proxy that terminates TLS, the scheme is what ``X-Forwarded-Proto`` or ``Forwarded`` says.
     """
     origin = header(scope, b"origin")
     if origin is None:
         return True
-    origin = origin.lower()
-    if origin in allowed:
-        return True
-    host = header(scope, b"host")
-    if host is None:
-        return False
     scheme = scope.get("scheme", "ws")
     peer = (scope.get("client") or ("", 0))[0]
     if is_trusted(peer, proxies):
-        scheme = header(scope, b"x-forwarded-proto") or scheme
-    try:
-        parts = urlsplit(origin)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-            return False
-        own = urlsplit(f"//{host.lower()}")
-        own_port = own.port or _DEFAULT_PORTS.get(scheme, 80)
-        return (parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]) == (own.hostname, own_port)
-    except ValueError:
-        return False
+        forwarded_proto, forwarded = header(scope, b"x-forwarded-proto"), header(scope, b"forwarded")
+        scheme = forwarded_scheme(forwarded_proto or "", forwarded or "") or scheme
+    if is_allowed(origin, allowed=allowed, host=header(scope, b"host"), scheme=scheme):
+        return True
+    rejected_origins.log(origin)
+    return False
 
 
 def address_of(scope: Mapping[str, Any], proxies: tuple[Network, ...]) -> str:
     """Whom failed handshakes count against, as REST's limits count."""
     peer = (scope.get("client") or ("", 0))[0]
-    return subscriber_of(client_address(peer, header(scope, b"x-forwarded-for") or "", proxies))
+    forwarded_for, forwarded = header(scope, b"x-forwarded-for") or "", header(scope, b"forwarded") or ""
+    return subscriber_of(client_address(peer, forwarded_for, proxies, forwarded=forwarded))

@@ -25,6 +25,11 @@ LONG_NAME = "अ" * 120
 
 RECEIVE_BUFFER = 8192
 
+NO_PINGS = ("--ws-ping-interval", "3600", "--ws-ping-timeout", "3600")
+"""Its default disconnects a client that answers no ping for 20 s, which on a slow machine the clients here do not."""
+
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:
@@ -33,6 +38,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresSe
         postgres_server,
         ws=1,
         ws_with="uvicorn",
+        ws_options=NO_PINGS,
         WS_SEND_BUFFER_BYTES=str(SEND_BUFFER),
         HUB_COMPARISON_INTERVAL="60",
         RELAY_INTERVAL="0.05",

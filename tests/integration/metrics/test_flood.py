@@ -9,6 +9,7 @@ import uuid
 from itertools import product
 
 import httpx
+import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.integration.metrics.conftest import Measured
@@ -30,6 +31,7 @@ def paths() -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_a_flood_of_names_makes_no_series(measured: Measured) -> None:
     http, ws = measured.http(), measured.ws()
     async with httpx.AsyncClient(base_url=measured.gunicorn.url, trust_env=False, timeout=30) as client:

@@ -107,6 +107,8 @@ def test_a_trusted_proxy_tells_the_clients_address(behind_proxy: Stack) -> None:
     assert [verify("198.51.100.7") for _ in range(4)] == [401, 401, 401, 429]
     assert verify("203.0.113.9, 198.51.100.7") == 429, "what the client itself wrote to the left counts nothing"
     assert verify("203.0.113.9") == 401
+    assert verify("198.51.100.7:51234") == 429, "with a port it is the same address"
+    assert verify("[2001:db8:2::1]:443") == 401
     assert [verify("2001:db8::1"), verify("2001:db8::2"), verify("2001:db8:0:0:9::")] == [401] * 3
     assert verify("2001:db8::3") == 429, "one IPv6 subscriber has a whole /64"
     assert verify("2001:db8:1::1") == 401

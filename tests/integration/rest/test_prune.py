@@ -1,4 +1,4 @@
-"""``manage.py prune``: what has outlived its use goes, the rest stays, and numbers stay right."""
+"""``manage.py prune`` over real servers. `tests/services` has the rules of each table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ from datetime import timedelta
 ago = clock_now() - timedelta(days=days)
 Booking.objects.filter(pk=booking_id).update(finished_at=ago)
 """.replace("clock_now", "utc_now")
-AGE_NOTIFICATIONS = """
-from datetime import timedelta
-own = Notification.objects.filter(user_id=user_id, seq__in=seqs)
-own.update(created_at=utc_now() - timedelta(days=days), read_at=utc_now() if read else None)
-"""
 EXPIRE_SESSION = """
 from datetime import timedelta
 Session.objects.filter(user_id=user_id).update(expires_at=utc_now() - timedelta(seconds=1))
@@ -76,24 +71,6 @@ def test_events_of_bookings_that_ended_long_ago(stack: Stack, people: Actors, sh
     for kept in (recent, open_one):
         log = people.employer.events(kept)
         assert (len(log["results"]), log["pruned_seq"]) == (log["seq"], 0)
-
-
-def test_a_users_oldest_read_notifications(stack: Stack, people: Actors, shell: Shell) -> None:
-    people.new_booking("completed")
-    owner = people.employer.id
-    assert left(shell, owner)["notifications"] == [1, 2, 3, 4, 5]
-    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[1, 2, 4], days=91, read=True)
-    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[3], days=91, read=False)
-    stack.manage("prune", "--dry-run")
-    assert left(shell, owner)["notifications"] == [1, 2, 3, 4, 5]
-    stack.manage("prune")
-    assert left(shell, owner)["notifications"] == [3, 4, 5], "what is above an unread one stays, so there is no gap"
-    shell.run(AGE_NOTIFICATIONS, user_id=owner, seqs=[3, 4, 5], days=91, read=True)
-    stack.manage("prune")
-    assert left(shell, owner)["notifications"] == [5], "the newest stays and tells what was pruned"
-    people.new_booking("requested")
-    people.admin.assign(people.new_booking("requested"), people.worker.id)
-    assert left(shell, owner)["notifications"] == [5, 6, 7], "numbers go on"
 
 
 def test_expired_sessions_tickets_tokens_and_old_revocations(stack: Stack, people: Actors, shell: Shell) -> None:

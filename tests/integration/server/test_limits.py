@@ -44,7 +44,7 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         deaf = _deaf_client(server.port, f"/ws/bookings/{booking}/?token={clients.actors.employer.token}")
         healthy = await clients.watch(booking)
         await healthy.joined()
-        # A masked text frame of one byte that is no JSON; the errors in answer fill buffers that nobody empties.
+        # A masked text frame of one byte that is not JSON; the error frames fill buffers that nobody empties.
         nonsense = b"\x81\x81\x00\x00\x00\x00x"
         deaf.settimeout(5)
 
@@ -61,6 +61,7 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         await healthy.synchronized()
 
 
+@pytest.mark.slow
 async def test_a_log_larger_than_the_send_buffer_is_replayed_as_fast_as_it_is_read(tmp_path: Path) -> None:
     """In pages of 20, while live events and pings go on; nobody is closed 4008."""
     limits = {"WS_SEND_BUFFER_BYTES": "4096", "WS_REPLAY_PAGE_EVENTS": "20"}

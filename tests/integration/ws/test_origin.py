@@ -6,7 +6,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.actors import Actors
-from tests.support.live import ALLOWED_ORIGIN, on_every_server
+from tests.support.live import ALLOWED_ORIGIN, APP_ORIGIN, on_every_server
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
@@ -32,6 +32,19 @@ async def test_native_apps_send_no_origin_and_may(live: Stack, people: Actors) -
 async def test_a_listed_origin_may(live: Stack, people: Actors) -> None:
     await check_allowed(live, people, ALLOWED_ORIGIN)
     await check_allowed(live, people, ALLOWED_ORIGIN.upper())
+
+
+@on_every_server
+async def test_an_app_with_a_scheme_of_its_own_may_be_listed(live: Stack, people: Actors) -> None:
+    await check_allowed(live, people, APP_ORIGIN)
+    assert await refusal(live, people, "ionic://localhost") == 403
+
+
+@on_every_server
+async def test_a_rejected_origin_is_logged_once_with_the_setting(live: Stack, people: Actors) -> None:
+    for _ in range(2):
+        assert await refusal(live, people, "https://logged.example") == 403
+    assert live.ws[0].log_text().count("'https://logged.example'; to allow it, add it to ALLOWED_ORIGINS") == 1
 
 
 @on_every_server

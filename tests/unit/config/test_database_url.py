@@ -44,7 +44,7 @@ def test_understood(url: str, target: DatabaseTarget) -> None:
         ("sqlite:///", "must be sqlite:///relative.db or sqlite:////absolute.db"),
         ("postgresql://h", "must end with one database name"),
         ("postgresql://h/a/b", "must end with one database name"),
-        ("postgresql://h:0x1/n", "has a port that is no number"),
+        ("postgresql://h:0x1/n", "has a port that is not a number"),
         ("postgresql://[h/n", "has a host that no URL can have"),
     ],
 )

@@ -19,8 +19,10 @@ from hunarmitra.config.environment import (
     DEVELOPMENT_SECRET,
     ConfigurationError,
     Environment,
+    misspelt,
     process_environment,
     read_environment,
+    warn_of_misspelt_settings,
 )
 from tests.support.processes import REPOSITORY, clean_environment
 
@@ -49,7 +51,13 @@ WRONG = {
     "ALLOWED_ORIGINS": [
         "app.example.org",
         "https://app.example.org/",
-        "ftp://app.example.org",
+        "https://app.example.org?x=1",
+        "https://app.example.org#top",
+        "https://user@app.example.org",
+        "https://app.example.org:port",
+        "https://app.example.org:0",
+        "https://app.example.org:65536",
+        "https://app example.org",
         "null",
         "https://",
         "https://ok.example.org,*",
@@ -210,6 +218,49 @@ def test_lists_and_urls_are_parsed() -> None:
     assert [str(network) for network in environment.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
     assert environment.services == ("http", "ws")
     assert environment.database_url == DatabaseTarget("postgresql", "name", "u", "p", "db", 5433)
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost", "tauri://localhost"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ("HTTPS://App.example.org:443", "https://app.example.org"),
+        ("http://[2001:DB8::1]:8000", "http://[2001:db8::1]:8000"),
+    ],
+)
+def test_an_origin_is_any_scheme_host_and_port(given: str, origin: str) -> None:
+    assert read(ALLOWED_ORIGINS=given).allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ALOWED_ORIGINS", "ALLOWED_ORIGINS"),
+        ("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"),
+        ("allowed_origins", "ALLOWED_ORIGINS"),
+        ("REDISURL", "REDIS_URL"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("SECRET_KEY_FIL", "SECRET_KEY_FILE"),
+        ("WS_HARTBEAT", "WS_HEARTBEAT"),
+    ],
+)
+def test_a_misspelt_setting_is_found(name: str, meant: str) -> None:
+    assert misspelt([name, meant, "PATH", "HOME", "KUBERNETES_SERVICE_PORT", "HUNARMITRA_WS_PORT"]) == {name: meant}
+
+
+def test_no_setting_is_taken_for_another() -> None:
+    assert misspelt(item.name.upper() for item in fields(Environment)) == {}
+    assert misspelt(f"{name}_FILE" for name in SECRETS) == {}
+
+
+def test_a_misspelt_setting_is_warned_of(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("ALOWED_ORIGINS", "https://app.example.org")
+    warn_of_misspelt_settings()
+    assert "the environment has ALOWED_ORIGINS, which is not a setting; did you mean ALLOWED_ORIGINS?" in caplog.text
+    assert "app.example.org" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_a_loopback_host(host: str) -> None:
         ("0.0.0.0", "can be reached from other machines"),
         ("::", "can be reached from other machines"),
         ("192.0.2.1", "can be reached from other machines"),
-        ("no-such-host.invalid", "is no address of this machine"),
-        ("a" * 300, "is no address of this machine"),
+        ("no-such-host.invalid", "is not an address of this machine"),
+        ("a" * 300, "is not an address of this machine"),
     ],
 )
 def test_any_other_host(host: str, reason: str) -> None:

@@ -77,10 +77,24 @@ def test_behind_a_trusted_proxy_the_scheme_is_the_forwarded_one() -> None:
     assert not origin_is_allowed(scope, (), ())
 
 
+@pytest.mark.parametrize("proto", ["https,http", "https, https", "HTTPS", "wss"])
+def test_the_forwarded_scheme_is_read_as_rest_reads_it(proto: str) -> None:
+    scope = _scope(origin="https://api.example.org", host="api.example.org", x_forwarded_proto=proto)
+    assert origin_is_allowed(scope, (), PROXIES)
+    scope = _scope(origin="https://api.example.org", host="api.example.org", forwarded="for=x;proto=https")
+    assert origin_is_allowed(scope, (), PROXIES)
+
+
+def test_failures_count_by_the_address_of_a_forwarded_header() -> None:
+    assert address_of(_scope(forwarded='for="198.51.100.1:4711"'), PROXIES) == "198.51.100.1"
+
+
 @pytest.mark.parametrize(
     ("client", "counted"),
     [
         ("198.51.100.1", "198.51.100.1"),
+        ("198.51.100.1:51234", "198.51.100.1"),
+        ("[2001:db8::1]:443", "2001:db8::/64"),
         ("2001:db8::1", "2001:db8::/64"),
         ("2001:db8::ffff:1", "2001:db8::/64"),
         ("::ffff:198.51.100.1", "198.51.100.1"),

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         try:
             booking_id = UUID(options["booking"])
         except ValueError:
-            raise CommandError(f"{options['booking']!r} is no booking id; `manage.py demo` prints one.") from None
+            raise CommandError(f"{options['booking']!r} is not a booking id; `manage.py demo` prints one.") from None
         username, password = self._credentials(options["username"], options["password"])
         try:
             with Phone(options["base_url"], username, password) as phone:

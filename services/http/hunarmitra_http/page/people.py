@@ -1,4 +1,4 @@
-"""The demo's people with their passwords, for one click instead of typing. Only for whoever sits at this machine."""
+"""The demo's people with their passwords, for one click instead of typing. Only for browsers on this machine."""
 
 from __future__ import annotations
 

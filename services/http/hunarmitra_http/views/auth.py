@@ -93,7 +93,7 @@ class LogoutView(AuthView):
         request=RefreshSerializer, responses={205: OpenApiResponse(None, "The session and its sockets are closed.")}
     )
     def post(self, request: Request) -> Response:
-        """End the session of a refresh token: none of its tokens is accepted any more."""
+        """End the session of a refresh token: its tokens are no longer accepted."""
         encoded: str = checked(RefreshSerializer, request.data)["refresh"]
         try:
             session_end(encoded_refresh=encoded)

@@ -107,7 +107,7 @@ class BookingStatusView(ApiView):
 
     @extend_schema(request=StatusChangeSerializer, responses={200: BookingSerializer})
     def patch(self, request: Request, booking_id: UUID) -> Response:
-        """Change the status. The status that it already has changes nothing and is no error."""
+        """Change the status. The current status changes nothing and is not an error."""
         change = checked(StatusChangeSerializer, request.data)
         booking = booking_status_change(
             booking_id=booking_id,

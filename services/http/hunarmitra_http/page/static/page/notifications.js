@@ -64,7 +64,7 @@ export class Bell {
   #arrived(notification) {
     this.#shown.set(notification.id, { ...notification, read_at: null });
     this.#render();
-    // Whoever watches the booking sees and hears it there.
+    // A user who watches the booking sees and hears it there.
     if (!location.hash.endsWith(`/${notification.data?.booking_id}`)) toast(notification);
     for (const listener of this.#listeners) listener(notification);
   }

@@ -12,7 +12,7 @@ export class Timeline {
     this.#render();
   }
 
-  /** Instead of what is shown: the log, read anew. */
+  /** Replace the shown events by the log. */
   replace(events) {
     this.#events = new Map(events.map((event) => [event.seq, event]));
     this.#render();
