@@ -12,7 +12,7 @@ _EXAMPLES: Final = "integration/document/test_examples.py::test_"
 _COMMANDS: Final = "integration/document/test_document_commands.py::test_"
 _SNIPPETS: Final = "integration/document/test_snippets.py::test_"
 _JOINING: Final = "integration/ws/test_joining.py::test_"
-_PUBLISHING: Final = "unit/test_publishing.py::test_"
+_PUBLISHING: Final = "unit/outbox/test_publishing.py::test_"
 
 _SUBSCRIBERS: Final = (
     _EXAMPLES + "who_may_subscribe_and_with_which_code_others_are_closed",
@@ -116,7 +116,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Configuration auto-selects based on `REDIS_URL` environment variable.": (
         *_REDIS,
-        "unit/test_environment.py::test_what_depends_on_redis",
+        "unit/config/test_environment.py::test_what_depends_on_redis",
     ),
     "The `publish_event` helper tries multiple backends:": (_PUBLISHING + "the_layer_comes_first",),
     "1. **Django Channels** (WebSocket) - if installed": (_PUBLISHING + "the_layer_comes_first",),

@@ -50,7 +50,7 @@ _ORDERED: Final = (
     _POSITIONS + "an_older_position_is_never_sent_after_a_newer_one",
     _POSITIONS + "two_positions_of_one_time_are_both_sent",
     _POSITIONS + "a_position_from_the_future_counts_from_its_receipt",
-    "unit/ws/test_groups.py::test_older_and_void_positions_are_dropped",
+    "unit/ws/test_channel.py::test_older_and_void_positions_are_dropped",
 )
 _CLOSED_4001: Final = (
     _JOINING + "what_is_no_valid_credential_is_4001_on_both_endpoints",
@@ -75,7 +75,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Extra keys may be added, none renamed.": (
         _EXAMPLES + "booking_status",
-        "unit/test_events.py::test_the_documents_keys_come_first_and_in_its_order",
+        "unit/protocol/test_frames.py::test_the_documents_keys_come_first_and_in_its_order",
     ),
     "This page decides what it leaves open and what we add.": ("(what the page is for)",),
     "Where the two disagree, `realtime-api.md` wins.": ("(what the page is for)",),
@@ -84,7 +84,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "No token or ticket is ever logged.": (
         _SECRETS + "no_way_to_join_or_to_fail_leaves_a_secret_in_the_log",
         _SECRETS + "a_traceback_that_quotes_the_url_leaves_no_secret_in_the_log",
-        "unit/test_redaction.py::test_credentials_are_replaced",
+        "unit/common/test_redaction.py::test_credentials_are_replaced",
     ),
     "- A rejection is visible to the client: accept, one…": (
         _JOINING + "a_closed_socket_says_why_after_it_was_accepted",
@@ -122,7 +122,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _LIMITS + "of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029",
         _LIMITS + "an_address_that_fails_sixty_times_a_minute_is_left_waiting",
         _LIMITS + "the_failures_of_an_address_are_forgotten_after_a_minute",
-        "unit/test_environment.py::test_nothing_set_gives_the_defaults",
+        "unit/config/test_environment.py::test_nothing_set_gives_the_defaults",
     ),
     # Events
     "- `booking_status` carries `seq`: 1, 2, 3…": (
@@ -149,7 +149,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _EVENTS + "the_life_of_a_booking_is_numbered_from_one_without_a_gap",
         _POSITIONS + "a_position_has_the_documented_keys_and_numbers",
         _POSITIONS + "a_naive_timestamp_is_an_error_and_reaches_nobody",
-        "unit/test_clock.py::test_any_offset_is_understood",
+        "unit/common/test_clock.py::test_any_offset_is_understood",
     ),
     "- `actor` is the display name of the person who acted, never a phone number;": (
         _EVENTS + "the_actor_is_a_display_name_never_a_phone_number",
@@ -333,7 +333,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Transitions: requested→confirmed…": (
         _MATRIX,
-        "unit/test_transitions.py::test_every_pair_for_every_set_of_parts",
+        "unit/bookings/test_transitions.py::test_every_pair_for_every_set_of_parts",
     ),
     "Judged under the booking's lock…": (
         _MATRIX,
