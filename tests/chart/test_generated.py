@@ -30,7 +30,7 @@ def test_nothing_generated_is_out_of_date() -> None:
 
 
 def test_every_value_is_documented() -> None:
-    """A leaf without a comment would be missing in the README, and refused by the schema."""
+    """A leaf without a comment would be missing in the README, and rejected by the schema."""
     documented = {value.path for value in VALUES}
 
     def leaves(node: object, path: tuple[str, ...] = ()) -> None:

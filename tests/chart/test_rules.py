@@ -1,4 +1,4 @@
-"""What the chart refuses, in which words; and what it must never render."""
+"""What the chart rejects, in which words; and what it must never render."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.chart.rendering import (
 )
 from tests.support.processes import REPOSITORY
 
-REFUSED = [
+REJECTED = [
     ("minimal", "config.allowedHosts=null", "config.allowedHosts is empty"),
     ("minimal", "ingress.enabled=true", "config.trustedProxies is empty although an Ingress"),
     ("operator", "http.options.keepAliveSeconds=60", r"keepAliveSeconds \(60\) must be greater than"),
@@ -64,8 +64,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "setting", "said"), REFUSED, ids=[case[1] for case in REFUSED])
-def test_a_wrong_value_is_refused_with_a_sentence(scenario: str, setting: str, said: str) -> None:
+@pytest.mark.parametrize(("scenario", "setting", "said"), REJECTED, ids=[case[1] for case in REJECTED])
+def test_a_wrong_value_is_rejected_with_a_sentence(scenario: str, setting: str, said: str) -> None:
     with pytest.raises(RenderError) as refusal:
         render(scenario, setting)
     assert re.search(said, str(refusal.value)), refusal.value
@@ -87,7 +87,7 @@ def deployment(objects: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scenario", ["operator", "production"])
 def test_a_scaled_deployment_never_has_replicas(scenario: str) -> None:
-    """Helm would set the number back at every upgrade, and close half of the sockets."""
+    """Helm would set the number back at every upgrade, and close half of the connections."""
     objects = render(scenario, "ws.replicas=7", "http.autoscaling.enabled=true")
     assert "replicas" not in deployment(objects, "ws")
     assert "replicas" not in deployment(objects, "http")

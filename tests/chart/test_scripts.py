@@ -111,6 +111,7 @@ def test_an_absent_server_is_a_reason_of_one_line(monkeypatch: pytest.MonkeyPatc
     for check, beginning in (("database", "the database: "), ("redis", "Redis: ")):
         reason = script["CHECKS"][check]()
         assert reason.startswith(beginning)
+        assert "refused" in reason
         assert "\n" not in reason
 
 

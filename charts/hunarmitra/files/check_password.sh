@@ -1,4 +1,4 @@
-# Stops a bundled PostgreSQL whose volume was made with another password, with a sentence: the server would start, refuse
+# Stop a bundled PostgreSQL whose volume was made with another password, and say so: the server would start, reject
 # every connection, and no pod of the release would become ready.
 set -eu
 folder=${DATA:-/data}

@@ -139,7 +139,7 @@ def main() -> None:
         with_a_user(options.http, options.ws, options.host)
     except DatabaseError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise SystemExit(f"failed: the database does not answer: {lines[-1].strip()}") from None
+        raise SystemExit(f"failed: the database does not answer: {lines[0].strip()}") from None
     except RoundTripError as error:
         raise SystemExit(f"failed: {error}") from None
     print("REST, WebSocket and the event's way from one to the other work")  # noqa: T201 - a command

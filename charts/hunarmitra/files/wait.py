@@ -21,7 +21,7 @@ def database() -> str:
     try:
         psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=3).close()
     except psycopg.OperationalError as error:
-        return f"the database: {last_line(error)}"
+        return f"the database: {first_line(error)}"
     return ""
 
 
@@ -40,7 +40,7 @@ def migrations() -> str:
         executor = MigrationExecutor(connection)
         missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     except DatabaseError as error:
-        return f"the database: {last_line(error)}"
+        return f"the database: {first_line(error)}"
     finally:
         connection.close()
     return "migrations" if missing else ""
@@ -54,13 +54,13 @@ def redis() -> str:
         with client.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=3, socket_connect_timeout=3) as connection:
             connection.ping()
     except client.RedisError as error:
-        return f"Redis: {last_line(error)}"
+        return f"Redis: {first_line(error)}"
     return ""
 
 
-def last_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    return lines[0].strip() if lines else type(error).__name__
 
 
 CHECKS: dict[str, Callable[[], str]] = {"database": database, "migrations": migrations, "redis": redis}
