@@ -37,8 +37,8 @@ def estimated_minutes(*, status: str, fixes: Fixes, site: Site | None, received_
 def eta_minutes(booking: Booking, now: datetime) -> int | None:
     """Return the minutes until arrival: estimated once there is a location, before that what the worker said.
 
-    It is the value of the location's own frame: the same for the same location, whoever asks. A location older than two
-    minutes has none.
+    It is the value of the location's own frame, so every reader gets the same estimate for the same location. A
+    location older than two minutes has no estimate.
     """
     if booking.location_at is None or booking.location_lat is None or booking.location_lng is None:
         return booking.eta_minutes

@@ -109,7 +109,7 @@ def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:
 def test_optional_keys_of_the_catalogue_are_the_only_ones_with_a_default_beside_fixed_texts() -> None:
     for frame in CATALOGUE:
         defaults = {item.name for item in fields(frame) if item.default is not MISSING}
-        assert defaults <= {"ack", "eta_minutes", "message", "title"}
+        assert defaults <= {"accuracy", "ack", "eta_minutes", "heading", "message", "speed", "title", "uncertain"}
 
 
 def test_every_close_code_is_explained() -> None:

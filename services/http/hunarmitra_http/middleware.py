@@ -47,7 +47,7 @@ class ProbeMiddleware:
 class TrustedProxyMiddleware:
     """Put the client's address into ``REMOTE_ADDR``, and believe ``X-Forwarded-…`` of trusted proxies only.
 
-    ``SECURE_PROXY_SSL_HEADER`` compares ``X-Forwarded-Proto`` with ``https`` whoever sent it. So the header is
+    ``SECURE_PROXY_SSL_HEADER`` compares ``X-Forwarded-Proto`` with ``https``, from any sender. So the header is
     replaced by what :func:`forwarded_scheme` makes of it, or removed.
     """
 

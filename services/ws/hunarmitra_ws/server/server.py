@@ -87,7 +87,7 @@ class Server(DaphneServer):
         start_admin_ports(self)
 
     async def _check_start(self) -> None:
-        """Ready once the database has answered; what happens to it later is no reason to turn clients away."""
+        """Become ready once the database has answered. A later outage does not make the process unready."""
         while not self.started:
             self._hub = await running_hub()
             try:
