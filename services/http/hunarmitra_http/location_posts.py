@@ -1,0 +1,177 @@
+"""Accept locations in front of Django: most requests of the system are ``POST tracking/{booking_id}/``.
+
+Such a request passes sixteen middlewares and REST framework to reach one statement, which costs several times the
+statement. So the plain case (one JSON object with a valid token, from an app and not from a page of another origin) is
+answered here, with the same headers, metrics and log lines. What it does not accept goes to Django with its body unread
+or put back: Django's view knows the exact error. A test compares the two. Why it is a WSGI wrapper:
+docs/adr/0021-locations-in-front-of-django.md.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.http.request import split_domain_port, validate_host
+from rest_framework_simplejwt.exceptions import TokenError
+
+from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.common.clock import from_wire, utc_now
+from hunarmitra.telemetry import request_id
+from hunarmitra.tracking.answers import accepted_answer
+from hunarmitra.tracking.locations import HIGHEST_HEADING, HIGHEST_SPEED, WORST_ACCURACY, AcceptedLocation, Reading
+from hunarmitra.tracking.services import location_accept
+from hunarmitra_http import metrics
+
+logger = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+PREFIX: Final = "/api/v1/tracking/"
+_PATH: Final = re.compile(r"/api/v1/tracking/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/")
+_ROUTE: Final = "/api/v1/tracking/<id:booking_id>/"
+_BEARER: Final = "Bearer "
+MOST_BYTES: Final = 4096
+"""More than one location never needs; longer bodies are Django's."""
+
+MOST_HOSTS: Final = 100
+
+_HEADERS: Final = (
+    ("Content-Type", "application/json"),
+    ("Allow", "GET, POST, HEAD"),
+    ("vary", "origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+)
+"""The headers of Django's answer."""
+
+_NUMBERS: Final[Mapping[str, float]] = {
+    "accuracy": WORST_ACCURACY,
+    "heading": math.nextafter(HIGHEST_HEADING, 0),
+    "speed": HIGHEST_SPEED,
+}
+
+
+class LocationPosts:
+    """A WSGI application around Django's."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._hosts: set[str] = set()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith(PREFIX):
+            with metrics.request_in_front("POST", _ROUTE) as count:
+                answer = self._answer(environ)
+                if answer is not None:
+                    count("200")
+                    return _respond(environ, start_response, answer)
+        return self._application(environ, start_response)
+
+    def _answer(self, environ: Environ) -> bytes | None:
+        """Return the body of the answer to an accepted location, None for a request that Django answers."""
+        path = _PATH.fullmatch(environ["PATH_INFO"])
+        identity = _identity(environ)
+        if path is None or identity is None or not self._is_plain(environ):
+            return None
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        environ["wsgi.input"] = io.BytesIO(body)
+        reading = reading_of(body)
+        if reading is None:
+            return None
+        booking_id = UUID(path[1])
+        accepted = _accept(booking_id, identity, reading)
+        return None if accepted is None else json.dumps(accepted_answer(booking_id, accepted)).encode()
+
+    def _is_plain(self, environ: Environ) -> bool:
+        if environ.get("CONTENT_TYPE") != "application/json" or not _is_short(environ.get("CONTENT_LENGTH", "")):
+            return False
+        if "HTTP_ORIGIN" in environ or "HTTP_CONTENT_ENCODING" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+            return False
+        return self._is_allowed(environ.get("HTTP_HOST", ""))
+
+    def _is_allowed(self, host: str) -> bool:
+        """As Django judges ``Host``; the few that are used are remembered."""
+        if host in self._hosts:
+            return True
+        allowed = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
+        if not validate_host(split_domain_port(host)[0], allowed):
+            return False
+        if len(self._hosts) < MOST_HOSTS:
+            self._hosts.add(host)
+        return True
+
+
+def in_front_of(application: Application) -> Application:
+    """Return the application with locations in front of it, unless requests are traced or probes need the port."""
+    return application if settings.ENVIRONMENT.traces else LocationPosts(application)
+
+
+def reading_of(body: bytes) -> Reading | None:
+    """Return the location of a body that Django's view would accept; None for anything that it might not."""
+    try:
+        data = json.loads(body.decode())
+        if not isinstance(data, dict):
+            return None
+        lat, lng = _number(data["lat"], -90, 90), _number(data["lng"], -180, 180)
+        timestamp = data.get("timestamp")
+        moment = None if timestamp is None else from_wire(timestamp)
+        told = {name: _number(data[name], 0, most) for name, most in _NUMBERS.items() if data.get(name) is not None}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if moment is not None and moment > utc_now() + timedelta(seconds=settings.ENVIRONMENT.tracking_max_future):
+        return None
+    return Reading(lat=lat, lng=lng, timestamp=moment, **told)
+
+
+def _number(value: object, least: float, most: float) -> float:
+    """Raises ValueError for anything but a number in the range."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ValueError
+    return float(value)
+
+
+def _is_short(length: str) -> bool:
+    return length.isascii() and length.isdigit() and 0 < int(length) <= MOST_BYTES
+
+
+def _identity(environ: Environ) -> Identity | None:
+    header: str = environ.get("HTTP_AUTHORIZATION", "")
+    if not header.startswith(_BEARER):
+        return None
+    try:
+        return read_access_token(header.removeprefix(_BEARER))
+    except TokenError:
+        return None
+
+
+def _accept(booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedLocation | None:
+    """Return None also when the database cannot be asked: Django says so, with a connection of its own."""
+    try:
+        return location_accept(booking_id=booking_id, identity=identity, reading=reading)
+    except DatabaseError as error:
+        logger.warning("a location was not stored at once, the database failed: %s", type(error).__name__)
+        connection.close()
+        return None
+
+
+def _respond(environ: Environ, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
+    identifier = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
+    environ[request_id.ENVIRON_REQUEST_ID] = identifier  # for the access log
+    headers = [*_HEADERS, ("Content-Length", str(len(body))), (request_id.HEADER, identifier)]
+    start_response("200 OK", headers)
+    return [body]
