@@ -10,20 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from hunarmitra.common import redaction
+from hunarmitra.config.checks import check_database_pool, chosen_services
 from hunarmitra.config.database_url import DatabaseTarget
-from hunarmitra.config.environment import BASE_DIR, ConfigurationError, process_environment
+from hunarmitra.config.environment import BASE_DIR, ConfigurationError
+from hunarmitra.config.reading import process_environment
 from hunarmitra.telemetry import tracing
 from hunarmitra.telemetry.logs import log_daphne_access, logging_configuration, service_name
 
+_INSTALLED = tuple(name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None)
 try:
     ENVIRONMENT = process_environment()
+    SERVICES = chosen_services(ENVIRONMENT, _INSTALLED)
+    check_database_pool(ENVIRONMENT, SERVICES)
 except ConfigurationError as error:
     sys.exit(f"hunarmitra cannot start: {error}")
-
-_INSTALLED = tuple(name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None)
-SERVICES = ENVIRONMENT.services or _INSTALLED
-if missing := set(SERVICES) - set(_INSTALLED):
-    sys.exit(f"hunarmitra cannot start: SERVICES names {', '.join(sorted(missing))}, which is not installed here.")
 
 SERVES_HTTP = "http" in SERVICES
 SERVES_WS = "ws" in SERVICES
@@ -50,7 +50,7 @@ WSGI_APPLICATION = "hunarmitra.wsgi.application"
 
 
 def _files_of(package: str, *parts: str) -> str:
-    """A folder of an installed package, which is not imported."""
+    """Return a folder of an installed package without importing the package."""
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         sys.exit(f"hunarmitra cannot start: the package {package} is not installed here.")
@@ -73,7 +73,7 @@ if SERVES_HTTP:
     STATICFILES_DIRS.append(("swagger-ui", _files_of("drf_spectacular_sidecar", *swagger)))
     if ENVIRONMENT.serves_page:
         INSTALLED_APPS.append("hunarmitra_http.page")
-        # The page runs the JavaScript client as it is published, without a copy of it.
+        # The page runs the published JavaScript client, not a copy.
         STATICFILES_DIRS += [
             ("realtime", str(BASE_DIR / "clients" / "js" / "src")),
             ("leaflet", _files_of("leaflet", "static", "leaflet")),
@@ -132,23 +132,22 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
         "PASSWORD": target.password,
         "HOST": target.host,
         "PORT": target.port or "",
-        # An empty round trip when a connection is taken from the pool: one that died meanwhile fails no request.
+        # One empty round trip when a connection is taken from the pool, so that a dead one fails no request.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "pool": {
                 "min_size": 0,
                 "max_size": ENVIRONMENT.database_pool_max,
                 "timeout": 5,
-                # By default the pause between two attempts doubles for five minutes, and whoever asks waits for it:
-                # a database that was away for long would stay unused for minutes after its return.
+                # By default the pause between two attempts doubles for up to five minutes, and requests wait for it:
+                # after a long outage the database would stay unused for minutes.
                 "reconnect_timeout": 2,
             },
             "connect_timeout": 5,
             # For statements that ask for it (hunarmitra.common.prepared); Django's own cursors bind on the client.
             "prepare_threshold": 5 if ENVIRONMENT.database_prepared_statements else None,
-            # A node that lost its power or its network answers nothing, not even with a reset. Without these TCP
-            # repeats itself for a quarter of an hour, at ever longer intervals, and the query with it: the
-            # connection would be slow to notice even that the network is back.
+            # A node without power or network answers nothing, not even a reset. By default TCP retransmits for a
+            # quarter of an hour, at growing intervals, and the query waits: even after the network is back.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
@@ -157,15 +156,6 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
         },
     }
 
-
-if SERVES_WS and ENVIRONMENT.database_url.engine == "postgresql":
-    # The sockets' threads keep theirs; so do the hub's thread and the relay's. Requests need one more to take turns.
-    _needed = ENVIRONMENT.ws_database_threads + 1 + ENVIRONMENT.relays_in_process + SERVES_HTTP
-    if ENVIRONMENT.database_pool_max < _needed:
-        sys.exit(
-            f"hunarmitra cannot start: DATABASE_POOL_MAX is {ENVIRONMENT.database_pool_max}, but with "
-            f"WS_DATABASE_THREADS at {ENVIRONMENT.ws_database_threads} this process needs {_needed} connections."
-        )
 
 DATABASES = {"default": _database(ENVIRONMENT.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -235,9 +225,9 @@ CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "traceparent", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["Retry-After", "Idempotency-Replayed", "X-Request-ID"]
 
-# A redirect to the path with a slash would lose a POST's body.
+# A redirect to the path with a slash would lose the body of a POST.
 APPEND_SLASH = False
-# Only trusted proxies get to set it: hunarmitra_http.middleware.TrustedProxyMiddleware.
+# TrustedProxyMiddleware of hunarmitra_http removes the header unless a trusted proxy sent it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.request_max_bytes
 STATIC_URL = "/static/"

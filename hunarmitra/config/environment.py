@@ -1,25 +1,14 @@
-"""The one reader of the process environment.
+"""Every setting that an operator may change, as a field with its default, its unit and its help.
 
-Every setting that an operator may change is a field of :class:`Environment`, with its default, its
-unit and one line of help. ``docs/configuration.md`` is generated from these fields, and nothing else in
-the code base reads ``os.environ``. A wrong value raises :class:`ConfigurationError`, whose message names
-the variable and says what it must look like; it never repeats a secret's value.
-
-Variables marked as secret may also be given as a file (``SECRET_KEY_FILE=/run/secrets/key``), the form in
-which Kubernetes and Docker mount secrets.
+``docs/configuration.md`` is generated from these fields; :mod:`hunarmitra.config.reading` fills them.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from dotenv import dotenv_values
 
 from hunarmitra.common.addresses import Network
 from hunarmitra.config.database_url import DatabaseTarget, parse_database_url
@@ -41,17 +30,12 @@ from hunarmitra.config.values import (
     tile_template,
 )
 
-logger = logging.getLogger(__name__)
-
-RESEMBLES = 0.9
-"""Similarity above which a name counts as a misspelt setting: one wrong letter in a short name, two in a long one."""
-
 BASE_DIR = Path(__file__).resolve().parents[2]
 DEVELOPMENT_SECRET = "development-only-secret-key-never-used-with-debug-off"  # noqa: S105 - see secret_key
 
 
 class ConfigurationError(Exception):
-    """The environment holds a value that the service cannot run with; the message says which and why."""
+    """A setting that the service cannot run with; the message names the variable and the reason."""
 
 
 def variable(
@@ -63,7 +47,7 @@ def variable(
     shown: str | None = None,
     section: str | None = None,
 ) -> Any:
-    """A field of :class:`Environment`: how it is read, its default, one line of help, the heading it opens."""
+    """Declare a field of :class:`Environment`: its parser, default and help, and the heading that it opens."""
     metadata = {"parse": parse, "help": text, "secret": secret, "shown": shown, "section": section}
     return field(default=default, metadata=metadata)
 
@@ -80,8 +64,8 @@ class Environment:
         shown="none (a fixed development key while DEBUG is on)",
         section="Django",
     )
-    debug: bool = variable(boolean, False, "Development mode: tracebacks in answers, a default secret, demo users.")
-    demo: bool = variable(boolean, False, "Allows `manage.py demo` to make demo users while DEBUG is off.")
+    debug: bool = variable(boolean, False, "Development mode: tracebacks in responses, a default secret, demo users.")
+    demo: bool = variable(boolean, False, "Lets `manage.py demo` create demo users while DEBUG is off.")
     port: int = variable(
         integer(1, 65535), 8000, "Port that `manage.py serve` listens on; `demo` and `drive` expect it there."
     )
@@ -117,12 +101,12 @@ class Environment:
         "`manage.py serve` takes its own port + 1000 where this is not set.",
     )
     log_level: str = variable(
-        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log on standard error."
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Log level. The log goes to standard error."
     )
     log_format: str = variable(
         one_of("text", "json"),
         "text",
-        "How a log line looks: text for people, json (one object a line) for collectors.",
+        "Form of a log line: `text` for people, `json` (one object a line) for collectors.",
     )
 
     database_url: DatabaseTarget = variable(
@@ -134,7 +118,9 @@ class Environment:
         section="Storage",
     )
     database_pool_max: int = variable(
-        integer(1, 1000), 10, "Most PostgreSQL connections of one process; with sockets, WS_DATABASE_THREADS + 3."
+        integer(1, 1000),
+        10,
+        "Maximum of PostgreSQL connections of one process. With WebSockets, at least WS_DATABASE_THREADS + 3.",
     )
     database_prepared_statements: bool = variable(
         boolean,
@@ -151,7 +137,9 @@ class Environment:
         shown="none",
     )
     redis_publish_timeout: float = variable(
-        seconds(0.01, 5), 0.25, "Seconds that a REST request waits for Redis before it goes on without."
+        seconds(0.01, 5),
+        0.25,
+        "Seconds that a REST request waits for Redis at most; then it continues without publishing.",
     )
     relay_in_process: bool | None = variable(
         boolean,
@@ -166,7 +154,9 @@ class Environment:
     jwt_refresh_lifetime: float = variable(
         seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
     )
-    jwt_leeway: float = variable(seconds(0, 300), 10, "Seconds of clock difference that a token's expiry forgives.")
+    jwt_leeway: float = variable(
+        seconds(0, 300), 10, "Seconds that a token stays valid after its expiry, to allow for different clocks."
+    )
     jwt_keys: str = variable(
         text_value,
         "",
@@ -179,13 +169,13 @@ class Environment:
     jwt_signing_kid: str = variable(
         text_value, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
     )
-    ticket_lifetime: float = variable(seconds(1, 300), 30, "Seconds in which a WebSocket ticket must be used.")
+    ticket_lifetime: float = variable(seconds(1, 300), 30, "Seconds for which a WebSocket ticket is valid.")
 
     web_concurrency: int = variable(
         integer(1, 64), 2, "Processes of gunicorn, which serves REST in production.", section="HTTP server"
     )
     web_threads: int = variable(
-        integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at once."
+        integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at the same time."
     )
     http_admin_port: int = variable(
         integer(0, 65535),
@@ -204,21 +194,21 @@ class Environment:
     map_tile_url: str = variable(
         tile_template,
         "",
-        "Where the page's map takes its tiles: `https://tiles.example.org/{z}/{x}/{y}.png`. Without it, and where "
-        "tiles cannot be loaded, it shows a plain grid and asks nobody.",
+        "URL template of the map tiles of the page: `https://tiles.example.org/{z}/{x}/{y}.png`. Without it, or when "
+        "tiles cannot be loaded, the map shows a plain grid.",
         shown="none",
     )
-    map_attribution: str = variable(
-        text_value, "", "What the providers of the tiles want to read in the map's corner.", shown="none"
-    )
+    map_attribution: str = variable(text_value, "", "Map attribution text.", shown="none")
 
     tracking_min_interval: float = variable(
-        seconds(0, 60), 2, "Least seconds between two accepted locations of one booking.", section="REST limits"
+        seconds(0, 60), 2, "Minimum of seconds between two accepted locations of one booking.", section="REST limits"
     )
     tracking_unwatched_interval: float = variable(
         seconds(0, 15), 15, "Seconds between two locations that the server asks for while nobody watches the booking."
     )
-    tracking_max_future: float = variable(seconds(0, 3600), 60, "Seconds that a location's timestamp may be ahead.")
+    tracking_max_future: float = variable(
+        seconds(0, 3600), 60, "Seconds that the timestamp of a location may be in the future."
+    )
     eta_estimator: str = variable(
         text_value,
         "hunarmitra.locations.estimate.recent_fixes_estimate",
@@ -226,7 +216,7 @@ class Environment:
     )
     request_max_bytes: int = variable(integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
     throttle_user_per_hour: int = variable(
-        integer(1, 1000000), 3600, "REST requests of one user per hour; posting positions does not count."
+        integer(1, 1000000), 3600, "REST requests of one user per hour. Posting locations does not count."
     )
     throttle_auth_per_minute: int = variable(
         integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
@@ -238,61 +228,73 @@ class Environment:
     ws_sockets_per_user: int = variable(
         integer(1, 100000),
         20,
-        "Sockets of one user in one process; the oldest is closed 4029.",
+        "Connections of one user to one process. One more closes the oldest with 4029.",
         section="WebSocket limits",
     )
     ws_failed_handshakes_per_minute: int = variable(
         integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
     )
     ws_message_max_bytes: int = variable(integer(128, 1048576), 16384, "Largest client message, in bytes.")
-    ws_messages_per_second: float = variable(seconds(0.1, 1000), 10, "Client messages per second and socket.")
-    ws_message_burst: int = variable(integer(1, 10000), 20, "Client messages that may come at once.")
+    ws_messages_per_second: float = variable(seconds(0.1, 1000), 10, "Client messages per second and connection.")
+    ws_message_burst: int = variable(integer(1, 10000), 20, "Client messages that may arrive at once.")
     ws_send_buffer_bytes: int = variable(
         integer(4096, 67108864),
         1048576,
-        "Status frames waiting for one slow socket, in bytes, before it is closed 4008. "
-        "A replay waits for the client when they fill half of it.",
+        "Bytes of status frames that may wait for one slow client. Above it, the connection is closed with 4008. "
+        "A replay pauses when half of it is used.",
     )
-    ws_heartbeat: float = variable(seconds(1, 300), 25, "Seconds between pings that clients are asked to send.")
+    ws_heartbeat: float = variable(
+        seconds(1, 300), 25, "Seconds between the `ping` messages that clients are asked to send."
+    )
     ws_replay_page_events: int = variable(
-        integer(1, 10000), 100, "Events of a replay that are read at once; the next are read when the client has these."
+        integer(1, 10000),
+        100,
+        "Events of a replay that are read at once. The next page is read when the client has received this one.",
     )
-    ws_database_threads: int = variable(integer(1, 64), 4, "Threads of one process that read the database for sockets.")
+    ws_database_threads: int = variable(
+        integer(1, 64), 4, "Threads of one process that read the database for connections."
+    )
 
     ws_max_connections: int = variable(
         integer(1, 1000000),
         10000,
-        "Most sockets of one process; one more is closed 4013.",
+        "Connection limit of one process. One more is closed with 4013.",
         section="WebSocket server (`python -m hunarmitra_ws`)",
     )
     ws_connects_per_second: float = variable(
-        seconds(0.1, 100000), 500, "New sockets per second; those above it are told when to come back."
+        seconds(0.1, 100000), 500, "New connections per second. Those above it are told when to reconnect."
     )
-    ws_connect_burst: int = variable(integer(1, 1000000), 2000, "New sockets that may come at once.")
-    ws_concurrent_replays: int = variable(integer(1, 10000), 64, "Sockets whose log is read at the same time.")
+    ws_connect_burst: int = variable(integer(1, 1000000), 2000, "New connections that may arrive at once.")
+    ws_concurrent_replays: int = variable(integer(1, 10000), 64, "Connections whose log is read at the same time.")
     ws_drain_settle: float = variable(
-        seconds(0, 300), 3, "Seconds between not being ready and moving sockets away: endpoints forget the pod."
+        seconds(0, 300),
+        3,
+        "Seconds between readiness 503 and the first moved connection: the time in which endpoints remove the pod.",
     )
-    ws_drain_window: float = variable(seconds(0, 3600), 20, "Seconds over which a drain moves the sockets away.")
+    ws_drain_window: float = variable(seconds(0, 3600), 20, "Seconds over which a drain moves the connections away.")
     ws_grace: float = variable(
-        seconds(0, 3600), 30, "Seconds after SIGTERM at which what is left is cut off; at least settle + window."
+        seconds(0, 3600),
+        30,
+        "Seconds after SIGTERM at which remaining connections are cut off; at least settle + window.",
     )
     ws_close_timeout: float = variable(
-        seconds(0.1, 300), 10, "Seconds that a client has to answer a close before the connection is aborted."
+        seconds(0.1, 300), 10, "Seconds that a client has to answer a close frame before the connection is aborted."
     )
     ws_ping_interval: int = variable(
-        integer(1, 300), 20, "Seconds of silence of a client after which it is sent a WebSocket ping."
+        integer(1, 300), 20, "Seconds without data from a client after which the server sends a WebSocket ping."
     )
     ws_ping_timeout: int = variable(
-        integer(1, 300), 30, "Seconds that the answer to a ping may take before the connection is dropped."
+        integer(1, 300), 30, "Seconds to wait for the pong before the connection is dropped."
     )
-    ws_shed_min_age: float = variable(seconds(0, 86400), 60, "Seconds after which an open socket may be shed.")
+    ws_shed_min_age: float = variable(
+        seconds(0, 86400), 60, "Age in seconds from which a connection may be rebalanced to another pod."
+    )
     ws_admin_host: str = variable(text_value, "0.0.0.0", "Address of the port for probes and metrics.")  # noqa: S104
     ws_admin_port: int = variable(integer(0, 65535), 8081, "Port of /livez, /readyz and /metrics; 0 for none.")
     ws_control_host: str = variable(
         text_value,
         "0.0.0.0",  # noqa: S104
-        "Address of the port for drain, shed and counts; loopback without WS_CONTROL_TOKEN_FILE.",
+        "Address of the port for drain, rebalancing and counts; loopback without WS_CONTROL_TOKEN_FILE.",
     )
     ws_control_port: int = variable(integer(0, 65535), 8082, "Port of /drain, /shed and /connections; 0 for none.")
     ws_control_token_file: str = variable(
@@ -307,23 +309,24 @@ class Environment:
         section="Event delivery",
     )
     hub_revocation_interval: float = variable(
-        seconds(0.1, 60), 1, "Seconds between looks for revocations that no message announced."
+        seconds(0.1, 60), 1, "Seconds between queries for revocations whose announcement was lost."
     )
     hub_heartbeat_interval: float = variable(
-        seconds(0.1, 30), 1, "Seconds between the subscriber's messages to itself."
+        seconds(0.1, 30), 1, "Seconds between the heartbeats that the Redis subscriber sends to itself."
     )
     hub_heartbeat_timeout: float = variable(
-        seconds(0.2, 60), 3, "Seconds without an own message after which the Redis subscription is made anew."
+        seconds(0.2, 60), 3, "Seconds without a heartbeat after which the subscriber reconnects to Redis."
     )
     ack_sample_rate: float = variable(
         ratio,
         0.01,
-        "Share of status events and notifications, from 0 to 1, that ask clients to acknowledge them, which measures "
-        "the way to the client and back. A hundredth tells a fleet's slowest percent within minutes and costs phones "
-        "next to nothing; 0 for none.",
+        "Fraction of status events and notifications, 0 to 1, that ask clients for an acknowledgement, to measure the "
+        "round trip. 0.01 shows a fleet's 99th percentile within minutes and costs phones almost nothing; 0 for none.",
     )
     relay_after: float = variable(seconds(0.1, 300), 2, "Age in seconds at which the relay takes an unpublished event.")
-    relay_interval: float = variable(seconds(0.05, 60), 1, "Seconds between two looks of the relay.")
+    relay_interval: float = variable(
+        seconds(0.05, 60), 1, "Seconds between two queries of the relay for unpublished events."
+    )
 
     prune_events_after_days: int = variable(
         integer(1, 3650),
@@ -339,14 +342,14 @@ class Environment:
         collector_url,
         "",
         "Base URL of an OpenTelemetry collector, `http://collector:4318`, or `:4317` for gRPC. Without it nothing is "
-        "traced, and what would trace is not even loaded.",
+        "traced, and the OpenTelemetry packages are not loaded.",
         shown="none",
         section="Tracing (OpenTelemetry's own variables; the SDK reads its others too)",
     )
     otel_exporter_otlp_protocol: str = variable(
         one_of("http/protobuf", "grpc"),
         "http/protobuf",
-        "How traces travel. gRPC needs an image that was built with it (`OTLP_GRPC=1`).",
+        "Transport of traces. gRPC needs an image that was built with it (`OTLP_GRPC=1`).",
     )
     otel_exporter_otlp_headers: tuple[tuple[str, str], ...] = variable(
         pairs,
@@ -358,19 +361,19 @@ class Environment:
     otel_traces_sampler: str = variable(
         one_of(*TRACE_SAMPLERS),
         "parentbased_traceidratio",
-        "Which requests are traced. The parentbased ones do as a request's own `traceparent` says; where anybody may "
-        "send one, take `traceidratio`.",
+        "Which requests are traced. `parentbased_…` samplers follow the `traceparent` of a request. Where untrusted "
+        "clients can send one, use `traceidratio`.",
     )
     otel_traces_sampler_arg: float = variable(
-        ratio, 1.0, "BookingRole of the requests that is traced, 0 to 1, for the samplers with a ratio."
+        ratio, 1.0, "Fraction of requests that is traced, 0 to 1, for the samplers with a ratio."
     )
     otel_service_name: str = variable(
         text_value,
         "",
-        "What this process calls itself in traces and in JSON logs.",
+        "Name of this process in traces and in JSON logs.",
         shown="hunarmitra- and what runs: http, ws, relay …",
     )
-    otel_sdk_disabled: bool = variable(boolean, False, "Switches tracing off, whatever the others say.")
+    otel_sdk_disabled: bool = variable(boolean, False, "Switches tracing off, whatever the other variables say.")
 
     @property
     def traces(self) -> bool:
@@ -386,7 +389,7 @@ class Environment:
 
     @property
     def comparison_interval(self) -> float:
-        """Seconds; short where reading is cheap and no Redis carries events (the embedded default)."""
+        """Seconds between comparisons; short in the embedded default, where reading is cheap."""
         if self.hub_comparison_interval is not None:
             return self.hub_comparison_interval
         return 5.0 if self.redis_url else 1.0
@@ -394,71 +397,3 @@ class Environment:
     @property
     def relays_in_process(self) -> bool:
         return self.redis_url is None if self.relay_in_process is None else self.relay_in_process
-
-
-def _raw_value(name: str, source: Mapping[str, str], secret: bool) -> str | None:
-    value = source.get(name)
-    path = source.get(f"{name}_FILE") if secret else None
-    if value is not None and path is not None:
-        raise ConfigurationError(f"{name} and {name}_FILE are both set; set one of them.")
-    if path is None:
-        return value
-    try:
-        return Path(path).read_text().strip()
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-    except ValueError:
-        reason = "is no UTF-8 text"
-    raise ConfigurationError(f"{name}_FILE names {path}, which {reason}.")
-
-
-def read_environment(source: Mapping[str, str]) -> Environment:
-    """Read and check every variable. Raises :class:`ConfigurationError` naming the first wrong one."""
-    values: dict[str, Any] = {}
-    for item in fields(Environment):
-        name = item.name.upper()
-        raw = _raw_value(name, source, item.metadata["secret"])
-        if raw is None or (raw == "" and item.metadata["parse"] is not name_list):
-            continue
-        try:
-            values[item.name] = item.metadata["parse"](raw)
-        except ValueError as error:
-            shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
-            raise ConfigurationError(f"{name} {error}{shown}.") from None
-    environment = Environment(**values)
-    if not environment.secret_key and not environment.debug:
-        raise ConfigurationError(
-            "SECRET_KEY is not set. Give a random one "
-            "(python -c 'import secrets; print(secrets.token_urlsafe(50))'), or DEBUG=1 for development."
-        )
-    if not environment.debug and environment.secret_key == DEVELOPMENT_SECRET:
-        raise ConfigurationError("SECRET_KEY is the development key; give a random one of your own.")
-    return environment
-
-
-def misspelt(names: Iterable[str]) -> dict[str, str]:
-    """Return the names that resemble a setting but are not one, each with the setting that was probably meant."""
-    known = {item.name.upper() for item in fields(Environment)}
-    known |= {f"{item.name.upper()}_FILE" for item in fields(Environment) if item.metadata["secret"]}
-    found = {}
-    for name in names:
-        if name not in known and (close := get_close_matches(name.upper(), known, n=1, cutoff=RESEMBLES)):
-            found[name] = close[0]
-    return found
-
-
-def _process_variables() -> dict[str, str]:
-    """The variables of this process: ``.env`` at the project's top, overridden by real variables."""
-    dotenv = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
-    return {**dotenv, **os.environ}
-
-
-def process_environment() -> Environment:
-    """Read what this process was started with."""
-    return read_environment(_process_variables())
-
-
-def warn_of_misspelt_settings() -> None:
-    """Log a warning for each variable of this process that looks like a misspelt setting."""
-    for name, meant in sorted(misspelt(_process_variables()).items()):
-        logger.warning("the environment has %s, which is not a setting; did you mean %s?", name, meant)

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from hunarmitra.config.environment import warn_of_misspelt_settings
+from hunarmitra.config.misspelt import warn_of_misspelt_settings
 
 
 class MaintenanceConfig(AppConfig):

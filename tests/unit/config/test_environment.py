@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -13,18 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hunarmitra.config import environment as module
+from hunarmitra.config import reading as module
 from hunarmitra.config.database_url import DatabaseTarget
 from hunarmitra.config.environment import (
     DEVELOPMENT_SECRET,
     ConfigurationError,
     Environment,
-    misspelt,
-    process_environment,
-    read_environment,
-    warn_of_misspelt_settings,
 )
-from tests.support.processes import REPOSITORY, clean_environment
+from hunarmitra.config.reading import process_environment, read_environment
 
 SECRET = "a-long-random-secret-of-this-test-0123456789"
 SECRETS = {item.name.upper() for item in fields(Environment) if item.metadata["secret"]}
@@ -236,34 +230,6 @@ def test_an_origin_is_any_scheme_host_and_port(given: str, origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("ALOWED_ORIGINS", "ALLOWED_ORIGINS"),
-        ("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"),
-        ("allowed_origins", "ALLOWED_ORIGINS"),
-        ("REDISURL", "REDIS_URL"),
-        ("DATABASE_URI", "DATABASE_URL"),
-        ("SECRET_KEY_FIL", "SECRET_KEY_FILE"),
-        ("WS_HARTBEAT", "WS_HEARTBEAT"),
-    ],
-)
-def test_a_misspelt_setting_is_found(name: str, meant: str) -> None:
-    assert misspelt([name, meant, "PATH", "HOME", "KUBERNETES_SERVICE_PORT", "HUNARMITRA_WS_PORT"]) == {name: meant}
-
-
-def test_no_setting_is_taken_for_another() -> None:
-    assert misspelt(item.name.upper() for item in fields(Environment)) == {}
-    assert misspelt(f"{name}_FILE" for name in SECRETS) == {}
-
-
-def test_a_misspelt_setting_is_warned_of(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setenv("ALOWED_ORIGINS", "https://app.example.org")
-    warn_of_misspelt_settings()
-    assert "the environment has ALOWED_ORIGINS, which is not a setting; did you mean ALLOWED_ORIGINS?" in caplog.text
-    assert "app.example.org" not in caplog.text
-
-
-@pytest.mark.parametrize(
     ("variables", "interval", "relays"),
     [
         ({}, 1.0, True),
@@ -353,7 +319,7 @@ def test_what_is_no_secret_has_no_file_form(tmp_path: Path) -> None:
     assert read(PORT_FILE=str(tmp_path / "missing")).port == Environment.port
 
 
-# ── .env and the real start ─────────────────────────────────────────────────────────────────────────────────
+# ── .env ─────────────────────────────────────────────────────────────────────────────────
 def test_the_dotenv_file_is_overridden_by_real_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text(f"# a comment\nSECRET_KEY='{SECRET}'\nPORT=9001\nLOG_LEVEL=DEBUG\nDEMO\n")
     monkeypatch.setattr(module, "BASE_DIR", tmp_path)
@@ -362,63 +328,3 @@ def test_the_dotenv_file_is_overridden_by_real_variables(tmp_path: Path, monkeyp
     monkeypatch.setenv("PORT", "9002")
     environment = process_environment()
     assert (environment.secret_key, environment.port, environment.log_level) == (SECRET, 9002, "DEBUG")
-
-
-def start(**variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=REPOSITORY,
-        env=clean_environment(variables),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("SECRET_KEY", ""),
-        ("WS_HEARTBEAT", "often"),
-        ("JWT_KEYS", "[]"),
-        ("JWT_SIGNING_KID", "unheard-of"),
-        ("ETA_ESTIMATOR", "hunarmitra.tracking.eta.nothing"),
-    ],
-)
-def test_a_wrong_value_stops_the_start_in_one_line(name: str, value: str) -> None:
-    result = start(**{"SECRET_KEY": SECRET, name: value})
-    assert result.returncode != 0
-    assert result.stderr.startswith("hunarmitra cannot start: ")
-    assert name in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("variables", "needed"),
-    [
-        ({"SERVICES": "ws", "REDIS_URL": "redis://127.0.0.1:6379/0"}, 17),
-        ({"SERVICES": "ws"}, 18),  # and the relay
-        ({"SERVICES": "http,ws"}, 19),  # and requests
-        ({"SERVICES": "http"}, 0),
-    ],
-)
-def test_a_pool_too_small_for_the_threads_of_the_sockets_stops_the_start(
-    variables: dict[str, str], needed: int
-) -> None:
-    """Those that got no connection would turn every client away that is read for in them, five seconds late."""
-    given = {
-        "SECRET_KEY": SECRET,
-        "DATABASE_URL": "postgresql://127.0.0.1:1/none",
-        "WS_DATABASE_THREADS": "16",
-        **variables,
-    }
-    too_small, enough = (
-        start(**given, DATABASE_POOL_MAX=str(max(1, needed - 1))),
-        start(**given, DATABASE_POOL_MAX=str(max(1, needed))),
-    )
-    assert (too_small.returncode != 0) == bool(needed)
-    if needed:
-        assert too_small.stderr.startswith("hunarmitra cannot start: DATABASE_POOL_MAX")
-        assert f"needs {needed} connections" in too_small.stderr
-    assert enough.returncode == 0, enough.stderr

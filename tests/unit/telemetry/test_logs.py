@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hunarmitra.common import redaction
-from hunarmitra.config.environment import read_environment
+from hunarmitra.config.reading import read_environment
 from hunarmitra.telemetry import request_id
 from hunarmitra.telemetry.logs import JsonFormatter, TextFormatter, logging_configuration, service_name
 

@@ -1,0 +1,31 @@
+"""Checks of settings that depend on each other, or on what is installed. Each raises ConfigurationError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hunarmitra.config.environment import ConfigurationError, Environment
+
+
+def chosen_services(environment: Environment, installed: Sequence[str]) -> tuple[str, ...]:
+    """Return the services that this process serves: those of ``SERVICES``, else every one installed."""
+    chosen = environment.services or tuple(installed)
+    if missing := set(chosen) - set(installed):
+        raise ConfigurationError(f"SERVICES names {', '.join(sorted(missing))}, which is not installed here.")
+    return chosen
+
+
+def check_database_pool(environment: Environment, services: Sequence[str]) -> None:
+    """Check that a ws process has a PostgreSQL connection for each thread that keeps one.
+
+    Those are WS_DATABASE_THREADS, the hub's thread and the relay's; REST requests take turns on one more. A thread
+    without a connection would reject every client that it reads for, after five seconds of waiting.
+    """
+    if "ws" not in services or environment.database_url.engine != "postgresql":
+        return
+    needed = environment.ws_database_threads + 1 + environment.relays_in_process + ("http" in services)
+    if environment.database_pool_max < needed:
+        raise ConfigurationError(
+            f"DATABASE_POOL_MAX is {environment.database_pool_max}, but with WS_DATABASE_THREADS at "
+            f"{environment.ws_database_threads} this process needs {needed} connections."
+        )
