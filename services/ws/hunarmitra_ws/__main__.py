@@ -1,4 +1,4 @@
-"""Starts the ws server; ``python -m hunarmitra_ws --help`` lists its flags."""
+"""Start the ws server: ``python -m hunarmitra_ws``; ``--help`` lists its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client may say on an open socket: parsing, and how often. Pure."""
+"""Parses client messages, and limits how often they may come. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 
 class ClientMessageError(Exception):
-    """``code`` and the message go to the client in an ``error`` frame; the socket stays open."""
+    """``code`` and the message go to the client in an ``error`` frame; the connection stays open."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,11 +40,11 @@ ClientMessage = Ping | Authenticate | MarkRead | Acknowledge
 
 
 def parse_client_message(text: str | None) -> ClientMessage:
-    """``text`` is None for a binary frame. Raises :class:`ClientMessageError`."""
+    """Parse a text frame; ``text`` is None for a binary frame. Raises :class:`ClientMessageError`."""
     if text is None:
         raise ClientMessageError("invalid_message", "Send text frames; binary ones are not understood.")
     try:
-        body = json.loads(text, parse_constant=_refuse_constant)
+        body = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         raise ClientMessageError("invalid_json", "The message is not JSON.") from None
     if not isinstance(body, dict):
@@ -63,8 +63,8 @@ def parse_client_message(text: str | None) -> ClientMessage:
     raise ClientMessageError("unknown_type", "This type of message is not known.")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    """NaN and Infinity: Python reads them, JSON does not have them."""
+def _reject_constant(name: str) -> NoReturn:
+    """Reject NaN and Infinity, which Python reads but JSON does not have."""
     raise ValueError(f"{name} is not JSON")
 
 
@@ -102,5 +102,5 @@ class TokenBucket:
         return True
 
     def give_back(self) -> None:
-        """What was taken last costs nothing after all."""
+        """Undo the last :meth:`take`."""
         self._level = min(self._burst, self._level + 1)

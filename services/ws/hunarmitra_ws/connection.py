@@ -277,7 +277,7 @@ class Connection:
 
     async def _reauthenticate(self, hub: Hub, subscription: Subscription, message: Authenticate) -> None:
         """Take a new token. An invalid token changes nothing. Raises ClientMessageError."""
-        invalid = ClientMessageError("invalid_token", "The token is invalid; the socket keeps its old expiry.")
+        invalid = ClientMessageError("invalid_token", "The token is invalid; the connection keeps its old expiry.")
         try:
             identity = read_access_token(message.token)
         except TokenError:

@@ -1,17 +1,17 @@
-"""Limits how often one address may be turned away, so that guessing tokens costs the server little."""
+"""Limits failed handshakes by address, so that guessing tokens costs the server little."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MOST_ADDRESSES: Final = 10_000
-"""Addresses remembered at once; beyond it the oldest are forgotten, so that a flood cannot fill the memory."""
+"""Addresses remembered at once; the oldest are forgotten first, so that a flood cannot fill the memory."""
 
 WINDOW: Final = 60.0
 
 
 class FailedHandshakes:
-    """A fixed window of one minute for each address. Times are monotonic seconds, given by the caller."""
+    """Counts in a fixed window of one minute for each address. Times are monotonic seconds, given by the caller."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

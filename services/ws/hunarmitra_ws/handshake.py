@@ -1,4 +1,4 @@
-"""What a client says when it connects: origin, credentials, ``since``. Pure functions over the ASGI scope."""
+"""Reads what a client sends when it connects: origin, credentials, ``since``. Pure functions over the ASGI scope."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SINCE: Final = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """``seq`` to resume after; None with ``malformed`` when the client sent something that is no number."""
+    """The client's last seq; ``malformed`` if it sent something that is not a number."""
 
     seq: int | None = None
     malformed: bool = False
@@ -25,7 +25,7 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """``subprotocol`` must be selected even when the client is turned away, or browsers fail the handshake."""
+    """``subprotocol`` must be selected even for a rejected client, or browsers fail the handshake."""
 
     token: str | None = field(repr=False)
     ticket: str | None = field(repr=False)
@@ -34,7 +34,7 @@ class Handshake:
 
 
 def read_handshake(scope: Mapping[str, Any]) -> Handshake:
-    """A token in the query wins over one offered as a subprotocol, and that over a ticket."""
+    """Read the handshake: a token in the query is preferred to one offered as a subprotocol, and that to a ticket."""
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     offered = list(scope.get("subprotocols") or ())
     token = _first(query, "token")
@@ -60,7 +60,7 @@ def _first(query: Mapping[str, list[str]], name: str) -> str | None:
 
 
 def header(scope: Mapping[str, Any], name: bytes) -> str | None:
-    """The first of this name, which is in lower case."""
+    """Return the first header of this name, which must be in lower case."""
     found = [value for key, value in scope.get("headers", ()) if key.lower() == name]
     return found[0].decode("latin-1") if found else None
 
@@ -86,7 +86,7 @@ def origin_is_allowed(scope: Mapping[str, Any], allowed: Collection[str], proxie
 
 
 def address_of(scope: Mapping[str, Any], proxies: tuple[Network, ...]) -> str:
-    """Whom failed handshakes count against, as REST's limits count."""
+    """Return the address that failed handshakes count against, as REST's limits count."""
     peer = (scope.get("client") or ("", 0))[0]
     forwarded_for, forwarded = header(scope, b"x-forwarded-for") or "", header(scope, b"forwarded") or ""
     return subscriber_of(client_address(peer, forwarded_for, proxies, forwarded=forwarded))

@@ -1,9 +1,9 @@
-"""How long events take to sockets, measured once for each fan-out and slice of writes, never for each socket.
+"""Measures how long events take to reach connections: once for each fan-out, never for each connection.
 
-A message tells when its transaction committed and when it was published. When it is handed to a group, the write
-queue's end is noted; when the queue has come that far, all of the group's sockets have been written to, and one
-observation stands for all of them. A socket whose client does not read is written to when that client reads: its
-wait says nothing about us and is not in here.
+A message has the times of its commit and its publish. When a channel has delivered it, the end of the write queue is
+noted. Once the queue has been written up to there, all of the channel's connections have been written to, and one
+observation counts for all of them. A client that does not read is written to when it reads: its wait says nothing
+about the server, and is not included.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MICROSECOND: Final = 1e-6
 
 @dataclass(slots=True)
 class Arrival:
-    """When an event was committed and came here, in seconds since 1970.
+    """When an event was committed and when it arrived here, in seconds since 1970.
 
-    ``trace_id`` and ``span`` are there when it is part of a recorded trace; the span lasts to the last socket's write.
+    ``trace_id`` and ``span`` are set if the event is part of a recorded trace; the span ends with the last write.
     """
 
     committed_at: float
@@ -42,7 +42,7 @@ class Arrival:
 
 
 class Writes(Protocol):
-    """A queue of sockets to write to: so many were written in all, and so many will have been once it is empty."""
+    """A queue of connections to write to: ``written`` so far, and ``end`` once the queue is empty."""
 
     written: int
 
@@ -64,11 +64,11 @@ class EventLatency:
         self._pending: deque[tuple[int, Arrival, int]] = deque()
 
     def follow(self, writes: Writes) -> None:
-        """Our server's queue; :meth:`written` is called after each slice. Others write when the loop comes by."""
+        """Use the server's queue, which calls :meth:`written` after each slice. Stock servers have none."""
         self._writes = writes
 
     def arrived(self, body: Mapping[str, Any], lane: str) -> Arrival | None:
-        """A message reached this process. None when it does not tell its times: an older process published it."""
+        """Take note of a message. Return None if it has no times, as from a publisher of an older version."""
         committed, published = body.get("committed_at"), body.get("published_at")
         if not isinstance(committed, int) or not isinstance(published, int):
             return None
@@ -87,38 +87,38 @@ class EventLatency:
     def delivered(self, arrival: Arrival, connections: int) -> None:
         """Take note that an event was pushed to the lanes of ``connections`` connections, at least one."""
         if self._writes is None:
-            # Lanes over ASGI write in tasks that were made before this.
+            # Lanes over ASGI write in tasks that were created before this call.
             asyncio.get_running_loop().call_soon(self._observe, arrival, connections, None)
         else:
             self._pending.append((self._writes.end, arrival, connections))
 
     def written(self) -> None:
-        """The queue has written a slice."""
+        """Observe the events whose last connection was in the slice that the queue has just written."""
         pending, writes = self._pending, self._writes
         if not pending or writes is None or pending[0][0] > writes.written:
             return
         now, written = time.time(), writes.written
         while pending and pending[0][0] <= written:
-            _, arrival, sockets = pending.popleft()
-            self._observe(arrival, sockets, now)
+            _, arrival, connections = pending.popleft()
+            self._observe(arrival, connections, now)
 
-    def _observe(self, arrival: Arrival, sockets: int, now: float | None) -> None:
+    def _observe(self, arrival: Arrival, connections: int, now: float | None) -> None:
         if now is None:
             now = time.time()
         from_pod, from_commit = self._to_socket[arrival.lane]
-        from_pod.observe(now - arrival.received_at, sockets, arrival.trace_id)
+        from_pod.observe(now - arrival.received_at, connections, arrival.trace_id)
         seconds = now - arrival.committed_at
         if seconds < 0:
             self.skewed.values[""] += 1
             seconds = 0.0
-        from_commit.observe(seconds, sockets, arrival.trace_id)
+        from_commit.observe(seconds, connections, arrival.trace_id)
         if arrival.span is not NO_SPAN:
-            arrival.span.set("hunarmitra.sockets", sockets)
+            arrival.span.set("hunarmitra.sockets", connections)
             arrival.span.end()
 
 
 def _deliver_span(traceparent: object, lane: str) -> Span:
-    """From an event's arrival to the last socket's write; one for each event and process, however many sockets."""
+    """Begin the span from an event's arrival to the last connection's write; one for each event and process."""
     return tracing.continued_span(f"deliver {lane}", traceparent, "consumer", _deliver_attributes(lane))
 
 

@@ -1,4 +1,4 @@
-"""What a group hands to its sockets: in order, once, without a gap, in whatever order it arrives."""
+"""A channel delivers events in order, once and without a gap, in whatever order they arrive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _live_channel(seq: int = 0) -> tuple[Channel, RecordingLanes]:
 
 
 @given(st.permutations(range(1, 13)), st.lists(st.integers(1, 12), max_size=20))
-def test_any_order_with_any_repeats_is_handed_out_in_order_and_once(order: list[int], repeats: list[int]) -> None:
+def test_any_order_with_any_repeats_is_delivered_in_order_and_once(order: list[int], repeats: list[int]) -> None:
     channel, lanes = _live_channel()
     for seq in [*order[:6], *repeats, *order[6:], *repeats]:
         channel.receive(seq, str(seq), False)
@@ -61,7 +61,7 @@ def test_an_event_held_back_during_a_join_comes_after_the_log_and_once() -> None
     assert lanes.texts == ["4", "5"]
 
 
-def test_a_read_from_before_what_the_group_handed_out_must_be_repeated() -> None:
+def test_a_read_from_before_what_the_channel_delivered_must_be_repeated() -> None:
     channel, _ = _live_channel(seq=2)
     channel.receive(3, "3", False)
     late, _ = make_subscription()
@@ -70,7 +70,7 @@ def test_a_read_from_before_what_the_group_handed_out_must_be_repeated() -> None
     assert not late.misses_events_after(3, channel.last_seq)
 
 
-def test_older_and_void_positions_are_dropped() -> None:
+def test_older_and_void_locations_are_dropped() -> None:
     channel, lanes = _live_channel(seq=3)
     channel.receive_location(3, 200, "new")
     channel.receive_location(3, 100, "old")
@@ -85,21 +85,21 @@ def test_older_and_void_positions_are_dropped() -> None:
     assert seen == ["new", None, None, "of the worker now"]
 
 
-def test_of_two_positions_of_one_time_the_one_that_comes_later_is_shown() -> None:
+def test_of_two_locations_of_one_time_the_one_that_comes_later_is_shown() -> None:
     channel, lanes = _live_channel(seq=3)
     channel.receive_location(3, 200, "first")
     channel.receive_location(3, 200, "second")
     assert lanes.location == "second"
 
 
-def test_a_position_that_was_read_is_not_sent_again_by_its_message() -> None:
+def test_a_location_that_was_read_is_not_sent_again_by_its_message() -> None:
     channel, lanes = _live_channel(seq=3)
     channel.recover_location(3, 200, "read")
     channel.receive_location(3, 200, "its message")
     assert lanes.location == "read"
 
 
-def test_a_position_whose_message_came_while_it_was_read_is_not_sent_again() -> None:
+def test_a_location_whose_message_came_while_it_was_read_is_not_sent_again() -> None:
     channel, lanes = _live_channel(seq=3)
     channel.receive_location(3, 200, "its message")
     lanes.location = None  # it was sent
@@ -109,7 +109,7 @@ def test_a_position_whose_message_came_while_it_was_read_is_not_sent_again() -> 
     assert [*seen, lanes.location] == [None, "another of that time"]
 
 
-def test_a_position_that_is_published_twice_is_sent_once() -> None:
+def test_a_location_that_is_published_twice_is_sent_once() -> None:
     channel, lanes = _live_channel(seq=3)
     channel.receive_location(3, 200, "published")
     lanes.location = None  # it was sent
@@ -117,7 +117,7 @@ def test_a_position_that_is_published_twice_is_sent_once() -> None:
     assert lanes.location is None
 
 
-def test_a_position_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
+def test_a_location_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
     channel.subscriptions[joining] = None
@@ -126,7 +126,7 @@ def test_a_position_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
     assert lanes.location is None
 
 
-def test_a_position_held_back_during_a_join_yields_to_the_snapshot() -> None:
+def test_a_location_held_back_during_a_join_yields_to_the_snapshot() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
     channel.subscriptions[joining] = None
@@ -138,7 +138,7 @@ def test_a_position_held_back_during_a_join_yields_to_the_snapshot() -> None:
     assert seen == [None, "newer"]
 
 
-def test_a_position_that_the_join_finds_void_is_dropped() -> None:
+def test_a_location_that_the_join_finds_void_is_dropped() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
     channel.subscriptions[joining] = None

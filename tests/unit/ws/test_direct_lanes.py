@@ -61,8 +61,8 @@ async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_ev
     lanes.push(_frame("one"))
     await _turn()
     conflated = metrics.locations_conflated.values[""]
-    for position in ("a", "b", "c"):
-        lanes.set_location(_frame(position))
+    for location in ("a", "b", "c"):
+        lanes.set_location(_frame(location))
     lanes.push(_frame("two"))
     await _turn()
     assert wire.writes == [_frame("one").framed]
@@ -91,7 +91,7 @@ async def test_overflow_drops_the_lanes_and_closes_4008() -> None:
     assert metrics.slow_clients_closed.values[""] - closed == 1
 
 
-async def test_a_close_follows_what_was_pushed_and_drops_the_position() -> None:
+async def test_a_close_follows_what_was_pushed_and_drops_the_location() -> None:
     lanes, wire = _lanes()
     lanes.set_location(_frame("here"))
     lanes.push(_frame("last"))

@@ -1,4 +1,4 @@
-"""The framing that every socket of a group shares, against an independent implementation."""
+"""The framing that all connections share, compared with an independent implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long events take to sockets: the weight of a fan-out, the queue's turn, old messages, wrong clocks."""
+"""How long events take to connections: the weight of a fan-out, the queue's turn, old messages, wrong clocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Queue:
-    """Stands for the server's: so many sockets wait."""
+    """In place of the server's queue: so many connections wait."""
 
     def __init__(self) -> None:
         self.written = 0

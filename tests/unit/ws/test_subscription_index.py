@@ -47,14 +47,14 @@ def test_a_new_identity_replaces_session_and_expiry() -> None:
     assert list(index.pop_expired(5001)) == [subscription]
 
 
-def test_a_ground_lost_while_joining_makes_it_read_again() -> None:
+def test_a_role_revoked_while_joining_makes_it_read_again() -> None:
     subscription, _ = make_subscription()
     assert not subscription.revoke(BookingRole.WORKER)
-    assert not subscription.grant(frozenset({BookingRole.WORKER})), "the read may be older than the loss"
+    assert not subscription.grant(frozenset({BookingRole.WORKER})), "the read may be older than the revocation"
     assert subscription.grant(frozenset({BookingRole.WORKER})), "this one is not: it was given back"
 
 
-def test_the_last_ground_that_is_lost_ends_the_socket() -> None:
+def test_the_last_role_that_is_revoked_ends_the_subscription() -> None:
     subscription, _ = make_subscription()
     assert subscription.grant(frozenset({BookingRole.WORKER, BookingRole.STAFF}))
     assert not subscription.revoke(BookingRole.WORKER)

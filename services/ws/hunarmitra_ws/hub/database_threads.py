@@ -1,8 +1,8 @@
-"""Runs database reads off the event loop, in threads of our own.
+"""Runs database reads off the event loop, in threads that nothing else uses.
 
-``database_sync_to_async`` shares one thread among everything in the process (asgiref's thread-sensitive
-executor), so that one slow query delays every socket; 0.5 s were measured. Joins have a few threads here, and
-the hub's catch-up one that nothing else can occupy.
+``database_sync_to_async`` shares one thread among everything in the process (asgiref's thread-sensitive executor), so
+one slow query delays every connection; a delay of 0.5 s was measured. Connections have a few threads here, and the
+hub's recovery and revocations have one that no connection can occupy.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _T = TypeVar("_T")
 
 
 class DatabaseThreads:
-    """Each thread keeps its connection: to take one from the pool for each read costs more than the read."""
+    """Each thread keeps its database connection: taking one from the pool for each read costs more than the read."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"database-{name}")
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Raises what ``function`` raises. It may run twice, when the connection turns out to be a dead one."""
+        """Raises what ``function`` raises. The function may run twice, if the first run found a dead connection."""
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, _call, call)
 
@@ -42,5 +42,5 @@ def _call(function: Callable[[], _T]) -> _T:
         connection.close()
         if not reused:
             raise
-        # The server went away since the last read, and may be back.
+        # The database server closed the connection since the last read; it may be available again.
         return _call(function)

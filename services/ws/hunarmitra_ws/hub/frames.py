@@ -1,4 +1,4 @@
-"""A frame on its way out: its text, and the WebSocket framing of it, made once for all sockets that get it."""
+"""An outgoing frame: its text, and its bytes with WebSocket framing, made once for all connections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _LENGTH_IN_16_BITS: Final = 126
 _LENGTH_IN_64_BITS: Final = 127
 
 OVERHEAD: Final = 48
-"""Bytes of memory that a waiting frame takes beside its own: the object's header and its place in a queue. Of short
-frames it is a sixth, and a limit on memory that leaves it out is none."""
+"""Bytes of memory of a waiting frame beside its text: the object's header and its place in a queue. For short frames
+this is a sixth of the whole, too much to leave out of a memory limit."""
 
 
 def frame_text(payload: bytes) -> bytes:
-    """One unfragmented, unmasked text frame (RFC 6455, section 5.2): what a server sends."""
+    """Return one unfragmented, unmasked text frame (RFC 6455, section 5.2), as servers send them."""
     length = len(payload)
     if length < _LENGTH_IN_16_BITS:
         return bytes((_FINAL_TEXT, length)) + payload
@@ -24,7 +24,7 @@ def frame_text(payload: bytes) -> bytes:
 
 
 class OutgoingFrame:
-    """Shared by every socket of a group; ASGI servers take ``text``, our own takes ``framed``."""
+    """Shared by every subscription of a channel; ASGI servers take ``text``, the project's server takes ``framed``."""
 
     __slots__ = ("_framed", "text")
 
@@ -40,5 +40,5 @@ class OutgoingFrame:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes while it waits."""
+        """Bytes of memory that the frame takes while it waits."""
         return OVERHEAD + (len(self.text) if self.text.isascii() else len(self.framed))

@@ -1,8 +1,8 @@
-"""What waits to be written to one client: a lossless lane for status, one slot for the location.
+"""What waits to be written to one client: a lossless lane for status frames, and a slot for the location.
 
-The status lane keeps order and loses nothing, so it is bounded in bytes; a client that lets it overflow is
-closed 4008 and resumes with ``since``. The location lane is one slot: a newer position replaces one that was
-not written yet, and is written only when no status frame waits.
+The status lane keeps the order and loses nothing, so it is bounded in bytes; a client that lets it overflow is closed
+with 4008 and resumes with ``since``. The location slot conflates: a newer location replaces one that was not written
+yet. It is written only when no status frame waits.
 """
 
 from __future__ import annotations
@@ -27,49 +27,49 @@ class Lanes(Protocol):
 
     @property
     def closing(self) -> bool:
-        """Whether the socket is closed or will be, so that nothing more can be pushed."""
+        """Whether the connection is closed or will be, so that nothing more can be pushed."""
         ...
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that were pushed and not taken by whatever is below."""
+        """Bytes that were pushed and that the server or the kernel has not taken."""
         ...
 
     def push(self, frame: OutgoingFrame) -> None:
-        """Add to the status lane. On overflow both lanes are dropped and the socket is closed 4008."""
+        """Add to the status lane. On overflow both lanes are emptied and the connection is closed with 4008."""
         ...
 
     def set_location(self, frame: OutgoingFrame) -> None: ...
 
     def clear_location(self) -> None:
-        """Forget a position that was not written yet."""
+        """Forget a location that was not written yet."""
         ...
 
     def close(self, code: CloseCode) -> None:
-        """Close after what the status lane holds has been written; a waiting position is dropped."""
+        """Close once the status lane has been written; a waiting location is dropped."""
         ...
 
     async def finish(self, code: CloseCode) -> None:
-        """As :meth:`close`, for the codes that the RFC reserves: stock daphne refuses to send them.
+        """Close with a code that the RFC reserves. Stock daphne does not send such codes.
 
-        Raises what the server raises, so that the application fails and daphne closes 1011.
+        Raises what the server raises, so that the application fails and daphne closes with 1011.
         """
         ...
 
     async def taken(self) -> None:
-        """Wait until whatever is below has taken all that was pushed, or nothing more can be pushed."""
+        """Wait until everything pushed was taken, or nothing more can be pushed."""
         ...
 
     def abandon(self) -> None:
-        """The client is gone: nothing more can be written."""
+        """Drop everything: the client is gone."""
         ...
 
 
 class AsgiLanes:
     """Lanes over an ASGI ``send``, for stock daphne and uvicorn.
 
-    A task exists only while there is something to write: an idle socket has none. On uvicorn ``send`` waits for
-    a slow client and so the lanes fill; on stock daphne it never waits.
+    A task exists only while there is something to write: an idle connection has none. On uvicorn ``send`` waits for a
+    slow client, so the lanes fill; on stock daphne it never waits.
     """
 
     __slots__ = ("_bytes", "_close", "_ended", "_finishing", "_flusher", "_frames", "_limit", "_location", "_send")
@@ -163,8 +163,8 @@ class AsgiLanes:
                 else:
                     return
                 await self._send({"type": "websocket.send", "text": frame.text})
-        except Exception as error:  # noqa: BLE001 - servers raise what they like for a client that is gone
-            logger.debug("a client went away while it was written to: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - each server raises its own exceptions for a client that is gone
+            logger.debug("a client left during a write: %s", type(error).__name__)
             self.abandon()
         finally:
             self._flusher = None

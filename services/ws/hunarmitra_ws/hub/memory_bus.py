@@ -1,4 +1,4 @@
-"""Event delivery within one process, where no Redis is configured: the same path, without the network."""
+"""Delivers messages within one process, where no Redis is configured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Listener = Callable[[Sequence[Message]], None]
 
 
 class MemoryBus:
-    """Hands messages from whatever thread publishes to the event loops that listen."""
+    """Passes messages from any publishing thread to the listening event loops."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,10 +31,10 @@ class MemoryBus:
         with self._lock:
             listeners = list(self._listeners.items())
         for listener, loop in listeners:
-            # A loop that is closed has nobody left who listens.
+            # Raised by a closed loop, which has no listener left.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(listener, messages)
 
 
 memory_bus = MemoryBus()
-"""This process's bus."""
+"""The bus of this process."""
