@@ -59,6 +59,7 @@ $(VENV)/.docs: requirements/docs.txt
 .PHONY: lock
 lock: $(VENV)/.dev ## compile the lock files from requirements/*.in (UPGRADE=1 takes the newest releases)
 	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
+	cd clients/python && ../../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --constraint ../../requirements/dev.txt pyproject.toml requirements-dev.in --output-file requirements-dev.txt
 	cd requirements && for lock in bench docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
 
 .PHONY: clean
@@ -94,9 +95,9 @@ TESTS := tests --ignore=tests/e2e
 define tested
 	@$(BIN)/python -m tests.support.tools
 	@mkdir -p .cache
-	@$(MAKE) --no-print-directory --keep-going ARGS= test-operator test-js >.cache/test-others.log 2>&1 & others=$$!; \
+	@$(MAKE) --no-print-directory --keep-going ARGS= test-operator test-js test-python-client >.cache/test-others.log 2>&1 & others=$$!; \
 	trap 'kill $$others 2>/dev/null' INT TERM; \
-	echo "the tests of the operator and of the JavaScript client run beside these; their output is in .cache/test-others.log"; \
+	echo "the tests of the operator and of the clients run beside these; their output is in .cache/test-others.log"; \
 	status=0; $(PYTEST) $(TESTS) --numprocesses $(JOBS) $(1) $(ARGS) || status=$$?; \
 	wait $$others || status=1; cat .cache/test-others.log; exit $$status
 endef
@@ -141,6 +142,16 @@ operator/.venv/.dev: operator/requirements-dev.txt
 .PHONY: test-js
 test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
 	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
+
+.PHONY: test-python-client
+test-python-client: clients/python/.venv/.dev ## run the Python client's checks and tests
+	@cd clients/python && .venv/bin/ruff check -q . && .venv/bin/ruff format -q --check . && .venv/bin/mypy && .venv/bin/python -m pytest -q $(ARGS)
+
+clients/python/.venv/.dev: clients/python/requirements-dev.txt
+	@$(BIN)/python -c '' 2>/dev/null || $(MAKE) --no-print-directory setup
+	@$(BIN)/python -m venv --clear clients/python/.venv
+	@clients/python/.venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $<
+	@touch $@
 
 NODES ?= 20 22 24
 .PHONY: test-js-nodes

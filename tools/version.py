@@ -44,6 +44,7 @@ PLACES: Final = (
     Place("k8s/overlays/production/kustomization.yaml", r"newTag: ", count=3),
     Place("clients/js/package.json", r'^  "version": "'),
     Place("clients/js/package-lock.json", r'"name": "@hunarmitra/realtime",\n +"version": "', count=2),
+    Place("clients/python/pyproject.toml", r'^version = "'),
     Place("docs/operations.md", r"IMAGE_TAG="),
 )
 
