@@ -40,7 +40,7 @@ class ScaleError(Exception):
         self.status = error.status
 
 
-TEMPORARY = frozenset({0, 401, 429, 503, 504})
+TEMPORARY = frozenset({0, 401, 429, 502, 503, 504})
 """Answers of an API server that cannot answer now; any other error is about the request."""
 UPWARD_ATTEMPTS = 3
 
@@ -168,7 +168,12 @@ class Actor:
 
     async def _unchanged(self, spec: Spec, target: Target) -> str:
         """Return the Deployment's version now, or an empty string if somebody changed the number of replicas."""
-        deployment = await self.api.get(kubernetes.deployment(self.namespace, spec.target), "deployments")
+        try:
+            deployment = await self.api.get(kubernetes.deployment(self.namespace, spec.target), "deployments")
+        except ApiError as error:
+            if error.status == 404:
+                return ""
+            raise
         same = int(deployment["spec"].get("replicas", 1)) == target.fleet.replicas
         return str(deployment["metadata"]["resourceVersion"]) if same else ""
 
@@ -176,6 +181,8 @@ class Actor:
         """Raise what a person has to look at: any rejection, but a conflict only if the next turn loses too."""
         if error.status in TEMPORARY:
             raise error
+        if error.status == 404:
+            return  # the Deployment is gone, as the next turn finds out
         if error.status == 409:
             self.conflicts += 1
             if self.conflicts == 1:

@@ -141,3 +141,26 @@ async def test_a_deletion_in_mid_turn_is_not_a_warning(
         await operator.turns(3)
     assert operator.loop.scalers == {}
     assert [record.getMessage() for record in caplog.records] == []
+
+
+async def test_a_deployment_deleted_in_mid_turn_is_not_a_warning(
+    cluster: FakeCluster, operator: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    await cluster.run_pods(250, 250)
+    cluster.create_scaler(spec(cluster.port))
+    cluster.rejection = (404, "deployments.apps 'ws' not found")
+    with caplog.at_level(logging.WARNING):
+        await operator.turns()
+    assert cluster.condition("Ready") == "True"
+    assert caplog.records == []
+
+
+async def test_an_api_server_that_is_overloaded_is_not_a_rejection(cluster: FakeCluster, operator: Operator) -> None:
+    await cluster.run_pods(250, 250)
+    cluster.create_scaler(spec(cluster.port))
+    cluster.rejection = (503, "the server is currently unable to handle the request")
+    await operator.turns(2)
+    assert cluster.condition("Ready") == "True"
+    cluster.rejection = None
+    await operator.turns()
+    assert cluster.scaled

@@ -26,7 +26,12 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FILE",
         help="CSV file (seconds,connections,event), or JSON of a Prometheus range query",
     )
-    source.add_argument("--generate", choices=sorted(GENERATORS), help="a generated trace instead of a file")
+    source.add_argument(
+        "--generate",
+        choices=sorted(GENERATORS),
+        metavar="NAME",
+        help=f"generated trace: {', '.join(sorted(GENERATORS))}",
+    )
     source.add_argument(
         "--report", type=Path, metavar="PAGE", help="run every generated trace and rewrite the tables of PAGE"
     )
