@@ -102,8 +102,8 @@
 {{- if and $scaling.enabled (not .Values.operator.enabled) -}}
 {{- fail "ws.autoscaling.enabled needs the operator: set operator.enabled=true." -}}
 {{- end -}}
-{{- if and .Values.operator.enabled (not $scaling.enabled) -}}
-{{- fail "operator.enabled is true, but there is nothing for it to scale: set ws.autoscaling.enabled=true." -}}
+{{- if and .Values.operator.enabled (not $scaling.enabled) (not .Values.operator.watchNamespaces) -}}
+{{- fail "operator.enabled is true, but there is nothing for it to scale: set ws.autoscaling.enabled=true, or name the namespaces of other targets in operator.watchNamespaces." -}}
 {{- end -}}
 {{- if $scaling.enabled -}}
 {{- if gt (int $scaling.targetConnections) (int .Values.ws.options.maxConnections) -}}

@@ -1,0 +1,77 @@
+"""One operator for several namespaces, or for the cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chart.rendering import Object, RenderError, deployment, of_kind, render_values
+
+
+def rendered(*namespaces: str, autoscaling: bool = True) -> list[Object]:
+    values = {"operator": {"watchNamespaces": list(namespaces)}, "ws": {"autoscaling": {"enabled": autoscaling}}}
+    return render_values(values, "operator")
+
+
+def scope(objects: list[Object]) -> list[str]:
+    command = deployment(objects, "operator")["template"]["spec"]["containers"][0]["command"]
+    return [word for word in command if "namespace" in word]
+
+
+def roles(objects: list[Object]) -> dict[str, Object]:
+    """The operator's Roles by namespace; each has its binding to the operator's account."""
+    found = {}
+    for item in objects:
+        if item["kind"] == "Role":
+            found[item["metadata"]["namespace"]] = item
+    for binding in [item for item in objects if item["kind"] == "RoleBinding"]:
+        role = found[binding["metadata"]["namespace"]]
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"][0]["namespace"] == "hm"
+    return found
+
+
+def test_by_default_it_watches_its_own_namespace_and_names_its_target() -> None:
+    objects = rendered()
+    assert scope(objects) == ["--namespace=hm"]
+    assert list(roles(objects)) == ["hm"]
+    assert [rule["resourceNames"] for rule in roles(objects)["hm"]["rules"] if "resourceNames" in rule] == [
+        ["shop-hunarmitra-ws"],
+        ["shop-hunarmitra-ws"],
+    ]
+
+
+def test_each_listed_namespace_has_a_role() -> None:
+    objects = rendered("team-a", "team-b")
+    assert scope(objects) == ["--namespace=hm", "--namespace=team-a", "--namespace=team-b"]
+    assert set(roles(objects)) == {"hm", "team-a", "team-b"}
+    assert roles(objects)["team-a"]["metadata"]["name"] == "hm.shop-hunarmitra-operator"
+    policy = of_kind(objects, "NetworkPolicy")["shop-hunarmitra-operator"]["spec"]
+    selectors = [
+        peer["namespaceSelector"]
+        for rule in policy["egress"]
+        for peer in rule.get("to", [])
+        if len(peer) == 1 and "namespaceSelector" in peer
+    ]
+    assert selectors[0]["matchExpressions"][0]["values"] == ["team-a", "team-b"]
+
+
+def test_an_operator_may_scale_the_targets_of_others_alone() -> None:
+    objects = rendered("team-a", autoscaling=False)
+    assert scope(objects) == ["--namespace=team-a"]
+    assert set(roles(objects)) == {"team-a"}
+    with pytest.raises(RenderError, match="nothing for it to scale"):
+        rendered(autoscaling=False)
+
+
+def test_a_star_is_the_cluster() -> None:
+    objects = rendered("*")
+    assert scope(objects) == ["--all-namespaces"]
+    assert not roles(objects)
+    role = of_kind(objects, "ClusterRole")["hm.shop-hunarmitra-operator"]
+    assert not [rule for rule in role["rules"] if "resourceNames" in rule]
+    assert "hm.shop-hunarmitra-operator" in of_kind(objects, "ClusterRoleBinding")
+
+
+def test_a_name_that_is_not_a_namespace_is_an_error() -> None:
+    with pytest.raises(RenderError, match="watchNamespaces"):
+        rendered("Team A")
