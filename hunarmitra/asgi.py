@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 
+from hunarmitra.common.request_target import in_origin_form
 from hunarmitra.metrics import expose_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
@@ -22,9 +23,9 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
     """Dispatches by scope type: ``http``, ``websocket``, and uvicorn's ``lifespan`` (daphne has none)."""
     if scope["type"] == "http":
-        await _http(dict(scope), receive, send)
+        await _http(in_origin_form(scope), receive, send)
     elif scope["type"] == "websocket":
-        await _websocket(scope, receive, send)
+        await _websocket(in_origin_form(scope), receive, send)
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
     else:

@@ -278,7 +278,7 @@ class Environment:
         "Seconds after SIGTERM at which remaining connections are cut off; at least settle + window.",
     )
     ws_close_timeout: float = variable(
-        seconds(0.1, 300), 10, "Seconds that a client has to answer a close frame before the connection is aborted."
+        seconds(0.1, 300), 1, "Seconds that a client has to answer a close frame before the connection is aborted."
     )
     ws_ping_interval: int = variable(
         integer(1, 300), 20, "Seconds without data from a client after which the server sends a WebSocket ping."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,10 @@ class Listener:
     def __exit__(self, *exception: object) -> None:
         self.subscription.close()
         self.client.close()
+
+
+def _has_logged(process: Process, line: str) -> bool:
+    return line in process.log_text()
 
 
 NOT_THERE = "redis://127.0.0.1:1/0"
@@ -110,6 +116,20 @@ def test_without_redis_it_says_who_relays_instead(tmp_path: Path, environment: d
     assert process.wait(90) == 1
     assert "REDIS_URL is not set" in process.log_text()
     assert "Traceback" not in process.log_text()
+
+
+def test_it_ends_on_sighup_with_a_line_and_not_on_user_signals(
+    tmp_path: Path, environment: dict[str, str], redis_server: RedisServer
+) -> None:
+    booking_id = book(environment, REDIS_URL=NOT_THERE)
+    with Listener(redis_server, booking_id) as listener, services.relay(tmp_path, environment) as relay:
+        eventually(lambda: listener.seqs() == [1, 2, 3], 90, "it runs")
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            relay.signal(number)
+            eventually(partial(_has_logged, relay, f"{number.name}: running"), 30, number.name)
+        relay.signal(signal.SIGHUP)
+        assert relay.wait() == 0
+        assert "SIGHUP: stopping" in relay.log_text()
 
 
 @pytest.mark.slow

@@ -20,6 +20,12 @@ class TooLargeError(APIException):
         super().__init__(f"The body is over {settings.ENVIRONMENT.request_max_bytes} bytes.")
 
 
+class EncodedBodyError(APIException):
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_detail = "The body must not be compressed; send it without Content-Encoding."
+    default_code = "unsupported_media_type"
+
+
 DRAIN_MAX_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -41,6 +47,7 @@ class BoundedJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
+        _check_encoding(parser_context)
         most = settings.ENVIRONMENT.request_max_bytes
         try:
             body: bytes = b"" if _declared_length(parser_context) > most else stream.read(most + 1)
@@ -66,6 +73,15 @@ def _drain(stream: IO[Any]) -> None:
     left = DRAIN_MAX_BYTES
     while left > 0 and (piece := stream.read(min(left, 65536))):
         left -= len(piece)
+
+
+def _check_encoding(parser_context: Mapping[str, Any] | None) -> None:
+    """Raises :class:`EncodedBodyError` for a compressed body, which no limit on bytes would bound."""
+    if parser_context is None:
+        return
+    encoding = parser_context["request"].META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise EncodedBodyError
 
 
 def _declared_length(parser_context: Mapping[str, Any] | None) -> int:

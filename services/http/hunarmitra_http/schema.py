@@ -24,7 +24,7 @@ ERRORS: Final[dict[int, str]] = {
     405: "The path has no such method.",
     409: "The state does not allow it, for any user.",
     413: "The body is too large.",
-    415: "The body is not `application/json`.",
+    415: "The body is not `application/json`, or it is compressed.",
     429: "Too many requests.",
     503: "The database cannot be reached.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from collections.abc import Iterator
@@ -268,6 +269,14 @@ def test_a_body_over_the_limit_is_413_however_it_comes(actors: Actors, booking: 
         for content in (body, chunks()):
             answer = actors.worker.send("PATCH", path, content=content, headers=headers)
             assert (answer.status_code, error_of(answer)["code"]) == (413, "too_large")
+
+
+def test_a_compressed_body_is_415(actors: Actors, booking: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    body = gzip.compress(b'{"status": "on_the_way"}')
+    with unchanged(actors, booking):
+        answer = actors.worker.send("PATCH", f"bookings/{booking}/status/", content=body, headers=headers)
+        assert (answer.status_code, error_of(answer)["code"]) == (415, "unsupported_media_type")
 
 
 def test_a_body_in_chunks_is_read(actors: Actors) -> None:

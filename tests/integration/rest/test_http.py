@@ -12,6 +12,7 @@ import pytest
 from tests.integration.rest.conftest import http_processes
 from tests.support.actors import Actors
 from tests.support.api import Api
+from tests.support.raw_sockets import RawSocket
 from tests.support.stack import Stack, run_python
 
 ORIGIN = "https://app.example.org"
@@ -32,6 +33,15 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(actors: Actors, method: 
     answer = actors.employer.send(method, "bookings/")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST", "HEAD"}
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/livez"])
+def test_a_request_for_the_whole_url_is_answered(stack: Stack, path: str) -> None:
+    """As a client of a proxy writes it (RFC 9112, section 3.2.2)."""
+    url = httpx.URL(stack.base_url)
+    with RawSocket(int(url.port or 80)) as client:
+        client.request(f"{url}{path}", "Connection: close")
+        assert client.header().split()[1] == "200"
 
 
 def test_head_is_get_without_a_body(actors: Actors) -> None:

@@ -67,7 +67,7 @@ async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_ev
     await _turn()
     assert wire.writes == [_frame("one").framed]
     wire.full = False
-    lanes.drained()
+    lanes.flushed()
     await _turn()
     assert wire.writes[1:] == [_frame("two").framed, _frame("c").framed]
     assert metrics.locations_conflated.values[""] - conflated == 2
@@ -85,7 +85,7 @@ async def test_overflow_drops_the_lanes_and_closes_4008() -> None:
     assert (before, lanes.closing) == (False, True)
     assert wire.ended is CloseCode.TOO_SLOW
     wire.full = False
-    lanes.drained()
+    lanes.flushed()
     await _turn()
     assert wire.writes == [_frame("x" * 90).framed]
     assert metrics.slow_clients_closed.values[""] - closed == 1

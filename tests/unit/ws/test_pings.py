@@ -13,6 +13,10 @@ class FakePeer:
         self.look_at = 0
         self.pings: list[float] = []
         self.dropped_at: float | None = None
+        self.taking = False
+
+    def progressed(self) -> bool:
+        return self.taking
 
     def ping(self) -> None:
         self.pings.append(self._clock.now)
@@ -58,6 +62,18 @@ def test_a_dead_peer_is_pinged_and_dropped_in_time() -> None:
     assert len(peer.pings) == 1
     assert peer.dropped_at is not None
     assert 50 <= peer.dropped_at - 1000 <= 54
+
+
+def test_a_peer_that_is_not_read_lives_on_while_it_takes_what_is_written() -> None:
+    clock = FakeClock()
+    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
+    pings.add(peer)
+    peer.taking = True
+    _run(pings, clock, 300)
+    assert peer.dropped_at is None
+    peer.taking = False
+    _run(pings, clock, 100)
+    assert peer.dropped_at is not None
 
 
 def test_a_talkative_peer_is_never_pinged() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from types import FrameType
@@ -13,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from hunarmitra.outbox import relay
 from hunarmitra.telemetry import exposition, publisher
 from hunarmitra.telemetry import relay as metrics
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -48,8 +51,15 @@ class Command(BaseCommand):
         stop = threading.Event()
 
         def end(number: int, frame: FrameType | None) -> None:
+            logger.info("%s: stopping after this pass", signal.Signals(number).name)
             stop.set()
 
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
+        def go_on(number: int, frame: FrameType | None) -> None:
+            logger.info("%s: running", signal.Signals(number).name)
+
+        # SIGHUP stops as SIGTERM does: there is nothing to reload, settings are read at the start.
+        for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(ending, end)
+        for other in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(other, go_on)
         relay.run(stop)

@@ -9,9 +9,10 @@ the class, and a connection has only what differs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from autobahn.websocket.protocol import TrafficStats, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import TrafficStats
 
 from hunarmitra.common.private_names import Library, PrivateName, names_of
 from hunarmitra_ws.server.twisted_adapter import write_directly
@@ -116,6 +117,10 @@ LIBRARY: Final = Library(
                 "CONFIG_ATTRS": "the options that are copied from the factory into each connection",
                 "sendCloseFrame(code, reasonUtf8, isReply)": "it sends the RFC's own codes too, unlike sendClose",
                 "state": "whether frames may be written",
+                "data": "bytes that were received and not parsed",
+                "onFrameBegin()": "called for each frame of any kind, when its header has been parsed",
+                "current_frame": "the header of that frame",
+                "dropConnection(abort)": "unlike the transport's abortConnection it also stops the parser",
                 "STATE_CONNECTING": "the handshake is not over",
                 "STATE_OPEN": "frames may be written",
                 "STATE_CLOSED": "the connection is gone",
@@ -123,20 +128,36 @@ LIBRARY: Final = Library(
         ),
         *(
             PrivateName(_PROTOCOL, name, None, "connection footprint: an attribute of the class instead")
-            for name in sorted({*AT_REST, *AFTER_HANDSHAKE})
+            for name in sorted({*AT_REST, *AFTER_HANDSHAKE} - {"current_frame", "data"})
         ),
     ),
 )
 
 
-class AutobahnConnection:
+CONTINUATION: Final = 0
+"""The opcode of a frame that continues a message (RFC 6455, section 5.2)."""
+
+FIRST_CONTROL_OPCODE: Final = 8
+
+
+if TYPE_CHECKING:
+    _Base = WebSocketServerProtocol
+else:
+    # daphne's class brings autobahn's; as a base here it would come before daphne's own methods.
+    _Base = object
+
+
+class AutobahnConnection(_Base):
     """What we need of a connection of autobahn; mixed into daphne's protocol class."""
 
     transport: Any
+    data: bytes
+    current_frame: Any
+    dropConnection: Any  # noqa: N815 - autobahn's name
     state: int
     closedByMe: bool  # noqa: N815 - autobahn's name
-    localCloseCode: int | None  # noqa: N815 - autobahn's name
-    remoteCloseCode: int | None  # noqa: N815 - autobahn's name
+    localCloseCode: Any  # noqa: N815 - autobahn's name
+    remoteCloseCode: Any  # noqa: N815 - autobahn's name
     sendCloseFrame: Any  # noqa: N815 - autobahn's name
 
     def write(self, data: bytes) -> int:
@@ -148,6 +169,28 @@ class AutobahnConnection:
         if waiting:
             self.not_taken()
         return waiting
+
+    def onFrameBegin(self) -> None:  # noqa: N802 - autobahn's name
+        self.frame_arrived(self.current_frame.opcode)
+        super().onFrameBegin()
+
+    def frame_arrived(self, opcode: int) -> None:
+        """Called for each frame of the client, also for control frames and after the close frame."""
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if self.state == _CONNECTING and self.handshake_answered is False:
+            # autobahn would search all of it for a second request each time; it parses this after the answer.
+            self.data += data
+            self.transport.pauseProducing()
+            return
+        super().dataReceived(data)
+
+    handshake_answered: bool | None = None
+    """None before the request is complete; False while the client waits for the answer."""
+
+    def stop(self) -> None:
+        """Drop the TCP connection at once, and parse nothing more of what was received."""
+        self.dropConnection(abort=True)
 
     def not_taken(self) -> None:
         """Called when the kernel did not take all that was written."""
@@ -172,6 +215,7 @@ class AutobahnConnection:
             self.transport.abortConnection()
 
 
+_CONNECTING: Final = WebSocketServerProtocol.STATE_CONNECTING
 _OPEN: Final = WebSocketServerProtocol.STATE_OPEN
 _CLOSED: Final = WebSocketServerProtocol.STATE_CLOSED
 

@@ -15,7 +15,7 @@ class Wire(Protocol):
     """A connection's end that takes bytes."""
 
     def write(self, data: bytes) -> int:
-        """Bytes that the kernel did not take, now buffered: then ``drained`` of the lanes is called once they left."""
+        """Bytes that the kernel did not take, now buffered: then ``flushed`` of the lanes is called once they left."""
         ...
 
     def end(self, code: CloseCode) -> None:
@@ -114,7 +114,11 @@ class DirectLanes:
         self._location = None
         self._tell_taken()
 
-    def drained(self) -> None:
+    def also_waiting(self, size: int) -> None:
+        """Count bytes of a control frame that the kernel did not take."""
+        self._buffered += size
+
+    def flushed(self) -> None:
         """The kernel has taken everything that was written."""
         self._buffered = 0
         if self._frames or self._location is not None or self._close is not None:

@@ -19,6 +19,10 @@ class Peer(Protocol):
     pinged_at: float
     look_at: int
 
+    def progressed(self) -> bool:
+        """Whether the client has taken bytes since the last call, while reading from it was stopped."""
+        ...
+
     def ping(self) -> None: ...
 
     def drop(self) -> None: ...
@@ -58,6 +62,8 @@ class Pings:
             self.look()
 
     def _look_at(self, peer: Peer, now: float) -> None:
+        if peer.progressed():
+            peer.heard_at = now
         silent = now - peer.heard_at
         if silent < self._interval:
             self._look_again(peer, self._interval - silent)

@@ -82,6 +82,9 @@ class Server(DaphneServer):
         )
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
+        self.loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            self.loop.add_signal_handler(number, self._log_state, number.name)
         self._supervisor.start("pings", self.pings.run)
         self._supervisor.start("start check", self._check_start, once=True)
         start_admin_ports(self)
@@ -131,6 +134,19 @@ class Server(DaphneServer):
             self.stop()
             return
         self._stopping = self.loop.create_task(self._drain_and_stop())
+
+    def _hang_up(self) -> None:
+        """SIGHUP: the same as SIGTERM. There is nothing to reload: settings are read at the start."""
+        if self._stopping is None:
+            logger.info("SIGHUP: draining, then stopping, as at SIGTERM")
+            self.terminate()
+        else:
+            logger.info("SIGHUP: draining already")
+
+    def _log_state(self, name: str) -> None:
+        """SIGUSR1 and SIGUSR2: a line in the log, instead of the end of the process."""
+        counts = ", ".join(f"{number} {kind}" for kind, number in self.counts().items())
+        logger.info("%s: connections: %s; drain: %s", name, counts, self.drain.state)
 
     async def _drain_and_stop(self) -> None:
         await self.drain.terminate(self.options.grace)

@@ -71,6 +71,11 @@ def write_directly(transport: Any, data: bytes) -> int:
     return len(data) - sent
 
 
+def waiting_bytes(transport: Any) -> int:
+    """Bytes that were written and that the kernel has not taken."""
+    return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+
+
 def _is_idle(transport: Any) -> bool:
     """Whether no byte waits in Twisted's buffers, so that a direct write keeps the order."""
     return (

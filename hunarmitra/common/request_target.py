@@ -1,0 +1,27 @@
+"""The target of a request. Some clients send the whole URL, and servers must take it (RFC 9112, section 3.2.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+_ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+
+
+def in_origin_form(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """The ASGI scope with a path that begins with ``/``; the host of an absolute URL takes the place of ``Host``.
+
+    uvicorn does this itself; daphne leaves the whole URL in the path.
+    """
+    changed = dict(scope)
+    absolute = _ABSOLUTE.match(scope["path"])
+    if absolute is None:
+        return changed
+    changed["path"] = scope["path"][absolute.end() :] or "/"
+    raw = _ABSOLUTE.match((scope.get("raw_path") or b"").decode("latin-1"))
+    if raw is not None:
+        changed["raw_path"] = scope["raw_path"][raw.end() :] or b"/"
+    others = [(name, value) for name, value in scope.get("headers", ()) if name.lower() != b"host"]
+    changed["headers"] = [*others, (b"host", absolute[1].encode("latin-1", "replace"))]
+    return changed
