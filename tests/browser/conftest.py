@@ -25,7 +25,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """What `make run` serves, with positions as quick as a test wants them."""
-    with embedded_stack(tmp_path_factory.mktemp("demo"), DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
+    directory = tmp_path_factory.mktemp("demo")
+    with embedded_stack(directory, server="hunarmitra_ws", DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
         yield stack
 
 

@@ -1,7 +1,8 @@
 """The whole system as the tests see it, in its two shapes.
 
-`embedded`: one process, SQLite, no Redis: what `make run` starts. `distributed`: http and ws processes, the
-relay, PostgreSQL and Redis: what a cluster runs. A test that takes the `stack` fixture runs on both.
+`embedded`: one process, SQLite, no Redis; with the server `hunarmitra_ws`, what `make run` starts.
+`distributed`: http and ws processes, the relay, PostgreSQL and Redis: what a cluster runs.
+A test that takes the `stack` fixture runs on both.
 """
 
 from __future__ import annotations
@@ -140,13 +141,13 @@ def fresh_postgres(server: PostgresServer) -> str:
 def embedded_stack(
     directory: Path,
     *,
-    server: Literal["daphne", "uvicorn"] = "daphne",
+    server: Literal["daphne", "uvicorn", "hunarmitra_ws"] = "daphne",
     options: tuple[str, ...] = (),
     **variables: str,
 ) -> Iterator[Stack]:
     """One process on SQLite. `variables` are environment variables, e.g. `TRACKING_MIN_INTERVAL="0"`."""
     environment = base_environment(DATABASE_URL=fresh_sqlite(directory), **variables)
-    start = services.daphne if server == "daphne" else services.uvicorn
+    start = {"daphne": services.daphne, "uvicorn": services.uvicorn, "hunarmitra_ws": services.OwnServer}[server]
     with start(directory, environment, *options) as process:
         yield Stack("embedded", directory, environment, http=[process], ws=[process])
 

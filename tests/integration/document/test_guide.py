@@ -36,7 +36,8 @@ LIFE = (
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """What `make run` serves, with positions as quick as a test wants them."""
-    with embedded_stack(tmp_path_factory.mktemp("guide"), DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
+    directory = tmp_path_factory.mktemp("guide")
+    with embedded_stack(directory, server="hunarmitra_ws", DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
         yield stack
 
 
