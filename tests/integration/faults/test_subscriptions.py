@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from hunarmitra.config.redis_url import parse_redis_url
 from hunarmitra.outbox.redis_publisher import redis_channel
-from hunarmitra_ws.hub.redis_transport import RedisTransport
+from hunarmitra_ws.hub.redis_transport import FIRST_PAUSE, LONGEST_PAUSE, RedisTransport
 from hunarmitra_ws.supervisor import Supervisor
 from tests.support.eventually import eventually_async
 from tests.support.redis import RedisServer
@@ -41,9 +41,9 @@ def received() -> list[tuple[str, Mapping[str, Any]]]:
     return []
 
 
-def transport_of(server: RedisServer, receive: Callable[[str, Mapping[str, Any]], None]) -> RedisTransport:
+def transport_of(url: str, receive: Callable[[str, Mapping[str, Any]], None]) -> RedisTransport:
     return RedisTransport(
-        parse_redis_url(server.url),
+        parse_redis_url(url),
         receive=receive,
         on_recovered=lambda: None,
         heartbeat_interval=1,
@@ -54,7 +54,7 @@ def transport_of(server: RedisServer, receive: Callable[[str, Mapping[str, Any]]
 async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
     redis_server: RedisServer, received: list[tuple[str, Mapping[str, Any]]]
 ) -> None:
-    transport = transport_of(redis_server, lambda channel, body: received.append((channel, body)))
+    transport = transport_of(redis_server.url, lambda channel, body: received.append((channel, body)))
     reached, released = asyncio.Event(), asyncio.Event()
     pool: Any = transport._client.connection_pool
     make = pool.make_connection
@@ -104,7 +104,7 @@ class Listening:
 async def listening(
     redis_server: RedisServer, received: list[tuple[str, Mapping[str, Any]]]
 ) -> AsyncIterator[Listening]:
-    transport = transport_of(redis_server, lambda channel, body: received.append((channel, body)))
+    transport = transport_of(redis_server.url, lambda channel, body: received.append((channel, body)))
     scene = Listening(transport, received)
     await transport.start(scene.supervisor)
     await transport.subscribe("news")
@@ -152,3 +152,25 @@ async def test_bytes_that_are_not_a_message_end_nothing(listening: Listening, da
     await listening.transport._publish(redis_channel("news"), data)
     await listening.hears()
     assert tasks_of_transport() == before
+
+
+async def test_a_redis_that_refuses_to_subscribe_is_asked_with_pauses_until_it_permits(
+    redis_server: RedisServer, received: list[tuple[str, Mapping[str, Any]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with redis_server.client() as admin:
+        admin.execute_command("ACL", "SETUSER", "ws", "on", "nopass", "~*", "+@all", "resetchannels")
+        url = redis_server.url.replace("redis://", "redis://ws:any@")
+        transport = transport_of(url, lambda channel, body: received.append((channel, body)))
+        scene = Listening(transport, received)
+        try:
+            await transport.start(scene.supervisor)
+            await transport.subscribe("news")
+            await eventually_async(lambda: transport._pause == LONGEST_PAUSE, 60, "the pauses grow")
+            assert "correct the user's ACL" in caplog.text
+            admin.execute_command("ACL", "SETUSER", "ws", "allchannels")
+            await scene.hears()
+            assert transport._pause == FIRST_PAUSE
+        finally:
+            await scene.supervisor.stop()
+            await transport.stop()
+            admin.execute_command("ACL", "DELUSER", "ws")

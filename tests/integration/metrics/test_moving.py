@@ -135,10 +135,11 @@ async def test_what_no_message_brought_is_told_apart(measured: Measured) -> None
         statement = (
             "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'hunarmitra.settings'; django.setup();"
             "from hunarmitra.bookings.models import *; from django.db.models import F;"
-            "from django.utils import timezone as t;"
+            "from django.utils import timezone as t; from django.db import transaction;"
+            "transaction.set_autocommit(False);"
             f"b = Booking.objects.get(pk='{booking}'); b.seq = F('seq') + 1; b.save();"
             "BookingEvent.objects.create(booking=b, seq=4, event_type='booking_on_the_way', status='on_the_way',"
-            "actor='Test', created_at=t.now())"
+            "actor='Test', created_at=t.now()); transaction.commit()"
         )
         await on_thread(measured.stack.python, "-c", statement)
         await socket.until_seq(4)

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgpack
 import redis.asyncio
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from hunarmitra.config.redis_url import RedisTarget
 from hunarmitra.outbox.redis_connections import asyncio_client
@@ -124,6 +124,8 @@ class RedisTransport:
             try:
                 await self._listen(connection)
                 logger.warning("lost the subscription at Redis; reconnecting")
+            except NoPermissionError as error:
+                logger.error("Redis does not permit the subscription, correct the user's ACL: %s", error)
             except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 logger.warning("lost the subscription at Redis: %s; reconnecting", type(error).__name__)
             finally:
