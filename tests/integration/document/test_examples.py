@@ -44,7 +44,7 @@ async def test_location_update_by_the_documented_request(stack: Stack, actors: A
     async with await join(stack.booking_url(booking), actors.employer.token) as socket:
         answer = actors.worker.call("POST", f"tracking/{booking}/", REQUEST)
         frame = await socket.next_of("location_update")
-    assert answer == RESPONSE | {"booking_id": booking}
+    assert answer == RESPONSE | {"booking_id": booking, "next_in_ms": answer["next_in_ms"]}, "only the added key"
     example = EXAMPLES["Location Update"]
     check(frame, example)
     own = {"booking_id": booking, "actor": actors.worker.user.name}
