@@ -1,4 +1,4 @@
-/** The page: who is signed in, which view is open, and the bar above both. */
+/** The page: the signed-in user, the open view, and the bar above it. */
 import { ConnectionPill } from './connection.js';
 import { Demo } from './demo.js';
 import { fill, h } from './dom.js';
@@ -79,7 +79,7 @@ function signedIn(session) {
   void start(session);
 }
 
-/** Access to a booking has ended while it was open. */
+/** Show that access to the open booking has ended. */
 function leave(message) {
   const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Nothing to see'), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, 'All bookings')));
   open({ element, title: 'Nothing to see', close() {} });

@@ -1,9 +1,9 @@
-/** Times as people say them, and one timer for everything that counts seconds. */
+/** Times as text, and one timer for everything that counts seconds. */
 
 const listeners = new Set();
 let timer;
 
-/** Calls back now and every second; returns what ends it. */
+/** Call back now and every second. Returns the function that ends it. */
 export function everySecond(listener) {
   listeners.add(listener);
   timer ??= setInterval(() => {
@@ -29,7 +29,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 
-/** The time of day, with the day unless it is today, and the year unless it is this one. */
+/** Return the time of day, with the date unless it is today, and the year unless it is the current one. */
 export function moment(timestamp) {
   const date = new Date(timestamp);
   const now = new Date();

@@ -1,4 +1,4 @@
-/** What a stream is doing, in words that count the seconds. */
+/** The state of a stream's connection as text. */
 import { everySecond } from './clock.js';
 import { announce, h, say } from './dom.js';
 
@@ -46,7 +46,7 @@ export class ConnectionPill {
     this.element.dataset.tone = tone;
     this.element.dataset.state = state.name;
     say(this.#words, words);
-    // A retry within an instant is not worth a word, and counting seconds aloud would be unbearable.
+    // An immediate reconnect and the countdown are not announced: they would interrupt too often.
     const live = state.name === 'live';
     if (live && this.#wasLive === 'lost') announce('Live again.');
     if (!live && this.#wasLive === true && state.name !== 'connecting') {

@@ -1,8 +1,8 @@
-/** "Drive the demo": plays the worker of a booking, and begins another booking when this one is over. */
+/** "Drive the demo": play the worker of a booking, and create another booking when this one is over. */
 import { Journey } from './journey.js';
 import { demoPeople, Session } from './session.js';
 
-/** Milliseconds above the server's limit, so that no position comes too soon. */
+/** Milliseconds above the server's limit, so that no location is sent too soon. */
 const SPARE = 200;
 const QUICKEST = 1000;
 
@@ -19,12 +19,12 @@ export class Demo {
     this.#pace = Math.max(QUICKEST, trackingSeconds * 1000 + SPARE);
   }
 
-  /** Whether somebody here may play the worker of this booking. */
+  /** Return whether this browser may play the worker of a booking. */
   async drives({ worker }) {
     return !worker || worker.id === this.#me.id || this.#me.role === 'admin' || worker.id === (await this.#person('worker'))?.id;
   }
 
-  /** The journey of the booking's worker, who is assigned first where there is none; `last` is where they were seen. */
+  /** Return the journey of the booking's worker; assign one first if there is none. `last`: the last location. */
   async journey(booking, last) {
     const { worker } = booking;
     const played = !worker || worker.id === (await this.#person('worker'))?.id;
@@ -33,7 +33,7 @@ export class Demo {
     return new Journey(session, booking.id, this.#pace, last);
   }
 
-  /** The same work once more: a new booking of the same customer, with the demo's worker. Its id. */
+  /** Create the same booking again, with the demo's worker, and return its id. */
   async again({ service, address, lat, lng, notes, estimated_price }) {
     const customer = this.#me.role === 'employer' ? this.#session : await this.#as('employer');
     const order = { service, address, lat, lng, notes, estimated_price, preferred_time: new Date(Date.now() + 3_600_000).toISOString() };

@@ -1,6 +1,6 @@
-/** Elements in one expression, and words for people who listen. No HTML is ever made from text. */
+/** Create elements, and announce text to screen readers. Text is never parsed as HTML. */
 
-const MOST_NEWS = 5;
+const MOST_ANNOUNCEMENTS = 5;
 
 /** `h('a', { class: 'x', href: '#', onclick }, 'text', child)`. `null`, `false` and `undefined` are left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -18,16 +18,16 @@ export function fill(element, ...children) {
   element.replaceChildren(...shown(children));
 }
 
-/** Leaves the element alone when it says so already: a live region speaks at every change. */
+/** Set the text if it differs: a live region speaks at every change. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** To screen readers, one after the other, without disturbing what they are reading. */
+/** Announce text to screen readers, without an interruption. */
 export function announce(text) {
-  const news = document.getElementById('announcements');
-  news.append(h('p', {}, text));
-  if (news.childElementCount > MOST_NEWS) news.firstElementChild.remove();
+  const log = document.getElementById('announcements');
+  log.append(h('p', {}, text));
+  if (log.childElementCount > MOST_ANNOUNCEMENTS) log.firstElementChild.remove();
 }
 
 const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);

@@ -1,14 +1,14 @@
-/** The demo's worker: sets out, posts positions on the way, arrives, completes. Over REST, like the phone of one. */
+/** The demo's worker: sets out, sends locations over REST, arrives, completes. */
 import { metresBetween, place } from './words.js';
 
-/** Positions on the way, and metres per second of a scooter in town. */
+/** Number of locations on the way, and the speed of a scooter in town in metres per second. */
 const STEPS = 26;
 const SPEED = 11;
-/** How far the way bends aside, as a part of its length. */
+/** How far the way bends, as a part of its length. */
 const CURVE = 0.14;
-/** Metres: a last known position farther off belongs to another day. */
+/** Metres: a last location farther away is from another day. */
 const NEARBY = 20_000;
-/** Where a booking without a site is played: Connaught Place, New Delhi. */
+/** The site of a booking without coordinates: Connaught Place, New Delhi. */
 const ELSEWHERE = [28.6315, 77.2167];
 const METRES_PER_DEGREE = 111_195;
 
@@ -21,7 +21,7 @@ export class Journey {
   #ended;
   #wake = () => {};
 
-  /** `pace`: milliseconds between positions; `last`: where the worker was seen last, or null. */
+  /** `pace`: milliseconds between locations; `last`: the worker's last location, or null. */
   constructor(session, bookingId, pace, last) {
     this.#session = session;
     this.#path = `bookings/${bookingId}/`;
@@ -35,7 +35,7 @@ export class Journey {
     this.#wake();
   }
 
-  /** Until the work is done or `stop()`; goes on where an earlier one stopped. */
+  /** Run until the work is done or `stop()`. Continues where an earlier journey stopped. */
   async run() {
     const booking = await this.#session.get(this.#path);
     if (booking.status === 'confirmed') await this.#enter('on_the_way');
@@ -66,11 +66,11 @@ export class Journey {
     if (!this.#ended) await this.#patiently(() => this.#session.patch(`${this.#path}status/`, { status }));
   }
 
-  async #post(position) {
-    await this.#patiently(() => this.#session.post(this.#tracking, position));
+  async #post(location) {
+    await this.#patiently(() => this.#session.post(this.#tracking, location));
   }
 
-  /** As often as the server says "too many", and through a server that is away for a while. */
+  /** Repeat a call after HTTP 429, and through a short outage of the server. */
   async #patiently(call) {
     for (let failures = 0; !this.#ended; ) {
       try {
@@ -94,7 +94,7 @@ export class Journey {
   }
 }
 
-/** Positions after `start` in a gentle curve, the last one `site`. */
+/** Return locations after `start` in a gentle curve; the last one is `site`. */
 function way(start, site) {
   const [north, east] = [site[0] - start[0], site[1] - start[1]];
   return Array.from({ length: STEPS }, (_, index) => {

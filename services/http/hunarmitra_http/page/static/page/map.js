@@ -1,11 +1,11 @@
-/** The map: where the work is, where the worker is, and the way between. Leaflet's global `L` draws it. */
+/** The map with the site, the worker and the trail, drawn by Leaflet's global `L`. */
 
 import { h, say } from './dom.js';
 
-/** Milliseconds that a glide takes at least and at most; in between it takes as long as positions are apart. */
+/** The shortest and longest glide in milliseconds; between them it takes the time between two locations. */
 const SHORTEST = 250;
 const LONGEST = 2500;
-/** Metres: farther apart are two places, not a movement. */
+/** Metres: the marker jumps over a longer distance instead of gliding. */
 const JUMP = 5000;
 const LONGEST_TRAIL = 2000;
 const ZOOM = 15;
@@ -16,7 +16,7 @@ const TILES_FAIL = 'Only a grid: the map tiles cannot be loaded.';
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Stands in for tiles, below those that load. */
+/** The grid below the tiles, visible where none are loaded. */
 const Grid = L.GridLayer.extend({ createTile: () => L.DomUtil.create('div', 'grid-tile') });
 
 const pin = (name) => L.divIcon({ className: `marker ${name}`, iconSize: [36, 36], iconAnchor: [18, 18] });
@@ -37,7 +37,7 @@ export class LiveMap {
   #onFollow;
   #watcher;
 
-  /** `onFollow(following)`: whether the map keeps the worker in view, which moving it by hand ends. */
+  /** `onFollow(following)`: whether the map keeps the worker in view. Moving the map by hand ends that. */
   constructor(element, { tileUrl, attribution, site, onFollow }) {
     this.#element = element;
     this.#site = site;
@@ -75,7 +75,7 @@ export class LiveMap {
     say(this.#note, words ?? '');
   }
 
-  /** Moves the worker there, gliding. */
+  /** Move the worker to a location. */
   show({ lat, lng }) {
     const to = L.latLng(lat, lng);
     const now = performance.now();
@@ -88,7 +88,7 @@ export class LiveMap {
     this.#keepInView(to);
   }
 
-  /** Takes the worker off the map, and the trail with it. */
+  /** Remove the worker and the trail. */
   hide() {
     cancelAnimationFrame(this.#frame);
     this.#marker?.remove();
@@ -100,12 +100,12 @@ export class LiveMap {
     this.#explain();
   }
 
-  /** Whether the position is too old to trust. */
+  /** Mark the location as old, or not. */
   stale(is) {
     this.#marker?.getElement()?.classList.toggle('stale', is);
   }
 
-  /** Keeps the worker in view again. */
+  /** Keep the worker in view again. */
   recentre() {
     this.#follow(true);
     this.#fit();
@@ -174,7 +174,7 @@ export class LiveMap {
     this.#fit();
   }
 
-  /** What moves the map by itself is not somebody's hand. */
+  /** Change the view by program, which does not count as a move by hand. */
   #move(change) {
     this.#ours = true;
     try {
@@ -185,7 +185,7 @@ export class LiveMap {
   }
 }
 
-/** Leaflet takes attributions as HTML. */
+/** Escape text for Leaflet, which takes attributions as HTML. */
 function escaped(text) {
   const element = document.createElement('i');
   element.textContent = text;

@@ -1,4 +1,4 @@
-/** The bell: how many notifications are unread, the newest ones, and a word when one arrives. */
+/** The bell: the number of unread notifications, the newest ones, and a toast when one arrives. */
 import { NotificationStream } from '../realtime/index.js';
 import { moment } from './clock.js';
 import { announce, fill, h, say } from './dom.js';
@@ -25,7 +25,7 @@ export class Bell {
     this.#session = session;
   }
 
-  /** The list first, and then everything after it: nothing falls between the two. */
+  /** Read the list, then receive everything after it, so that nothing is missing between the two. */
   async start() {
     document.addEventListener('pointerdown', this.#outside);
     const since = await this.#read();
@@ -43,13 +43,13 @@ export class Bell {
     this.stream?.stop();
   }
 
-  /** Calls back at each new notification; returns what ends it. */
+  /** Call back at each new notification. Returns the function that ends it. */
   onArrival(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Returns the newest number, undefined when that could not be had. */
+  /** Read the list. Returns the newest seq, undefined after a failure. */
   async #read() {
     try {
       const { results } = await this.#session.get('notifications/');

@@ -3,7 +3,7 @@ import { alone, answer, askForSession, onMessage, tell } from './tabs.js';
 
 const KEPT_AS = 'hunarmitra.session';
 
-/** The server answered with an error. */
+/** An error answer of the server. */
 export class ApiError extends Error {
   constructor(status, body, retryAfter) {
     const fields = Object.entries(body.fields ?? {}).map(([name, messages]) => `${name}: ${messages.join(' ')}`);
@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-/** There was no answer. */
+/** The server did not answer. */
 export class Unreachable extends Error {
   constructor() {
     super('The server cannot be reached.');
@@ -58,13 +58,13 @@ export class Session {
   post = (path, body = {}) => this.#call('POST', path, body);
   patch = (path, body = {}) => this.#call('PATCH', path, body);
 
-  /** For a stream's `token`. */
+  /** The `token` callback of a stream. */
   token = async ({ refresh }) => {
     if (refresh) await this.#renew();
     return this.#tokens?.access ?? null;
   };
 
-  /** Ends it here at once, and on the server when that can be reached. */
+  /** End the session in all tabs at once, and on the server if it can be reached. */
   async signOut() {
     const { refresh, id } = this.#tokens ?? {};
     this.#forget();
@@ -151,7 +151,7 @@ export class Session {
   }
 }
 
-/** Who is offered for one click: nobody except on the machine that runs the demo. */
+/** Return the people of the demo; none except on the machine that runs it. */
 export async function demoPeople() {
   const response = await fetch('demo/people/');
   return response.ok ? (await response.json()).people : [];

@@ -1,4 +1,4 @@
-/** What the tabs of one browser tell each other: the session that they share. Nothing is stored beyond a tab's life. */
+/** Messages and locks between the tabs of one browser, for the session that they share. */
 
 const CHANNEL = 'hunarmitra.session';
 /** Milliseconds to wait for the answers of other tabs. */

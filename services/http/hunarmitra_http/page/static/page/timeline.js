@@ -1,4 +1,4 @@
-/** What has happened to a booking, and what is still to come. */
+/** The events of a booking, and the statuses still to come. */
 import { moment } from './clock.js';
 import { fill, h } from './dom.js';
 import { eventWords, FINAL, PATH, STATUS } from './words.js';

@@ -1,4 +1,4 @@
-/** What the page calls things. */
+/** The texts for statuses, roles and distances. */
 
 export const STATUS = {
   requested: 'Requested',
@@ -11,7 +11,7 @@ export const STATUS = {
 
 export const PATH = ['requested', 'confirmed', 'on_the_way', 'arrived', 'completed'];
 export const FINAL = ['completed', 'cancelled'];
-/** While in one of these the worker may be seen. */
+/** In these statuses the worker's location may be seen. */
 export const TRACKED = ['confirmed', 'on_the_way', 'arrived'];
 
 /** What the assigned worker reads. */
@@ -42,7 +42,7 @@ export function distance(metres) {
   return metres < 950 ? `${Math.round(metres / 10) * 10} m away` : `${(metres / 1000).toFixed(1)} km away`;
 }
 
-/** Great-circle metres between `[lat, lng]` pairs. */
+/** Return the great-circle distance of two `[lat, lng]` pairs in metres. */
 export function metresBetween([lat, lng], [toLat, toLng]) {
   const radians = Math.PI / 180;
   const across = Math.sin(((toLat - lat) * radians) / 2) ** 2;

@@ -1,4 +1,4 @@
-/** Staff give a booking to a worker. */
+/** The form with which staff assign a worker. */
 import { announce, fill, h } from '../dom.js';
 
 export function assignForm(session, booking) {

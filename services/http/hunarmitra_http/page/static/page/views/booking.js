@@ -1,4 +1,4 @@
-/** One booking, live. */
+/** The view of one booking. */
 import { BookingStream } from '../../realtime/index.js';
 import { ago, everySecond, moment } from '../clock.js';
 import { announce, fill, h, say } from '../dom.js';
@@ -9,10 +9,10 @@ import { assignForm } from './assign.js';
 import { driveButton } from './drive.js';
 import { waitingView } from './waiting.js';
 
-/** Milliseconds without a position after which the last one is called that. */
+/** After this many milliseconds without a location the view says when the worker was last seen. */
 const STALE_MS = 10_000;
 
-/** Resolves to the view, or to one that says why there is none. */
+/** Resolve to the view of a booking, or to a view that says why it cannot be shown. */
 export async function bookingView(app, id) {
   try {
     return new BookingView(app, await app.session.get(`bookings/${id}/`));
@@ -41,8 +41,8 @@ class BookingView {
   #app;
   #booking;
   #offs = [];
-  #lastAt; // of the position shown, by the server's clock
-  #ahead = 0; // the server's clock less this machine's
+  #lastAt; // time of the last location, in the server's time
+  #ahead = 0; // the server's clock minus this machine's
   #timeline = new Timeline();
   #status = h('span', { class: 'status', id: 'status' });
   #headline = h('p', { class: 'headline', id: 'headline', dir: 'auto' });
@@ -81,7 +81,7 @@ class BookingView {
     return `${minutes ? `${minutes} min · ` : ''}${STATUS[this.#booking.status]} · ${this.#booking.service}`;
   }
 
-  /** Once the element is on the page: Leaflet needs to know its size. */
+  /** Draw the map when the element is on the page: Leaflet needs its size. */
   opened() {
     const { tileUrl, attribution } = this.#app.configuration;
     this.#map = new LiveMap(this.#canvas, { tileUrl, attribution, site: place(this.#booking), onFollow: (follows) => (this.#recentre.hidden = follows) });
@@ -112,7 +112,7 @@ class BookingView {
 
   #happened(event) {
     this.#timeline.add(event);
-    // Replayed events lead up to what the snapshot has shown already.
+    // Replayed events are older than the snapshot, which is shown already.
     if (event.seq <= this.#booking.seq) return;
     this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
     announce(`${eventWords(event)}: ${headline(this.#booking, this.#app.me)}.`);
@@ -132,7 +132,7 @@ class BookingView {
     this.#describe();
   }
 
-  /** What frames do not carry: who the worker is, and the details. */
+  /** Read what frames do not hold: the worker and the details. */
   async #readAgain() {
     try {
       const booking = await this.#app.session.get(`bookings/${this.#booking.id}/`);

@@ -1,4 +1,4 @@
-/** The bookings that the user may see, newest first; staff choose by status. */
+/** The bookings that the user may see, newest first, with a filter by status. */
 import { moment } from '../clock.js';
 import { fill, h } from '../dom.js';
 import { retrying } from '../retry.js';

@@ -1,9 +1,9 @@
-/** The button that plays the worker. */
+/** The button that drives the demo's worker. */
 import { announce, h, say } from '../dom.js';
 import { alone } from '../tabs.js';
 import { FINAL } from '../words.js';
 
-/** `lastSeen()`: the worker's last position. Resolves to null where nobody here may play the booking's worker. */
+/** Resolve to the button, or null where this browser may not play the booking's worker. `lastSeen()`: the last location. */
 export async function driveButton(app, booking, lastSeen) {
   const { demo } = app;
   if (!(await demo.drives(booking).catch(() => false))) return null;

@@ -1,4 +1,4 @@
-/** Signing in: by name and password, or in the demo by one click. */
+/** Sign in with name and password, or in the demo with one click. */
 import { fill, h } from '../dom.js';
 import { demoPeople, Session } from '../session.js';
 import { ROLE } from '../words.js';
