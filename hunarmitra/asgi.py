@@ -1,4 +1,4 @@
-"""The ASGI application: REST and WebSocket, whichever this process serves. Works under daphne and uvicorn alike."""
+"""The ASGI application of the services that this process serves, under daphne and uvicorn."""
 
 from __future__ import annotations
 

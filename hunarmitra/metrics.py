@@ -1,4 +1,4 @@
-"""Which metrics this process shows, by the services that it serves."""
+"""The metrics of this process, by the services that it serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hunarmitra.telemetry import exposition, publisher
 
 
 def expose_metrics() -> None:
-    """Called once by whatever makes the application. With METRICS_PORT, serves them too."""
+    """Select the metrics, and serve them on METRICS_PORT if it is set. Called once, with the application."""
     environment = settings.ENVIRONMENT
     if exposition.shares_files():
         exposition.expose_all_processes()

@@ -33,14 +33,14 @@ All are in Prometheus' text format, or OpenMetrics (with exemplars, from ws pods
 | `make run` | everything on `http://127.0.0.1:9000/metrics`: `METRICS_PORT`, else the served port + 1000 |
 | stock daphne or uvicorn | on `METRICS_PORT` and `METRICS_HOST`, where they are set |
 
-Every label has a closed set of values, and every series is there from the start, at zero, so that `rate()` misses no
-first event; whatever a client sends makes no new one. A process shows what it does: `http` and `relay` publish, `ws`
-serves sockets, a ws process with `RELAY_IN_PROCESS` is both. Those of one process (`process_*`, `python_info`) are
+The values of each label are fixed, and every series exists from the start, at zero, so that `rate()` sees the first
+event. Clients cannot create series. A process shows the metrics of its roles: `http` and `relay` publish, `ws`
+serves connections, a ws process with `RELAY_IN_PROCESS` is both. Those of one process (`process_*`, `python_info`) are
 prometheus_client's own; the http pods, which are several processes, do not have them.
 
-A latency that ends at a socket is measured once for a whole fan-out and counts for each socket of it; `seconds` are
-from the commit as the process that committed saw it, so that the clocks of the nodes must agree (NTP):
-`hunarmitra_event_clock_skew_total` counts where they visibly did not.
+A latency that ends at a client is measured once for a whole fan-out and counts for each connection of it. It starts at
+the commit, by the clock of the process that committed. So the clocks of the nodes must agree (NTP);
+`hunarmitra_event_clock_skew_total` counts messages for which they did not.
 """
 
 _TITLES: Final = {

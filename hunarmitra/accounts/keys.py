@@ -1,8 +1,8 @@
-"""The ring of keys that sign and verify tokens, chosen by ``kid``.
+"""The key ring: keys that sign and verify tokens, chosen by ``kid``.
 
-simplejwt knows one key and, for HS256, ignores ``kid``; a key could then be changed only by signing everybody
-out. Here every key of the ring verifies and one signs. A ``kid`` fixes its algorithm, so a token cannot pick
-a weaker one (RFC 8725, section 3.1), and a token without a known ``kid`` is refused.
+simplejwt has one key and ignores ``kid`` for HS256, so a new key would sign out all users. Here every key of the ring
+verifies, and one signs. A ``kid`` determines the algorithm, so a token cannot choose a weaker one (RFC 8725, section
+3.1). A token without a known ``kid`` is rejected.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
 DEFAULT_KID: Final = "default"
 MINIMUM_SECRET_BYTES: Final = 32
 _HEADER_BYTES: Final = 1024
-"""Ours has about sixty; no header of anybody's is kept that is longer."""
+"""Our header has about sixty bytes. A longer one is not cached."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _parse_key(entry: Mapping[str, Any]) -> Key:
 
 
 def _kid_of(token: str | bytes) -> str:
-    """The name of the key in a token's header, which nothing vouches for yet."""
+    """Return the ``kid`` of a token's header, which is not verified yet."""
     encoded = token.encode() if isinstance(token, str) else token
     header, dot, _ = encoded.partition(b".")
     return _kid_in_header(header) if dot and len(header) <= _HEADER_BYTES else ""
@@ -77,7 +77,7 @@ def _kid_of(token: str | bytes) -> str:
 
 @lru_cache(maxsize=64)
 def _kid_in_header(header: bytes) -> str:
-    """Tokens of one key have one header, and to parse it again for each costs a third of the whole check."""
+    """Cached: all tokens of one key have the same header, and parsing it takes a third of the whole check."""
     return str(jwt.get_unverified_header(header + b"..").get("kid", ""))
 
 

@@ -1,4 +1,4 @@
-"""People, their signed-in sessions, and the single-use tickets that open sockets."""
+"""People, their signed-in sessions, and the single-use tickets that open connections."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class User(AbstractUser):
 
 
 class Session(models.Model):
-    """One sign-in, from its first token to its last rotation. Its id is the ``sid`` of every token of it."""
+    """One sign-in, from its first token to its last rotation. All its tokens have its id as ``sid``."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_sessions")
@@ -59,7 +59,7 @@ class Session(models.Model):
 
 
 class Ticket(models.Model):
-    """Lets one socket in, once, within seconds; only the hash of it is kept."""
+    """A ticket opens one connection, once, within seconds. Only its hash is stored."""
 
     digest = models.CharField(primary_key=True, max_length=64)
     session = models.ForeignKey(Session, on_delete=models.CASCADE)

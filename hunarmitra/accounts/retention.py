@@ -1,4 +1,4 @@
-"""Deleting what can no longer sign anybody in."""
+"""Delete sessions, tickets and tokens that are no longer valid."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from hunarmitra.common.batches import delete_in_batches
 
 
 def sessions_prune(*, now: datetime, dry_run: bool) -> int:
-    """Sign-ins whose newest refresh token has expired; they no longer let anybody in, and their tickets go along."""
+    """Delete sessions whose newest refresh token has expired, with their tickets."""
     return delete_in_batches(Session.objects.filter(expires_at__lt=now), dry_run=dry_run)
 
 
 def tickets_prune(*, now: datetime, dry_run: bool) -> int:
-    """Tickets whose seconds are over, used or not."""
+    """Delete expired tickets, used or not."""
     return delete_in_batches(Ticket.objects.filter(expires_at__lt=now), dry_run=dry_run)
 
 
 def refresh_tokens_prune(*, now: datetime, dry_run: bool) -> int:
-    """simplejwt's outstanding tokens with their blacklist entries, once the leeway after their expiry is over too.
+    """Delete simplejwt's outstanding tokens with their blacklist entries, after their expiry and the leeway.
 
-    Within the leeway an expired token is still accepted, so a spent one would come alive without its entry.
+    Within the leeway an expired token is still accepted, so a spent one would be valid again without its entry.
     """
     expired = now - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
     return delete_in_batches(OutstandingToken.objects.filter(expires_at__lt=expired), dry_run=dry_run)
 
 
 def browser_sessions_prune(*, now: datetime, dry_run: bool) -> int:
-    """Sign-ins to Django's admin, where this process has it."""
+    """Delete expired sessions of Django's admin, if this process has it."""
     if not apps.is_installed("django.contrib.sessions"):
         return 0
     sessions = apps.get_model("sessions", "Session")

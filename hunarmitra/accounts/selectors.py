@@ -25,18 +25,18 @@ FROM accounts_session token_session JOIN accounts_user ON accounts_user.id = tok
 WHERE token_session.id IN ({sessions}) AND token_session.revoked_at IS NULL AND token_session.expires_at > %s
   AND accounts_user.is_active
 """
-"""Every request and every joining socket asks this. Composed by the ORM it takes a process three times as long (0.7 ms
-against 0.2 ms, measured with SQLite)."""
+"""Runs for every request and every handshake. The ORM takes three times as long to compose it (0.7 ms against 0.2 ms,
+measured with SQLite)."""
 
 
 def users_of_sessions(identities: Collection[Identity]) -> dict[Identity, User]:
-    """The active users whose unrevoked sessions tokens name, in one query; other identities are not in the answer."""
+    """Return the users of identities whose session is valid and whose user is active, in one query."""
     if not identities:
         return {}
     sessions = [_prepared(session_id) for session_id in {identity.session_id for identity in identities}]
     statement = _USERS_OF_SESSIONS.format(columns=_USERS.columns, sessions=", ".join("%s" for _ in sessions))
     now = connection.ops.adapt_datetimefield_value(utc_now())
-    # Without a UUID type, SQLite gives text.
+    # SQLite has no UUID type and returns text.
     users = {(UUID(str(session_id)), user.pk): user for user, (session_id,) in _USERS.read(statement, [*sessions, now])}
     keys = {identity: (identity.session_id, identity.user_id) for identity in identities}
     return {identity: users[key] for identity, key in keys.items() if key in users}
@@ -47,19 +47,19 @@ def _prepared(session_id: UUID) -> object:
 
 
 def user_of_session(identity: Identity) -> User | None:
-    """As :func:`users_of_sessions`, for one: REST and sockets ask the same question."""
+    """Return the user of one identity, as :func:`users_of_sessions` does, for REST and WebSocket alike."""
     return users_of_sessions([identity]).get(identity)
 
 
 def user_of_token(encoded: str) -> User | None:
-    """As :func:`user_of_session`, for an access or a refresh token. Raises TokenError for one that is not valid."""
+    """Return the user of an access or a refresh token. Raises TokenError for an invalid one."""
     kind: type[Token] = AccessToken
     if AnyToken(encoded).get("token_type") == RefreshToken.token_type:  # type: ignore[arg-type]
-        kind = RefreshToken  # which also knows those that were spent
+        kind = RefreshToken  # which also knows spent tokens
     return user_of_session(identity_of(kind(encoded)))  # type: ignore[arg-type]
 
 
 def worker_list() -> QuerySet[User]:
-    """Active workers, each with ``busy``: how many bookings the worker is on the way to or at."""
+    """Return active workers, each with ``busy``: the number of bookings in progress."""
     busy = Count("worked_bookings", filter=Q(worked_bookings__status__in=BUSY_STATUSES))
     return User.objects.filter(role=Role.WORKER, is_active=True).annotate(busy=busy).order_by("name", "pk")

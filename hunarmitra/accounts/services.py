@@ -1,4 +1,4 @@
-"""Writes of accounts: users, sessions, tickets, and the revocations that close sockets."""
+"""Writes of accounts: users, sessions, tickets, and the revocations that close connections."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class IssuedTicket:
 
 
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
-    """An ``admin`` may also sign in to Django's admin. ``password=None`` makes an account nobody can sign in to."""
+    """Create a user. An ``admin`` may sign in to Django's admin; with ``password=None`` no password works."""
     user = User(username=username, name=name, role=role, phone=phone)
     user.is_staff = user.is_superuser = role == Role.ADMIN
     user.set_password(password)
@@ -46,7 +46,7 @@ def user_create(*, username: str, password: str | None, name: str, role: str = R
 
 
 def session_start(*, user: User) -> TokenPair:
-    """Sign a user in: a session and its first pair of tokens."""
+    """Sign a user in: create a session and its first pair of tokens."""
     refresh = RefreshToken()
     now = utc_now()
     with transaction.atomic():
@@ -60,7 +60,7 @@ def session_start(*, user: User) -> TokenPair:
 
 
 def session_rotate(*, encoded_refresh: str) -> TokenPair:
-    """Exchange a refresh token, which is spent by it; the session, and sockets of it, live on.
+    """Exchange a refresh token for a new pair. The old token is spent; the session and its connections continue.
 
     Raises TokenError. The session's row lock makes one of two simultaneous exchanges fail:
     simplejwt's blacklist alone is looked up and then written.
@@ -88,23 +88,24 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
 
 
 def session_revoke(*, session_id: UUID) -> bool:
-    """Sign out: no token of the session is accepted any more and its sockets are closed. False if it already was."""
+    """Sign out: no token of the session is accepted any more and its connections are closed. False if it already "
+    "was."""
     return bool(_revoke(Session.objects.filter(pk=session_id)))
 
 
 def session_end(*, encoded_refresh: str) -> None:
-    """Sign out by refresh token. Raises TokenError for one that is not valid."""
+    """End the session of a refresh token. Raises TokenError for an invalid one."""
     token = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
     identity = identity_of(token)
     with transaction.atomic():
-        # Locked before the token is spent, as session_rotate does: the other way round the two would deadlock.
+        # Lock the session first, as session_rotate does; the other order would deadlock.
         Session.objects.select_for_update().filter(pk=identity.session_id).first()
         token.blacklist()
         session_revoke(session_id=identity.session_id)
 
 
 def user_set_active(*, user_id: UUID, active: bool) -> None:
-    """Deactivating closes the user's sockets everywhere."""
+    """Activate or deactivate a user. Deactivating closes all connections of the user."""
     with transaction.atomic():
         changed = User.objects.filter(pk=user_id, is_active=not active).update(is_active=active)
         if changed and not active:
@@ -112,12 +113,12 @@ def user_set_active(*, user_id: UUID, active: bool) -> None:
 
 
 def user_set_staff(*, user_id: UUID, staff: bool) -> None:
-    """Taking the staff right away closes the sockets that only it allowed."""
+    """Grant or remove the staff right. Removing it closes the connections that need it."""
     _change_rights(user_id, is_staff=staff)
 
 
 def user_set_role(*, user_id: UUID, role: str) -> None:
-    """Taking the admin role away closes the sockets that only it allowed."""
+    """Set the role. Removing the admin role closes the connections that need it."""
     _change_rights(user_id, role=role)
 
 
@@ -133,22 +134,22 @@ def _change_rights(user_id: UUID, **fields: object) -> None:
 
 
 def user_set_password(*, user_id: UUID, password: str | None) -> None:
-    """Signs the user out everywhere. ``None`` makes an account nobody can sign in to."""
+    """Set the password and sign the user out everywhere. With ``None`` no password works."""
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(password=make_password(password))
         user_sign_out(user_id=user_id)
 
 
 def user_sign_out(*, user_id: UUID) -> int:
-    """Revoke every session of the user, and so close every socket. Returns how many sessions there were."""
+    """End every session of the user, and so close every connection. Return the number of sessions."""
     return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=utc_now()))
 
 
 def _revoke(sessions: QuerySet[Session]) -> int:
-    """Returns how many were not revoked yet.
+    """Revoke sessions. Return how many were not revoked before.
 
-    Every session is locked, in one order, before the first revocation takes the counter that all of them share:
-    one session after the other would deadlock with a sign-out of the second.
+    All sessions are locked, in one order, before the first revocation locks the shared counter. Locking one session
+    after the other would deadlock with a sign-out of the second.
     """
     with transaction.atomic():
         unrevoked = sessions.filter(revoked_at=None).select_for_update().order_by("pk")
@@ -160,14 +161,14 @@ def _revoke(sessions: QuerySet[Session]) -> int:
 
 
 def user_delete(*, user_id: UUID) -> None:
-    """Closes the user's sockets. Raises ProtectedError while bookings name the user."""
+    """Delete a user and close the connections. Raises ProtectedError while bookings refer to the user."""
     with transaction.atomic():
         User.objects.filter(pk=user_id).delete()
         revocations.record(revocations.Kind.USER, subject=user_id)
 
 
 def ticket_issue(*, identity: Identity) -> IssuedTicket:
-    """A single-use secret for a socket's URL, valid for ``TICKET_LIFETIME`` seconds."""
+    """Issue a single-use secret for the URL of a connection, valid for ``TICKET_LIFETIME`` seconds."""
     secret = TICKET_PREFIX + secrets.token_urlsafe(32)
     lifetime = settings.ENVIRONMENT.ticket_lifetime
     Ticket.objects.create(
@@ -180,7 +181,7 @@ def ticket_issue(*, identity: Identity) -> IssuedTicket:
 
 
 def ticket_claim(*, secret: str) -> Identity | None:
-    """Spend a ticket: one conditional UPDATE, so that of two simultaneous claims one gets None."""
+    """Spend a ticket with one conditional UPDATE: of two simultaneous claims, one gets None."""
     now = utc_now()
     digest = _digest(secret)
     if not Ticket.objects.filter(digest=digest, used_at=None, expires_at__gt=now).update(used_at=now):

@@ -41,7 +41,7 @@ class AnyToken(simplejwt.UntypedToken):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a valid token says, before the database is asked whether it still holds."""
+    """The claims of a valid token. Whether its session still exists is a question to the database."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
@@ -49,7 +49,7 @@ class Identity:
 
 
 def identity_of(token: simplejwt.Token) -> Identity:
-    """Raises TokenError for a token that names no user or no session: we never issued it."""
+    """Return the identity of a token. Raises TokenError for a token without a user or a session."""
     try:
         return Identity(
             user_id=uuid.UUID(token["user_id"]),

@@ -1,4 +1,4 @@
-"""Why a change of a booking was refused. ``code`` is the API's, the message is for people."""
+"""Errors of booking services. ``code`` is the code of the API; the message is for people."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ class BookingError(Exception):
 
 
 class NotVisibleError(BookingError):
-    """There is no such booking, or the asking user has no part in it: deliberately the same answer."""
+    """The booking does not exist, or the user has no role on it: deliberately the same error."""
 
     code = "not_found"
 
 
 class NotAllowedError(BookingError):
-    """The user sees the booking but may not do this to it."""
+    """The user can see the booking but may not do this."""
 
     code = "permission_denied"
 

@@ -1,4 +1,4 @@
-"""Deleting the event logs of bookings that ended long ago; the bookings stay."""
+"""Delete the event logs of bookings that ended long ago. The bookings stay."""
 
 from __future__ import annotations
 

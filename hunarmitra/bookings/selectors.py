@@ -13,19 +13,19 @@ from hunarmitra.bookings.transitions import BookingRole
 
 
 def roles_of(booking: Booking, user: User) -> frozenset[BookingRole]:
-    """What gives the user a right to see the booking; empty for a stranger."""
+    """Return the roles of the user on the booking; empty when the user may not see it."""
     return _roles(booking.owner_id == user.pk, booking.worker_id == user.pk, user.effective_role == Role.ADMIN)
 
 
 @cache
 def _roles(owner: bool, worker: bool, staff: bool) -> frozenset[BookingRole]:
-    """One set for all of the same grounds: each open socket keeps one."""
+    """Cached, so that connections with the same roles share one set."""
     held = {BookingRole.OWNER: owner, BookingRole.WORKER: worker, BookingRole.STAFF: staff}
     return frozenset(role for role, holds in held.items() if holds)
 
 
 def bookings_visible_to(user: User) -> QuerySet[Booking]:
-    """Newest first: all of them for staff, else those that the user owns or works on."""
+    """Return the bookings that the user may see, newest first: all of them for staff."""
     bookings = Booking.objects.select_related("owner", "worker").order_by("-created_at", "pk")
     if user.effective_role == Role.ADMIN:
         return bookings
@@ -37,5 +37,5 @@ def booking_visible_to(user: User, booking_id: UUID) -> Booking | None:
 
 
 def events_after(booking_id: UUID, since: int) -> QuerySet[BookingEvent]:
-    """The log after ``since``, in order."""
+    """Return the events after ``since``, in order."""
     return BookingEvent.objects.filter(booking_id=booking_id, seq__gt=since).order_by("seq")

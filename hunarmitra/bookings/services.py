@@ -1,5 +1,8 @@
-"""Writes of bookings. Each changes the booking under its row lock and gives every event its number in the same
-transaction, together with the notifications of those concerned; after the commit, all of it is published."""
+"""Services that change bookings.
+
+Each changes the booking under its row lock. It writes the numbered events and the notifications in the same
+transaction, and publishes them after the commit.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class BookingOrder:
 
 @dataclass
 class _Change:
-    """Events and notifications gathered while a booking is changed, numbered and published as one."""
+    """The events and notifications of one change of a booking, written and published together."""
 
     booking: Booking
     actor: User | None
@@ -143,7 +146,7 @@ def _locked(booking_id: UUID, user: User) -> Booking:
 
 
 def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | None = None) -> tuple[Booking, bool]:
-    """Returns the booking and whether it is new.
+    """Create a booking. Return it, and whether it is new.
 
     A repeated ``idempotency_key`` of the same owner returns the first booking, or raises
     :class:`ConflictError` when the order differs.
@@ -182,10 +185,10 @@ def _replayed(owner: User, order: BookingOrder, idempotency_key: str) -> Booking
 def booking_status_change(
     *, booking_id: UUID, user: User, status: Status, eta_minutes: int | None = None, expected_seq: int | None = None
 ) -> Booking:
-    """Judged under the row lock against the status that the booking then has; the same status changes nothing.
+    """Change the status, judged under the row lock. The same status changes nothing.
 
-    That holds whatever ``expected_seq`` says: no status comes twice, so a request that finds it reached is one that
-    was repeated (RFC 9110, 13.1.1, lets If-Match answer such a one with success).
+    The same status succeeds with any ``expected_seq``: a booking never returns to a status, so the request must be a
+    repeated one (RFC 9110, 13.1.1, allows success for a repeated If-Match).
 
     Raises NotVisibleError, NotAllowedError, or ConflictError (``illegal_transition``, ``seq_mismatch``).
     """
@@ -220,7 +223,7 @@ def _enter_status(booking: Booking, status: Status, user: User, eta_minutes: int
 
 
 def booking_assign(*, booking_id: UUID, staff: User, worker_id: UUID) -> Booking:
-    """Give the booking to a worker; a requested one is confirmed by it. The worker before loses access at once.
+    """Assign a worker, which confirms a requested booking. The previous worker loses access at once.
 
     Raises NotVisibleError, NotAllowedError, InvalidWorkerError, or ConflictError (``booking_finished``).
     """
@@ -250,5 +253,5 @@ def booking_assign(*, booking_id: UUID, staff: User, worker_id: UUID) -> Booking
 
 
 def is_tracked(booking: Booking) -> bool:
-    """Whether the worker's position may be posted and seen."""
+    """Whether the worker's location may be posted and seen."""
     return Status(booking.status) in TRACKED

@@ -1,4 +1,4 @@
-"""Deleting many rows in short transactions, so that no lock is held for long and no statement times out."""
+"""Delete many rows in short transactions: no lock is held for long, and no statement times out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BATCH: Final = 1000
 
 
 def delete_in_batches(rows: QuerySet[Any], *, dry_run: bool) -> int:
-    """Delete ``rows`` (and what cascades from them). Returns how many of them there were."""
+    """Delete ``rows`` and the rows that depend on them. Return the number of ``rows``."""
     if dry_run:
         return rows.count()
     deleted = 0

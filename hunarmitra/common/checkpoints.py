@@ -1,8 +1,7 @@
-"""Named places where a test may stop, delay or kill the process.
+"""Checkpoints: named places where a test may stop, delay or kill the process.
 
-The races that matter (a commit whose publish never happened, an event in the middle of a join) cannot be
-met by luck. The code names those places; in production no handler is registered and a checkpoint costs one
-dictionary look-up. Handlers come from a settings module that only tests use.
+A test must be able to reproduce a race, such as a crash between commit and publish. Tests register handlers in a
+settings module of their own. In production there is no handler, and a checkpoint costs one dictionary look-up.
 """
 
 from __future__ import annotations

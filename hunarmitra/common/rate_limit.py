@@ -25,7 +25,7 @@ _ROUNDING: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``count`` at once; what was used comes back evenly, all of it within ``seconds``."""
+    """At most ``count`` at once. Used units return evenly, all of them within ``seconds``."""
 
     name: str
     count: int
@@ -33,22 +33,22 @@ class Limit:
 
     @property
     def interval(self) -> float:
-        """Seconds in which one comes back."""
+        """Seconds after which one unit returns."""
         return self.seconds / self.count
 
     def key(self, subject: str) -> str:
-        """Hashed: subjects may be names that people typed, of any length."""
+        """Return the key of a subject, hashed: it may be a name of any length that a person typed."""
         return f"{KEY_PREFIX}{self.name}:{hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 class Limiter(Protocol):
     def take(self, limit: Limit, subject: str) -> float:
-        """Use one. Returns 0, or, when nothing is left, how many seconds to wait; then nothing is used."""
+        """Use one unit and return 0, or return the seconds to wait when none is left."""
         ...
 
 
 class LocalLimiter:
-    """The subjects of one process, at most ``capacity`` of them; beyond that the longest unused is forgotten."""
+    """The limiter of one process. It keeps ``capacity`` subjects and drops the least recently used."""
 
     def __init__(self, capacity: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
         self._arrivals: OrderedDict[str, float] = OrderedDict()
@@ -83,11 +83,11 @@ end
 redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000))
 return 0
 """
-"""In microseconds of Redis' clock, so that the clocks of pods do not matter."""
+"""Uses microseconds of the Redis clock, so that the clocks of pods do not matter."""
 
 
 class RedisLimiter:
-    """The subjects of every process on one Redis. Raises redis.RedisError when it cannot be asked."""
+    """The limiter of all processes of one Redis. Raises redis.RedisError when Redis does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._take = client.register_script(_TAKE)

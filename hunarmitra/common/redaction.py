@@ -1,10 +1,9 @@
 """Keep tokens, tickets and phone numbers out of every log line, from any library.
 
-The documented way to authenticate a socket puts the token in the URL, and servers log URLs: uvicorn writes
-the full WebSocket path on its ``uvicorn.error`` logger, which no access-log switch silences, and at DEBUG
-``websockets`` writes headers and frames. A filter on chosen loggers would miss the next library, so the
-log record factory itself is wrapped: every record of the process, its arguments and its traceback, passes
-through :func:`redact` before any handler sees it.
+The documented way to authenticate a connection puts the token into the URL, and servers log URLs: uvicorn logs the
+full WebSocket path to ``uvicorn.error``, which no access-log option turns off; at DEBUG ``websockets`` logs headers and
+frames. A filter on chosen loggers would miss the next library. So the log record factory is wrapped: each record, with
+its arguments and its traceback, passes through :func:`redact` before a handler sees it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _SECRETS = (
     re.compile(r"hmt_[A-Za-z0-9_-]+"),
 )
 _OFFERED = re.compile(r"""(\bjwt["']?\s*,\s*(?:b?["'])?)[^\s'",\[\]]+""")
-"""What follows `jwt` among the subprotocols, as a header or as a list."""
+"""The subprotocol after `jwt`, as a header or as a list."""
 
 _NAMED = re.compile(
     r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\[\])}]+""", re.IGNORECASE
@@ -33,8 +32,8 @@ _PHONE = re.compile(
         |%2[Bb]91[6-9][0-9]{9}(?![0-9])""",
     re.VERBOSE,
 )
-"""An Indian mobile number, which begins with 6 to 9 and has ten digits, with or without +91, 91 or 0 before them, and
-in the groups in which people write it. Not a part of a longer number, of a fraction or of a UUID."""
+"""An Indian mobile number: ten digits from 6 to 9, with or without +91, 91 or 0 before them, in the usual groups. Not
+a part of a longer number, of a fraction or of a UUID."""
 
 _PHONES_AS_NUMBERS = ((6_000_000_000, 9_999_999_999), (916_000_000_000, 919_999_999_999))
 _PLAIN = (int, float, bool, type(None))
@@ -42,7 +41,7 @@ _installed = False
 
 
 def redact(text: str) -> str:
-    """``text`` with every JWT, ticket, named credential and phone number replaced by ``[redacted]``."""
+    """Replace every JWT, ticket, named credential and phone number by ``[redacted]``."""
     text = _OFFERED.sub(r"\1[redacted]", _NAMED.sub(r"\1[redacted]", text))
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)
@@ -67,7 +66,7 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
     else:
         record.msg = _redact_argument(record.msg)
     if isinstance(record.args, tuple) and any(map(_is_phone_number, record.args)):
-        # A text in its place would not go with `%d`.
+        # `%d` does not accept a text in its place.
         record.msg, record.args = redact(record.getMessage()), ()
     elif isinstance(record.args, tuple):
         record.args = tuple(_redact_argument(value) for value in record.args)
@@ -81,7 +80,7 @@ def _redact_record(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def install() -> None:
-    """Wrap the log record factory, and daphne's access log, which does not pass through it; once per process."""
+    """Wrap the log record factory, and daphne's access log, which does not use it. Only the first call does."""
     global _installed  # noqa: PLW0603 - the factory is global to the process too
     if _installed:
         return
@@ -92,7 +91,7 @@ def install() -> None:
 
 
 def _wrap_daphne_access_log() -> None:
-    """Daphne writes it to a stream, URLs with their query: a socket's URL too, when it is requested over plain HTTP.
+    """Redact daphne's access log, which it writes to a stream with complete URLs.
 
     Where daphne runs this process, its module is loaded before ours; nothing here imports it.
     """

@@ -6,11 +6,11 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def split_url(url: str) -> SplitResult:
-    """As ``urlsplit``, whose errors quote the part before the host, password and all: these do not.
+    """Split a URL as ``urlsplit`` does, but without quoting the password in errors.
 
     Raises ValueError with the rest of a sentence that begins with the variable's name.
     """
     try:
         return urlsplit(url)
     except ValueError:
-        raise ValueError("has a host that no URL can have") from None
+        raise ValueError("has an invalid host") from None

@@ -10,7 +10,7 @@ from hunarmitra.common.urls import split_url
 
 @dataclass(frozen=True)
 class RedisTarget:
-    """A parsed ``REDIS_URL``. ``url`` is for redis-py as it is; with Sentinel it is empty and the rest is set."""
+    """A parsed ``REDIS_URL``. ``url`` is passed to redis-py; with Sentinel it is empty and the other fields are set."""
 
     url: str = field(default="", repr=False)
     sentinels: tuple[tuple[str, int], ...] = ()

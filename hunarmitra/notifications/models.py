@@ -1,4 +1,4 @@
-"""What a user was told."""
+"""Notifications of a user."""
 
 from __future__ import annotations
 

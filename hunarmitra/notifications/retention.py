@@ -1,4 +1,4 @@
-"""Deleting notifications that were read long ago."""
+"""Delete notifications that were read long ago."""
 
 from __future__ import annotations
 

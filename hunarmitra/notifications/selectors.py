@@ -10,7 +10,7 @@ from hunarmitra.notifications.models import Notification
 
 
 def notifications_of(user_id: UUID) -> QuerySet[Notification]:
-    """Newest first."""
+    """Return the user's notifications, newest first."""
     return Notification.objects.filter(user_id=user_id).order_by("-seq")
 
 
@@ -19,5 +19,5 @@ def unread_count(user_id: UUID) -> int:
 
 
 def notifications_after(user_id: UUID, since: int) -> QuerySet[Notification]:
-    """In order."""
+    """Return the notifications after ``since``, in order."""
     return Notification.objects.filter(user_id=user_id, seq__gt=since).order_by("seq")

@@ -26,7 +26,7 @@ class Draft:
 
 
 def notifications_write(*, drafts: Sequence[Draft], moment: datetime) -> list[Notification]:
-    """Number and store them, inside the caller's transaction; a user's drafts keep their order. Not yet published."""
+    """Number and store notifications in the caller's transaction, in the order of the drafts. Does not publish them."""
     assert transaction.get_connection().in_atomic_block
     counts: dict[UUID, int] = {}
     for draft in drafts:
@@ -49,11 +49,11 @@ def notifications_write(*, drafts: Sequence[Draft], moment: datetime) -> list[No
 
 
 def notification_mark_read(*, user_id: UUID, notification_id: UUID) -> Notification | None:
-    """None when the user has no such notification. Marking it again keeps the first time."""
+    """Mark a notification as read, and return it, or None if the user has no such notification."""
     Notification.objects.filter(pk=notification_id, user_id=user_id, read_at=None).update(read_at=utc_now())
     return Notification.objects.filter(pk=notification_id, user_id=user_id).first()
 
 
 def notifications_mark_all_read(*, user_id: UUID) -> int:
-    """Returns how many were unread."""
+    """Mark all as read. Return how many were unread."""
     return Notification.objects.filter(user_id=user_id, read_at=None).update(read_at=utc_now())

@@ -1,4 +1,6 @@
-"""The AsyncAPI 3 description of the two sockets, made from the catalogue: at ``/api/asyncapi/`` and in ``docs/``.
+"""The AsyncAPI 3 description of the WebSocket API, generated from the catalogue.
+
+Served at ``/api/asyncapi/``, and stored in ``docs/``.
 
 Operations are written from the server's side, as AsyncAPI wants it: it *sends* frames and *receives* messages.
 """
@@ -25,11 +27,11 @@ Json = dict[str, Any]
 VERSION: Final = "1"
 _ABOUT: Final = """\
 Status events of a booking are numbered without a gap and reach a client exactly once and in order: it reconnects \
-with `since`, the number of the last event that it has processed. Positions are latest-wins. Every frame is a JSON \
-object with a `type`; clients ignore types and keys that they do not know.
+with `since`, the number of the last event that it has processed. Locations are conflated: only the newest matters. \
+Every frame is a JSON object with a `type`; clients ignore types and keys that they do not know.
 
-A token comes as `?token=`, as `Sec-WebSocket-Protocol: jwt, <token>`, or as `?ticket=` bought with \
-`POST /api/v1/realtime/tickets/`. A rejection is visible: one `error` frame, then the close code.
+A token comes as `?token=`, as `Sec-WebSocket-Protocol: jwt, <token>`, or as `?ticket=` from \
+`POST /api/v1/realtime/tickets/`. A rejected connection gets one `error` frame, then the close code.
 """
 AFTER: Final[dict[CloseCode, str]] = {
     CloseCode.MESSAGE_TOO_BIG: "fix itself",
@@ -57,7 +59,7 @@ _QUERY: Final[Json] = {
 
 
 def document() -> Json:
-    """Without servers: it is the same wherever it is served."""
+    """Return the document, without `servers`: it is the same on every server."""
     return {
         "asyncapi": "3.1.0",
         "info": {
@@ -71,7 +73,7 @@ def document() -> Json:
             "booking": {
                 "address": "/ws/bookings/{booking_id}/",
                 "title": "One booking",
-                "description": "Status events and the worker's position, for the owner, the assigned worker and staff.",
+                "description": "Status events and the worker's location, for the owner, the assigned worker and staff.",
                 "parameters": {"booking_id": {"description": "The booking's UUID."}},
                 "messages": _references(BOOKING_FRAMES, only_common=True),
                 "bindings": {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}},
@@ -79,7 +81,7 @@ def document() -> Json:
             "notifications": {
                 "address": "/ws/notifications/",
                 "title": "The user's notifications",
-                "description": "The notifications of the user whose token it is.",
+                "description": "The notifications of the user of the token.",
                 "messages": _references(NOTIFICATIONS_FRAMES, only_common=False),
                 "bindings": {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}},
             },

@@ -1,7 +1,7 @@
-"""The catalogue of every frame that a server sends: the wire, typed.
+"""The catalogue of every frame that a server sends, as typed classes.
 
 Each frame is a frozen dataclass whose fields are the frame's keys in their order; :func:`encode` makes the text
-that goes out. Nothing else in the code base writes a frame. No framework is imported here, so that the
+that is sent. Nothing else in the code base writes a frame. No framework is imported here, so that the
 catalogue can be read, tested and exported (schemas, client types) alone.
 """
 
@@ -87,7 +87,7 @@ class NotificationCreated(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingConnected(Frame):
-    """First frame of a booking's socket: the state of the booking, and how many events follow from ``since``."""
+    """First frame of a booking's connection: the state of the booking, and how many events follow from ``since``."""
 
     type: ClassVar[str] = "connection_established"
 
@@ -104,7 +104,7 @@ class BookingConnected(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationsConnected(Frame):
-    """First frame of a notification socket; ``title`` is there because clients show every frame of it."""
+    """First frame of a notification connection; ``title`` is there because clients display every frame of it."""
 
     type: ClassVar[str] = "connection_established"
 
@@ -158,7 +158,7 @@ class Reconnect(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error(Frame):
-    """What was wrong, as a code for programs and a sentence for people."""
+    """An error, as a code for programs and a sentence for people."""
 
     type: ClassVar[str] = "error"
 

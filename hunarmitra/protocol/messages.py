@@ -57,7 +57,7 @@ def status_message(
 ) -> Message:
     """A numbered event, of a booking or a user.
 
-    ``clears_location``: positions accepted before it end with it. ``ack``: its frame asks for acknowledgements.
+    ``clears_location``: locations accepted before it end with it. ``ack``: its frame asks for acknowledgements.
     """
     body: dict[str, Any] = {"type": STATUS, "seq": seq, "frame": frame}
     if clears_location:
@@ -68,7 +68,7 @@ def status_message(
 
 
 def location_message(channel: str, *, seq: int, order: int, frame: str) -> Message:
-    """A position: ``seq`` is the booking's when it was accepted, ``order`` its time in microseconds since 1970."""
+    """A location: ``seq`` is the booking's when it was accepted, ``order`` its time in microseconds since 1970."""
     return Message(channel, {"type": LOCATION, "seq": seq, "order": order, "frame": frame})
 
 

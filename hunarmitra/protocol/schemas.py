@@ -48,10 +48,13 @@ KEYS: Final[dict[str, Schema]] = {
         "description": "`booking_assigned` carries the status that the booking has; every other type is "
         "`booking_<status>`.",
     },
-    "actor": {"type": "string", "description": "The display name of who acted, `System` when no person did."},
+    "actor": {
+        "type": "string",
+        "description": "The display name of the person who acted, `System` for an automatic change.",
+    },
     "timestamp": TIMESTAMP,
     "created_at": TIMESTAMP,
-    "eta_minutes": _count(1, "Minutes until the worker is there, where that is known."),
+    "eta_minutes": _count(1, "Minutes until the worker arrives, if known."),
     "lat": {"type": "number", "minimum": -90, "maximum": 90, "description": "Degrees (WGS 84)."},
     "lng": {"type": "number", "minimum": -180, "maximum": 180, "description": "Degrees (WGS 84)."},
     "accuracy": {
@@ -74,14 +77,14 @@ KEYS: Final[dict[str, Schema]] = {
     "seq": _count(0, "The newest event number."),
     "title": _text("For people."),
     "message": _text("For people."),
-    "data": {"type": "object", "description": "What it is about, for programs."},
-    "replay": _count(0, "How many events follow from `since`."),
+    "data": {"type": "object", "description": "Data for programs."},
+    "replay": _count(0, "How many events follow after `since`."),
     "unread": _count(0, "How many notifications are unread."),
     "heartbeat_seconds": {"type": "number", "exclusiveMinimum": 0, "description": "How often to send `ping`."},
-    "expires_at": _moment("When the token that this connection was made with ends."),
+    "expires_at": _moment("When the token of this connection expires."),
     "server_time": TIMESTAMP,
     "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
-    "after_ms": _count(0, "Milliseconds after which to come back."),
+    "after_ms": _count(0, "Milliseconds after which to reconnect."),
     "code": _text("`invalid_json`, `invalid_message`, `unknown_type`, `invalid_token`, `not_found`, `rate_limited`, …"),
 }
 _EXAMPLES: Final[Schema] = {
@@ -142,7 +145,10 @@ def frame_schema(kind: type[Frame], *, closed: bool = False) -> Schema:
 def _key(kind: type[Frame], name: str, closed: bool) -> Schema:
     if name == "location":
         location = frame_schema(frames.LocationUpdated, closed=closed)
-        return {"anyOf": [location, {"type": "null"}], "description": "The last known position while it may be seen."}
+        return {
+            "anyOf": [location, {"type": "null"}],
+            "description": "The last known location, while the booking is tracked.",
+        }
     if name == "seq":
         return _NUMBER.get(kind, KEYS["seq"])
     return KEYS[name]
@@ -183,11 +189,11 @@ class ClientMessage:
 
 
 CLIENT_MESSAGES: Final = (
-    ClientMessage("ping", {}, "Keeps the connection, and shows that it lives.", frames.Pong),
+    ClientMessage("ping", {}, "Keeps the connection open, and shows that it works.", frames.Pong),
     ClientMessage(
         "authenticate",
         {"token": {"type": "string", "description": "An access token of the same user."}},
-        "Lets the socket live until the new token expires.",
+        "Keeps the connection until the new token expires.",
         frames.Authenticated,
     ),
     ClientMessage(
@@ -200,7 +206,7 @@ CLIENT_MESSAGES: Final = (
     ClientMessage(
         "ack",
         {"seq": _count(1, "The event's.")},
-        "Says that an event which asked for it was processed; optional, and for measuring only.",
+        "Confirms that an event with `ack` was processed. Optional, and only for measurement.",
         None,
     ),
 )

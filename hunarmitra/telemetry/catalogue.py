@@ -1,8 +1,8 @@
-"""The catalogue of every metric of the http, ws and relay processes: what it is called, counts, and is labelled by.
+"""The catalogue of metrics of the http, ws and relay processes: name, meaning and labels of each.
 
-Every metric that a process shows is made from here, ``docs/metrics.md`` is generated from here, and alerts and
-dashboards are checked against it. A label's values are closed: whatever a client sends, no series appears that this
-module does not name, and every series is there, at zero, from the start. No framework is imported.
+Processes create their metrics from it, ``docs/metrics.md`` is generated from it, and alerts and dashboards are checked
+against it. The values of each label are fixed: a client cannot create a series, and every series exists from the start,
+at zero. Imports no framework.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 
 class Process(StrEnum):
-    """What a process does, and so which metrics it shows; the embedded run does all of it at once."""
+    """The role of a process, which decides which metrics it shows. The embedded process has all roles."""
 
     HTTP = "http"
     WS = "ws"
@@ -60,8 +60,8 @@ class Process(StrEnum):
 class Metric:
     """``name`` without the suffixes that Prometheus' text format adds (``_total`` excepted, which queries use).
 
-    ``labels`` maps each label to all its values. ``series`` names those combinations that exist from the start, where
-    that is not every one. ``buckets`` are upper bounds, without infinity. ``processes`` show it.
+    ``labels`` maps each label to all its values. ``series`` are the combinations that exist from the start, if not all
+    do. ``buckets`` are upper bounds, without infinity. ``processes`` are the roles that show the metric.
     """
 
     name: str
@@ -74,11 +74,11 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
     def initial_series(self) -> tuple[tuple[str, ...], ...]:
-        """The label values of every series that is there from the start, in the order of ``labels``."""
+        """Return the label values of every series that exists from the start, in the order of ``labels``."""
         return tuple(product(*self.labels.values())) if self.series is None else self.series
 
     def sample_names(self) -> tuple[str, ...]:
-        """The names under which Prometheus stores it, as queries write them."""
+        """Return the names under which Prometheus stores the metric, as queries write them."""
         if self.kind is Kind.HISTOGRAM:
             return f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count"
         return (self.name,)
@@ -144,7 +144,7 @@ def _histogram(
 # REST
 HTTP_REQUESTS: Final = _counter(
     "http_requests",
-    "REST requests answered, by method, route and class of the status.",
+    "REST requests answered, by method, route and status class.",
     _HTTP,
     {"method": METHODS, "route": tuple(ROUTES), "status": STATUS_CLASSES},
     tuple((method, route, status) for method, route in SERVED for status in STATUS_CLASSES),
@@ -162,17 +162,17 @@ HTTP_DURATION: Final = _histogram(
 )
 HTTP_IN_PROGRESS: Final = _gauge("http_requests_in_progress", "REST requests being answered now.", _HTTP)
 HTTP_RATE_LIMITED: Final = _counter(
-    "http_rate_limited", "REST requests answered 429, by the limit that they met.", _HTTP, {"limit": RATE_LIMITS}
+    "http_rate_limited", "REST requests answered with 429, by limit.", _HTTP, {"limit": RATE_LIMITS}
 )
 HTTP_DATABASE_UNAVAILABLE: Final = _counter(
-    "http_database_unavailable", "REST requests answered 503 because the database did not answer.", _HTTP
+    "http_database_unavailable", "REST requests answered with 503 because the database did not answer.", _HTTP
 )
 
 # Publishing
 PUBLISH_MESSAGES: Final = _counter(
     "publish_messages",
-    "Messages published, by the backend that took them; those that only the log took are lost to sockets until the "
-    "relay or the comparison.",
+    "Messages published, by the backend that took them. `log` took those that no other backend took: clients get their "
+    "events later, through the relay or the comparison.",
     _PUBLISHERS,
     {"backend": BACKENDS},
 )
@@ -181,7 +181,7 @@ PUBLISH_FAILURES: Final = _counter(
 )
 PUBLISH_DURATION: Final = _histogram(
     "publish_duration_seconds",
-    "Seconds that handing over a batch took, or failing to.",
+    "Duration of publishing a batch, in seconds, successful or not.",
     _PUBLISHERS,
     PUBLISH_SECONDS,
     {"backend": REMOTE_BACKENDS},
@@ -207,19 +207,19 @@ OUTBOX_QUARANTINED: Final = _gauge(
     {"stream": OUTBOX_STREAMS},
 )
 RELAY_PUBLISHED: Final = _counter(
-    "relay_published", "Events that the relay published because their process had not.", _RELAY
+    "relay_published", "Events that the relay published because the process that wrote them had not.", _RELAY
 )
 RELAY_QUARANTINED: Final = _counter(
     "relay_quarantined", "Events that the relay quarantined because they cannot be rendered.", _RELAY
 )
 RELAY_FAILURES: Final = _counter(
     "relay_failures",
-    "Looks of the relay that failed: the database did not answer, or no backend took the events.",
+    "Queries of the relay that failed: the database did not answer, or no backend took the events.",
     _RELAY,
 )
 RELAY_LAST_SUCCESS: Final = _gauge(
     "relay_last_success_timestamp_seconds",
-    "Unix time of the relay's last look that did not fail.",
+    "Unix time of the last query of the relay that did not fail.",
     _RELAY,
     unit="seconds",
 )
@@ -229,39 +229,40 @@ PUBLISHER_STAGE: Final = "commit_to_published"
 SOCKET_STAGES: Final = ("published_to_pod", "pod_to_socket", "commit_to_socket")
 EVENT_LATENCY: Final = _histogram(
     "event_latency_seconds",
-    "Seconds that an event took, by stage of its way. The publisher observes commit_to_published, once a message; "
-    "ws pods the others: published_to_pod once a message, pod_to_socket and commit_to_socket once a delivery.",
+    "Latency of events in seconds, by stage. The publisher observes commit_to_published, once for each message. Ws "
+    "pods "
+    "observe published_to_pod once for each message, pod_to_socket and commit_to_socket once for each delivery.",
     frozenset(Process),
     EVENT_SECONDS,
     {"stage": (PUBLISHER_STAGE, *SOCKET_STAGES), "lane": LANES},
 )
 EVENT_CLOCK_SKEW: Final = _counter(
     "event_clock_skew",
-    "Messages that seemed to arrive before they were sent, because two machines' clocks differ; their latency "
-    "counts as 0.",
+    "Messages that seem to have arrived before they were sent, because the clocks of two machines differ. Their "
+    "latency counts as 0.",
     _WS,
 )
 REPLAYED_AGE: Final = _histogram(
     "replayed_event_age_seconds",
-    "Seconds between an event's commit and its delivery to a socket that got it from the database: replayed after "
-    "`since`, or recovered by the comparison.",
+    "Seconds from the commit of an event to its delivery, for events that were read from the database: replayed after "
+    "`since`, or recovered.",
     _WS,
     AGE_SECONDS,
 )
 
-# Sockets
+# Connections
 WS_CONNECTIONS: Final = _gauge(
     "ws_connections",
-    "Open sockets, by kind; joining are those without their first frame yet.",
+    "Open connections, by kind. `joining` are those that have not received their first frame.",
     _WS,
     {"kind": CONNECTION_KINDS},
 )
 WS_CONNECTIONS_LIMIT: Final = _gauge(
     "ws_connections_limit",
-    "Most sockets of this process (WS_MAX_CONNECTIONS); +Inf on a server that has no limit.",
+    "Connection limit of this process (WS_MAX_CONNECTIONS); +Inf on a server without a limit.",
     _WS,
 )
-WS_CONNECTS: Final = _counter("ws_connects", "Sockets that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
+WS_CONNECTS: Final = _counter("ws_connects", "Connections that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
 WS_HANDSHAKES: Final = _counter(
     "ws_handshakes",
     "Handshakes, by outcome: joined; refused (origin, credentials, rights, limits of one user or address); full and "
@@ -272,33 +273,35 @@ WS_HANDSHAKES: Final = _counter(
 )
 WS_HANDSHAKE_DURATION: Final = _histogram(
     "ws_handshake_duration_seconds",
-    "Seconds from the application's start to the first frame, of sockets that joined.",
+    "Seconds from the application's start to the first frame, of connections that joined.",
     _WS,
     HANDSHAKE_SECONDS,
 )
 WS_CLOSES: Final = _counter("ws_closes", "Closed connections, by close code.", _WS, {"code": CLOSE_CODES})
-WS_DELIVERIES: Final = _counter("ws_deliveries", "Events handed to sockets, by lane.", _WS, {"lane": LANES})
+WS_DELIVERIES: Final = _counter("ws_deliveries", "Events handed to connections, by lane.", _WS, {"lane": LANES})
 WS_RESUMES: Final = _counter(
     "ws_resumes",
-    "Joins, by what `since` led to: replayed (the events after it), resync (resync_required), fresh (none was given).",
+    "Connects, by result of `since`: replayed (the events after it), resync (resync_required), fresh (no `since`).",
     _WS,
     {"outcome": RESUME_OUTCOMES},
 )
 WS_RESUMED_EVENTS: Final = _histogram(
-    "ws_resumed_events", "Events replayed to one socket that resumed.", _WS, EVENTS, unit="events"
+    "ws_resumed_events", "Events replayed to one connection that resumed.", _WS, EVENTS, unit="events"
 )
 WS_LOCATIONS_CONFLATED: Final = _counter(
-    "ws_locations_conflated", "Positions that a newer one replaced before they were written.", _WS
+    "ws_locations_conflated", "Locations that a newer one replaced before they were written.", _WS
 )
 WS_SEND_BUFFER: Final = _gauge(
-    "ws_send_buffer_bytes", "Bytes that wait for all sockets of this process together.", _WS, unit="bytes"
+    "ws_send_buffer_bytes", "Bytes that wait for the clients of this process, in total.", _WS, unit="bytes"
 )
-WS_SLOW_CLIENTS: Final = _counter("ws_slow_clients_closed", "Sockets closed 4008 because they read too slowly.", _WS)
-WS_GROUPS: Final = _gauge("ws_groups", "Bookings and users that somebody watches at this process.", _WS)
+WS_SLOW_CLIENTS: Final = _counter(
+    "ws_slow_clients_closed", "Connections closed 4008 because they read too slowly.", _WS
+)
+WS_GROUPS: Final = _gauge("ws_groups", "Channels (bookings and users) with a subscription in this process.", _WS)
 
 # The hub
 WS_SUBSCRIBER_CONNECTED: Final = _gauge(
-    "ws_subscriber_connected", "1 while the subscription at Redis stands (always 1 without Redis).", _WS
+    "ws_subscriber_connected", "1 while this process is subscribed at Redis (always 1 without Redis).", _WS
 )
 WS_SUBSCRIBER_RECONNECTS: Final = _counter(
     "ws_subscriber_reconnects", "Subscriptions made again after an interruption.", _WS
@@ -308,19 +311,19 @@ WS_SUBSCRIBER_LAG: Final = _gauge(
 )
 WS_SUBSCRIBER_HEARD: Final = _gauge(
     "ws_subscriber_heard_timestamp_seconds",
-    "Unix time at which the own heartbeat last came back from Redis (now, without Redis).",
+    "Unix time at which the heartbeat of this process last came back from Redis (now, without Redis).",
     _WS,
     unit="seconds",
 )
 WS_GAPS: Final = _counter(
     "ws_gaps",
-    "Groups found behind the database, by what found them: a gap in the numbers, the comparison by the clock, or the "
-    "one after an interrupted subscription.",
+    "Channels that were behind the database, by what found them: a gap in the numbers, the regular comparison, or the "
+    "comparison after an interrupted subscription.",
     _WS,
     {"found_by": GAP_FINDERS},
 )
 WS_EVENTS_RECOVERED: Final = _counter(
-    "ws_events_recovered", "Events read from the database because no message brought them.", _WS
+    "ws_events_recovered", "Events that were recovered: read from the database because their message was lost.", _WS
 )
 WS_COMPARISON_FAILURES: Final = _counter(
     "ws_comparison_failures", "Comparisons that failed because the database did not answer.", _WS
@@ -337,17 +340,17 @@ WS_LOOP_DELAY: Final = _histogram(
 
 # Drain
 WS_DRAINING: Final = _gauge("ws_draining", "1 while this process drains.", _WS)
-WS_DRAIN_MOVED: Final = _counter("ws_drain_moved", "Sockets that drains and sheds moved away.", _WS)
-WS_DRAIN_CUT_OFF: Final = _counter("ws_drain_cut_off", "Sockets still open when a drain's grace ended.", _WS)
+WS_DRAIN_MOVED: Final = _counter("ws_drain_moved", "Connections that a drain or a rebalance moved to other pods.", _WS)
+WS_DRAIN_CUT_OFF: Final = _counter("ws_drain_cut_off", "Connections still open when a drain's grace ended.", _WS)
 
 # Acknowledgements
 WS_ACKS_REQUESTED: Final = _counter(
     "ws_acks_requested", "Deliveries that asked the client for an acknowledgement.", _WS
 )
-WS_ACKS: Final = _counter("ws_acks", "Acknowledgements that were asked for and came.", _WS)
+WS_ACKS: Final = _counter("ws_acks", "Acknowledgements that were asked for and received.", _WS)
 WS_ACKNOWLEDGED_LATENCY: Final = _histogram(
     "ws_acknowledged_latency_seconds",
-    "Seconds from an event's commit to its client's acknowledgement: the way there, and the way back.",
+    "Seconds from the commit of an event to the acknowledgement of its client: a round trip.",
     _WS,
     EVENT_SECONDS,
 )

@@ -1,7 +1,7 @@
-"""``/metrics`` of this process: which metrics it has, and the format that the scraper asks for.
+"""``/metrics`` of this process, in the format that the scraper asks for.
 
-A process shows what it does. Some metrics are kept by two parts of one process (an event's latency by the publisher
-and by the hub): their series become one family here.
+Two components of one process may keep the same metric, such as the event latency of the publisher and of the hub. Their
+series are merged into one family here.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _registry.register(_exposition)
 
 
 def expose(*parts: Collector) -> None:
-    """Show what these collectors have, whenever this process is asked for its metrics."""
+    """Show the metrics of these collectors on ``/metrics``."""
     _exposition.add(*parts)
 
 
 def expose_process() -> None:
-    """Memory, processor time and open files of this process, and the version of Python."""
+    """Show memory, CPU time and open files of this process, and the version of Python."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -67,7 +67,7 @@ def expose_process() -> None:
 
 
 def expose_all_processes() -> None:
-    """Of a server with several processes, whichever of them is asked shows the sums: see gunicorn's configuration."""
+    """Show the sums of all processes of a server, in each of them: see gunicorn's configuration."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     expose(registry)
@@ -85,7 +85,7 @@ def exposition(accept: str) -> tuple[bytes, str]:
 
 
 def with_livez(metrics: WSGIApplication, stuck: Callable[[], bool]) -> WSGIApplication:
-    """The metrics, and ``/livez`` beside them."""
+    """Return a WSGI application with the metrics and ``/livez``."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/livez":

@@ -69,7 +69,7 @@ SERVED: Final = tuple((method, route) for route, methods in ROUTES.items() for m
 
 # Buckets: upper bounds, in the unit of their name.
 EVENT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Around the objective, 500 ms from the commit to the socket."""
+"""Around the objective, 500 ms from the commit to the connection."""
 REQUEST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 PUBLISH_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 """A request waits 250 ms for Redis at most (REDIS_PUBLISH_TIMEOUT), twice that when it has to connect."""

@@ -1,6 +1,6 @@
-"""Metrics of one event loop: plain numbers without locks, made into Prometheus' families when somebody asks.
+"""Metrics of one event loop: plain numbers without locks, converted for Prometheus at each scrape.
 
-An object of prometheus_client takes a lock for each increment, and looks its labels up. Where ten thousand sockets
+An object of prometheus_client takes a lock for each increment, and looks its labels up. Where ten thousand connections
 hang on one thread, an increment is an addition here, with the weight of a whole fan-out. Other threads may read.
 """
 
@@ -43,7 +43,7 @@ class LoopCounter:
 
 
 class LoopGauge:
-    """Read when somebody asks: a number, or for a metric with a label a number for each of its values."""
+    """Read at each scrape: a number, or a number for each value of its label."""
 
     __slots__ = ("metric", "read")
 
@@ -74,7 +74,7 @@ class HistogramSeries:
         self.exemplars: list[Exemplar | None] | None = None
 
     def observe(self, value: float, weight: int = 1, trace_id: str | None = None) -> None:
-        """``weight``: how many observations this one stands for."""
+        """Observe a value; ``weight`` is the number of observations that it stands for."""
         index = bisect_left(self._bounds, value)
         self.counts[index] += weight
         self.sum += value * weight

@@ -1,4 +1,4 @@
-"""What publishing counts, in every process that publishes."""
+"""Metrics of publishing, in every process that publishes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def timed(backend: str) -> Iterator[None]:
 
 
 def taken(backend: str, number: int) -> None:
-    """A backend took that many messages; ``log`` is the one that sends them nowhere."""
+    """A backend took that many messages; ``log`` sends them nowhere."""
     _messages.labels(backend).inc(number)
 
 
@@ -40,6 +40,6 @@ def not_taken(backend: str) -> None:
 
 
 def published(waits: Sequence[tuple[str, float]]) -> None:
-    """For each message its lane and the seconds from its commit until a backend had it."""
+    """Observe for each message its lane and the seconds from its commit until a backend took it."""
     for lane, seconds in waits:
         _latency.labels(catalogue.PUBLISHER_STAGE, lane).observe(max(0.0, seconds))

@@ -1,9 +1,9 @@
-"""Traces, as the rest of the code sees them: spans that cost nothing where nobody traces.
+"""Tracing for the rest of the code: spans that cost nothing while tracing is off.
 
-One trace shows a change from the REST request through its transaction and the publish to the sockets of every ws
+One trace shows a change from the REST request through its transaction and the publish to the connections of every ws
 process. Within a process a span has a parent; from process to process the message carries a ``traceparent`` (W3C Trace
 Context), which the receiving span continues and links. Only traced events carry one, so an event that is not traced
-costs a receiver one look-up. There is no span for a single socket or frame.
+costs a receiver one look-up. There is no span for a single connection or frame.
 
 Nothing here imports OpenTelemetry. It is imported, and its exporting thread started, in the process that traces and
 when that first traces (:func:`start` makes it early): never in gunicorn's arbiter, and again after a fork.
@@ -31,7 +31,7 @@ Kind = Literal["internal", "server", "producer", "consumer"]
 Value = str | int | float | bool
 
 SHUTDOWN_SECONDS: Final = 3.0
-"""What is still to be exported when a process ends has so long; then it is dropped."""
+"""Seconds for the last export when a process ends. Spans that remain are dropped."""
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 TRACEPARENT_LENGTH: Final = 55
@@ -48,7 +48,7 @@ class Span(Protocol):
 
     @property
     def traceparent(self) -> str | None:
-        """For what continues this span elsewhere; None when it is not recorded."""
+        """The context for a span that continues this one in another process; None when it is not recorded."""
         ...
 
     @property
@@ -61,11 +61,11 @@ class Span(Protocol):
     def set(self, name: str, value: Value) -> None: ...
 
     def event(self, name: str) -> None:
-        """A moment within the span."""
+        """Record an event within the span."""
         ...
 
     def fail(self, error_type: str) -> None:
-        """Mark it as an error, of a kind out of few."""
+        """Mark the span as an error of one of a few types."""
         ...
 
     def end(self) -> None: ...
@@ -108,7 +108,7 @@ _lock = threading.Lock()
 
 
 def configure(environment: Environment, service: str) -> None:
-    """Say whether and how this process traces, before anything is traced. Starts nothing.
+    """Configure tracing for this process. Starts nothing.
 
     Raises ConfigurationError when the exporter that is asked for is not installed.
     """
@@ -147,7 +147,7 @@ def _running() -> Spans | None:
 
 
 def stop() -> None:
-    """Export what is left, for :data:`SHUTDOWN_SECONDS` at most. Later spans are dropped."""
+    """Export remaining spans within :data:`SHUTDOWN_SECONDS`. Later spans are dropped."""
     if _spans is not None:
         _spans.stop(SHUTDOWN_SECONDS)
 
@@ -163,20 +163,20 @@ atexit.register(stop)
 
 
 def span(name: str, kind: Kind = "internal", attributes: Mapping[str, Value] | None = None) -> Span:
-    """A child of the current span, where that is recorded; else nothing."""
+    """Start a child of the current span, if that is recorded."""
     if _spans is None:
         return NO_SPAN
     return _spans.child(name, kind, attributes)
 
 
 def request_span(name: str, headers: Mapping[str, str]) -> Span:
-    """The span of a request that arrived: continues what its ``traceparent`` names, or begins a trace."""
+    """Start the span of a request: continue the trace of its ``traceparent``, or start one."""
     spans = _running()
     return NO_SPAN if spans is None else spans.server(name, headers)
 
 
 def root_span(name: str, kind: Kind = "internal", attributes: Mapping[str, Value] | None = None) -> Span:
-    """The first span of a trace that no request began; the sampler decides whether it is recorded."""
+    """Start the first span of a trace without a request; the sampler decides whether it is recorded."""
     spans = _running()
     return NO_SPAN if spans is None else spans.root(name, kind, attributes)
 
@@ -189,9 +189,9 @@ def continued_span(
     *,
     links: Sequence[str] = (),
 ) -> Span:
-    """What another process began and handed on: a child of ``traceparent``, linked to it and to ``links``.
+    """Continue a span of another process: a child of ``traceparent``, linked to it and to ``links``.
 
-    Nothing for a ``traceparent`` that is none: it comes from a message.
+    Returns a span without effect for an invalid ``traceparent``, because it comes from a message.
     """
     if _environment is None or not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
         return NO_SPAN
@@ -200,13 +200,13 @@ def continued_span(
 
 
 def mark(name: str) -> None:
-    """A moment within the current span."""
+    """Record an event within the current span."""
     if _spans is not None:
         _spans.mark(name)
 
 
 def current_traceparent() -> str | None:
-    """Of the current span, for what continues it; None when it is not recorded."""
+    """Return the ``traceparent`` of the current span; None when it is not recorded."""
     return None if _spans is None else _spans.current_traceparent()
 
 

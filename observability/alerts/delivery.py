@@ -1,4 +1,4 @@
-"""Do events arrive, in time, by the way that is meant for them?"""
+"""Alerts on the delivery of events: latency, loss, replay."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OBJECTIVES: Final = (
         slo="event_latency",
         alert="HunarMitraEventLatency",
         target=0.999,
-        what="status events reach their socket later than 500 ms after the commit",
+        what="status events reach their client later than 500 ms after the commit",
         bad=above(LATENCY, LATENCY_SECONDS, stage="commit_to_socket", lane="status"),
         total=rate(f"{LATENCY}_count", stage="commit_to_socket", lane="status"),
         symptom_of=_CAUSES,
@@ -48,7 +48,7 @@ OBJECTIVES: Final = (
         slo="event_loss",
         alert="HunarMitraEventLoss",
         target=0.999,
-        what="status events were lost on their way and had to be read from the database",
+        what="status events had to be recovered from the database",
         bad=_RECOVERED,
         total=plus(_RECOVERED, _ANNOUNCED),
         symptom_of=_CAUSES,
@@ -57,7 +57,7 @@ OBJECTIVES: Final = (
         slo="replayed_events",
         alert="HunarMitraReplayedEvents",
         target=0.95,
-        what="replayed or recovered events are older than five minutes when they reach their socket",
+        what="replayed or recovered events are older than five minutes when they reach their client",
         bad=above("hunarmitra_replayed_event_age_seconds", REPLAYED_SECONDS),
         total=rate("hunarmitra_replayed_event_age_seconds_count"),
         pages=False,
@@ -82,7 +82,7 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"{skewed} / {messages} > 0.01",
         wait="30m",
         severity=Severity.WARNING,
-        summary="The clocks of the machines differ: event latency is measured wrong.",
+        summary="The clocks of the machines differ: event latency is measured wrongly.",
         description="{{ $value | humanizePercentage }} of messages seem to arrive before they were sent.",
     )
     resync = f"sum by (namespace) (rate({select('hunarmitra_ws_resumes_total', outcome='resync')}[{window('30m')}]))"
@@ -95,6 +95,6 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"{resync} / {resumed} > 0.2\nand {resync} * {parameters.window_seconds('30m'):g} >= 10",
         wait="15m",
         severity=Severity.WARNING,
-        summary="Many clients that come back are told to start over (resync_required).",
-        description="{{ $value | humanizePercentage }} of clients that resumed could not be given what they missed.",
+        summary="Many reconnecting clients get resync_required.",
+        description="{{ $value | humanizePercentage }} of resuming clients could not get the events that they missed.",
     )

@@ -1,4 +1,4 @@
-"""REST: errors, latency, and whether anybody answers at all."""
+"""Alerts on REST: errors, latency, missing pods."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"absent({served})",
         wait="1m",
         severity=Severity.CRITICAL,
-        summary="No http pod is there: REST does not answer.",
+        summary="There is no http pod: REST does not answer.",
         description="Prometheus has reached no http process for a minute.",
     )
     targets = parameters.select("up", job="~hunarmitra.*")

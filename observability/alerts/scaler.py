@@ -25,10 +25,11 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         ),
         wait="5m",
         severity=Severity.WARNING,
-        summary="The scaler {{ $labels.name }} decides on old readings, or not at all.",
+        summary="The scaler {{ $labels.name }} decides on outdated readings, or not at all.",
         description=(
-            "It cannot read every ws pod, or has made no decision for two minutes. It will not scale down; whether it "
-            "scales up depends on what it still sees."
+            "It cannot read every ws pod, or has made no decision for two minutes. It does not scale down; it scales "
+            "up only "
+            "by the pods that it can read."
         ),
     )
     yield Alert(
@@ -36,7 +37,7 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"absent({decided})",
         wait="5m",
         severity=Severity.WARNING,
-        summary="The operator is not there: nobody scales the ws pods.",
+        summary="The operator does not run: the ws pods are not scaled.",
         description="Prometheus has seen no decision of any scaler for five minutes. The fleet keeps its size.",
     )
     yield Alert(
@@ -44,8 +45,8 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"max by (namespace, name) ({select(CONDITION, type='Conflict')}) == 1",
         wait="5m",
         severity=Severity.WARNING,
-        summary="Something else scales what the scaler {{ $labels.name }} scales: it keeps its hands off.",
-        description="A HorizontalPodAutoscaler, a ScaledObject or somebody's commands change the number of replicas.",
+        summary="Something else scales the Deployment of the scaler {{ $labels.name }}, which therefore does nothing.",
+        description="A HorizontalPodAutoscaler, a ScaledObject or manual commands change the number of replicas.",
     )
     yield Alert(
         name="HunarMitraScalerLimited",
@@ -56,8 +57,8 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         ),
         wait="15m",
         severity=Severity.WARNING,
-        summary="The scaler {{ $labels.name }} needs more pods than it may have.",
-        description="The load asks for {{ $value | humanize }} more pods than there are, and maxReplicas is reached.",
+        summary="The scaler {{ $labels.name }} needs more pods than maxReplicas allows.",
+        description="The load needs more pods than there are, and maxReplicas is reached.",
     )
     errors = select("hunarmitra_operator_turn_errors_total")
     yield Alert(
@@ -66,7 +67,7 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         wait="10m",
         severity=Severity.WARNING,
         summary="Turns of the scaler {{ $labels.name }} fail.",
-        description="The API server does not answer it, or refuses what it asks for.",
+        description="The API server does not answer, or rejects requests.",
     )
     given_up = select("hunarmitra_operator_drains_total", event="given_up")
     yield Alert(
@@ -74,6 +75,7 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         expr=f"sum by (namespace, name) (increase({given_up}[{window('1h')}])) > 3",
         wait="0s",
         severity=Severity.WARNING,
-        summary="The scaler {{ $labels.name }} begins drains and gives them up.",
-        description="About {{ $value | humanize }} within an hour: the load swings, or rollouts keep coming between.",
+        summary="The scaler {{ $labels.name }} starts drains and aborts them.",
+        description="About {{ $value | humanize }} within an hour: the load varies fast, or rollouts interrupt the "
+        "drains.",
     )

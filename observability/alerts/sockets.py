@@ -1,4 +1,4 @@
-"""Sockets and the pods that hold them: room, handshakes, slow clients, the event loop, drains."""
+"""Alerts on connections and ws pods: capacity, handshakes, slow clients, the event loop, drains."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _room(parameters: Parameters) -> Iterator[Rule]:
         ),
         wait="2m",
         severity=Severity.CRITICAL,
-        summary="The ws pods are full: clients are turned away.",
-        description="{{ $value | humanizePercentage }} of all the room for sockets is taken.",
+        summary="The ws pods are full: they reject clients.",
+        description="{{ $value | humanizePercentage }} of the connection limit of all pods is used.",
     )
     yield Alert(
         name="HunarMitraPodAtCap",
@@ -45,8 +45,9 @@ def _room(parameters: Parameters) -> Iterator[Rule]:
         severity=Severity.WARNING,
         summary="The ws pod {{ $labels.pod }} is full while others have room.",
         description=(
-            "{{ $value | humanizePercentage }} of its sockets are taken; it turns clients away (4013), who then try "
-            "again elsewhere."
+            "{{ $value | humanizePercentage }} of its connection limit is used. It rejects clients with 4013; they "
+            "retry, and "
+            "reach another pod."
         ),
         symptom_of=(FLEET_FULL,),
     )
@@ -63,8 +64,9 @@ def _handshakes(parameters: Parameters) -> Iterator[Alert]:
         expr=f"{failed} / {ended('', '5m')} > 0.05\nand {failed} >= 5",
         wait="2m",
         severity=Severity.CRITICAL,
-        summary="Sockets cannot be opened: the server fails in the handshake.",
-        description="{{ $value | humanizePercentage }} of handshakes end because the database or Redis did not answer.",
+        summary="Clients cannot connect: the server fails during the handshake.",
+        description="{{ $value | humanizePercentage }} of handshakes fail because the database or Redis does not "
+        "answer.",
         symptom_of=(POSTGRESQL_AWAY, WS_PODS_GONE),
         memory="5m",
     )
@@ -74,8 +76,8 @@ def _handshakes(parameters: Parameters) -> Iterator[Alert]:
         expr=f"{refused} / {ended('', '15m')} > 0.5\nand {refused} >= 50",
         wait="10m",
         severity=Severity.WARNING,
-        summary="Most sockets are refused for their origin, credentials or rights.",
-        description="{{ $value | humanizePercentage }} of handshakes are refused: an attack, or a broken release.",
+        summary="Most handshakes are rejected because of their origin, credentials or rights.",
+        description="{{ $value | humanizePercentage }} of handshakes are rejected: an attack, or a broken release.",
     )
 
 
@@ -93,8 +95,8 @@ def _pods(parameters: Parameters) -> Iterator[Rule]:
         severity=Severity.WARNING,
         summary="The event loop of the ws pod {{ $labels.pod }} is late.",
         description=(
-            "One timer in a hundred is {{ $value | humanizeDuration }} late or more: the process has too little "
-            "processor, or something blocks it. Every socket of the pod waits that long."
+            "One timer in a hundred is at least {{ $value | humanizeDuration }} late: the process lacks CPU time, or "
+            "something blocks it. Every client of the pod waits that long."
         ),
     )
     served = select("hunarmitra_ws_draining")
@@ -103,7 +105,7 @@ def _pods(parameters: Parameters) -> Iterator[Rule]:
         expr=f"absent({served})",
         wait="1m",
         severity=Severity.CRITICAL,
-        summary="No ws pod is there: nobody can watch a booking.",
+        summary="There is no ws pod: clients cannot watch bookings.",
         description="Prometheus has reached no ws process for a minute.",
     )
     cut_off = select("hunarmitra_ws_drain_cut_off_total")
@@ -112,8 +114,8 @@ def _pods(parameters: Parameters) -> Iterator[Rule]:
         expr=f"sum by (namespace, pod) (increase({cut_off}[{window('15m')}])) > 0",
         wait="0s",
         severity=Severity.WARNING,
-        summary="The drain of the ws pod {{ $labels.pod }} ended with sockets still open.",
-        description="About {{ $value | humanize }} sockets were cut off instead of being moved.",
+        summary="The drain of the ws pod {{ $labels.pod }} ended with connections still open.",
+        description="About {{ $value | humanize }} connections were cut off before they could be moved.",
     )
 
 
@@ -125,6 +127,6 @@ def _clients(parameters: Parameters) -> Iterator[Alert]:
         expr=f"{closed} > 3\nand {closed} > 0.01 * sum by (namespace) ({select(CONNECTIONS)})",
         wait="5m",
         severity=Severity.WARNING,
-        summary="Many sockets are closed because their clients read too slowly (4008).",
+        summary="Many connections are closed because their clients read too slowly (4008).",
         description="About {{ $value | humanize }} in fifteen minutes, more than one in a hundred that are open.",
     )

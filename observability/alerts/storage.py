@@ -1,4 +1,4 @@
-"""Redis, PostgreSQL, and what stands between them and the sockets: the causes of most other alerts."""
+"""Alerts on Redis, PostgreSQL, the subscriber and the outbox: the causes of most other alerts."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         wait="30s",
         hold="1m",
         severity=Severity.CRITICAL,
-        summary="Redis is away: no process gets a message through it.",
+        summary="Redis is away: no messages are delivered through it.",
         description=(
-            "No ws pod hears its own heartbeat, or no message could be published for a minute. Events still arrive, "
-            "up to five seconds late, by the comparison with the database."
+            "No ws pod receives its heartbeat, or no message could be published for a minute. Events still arrive, "
+            "up to "
+            "five seconds late, through the comparison with the database."
         ),
     )
     yield Alert(
@@ -47,10 +48,11 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         ),
         wait="1m",
         severity=Severity.CRITICAL,
-        summary="The ws pod {{ $labels.pod }} hears nothing from Redis.",
+        summary="The ws pod {{ $labels.pod }} receives nothing from Redis.",
         description=(
-            "Its subscription is down, or its own heartbeat does not come back, while other pods hear theirs. Events "
-            "reach its sockets up to five seconds late, by the comparison with the database."
+            "Its subscription is down, or its heartbeat does not come back, while other pods receive theirs. Its "
+            "clients get "
+            "events up to five seconds late, through the comparison with the database."
         ),
         symptom_of=(REDIS_AWAY,),
     )
@@ -60,7 +62,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         expr=f"sum by (namespace, pod) (increase({reconnects}[{window('15m')}])) > 3",
         wait="1m",
         severity=Severity.WARNING,
-        summary="The ws pod {{ $labels.pod }} loses its subscription at Redis again and again.",
+        summary="The ws pod {{ $labels.pod }} loses its subscription at Redis repeatedly.",
         description="{{ $value | humanize }} times in fifteen minutes; each time it compares every channel again.",
         symptom_of=(REDIS_AWAY, SUBSCRIBER_DEAF),
         memory="15m",
@@ -75,8 +77,9 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         severity=Severity.WARNING,
         summary="Some messages are not published when their transaction commits.",
         description=(
-            "Redis did not take {{ $value | humanizePercentage }} of the messages within the publish timeout; the "
-            "relay and the comparison bring their events late, and positions among them are lost."
+            "Redis did not take {{ $value | humanizePercentage }} of the messages within the publish timeout. "
+            "Clients get "
+            "these events late, through the relay or the comparison; locations among them are lost."
         ),
         symptom_of=(REDIS_AWAY,),
         memory="5m",
@@ -95,10 +98,11 @@ def _postgresql(parameters: Parameters) -> Iterator[Alert]:
         ),
         wait="1m",
         severity=Severity.CRITICAL,
-        summary="PostgreSQL is away: no joins, no changes.",
+        summary="PostgreSQL is away: clients cannot connect, and nothing can be changed.",
         description=(
-            "No ws pod could read the database for half a minute, or REST answers 503 for want of it. Open sockets "
-            "stay open and silent."
+            "No ws pod could read the database for half a minute, or REST answers with 503 because of it. Open "
+            "connections "
+            "stay open and receive no events."
         ),
     )
     yield Alert(
@@ -108,8 +112,9 @@ def _postgresql(parameters: Parameters) -> Iterator[Alert]:
         severity=Severity.WARNING,
         summary="The ws pod {{ $labels.pod }} cannot compare its bookings with the database.",
         description=(
-            "The last comparison that succeeded was {{ $value | humanizeDuration }} ago. What Redis loses meanwhile "
-            "is not noticed on this pod, and nobody can join there."
+            "The last successful comparison was {{ $value | humanizeDuration }} ago. Until the next one, this pod "
+            "does not "
+            "notice lost messages, and clients cannot connect to it."
         ),
         symptom_of=(POSTGRESQL_AWAY,),
     )
@@ -124,9 +129,11 @@ def _outbox(parameters: Parameters) -> Iterator[Alert]:
         expr=f"max by (namespace) ({age}) > {parameters.age('1m')}",
         wait="1m",
         severity=Severity.CRITICAL,
-        summary="Committed events are not published, and the relay does not help.",
+        summary="Committed events are not published, not even by the relay.",
         description=(
-            "The oldest unpublished event is {{ $value | humanizeDuration }} old; the relay takes them at two seconds."
+            "The oldest unpublished event is {{ $value | humanizeDuration }} old; the relay publishes events older "
+            "than "
+            "two seconds."
         ),
         symptom_of=(REDIS_AWAY, POSTGRESQL_AWAY),
         memory="1m",
@@ -136,10 +143,11 @@ def _outbox(parameters: Parameters) -> Iterator[Alert]:
         expr=f"time() - max by (namespace) ({success}) > {parameters.age('1m')}\nor absent({success})",
         wait="2m",
         severity=Severity.WARNING,
-        summary="No relay is at work: nobody publishes what a crash leaves behind.",
+        summary="No relay runs: events of a crashed process are not published.",
         description=(
-            "No relay has looked at the outbox for a minute, or none is scraped. Events of processes that die between "
-            "commit and publish arrive only by the comparison, and the outbox is not measured."
+            "No relay has read the outbox for a minute, or none is scraped. Events of a process that crashes between "
+            "commit "
+            "and publish arrive only through the comparison, and the outbox is not measured."
         ),
         symptom_of=(REDIS_AWAY, POSTGRESQL_AWAY),
         memory="1m",

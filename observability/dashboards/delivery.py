@@ -1,4 +1,4 @@
-"""The way of an event, stage by stage, and what is done where it was lost."""
+"""Delivery of events: latency by stage, publishing, recovery and replay."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def _since(timestamp: str, by: str) -> Query:
 PAGE = Page(
     name="delivery",
     title="Event delivery",
-    description="How long events take from the commit to the socket, by which way, and how many had to be recovered.",
+    description="Latency of events from the commit to the client, by stage, and how many had to be recovered.",
     rows=(
         Row(
             title="Latency",
             panels=(
                 Panel(
-                    title="Status events, commit to socket",
-                    description="The objective: 99.9 % within 500 ms. Counted once a delivery; replayed and recovered "
+                    title="Status events, commit to client",
+                    description="The objective: 99.9 % within 500 ms. Counted for each delivery; replayed and "
+                    "recovered "
                     "events are below.",
                     unit=Unit.SECONDS,
                     alarm=0.5,
@@ -46,20 +47,20 @@ PAGE = Page(
                 Panel(
                     title="Status events by stage, 99 %",
                     description="commit_to_published: the process that wrote it. published_to_pod: Redis. "
-                    "pod_to_socket: the ws process. Where commit_to_socket rises, this says who.",
+                    "pod_to_socket: the ws process. Shows which stage is slow when commit_to_socket rises.",
                     unit=Unit.SECONDS,
                     alarm=0.5,
                     queries=(Query(quantile(0.99, LATENCY, "stage", lane="status"), "{{stage}}"),),
                 ),
                 Panel(
-                    title="Positions, commit to socket",
-                    description="Positions replace each other, so that the newest one comes soon.",
+                    title="Locations, commit to client",
+                    description="A newer location replaces one that was not sent yet.",
                     unit=Unit.SECONDS,
                     queries=tuple(quantiles(LATENCY, 0.5, 0.99, stage="commit_to_socket", lane="location")),
                 ),
                 Panel(
-                    title="Status events, commit to socket: all of them",
-                    description="Each column is a moment, each cell the deliveries that took so long.",
+                    title="Status events, commit to client: distribution",
+                    description="Each column is a moment, each cell the number of deliveries with this latency.",
                     unit=Unit.SECONDS,
                     look=Look.HEATMAP,
                     span=12,
@@ -67,15 +68,15 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Acknowledged by clients",
-                    description="From the commit until the client's acknowledgement was back: the true way to the "
-                    "person, and the way back. Of a sample, and only of clients that answer.",
+                    description="From the commit to the acknowledgement of the client: a round trip over the client's "
+                    "network. For a sample of events, and only for clients that answer.",
                     unit=Unit.SECONDS,
                     span=6,
                     queries=tuple(quantiles(ACKNOWLEDGED, 0.5, 0.95, 0.99)),
                 ),
                 Panel(
                     title="Acknowledgements",
-                    description="Asked for, and received. Clients may ignore the question.",
+                    description="Requested and received. Clients may ignore the request.",
                     unit=Unit.PER_SECOND,
                     span=6,
                     queries=(
@@ -90,8 +91,8 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="Messages by backend",
-                    description="channel_layer is the usual way, redis the second; those that only the log took are "
-                    "left to the relay and the comparison.",
+                    description="channel_layer is the usual backend, redis the second; events that only the log took "
+                    "arrive through the relay or the comparison.",
                     unit=Unit.MESSAGES,
                     queries=(Query(per_second("hunarmitra_publish_messages_total", "backend"), "{{backend}}"),),
                 ),
@@ -103,14 +104,14 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Time to publish, 99 %",
-                    description="What a request waits for Redis; at most REDIS_PUBLISH_TIMEOUT.",
+                    description="How long a request waits for Redis; at most REDIS_PUBLISH_TIMEOUT.",
                     unit=Unit.SECONDS,
                     queries=(Query(quantile(0.99, PUBLISH, "backend"), "{{backend}}"),),
                 ),
                 Panel(
                     title="Outbox",
-                    description="Committed events that are not published yet. Those of a moment are usual; the relay "
-                    "takes what is older than two seconds.",
+                    description="Committed events that are not published yet. A few are normal; the relay takes events "
+                    "older than two seconds.",
                     unit=Unit.NUMBER,
                     queries=(
                         Query(
@@ -135,20 +136,21 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Oldest event in the outbox",
-                    description="Its age, and the time since a relay last looked without an error.",
+                    description="Its age, and the time since the last successful query of a relay.",
                     unit=Unit.SECONDS,
                     alarm=60,
                     queries=(
                         Query(f"max({select('hunarmitra_outbox_oldest_unpublished_age_seconds')})", "oldest event"),
                         Query(
                             f"time() - max({select('hunarmitra_relay_last_success_timestamp_seconds')})",
-                            "relay's last look",
+                            "last query of a relay",
                         ),
                     ),
                 ),
                 Panel(
                     title="The relay",
-                    description="Events that it published because their process had not, and looks that failed.",
+                    description="Events that it published because the process that wrote them had not, and failed "
+                    "queries.",
                     unit=Unit.PER_SECOND,
                     queries=(
                         Query(per_second("hunarmitra_relay_published_total"), "published"),
@@ -176,7 +178,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Subscriptions",
-                    description="Subscriptions made again, and the current number.",
+                    description="Reconnects of subscribers, and how many are subscribed now.",
                     unit=Unit.NUMBER,
                     queries=(
                         Query(per_second("hunarmitra_ws_subscriber_reconnects_total"), "made again per second"),
@@ -185,15 +187,16 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Gaps",
-                    description="Groups found behind the database: by a gap in the numbers, by the comparison every "
-                    "five seconds, or by the one after an interruption.",
+                    description="Channels that were behind the database: found by a gap in the numbers, by the "
+                    "comparison "
+                    "every five seconds, or by the comparison after an interruption.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_gaps_total", "found_by"), "{{found_by}}"),),
                 ),
                 Panel(
                     title="Recovered events",
-                    description="Events read from the database because no message brought them, beside those that came "
-                    "as a message.",
+                    description="Events read from the database because their message was lost, beside events that "
+                    "arrived as a message.",
                     unit=Unit.PER_SECOND,
                     queries=(
                         Query(per_second("hunarmitra_ws_events_recovered_total"), "recovered"),
@@ -213,32 +216,31 @@ PAGE = Page(
             ),
         ),
         Row(
-            title="Clients that were away",
+            title="Reconnecting clients",
             panels=(
                 Panel(
                     title="Resumes",
-                    description="What `since` led to: the events after it, resync_required, or nothing as none was "
-                    "given.",
+                    description="Result of `since`: the events after it, resync_required, or nothing (no `since`).",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_resumes_total", "outcome"), "{{outcome}}"),),
                 ),
                 Panel(
-                    title="Events replayed to one socket",
-                    description="How much a client that came back had missed.",
+                    title="Events replayed to one connection",
+                    description="How many events a reconnecting client had missed.",
                     unit=Unit.NUMBER,
                     queries=tuple(quantiles("hunarmitra_ws_resumed_events", 0.5, 0.95)),
                 ),
                 Panel(
                     title="Age of replayed and recovered events",
-                    description="How old they were when they reached their socket; mostly the time that clients were "
-                    "away.",
+                    description="How old they were when they reached their client: mostly the time that clients were "
+                    "offline.",
                     unit=Unit.SECONDS,
                     alarm=300,
                     queries=tuple(quantiles(AGE, 0.5, 0.95)),
                 ),
                 Panel(
                     title="Clock skew",
-                    description="Messages that seemed to arrive before they were sent. Their latency counts as 0.",
+                    description="Messages that seem to have arrived before they were sent. Their latency counts as 0.",
                     unit=Unit.MESSAGES,
                     queries=(Query(per_second("hunarmitra_event_clock_skew_total"), "messages"),),
                 ),

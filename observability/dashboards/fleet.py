@@ -1,4 +1,4 @@
-"""The ws pods: who is connected, how they come and go, and how the processes fare."""
+"""The ws pods: connections, handshakes and closes, and the state of the processes."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ PODS = select("hunarmitra_ws_draining")
 
 
 def _of_ws_pods(expression: str) -> str:
-    """Of the processes that serve sockets alone."""
+    """Select the processes that serve only connections."""
     return f"{expression} and on (namespace, pod) {PODS}"
 
 
 PAGE = Page(
     name="fleet",
     title="WebSocket fleet",
-    description="Sockets, handshakes, closes, drains, and the processes that hold them.",
+    description="Connections, handshakes, closes, drains, and the processes that hold them.",
     rows=(
         Row(
             title="Sockets",
             panels=(
                 Panel(
-                    title="Open sockets by kind",
-                    description="joining are those without their first frame yet.",
+                    title="Open connections by kind",
+                    description="`joining` are those that have not received their first frame.",
                     unit=Unit.NUMBER,
                     look=Look.STACKED,
                     queries=(Query(total("hunarmitra_ws_connections", "kind"), "{{kind}}"),),
                 ),
                 Panel(
-                    title="Open sockets by pod",
-                    description="Unequal after a scale-up, until the operator has moved some.",
+                    title="Open connections by pod",
+                    description="Unequal after a scale-up, until the operator has rebalanced.",
                     unit=Unit.NUMBER,
                     queries=(Query(select(CONNECTIONS), "{{pod}}"),),
                 ),
                 Panel(
-                    title="Room taken",
-                    description="Share of each pod's limit (WS_MAX_CONNECTIONS). Draining pods are left out.",
+                    title="Used capacity",
+                    description="Share of each pod's limit (WS_MAX_CONNECTIONS), without draining pods.",
                     unit=Unit.RATIO,
                     alarm=0.98,
                     queries=(Query(select(FILL), "{{pod}}"),),
                 ),
                 Panel(
-                    title="Room in all",
+                    title="Total capacity",
                     description="The limits of all pods together.",
                     unit=Unit.NUMBER,
                     look=Look.STAT,
@@ -62,8 +62,8 @@ PAGE = Page(
                     queries=(Query(total("hunarmitra_ws_connections_limit")),),
                 ),
                 Panel(
-                    title="Groups",
-                    description="Bookings and users that somebody watches, summed over pods.",
+                    title="Watched channels",
+                    description="Bookings and users with a subscription, summed over pods.",
                     unit=Unit.NUMBER,
                     look=Look.STAT,
                     span=4,
@@ -71,7 +71,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Draining pods",
-                    description="Pods that move their sockets away.",
+                    description="Pods that move their connections away.",
                     unit=Unit.NUMBER,
                     look=Look.STAT,
                     span=4,
@@ -79,7 +79,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Deliveries by lane",
-                    description="Events handed to sockets.",
+                    description="Events handed to connections.",
                     unit=Unit.PER_SECOND,
                     span=12,
                     queries=(Query(per_second("hunarmitra_ws_deliveries_total", "lane"), "{{lane}}"),),
@@ -87,24 +87,25 @@ PAGE = Page(
             ),
         ),
         Row(
-            title="Coming and going",
+            title="Connects and disconnects",
             panels=(
                 Panel(
                     title="Handshakes by outcome",
-                    description="refused is the client's doing, unavailable ours; full and reconnect send it "
-                    "elsewhere.",
+                    description="`refused`: rejected because of the client; `unavailable`: a failure of the server; "
+                    "`full` "
+                    "and `reconnect`: the client tries again.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_handshakes_total", "outcome"), "{{outcome}}"),),
                 ),
                 Panel(
                     title="Time to the first frame",
-                    description="Of sockets that joined: authorization, subscription, snapshot and replay.",
+                    description="Of connections that joined: authorization, subscription, snapshot and replay.",
                     unit=Unit.SECONDS,
                     queries=tuple(quantiles("hunarmitra_ws_handshake_duration_seconds", 0.5, 0.99)),
                 ),
                 Panel(
-                    title="Sockets that went live",
-                    description="Those that got their first frame, by kind.",
+                    title="Connections that went live",
+                    description="Connections that received their first frame, by kind.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_connects_total", "kind"), "{{kind}}"),),
                 ),
@@ -119,7 +120,8 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Drains",
-                    description="Sockets moved away by drains and sheds, and those still open when the grace ended.",
+                    description="Connections moved by drains and rebalancing, and those still open when the grace "
+                    "period ended.",
                     unit=Unit.PER_SECOND,
                     span=12,
                     queries=(
@@ -133,21 +135,21 @@ PAGE = Page(
             title="Slow clients",
             panels=(
                 Panel(
-                    title="Bytes that wait",
-                    description="For all sockets of a pod together. It grows when many clients, or their network, are "
+                    title="Waiting bytes",
+                    description="For all clients of a pod in total. Grows when many clients, or their networks, are "
                     "slow.",
                     unit=Unit.BYTES,
                     queries=(Query(f"max by (pod) ({select('hunarmitra_ws_send_buffer_bytes')})", "{{pod}}"),),
                 ),
                 Panel(
                     title="Closed as too slow",
-                    description="Sockets closed 4008; the client comes back with `since`.",
+                    description="Connections closed with 4008; the client reconnects with `since`.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_slow_clients_closed_total"), "closed"),),
                 ),
                 Panel(
-                    title="Positions left out",
-                    description="Replaced by a newer one before they were written, as it is meant.",
+                    title="Conflated locations",
+                    description="Locations replaced by a newer one before they were sent.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_locations_conflated_total"), "positions"),),
                 ),
@@ -158,13 +160,13 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="Event loop, 99 %",
-                    description="By how much a timer is late. Every socket of the pod waits that long.",
+                    description="How late timers are. Every client of the pod waits that long.",
                     unit=Unit.SECONDS,
                     alarm=0.25,
                     queries=(Query(select(LOOP_DELAY), "{{pod}}"),),
                 ),
                 Panel(
-                    title="Event loop, worst pods together",
+                    title="Event loop, all pods",
                     description="Half of all timers, and the latest of a thousand.",
                     unit=Unit.SECONDS,
                     queries=(
@@ -173,8 +175,8 @@ PAGE = Page(
                     ),
                 ),
                 Panel(
-                    title="Processor",
-                    description="Processors in use; a ws process uses at most about one.",
+                    title="CPU",
+                    description="CPU cores in use; a ws process uses about one at most.",
                     unit=Unit.CPUS,
                     queries=(
                         Query(_of_ws_pods(per_second("process_cpu_seconds_total", "namespace", "pod")), "{{pod}}"),
@@ -190,7 +192,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Open files",
-                    description="One for each socket, and some; as a share of what the process may open.",
+                    description="Share of the limit of the process. Each connection needs one.",
                     unit=Unit.RATIO,
                     alarm=0.9,
                     queries=(
@@ -205,7 +207,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Age of the process",
-                    description="Since it started; a restart shows as a fall to zero.",
+                    description="Time since its start; a restart shows as a drop to zero.",
                     unit=Unit.SECONDS,
                     queries=(
                         Query(

@@ -1,4 +1,4 @@
-"""Is everything well? One screen, without scrolling for the first answer."""
+"""The overview: the state of the system on one screen."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ LATENCY = "hunarmitra_event_latency_seconds"
 PAGE = Page(
     name="overview",
     title="Overview",
-    description="Whether events arrive, how many watch, and what is out of order.",
+    description="Delivery, load, and what needs attention.",
     rows=(
         Row(
             title="Now",
             panels=(
                 Panel(
                     title="Status events on time",
-                    description="Share of status events of the last hour that were at their socket within 500 ms of "
-                    "the commit. The objective is 99.9 %.",
+                    description="Share of status events of the last hour that reached their client within 500 ms of "
+                    "the "
+                    "commit. The objective is 99.9 %.",
                     unit=Unit.RATIO,
                     decimals=3,
                     look=Look.STAT,
@@ -40,7 +41,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Latency, 99 %",
-                    description="From the commit to the socket: 99 of 100 status events were faster.",
+                    description="From the commit to the client: 99 of 100 status events were faster.",
                     unit=Unit.SECONDS,
                     alarm=0.5,
                     look=Look.STAT,
@@ -48,7 +49,7 @@ PAGE = Page(
                     queries=(Query(quantile(0.99, LATENCY, stage="commit_to_socket", lane="status")),),
                 ),
                 Panel(
-                    title="Open sockets",
+                    title="Open connections",
                     description="Of all ws pods and kinds.",
                     unit=Unit.NUMBER,
                     look=Look.STAT,
@@ -57,7 +58,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Deliveries",
-                    description="Status events and positions handed to sockets.",
+                    description="Status events and locations handed to connections.",
                     unit=Unit.PER_SECOND,
                     look=Look.STAT,
                     span=4,
@@ -88,8 +89,8 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="Burn rates, 1 h",
-                    description="How many times faster than allowed each error budget is being used. At 14.4 somebody "
-                    "is woken.",
+                    description="How many times faster than allowed each error budget is used. At 14.4 an alert pages "
+                    "somebody.",
                     unit=Unit.NUMBER,
                     alarm=14.4,
                     span=12,
@@ -102,7 +103,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Burn rates, 3 d",
-                    description="The same over three days: above 1 the budget of thirty days will not last.",
+                    description="The same over three days. Above 1, the budget does not last thirty days.",
                     unit=Unit.NUMBER,
                     alarm=1,
                     span=12,
@@ -116,13 +117,12 @@ PAGE = Page(
             ),
         ),
         Row(
-            title="Parts",
+            title="Components",
             panels=(
                 Panel(
-                    title="What it stands on",
-                    description="1 while it works: the subscription at Redis on the ws pod that hears worst, a "
-                    "comparison with PostgreSQL within the last minute, a look of a relay within the last "
-                    "minute.",
+                    title="Dependencies",
+                    description="1 while it works: the subscription at Redis of every ws pod, a comparison with "
+                    "PostgreSQL within the last minute, a query of a relay within the last minute.",
                     unit=Unit.NUMBER,
                     queries=(
                         Query(f"min({select('hunarmitra_ws_subscriber_connected')})", "Redis"),
@@ -139,8 +139,8 @@ PAGE = Page(
                     ),
                 ),
                 Panel(
-                    title="Room on the fullest ws pod",
-                    description="Share of its sockets that is taken; above 98 % it turns clients away.",
+                    title="Used capacity of the fullest ws pod",
+                    description="Share of its connection limit; above 98 % it rejects clients.",
                     unit=Unit.RATIO,
                     alarm=0.98,
                     queries=(Query(f"max({select(FILL)})", "fullest pod"),),
@@ -153,14 +153,14 @@ PAGE = Page(
                     queries=tuple(quantiles("hunarmitra_http_request_duration_seconds", 0.5, 0.99)),
                 ),
                 Panel(
-                    title="Processor",
-                    description="Processors in use, by job. Processes of gunicorn do not show theirs.",
+                    title="CPU",
+                    description="CPU cores in use, by job. gunicorn processes do not report theirs.",
                     unit=Unit.CPUS,
                     queries=(Query(per_second("process_cpu_seconds_total", "job", job="~hunarmitra.*"), "{{job}}"),),
                 ),
                 Panel(
                     title="Memory",
-                    description="Resident memory, by job. Processes of gunicorn do not show theirs.",
+                    description="Resident memory, by job. gunicorn processes do not report theirs.",
                     unit=Unit.BYTES,
                     queries=(Query(total("process_resident_memory_bytes", "job", job="~hunarmitra.*"), "{{job}}"),),
                 ),

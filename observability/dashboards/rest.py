@@ -40,8 +40,8 @@ PAGE = Page(
                     queries=(Query(f"topk(10, {per_second(REQUESTS, 'method', 'route')})", "{{method}} {{route}}"),),
                 ),
                 Panel(
-                    title="Being answered now",
-                    description="Requests under way in all processes; the most at once is pods × workers × threads.",
+                    title="Requests in progress",
+                    description="Requests in progress in all processes; at most pods × workers × threads.",
                     unit=Unit.NUMBER,
                     queries=(Query(total("hunarmitra_http_requests_in_progress"), "requests"),),
                 ),
@@ -64,14 +64,15 @@ PAGE = Page(
                     ),
                 ),
                 Panel(
-                    title="Answers by code",
+                    title="Responses by code",
                     description="Each status code that the API uses.",
                     unit=Unit.REQUESTS,
                     queries=(Query(per_second("hunarmitra_http_responses_total", "code"), "{{code}}"),),
                 ),
                 Panel(
-                    title="Refused by a limit",
-                    description="Requests answered 429, by the limit; and those answered 503 for want of the database.",
+                    title="Rejected by a limit",
+                    description="Requests answered with 429, by limit; and requests answered with 503 because the "
+                    "database was away.",
                     unit=Unit.REQUESTS,
                     queries=(
                         Query(per_second("hunarmitra_http_rate_limited_total", "limit"), "{{limit}}"),
@@ -85,8 +86,9 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="All routes",
-                    description="From a request's arrival in Django to its response. Waiting for a free thread of "
-                    "gunicorn is not in it.",
+                    description="From a request's arrival in Django to its response. It does not include the wait "
+                    "for a "
+                    "free thread of gunicorn.",
                     unit=Unit.SECONDS,
                     alarm=1,
                     queries=tuple(quantiles(DURATION, 0.5, 0.95, 0.99)),
@@ -102,7 +104,7 @@ PAGE = Page(
                 ),
                 Panel(
                     title="Duration of all requests",
-                    description="Each column is a moment, each cell the requests that took so long.",
+                    description="Each column is a moment, each cell the number of requests with this duration.",
                     unit=Unit.SECONDS,
                     look=Look.HEATMAP,
                     queries=(Query(per_second(f"{DURATION}_bucket", "le")),),

@@ -15,13 +15,13 @@ export interface BookingStatusEvent {
   status: BookingStatus;
   /** `booking_assigned` carries the status that the booking has; every other type is `booking_<status>`. */
   event_type: 'booking_requested' | 'booking_assigned' | 'booking_confirmed' | 'booking_on_the_way' | 'booking_arrived' | 'booking_completed' | 'booking_cancelled';
-  /** The display name of who acted, `System` when no person did. */
+  /** The display name of the person who acted, `System` for an automatic change. */
   actor: string;
   /** RFC 3339, UTC, ending in `Z`. */
   timestamp: Timestamp;
   /** 1, 2, 3 … per booking, without a gap. */
   seq: number;
-  /** Minutes until the worker is there, where that is known. */
+  /** Minutes until the worker arrives, if known. */
   eta_minutes?: number;
   /** `true` where the server asks for an `ack` of this event; else missing. */
   ack?: boolean;
@@ -37,9 +37,9 @@ export interface LocationUpdate {
   lng: number;
   /** RFC 3339, UTC, ending in `Z`. */
   timestamp: Timestamp;
-  /** The display name of who acted, `System` when no person did. */
+  /** The display name of the person who acted, `System` for an automatic change. */
   actor: string;
-  /** Minutes until the worker is there, where that is known. */
+  /** Minutes until the worker arrives, if known. */
   eta_minutes?: number;
   /** Radius in metres in which the phone is with a probability of 68 %. */
   accuracy?: number;
@@ -61,7 +61,7 @@ export interface NotificationEvent {
   title: string;
   /** For people. */
   message: string;
-  /** What it is about, for programs. */
+  /** Data for programs. */
   data: Record<string, unknown>;
   /** RFC 3339, UTC, ending in `Z`. */
   created_at: Timestamp;
@@ -69,7 +69,7 @@ export interface NotificationEvent {
   ack?: boolean;
 }
 
-/** First frame of a booking's socket: the state of the booking, and how many events follow from `since`. */
+/** First frame of a booking's connection: the state of the booking, and how many events follow from `since`. */
 export interface BookingSnapshot {
   type: 'connection_established';
   booking_id: string;
@@ -78,19 +78,19 @@ export interface BookingSnapshot {
   /** The newest event number. */
   seq: number;
   status: BookingStatus;
-  /** The last known position while it may be seen. */
+  /** The last known location, while the booking is tracked. */
   location: LocationUpdate | null;
-  /** How many events follow from `since`. */
+  /** How many events follow after `since`. */
   replay: number;
   /** How often to send `ping`. */
   heartbeat_seconds: number;
-  /** When the token that this connection was made with ends. */
+  /** When the token of this connection expires. */
   expires_at: Timestamp;
   /** RFC 3339, UTC, ending in `Z`. */
   server_time: Timestamp;
 }
 
-/** First frame of a notification socket; `title` is there because clients show every frame of it. */
+/** First frame of a notification connection; `title` is there because clients display every frame of it. */
 export interface NotificationsSnapshot {
   type: 'connection_established';
   /** For people. */
@@ -101,11 +101,11 @@ export interface NotificationsSnapshot {
   seq: number;
   /** How many notifications are unread. */
   unread: number;
-  /** How many events follow from `since`. */
+  /** How many events follow after `since`. */
   replay: number;
   /** How often to send `ping`. */
   heartbeat_seconds: number;
-  /** When the token that this connection was made with ends. */
+  /** When the token of this connection expires. */
   expires_at: Timestamp;
   /** RFC 3339, UTC, ending in `Z`. */
   server_time: Timestamp;
@@ -124,7 +124,7 @@ export interface Pong {
 
 export interface Authenticated {
   type: 'authenticated';
-  /** When the token that this connection was made with ends. */
+  /** When the token of this connection expires. */
   expires_at: Timestamp;
 }
 
@@ -138,11 +138,11 @@ export interface MarkedRead {
 /** Sent before close code 4012: come back after `after_ms` milliseconds, with `since`. */
 export interface Reconnect {
   type: 'reconnect';
-  /** Milliseconds after which to come back. */
+  /** Milliseconds after which to reconnect. */
   after_ms: number;
 }
 
-/** What was wrong, as a code for programs and a sentence for people. */
+/** An error, as a code for programs and a sentence for people. */
 export interface ErrorFrame {
   type: 'error';
   /** `invalid_json`, `invalid_message`, `unknown_type`, `invalid_token`, `not_found`, `rate_limited`, … */

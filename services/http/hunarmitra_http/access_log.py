@@ -1,4 +1,4 @@
-"""gunicorn's access log, without what may be secret, and with the names of the request for JSON."""
+"""gunicorn's access log: without secrets, and with the request and trace ids for JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hunarmitra.telemetry.request_id import ENVIRON_REQUEST_ID, ENVIRON_TRACE_ID
 
 
 class AccessLogger(Logger):
-    """The path without its query string, which may hold a token, and no Referer for the same reason."""
+    """Log the path without its query string, and no Referer: both may hold a token."""
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
         if not self.access_log_enabled:

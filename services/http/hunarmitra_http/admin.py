@@ -27,12 +27,12 @@ from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOf
 admin.site.site_header = admin.site.site_title = "HunarMitra"
 admin.site.index_title = "Support"
 admin.site.login_form = SignInForm
-# They show whole refresh tokens, which are as good as passwords.
+# They show complete refresh tokens, which are equivalent to passwords.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 def own_password(request: HttpRequest) -> HttpResponseBase:
-    """In the place of the admin site's own view, whose form cannot be chosen."""
+    """Replace the admin site's own view, whose form cannot be configured."""
     view = PasswordChangeView.as_view(
         form_class=OwnPasswordForm,
         success_url=reverse_lazy("admin:password_change_done"),
@@ -46,7 +46,7 @@ def _is_staff(request: HttpRequest) -> bool:
 
 
 class ReadOnlyMixin:
-    """To be read by all staff; nothing is added, changed or deleted."""
+    """Read-only for all staff: nothing is added, changed or deleted."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_staff(request)
@@ -86,7 +86,7 @@ class BookingAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = [
         (None, {"fields": ["id", "status", "seq", "owner", "worker"]}),
         ("Order", {"fields": ["service", "address", "lat", "lng", "preferred_time", "notes", "estimated_price"]}),
-        ("Worker's position", {"fields": ["location_lat", "location_lng", "location_at", "eta_minutes"]}),
+        ("Worker's location", {"fields": ["location_lat", "location_lng", "location_at", "eta_minutes"]}),
         ("History", {"fields": ["created_at", "updated_at", "finished_at", "pruned_seq"]}),
     ]
 
@@ -103,7 +103,8 @@ class NotificationAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-a
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """All staff read; who has Django's permission changes names and deactivates; superusers also give rights."""
+    """All staff can read. Django's permission allows to change names and to deactivate; superusers also grant "
+    "rights."""
 
     form = UserForm
     add_form = NewUserForm
@@ -129,11 +130,11 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return _is_staff(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Superusers only: a new user may be given any role."""
+        """Only superusers: a new user can get any role."""
         return bool(getattr(request.user, "is_superuser", False))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody but a superuser changes staff, or a password change would make anybody a superuser."""
+        """Only superusers change staff: otherwise changing a superuser's password would give all rights."""
         if not super().has_change_permission(request, obj):
             return False
         return obj is None or getattr(request.user, "is_superuser", False) or not _has_rights(obj)
@@ -146,7 +147,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return fields if getattr(request.user, "is_superuser", False) else [*fields, *self.rights]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Only the columns that were changed: the form's user is older than ``notification_seq`` may be."""
+        """Save only changed columns: ``notification_seq`` may have changed since the form was loaded."""
         if not change:
             obj.is_staff = obj.is_superuser = obj.role == "admin"
             obj.save()

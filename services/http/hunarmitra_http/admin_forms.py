@@ -1,7 +1,6 @@
-"""The admin's forms: to sign in under the API's limits, and for users, whose passwords change through the domain's
-service.
+"""Forms of the admin: sign-in with the API's limits, and users, whose passwords change through the service.
 
-Django's own write the whole row back, and so an old ``notification_seq`` over a newer one.
+Django's own forms save the whole row, and would overwrite a newer ``notification_seq`` with an older one.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from hunarmitra_http.throttles import wait_to_sign_in
 
 
 class SignInForm(AdminAuthenticationForm):
-    """Counts with the API's sign-ins, or this would be where the passwords of staff are guessed."""
+    """Sign-in form that shares the API's limits: otherwise passwords of staff could be guessed here."""
 
     def clean(self) -> dict[str, Any]:
         address = str(self.request.META.get("REMOTE_ADDR", "")) if self.request else ""
@@ -31,7 +30,7 @@ class SignInForm(AdminAuthenticationForm):
 
 
 class _PasswordThroughService(forms.Form):
-    """Mixed into Django's password forms. A changed password signs the user out everywhere."""
+    """Mixin for Django's password forms. A changed password signs the user out everywhere."""
 
     def set_password_and_save(
         self,
@@ -39,7 +38,7 @@ class _PasswordThroughService(forms.Form):
         password_field_name: str = "password1",  # noqa: S107 - a field's name
         commit: bool = True,
     ) -> User:
-        # Django's form for others' passwords may also take the password away.
+        # Django's form for another user's password can also disable the password.
         keeps_password = self.cleaned_data.get("set_usable_password", True)
         user_set_password(user_id=user.pk, password=self.cleaned_data[password_field_name] if keeps_password else None)
         user.refresh_from_db(fields=["password"])

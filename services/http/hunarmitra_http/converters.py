@@ -9,7 +9,7 @@ HEX: Final = "[0-9a-fA-F]"
 
 
 class IdConverter:
-    """A UUID in either case (RFC 9562, section 4), as bodies and sockets take it: Swift's ``uuidString`` has capitals.
+    """A UUID in any case (RFC 9562, section 4), as in bodies and WebSocket URLs: Swift's ``uuidString`` is upper case.
 
     Django's own ``uuid`` knows small letters only, and a path with capitals would be 404.
     """

@@ -39,7 +39,7 @@ _BOOKING_STATUS: Final[Mapping[type[BookingError], int]] = {
 
 
 def error_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """REST framework's exception handler. None, and so Django's own 500, for what nobody foresaw."""
+    """REST framework's exception handler. Return None for unexpected exceptions: Django answers with 500."""
     response = None
     match error:
         case BookingError():
@@ -66,7 +66,7 @@ def _answer(status: int, detail: str, code: str, **extra: Any) -> Response:
 
 
 def _encodable(text: str) -> str:
-    """A message may quote its input, and JSON may carry lone surrogates that UTF-8 cannot."""
+    """Replace lone surrogates: a message may quote JSON input that has them, and UTF-8 cannot encode them."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -110,7 +110,7 @@ def _detail_and_code(error: exceptions.APIException) -> tuple[str, str]:
 
 
 def _fields(detail: Any) -> dict[str, list[str]]:
-    """Field name to messages; ``non_field_errors`` for those that concern the whole body."""
+    """Return messages by field name, and ``non_field_errors`` for the whole body."""
     if not isinstance(detail, Mapping):
         return {"non_field_errors": _messages(detail)}
     return {str(name): _messages(messages) for name, messages in detail.items()}
@@ -134,7 +134,7 @@ def _concerns_api(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Also for a ``Host`` that ALLOWED_HOSTS does not have."""
+    """Answer 400, also for a ``Host`` that is not in ALLOWED_HOSTS."""
     if _concerns_api(request):
         return _page(400, "The request is not valid.", "bad_request", fields={})
     return defaults.bad_request(request, exception)

@@ -1,7 +1,7 @@
-"""Serializer fields that take what the API's description says and nothing else.
+"""Serializer fields that accept exactly what the API's description says.
 
-REST framework's own are lenient: ``"5"`` and ``True`` are integers to them, ``5`` is a string, and a UUID may be an
-integer. A client with such a mistake should hear of it before its users do. No message repeats the input.
+REST framework's own fields are lenient: they accept ``"5"`` and ``True`` as integers, ``5`` as a string, and an integer
+as a UUID. Strict fields show such a mistake during development. No message repeats the input.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ class Number(serializers.Field[float, Any, float, Any]):
 
 
 class DecimalNumber(serializers.Field[Decimal, Any, str, Any]):
-    """A JSON number, or a string of one, with at most ``places`` decimals; a string in answers.
+    """A JSON number, or a string of one, with at most ``places`` decimals; a string in responses.
 
-    With ``rounds``, further decimals are rounded off: phones report positions to fractions of an atom.
+    With ``rounds``, further decimals are rounded off: phones report far more than are meaningful.
     """
 
     default_error_messages = {

@@ -1,4 +1,4 @@
-"""What the REST service counts. Routes are those of the URL patterns, so that no id or probing path makes a series."""
+"""Metrics of the REST service. Routes are URL patterns, so that ids and random paths create no series."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def database_unavailable() -> None:
 
 
 def route_of(request: HttpRequest, status: int) -> str:
-    """One of the catalogue's routes; files have no URL pattern, and count where there is such a file."""
+    """Return one of the catalogue's routes. Static files have no URL pattern; they count if the file exists."""
     match = request.resolver_match
     if match is None:
         return _STATIC if status < 400 and request.path_info.startswith(_STATIC) else UNMATCHED
@@ -50,7 +50,7 @@ def route_of(request: HttpRequest, status: int) -> str:
 
 
 def method_of(request: HttpRequest, route: str) -> str:
-    """``HEAD`` is answered as ``GET`` is; what the route does not serve is ``other``."""
+    """Return the method: ``HEAD`` counts as ``GET``, and a method that the route does not serve as ``other``."""
     method = "GET" if request.method == "HEAD" else request.method
     return method if method in ROUTES[route] else OTHER
 
@@ -70,7 +70,7 @@ def request_in_front(method: str, route: str) -> Iterator[Callable[[str], None]]
 
 
 class MetricsMiddleware:
-    """Counts and times every request, but for the probes."""
+    """Count and time every request except probes."""
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
 class PageNumberPages(PageNumberPagination):
-    """``?page=`` and ``?page_size=`` (at most 100, more is cut to it). A page beyond the last is 404."""
+    """``?page=`` and ``?page_size=`` (a larger one counts as 100). A page after the last is 404."""
 
     page_size_query_param = "page_size"
     max_page_size = 100
@@ -28,7 +28,7 @@ class PageNumberPages(PageNumberPagination):
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        """REST framework takes a malformed size for the default, and a malformed page for one that is missing."""
+        """Reject malformed numbers: REST framework replaces a malformed size by the default."""
         for name in (self.page_query_param, "page_size"):
             if not _NUMBER.fullmatch(request.query_params.get(name, "1")):
                 raise ValidationError({name: ["Must be a whole number from 1."]})
@@ -41,7 +41,7 @@ class PageNumberPages(PageNumberPagination):
         return parameters
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """REST framework's own is OpenAPI 3.0's, in which ``nullable`` is not JSON Schema."""
+        """Describe a page in JSON Schema: REST framework's own schema uses ``nullable`` of OpenAPI 3.0."""
         link = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",

@@ -1,4 +1,4 @@
-"""Request bodies: bounded, and JSON as RFC 8259 has it."""
+"""Request bodies: limited in size, and JSON as in RFC 8259."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 class BoundedJSONParser(BaseParser):
-    """Reads at most ``REQUEST_MAX_BYTES``, whether or not ``Content-Length`` tells the truth.
+    """Read at most ``REQUEST_MAX_BYTES`` of JSON, even if ``Content-Length`` is wrong.
 
-    NaN and Infinity, invalid UTF-8, nesting deeper than the interpreter's stack and integers longer than it
-    converts (4,300 digits) are all the same to a client: a body that cannot be read, 400.
+    NaN and Infinity, invalid UTF-8, nesting deeper than the interpreter's stack and integers of more than 4,300 digits
+    all give 400.
 
-    No subclass of REST framework's JSONParser: to those it hands the body read whole, and bounded by Django.
+    Not a subclass of REST framework's JSONParser, which gets a body that Django has read completely.
     """
 
     media_type = "application/json"
@@ -68,8 +68,7 @@ class BoundedJSONParser(BaseParser):
 
 
 def _drain(stream: IO[Any]) -> None:
-    """Read what comes after, within reason: a server that finds much of a body unread closes the connection, and the
-    client's next request fails."""
+    """Read and drop the rest of a body, up to a limit: a server closes the connection when much of it is unread."""
     left = DRAIN_MAX_BYTES
     while left > 0 and (piece := stream.read(min(left, 65536))):
         left -= len(piece)

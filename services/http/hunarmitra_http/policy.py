@@ -1,4 +1,4 @@
-"""What the browser may load and run for a page of this service: its own files, and nothing written into the page."""
+"""Content-Security-Policy of this service's pages: only its own files, no inline scripts or styles."""
 
 from __future__ import annotations
 

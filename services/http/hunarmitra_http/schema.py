@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI 3.1, with every error answer."""
+"""The description of the REST API: OpenAPI 3.1, with every error response."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ERRORS: Final[dict[int, str]] = {
     400: "The request is not valid.",
     401: "No token, or one that is invalid, expired or revoked; or wrong credentials.",
     403: "The user may not do this.",
-    404: "There is no such thing, or the user may not see it.",
+    404: "The resource does not exist, or the user may not see it.",
     405: "The path has no such method.",
     409: "The state does not allow it, for any user.",
     413: "The body is too large.",
@@ -41,7 +41,7 @@ WITH_A_BODY: Final = (413, 415)
 
 
 class ApiSchema(DescribesAnswers):
-    """Adds the errors: those of every view, those that follow from an operation's form, and the view's ``refusals``."""
+    """Add the error responses: those of every view, those of an operation's form, and the view's ``refusals``."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Json | None:
         operation: Json | None = super().get_operation(*args, **kwargs)
@@ -58,7 +58,7 @@ class ApiSchema(DescribesAnswers):
         if "requestBody" in operation:
             statuses |= {*WITH_A_BODY}
         parameters = operation.get("parameters", ())
-        # A page beyond the last is 404 too.
+        # A page after the last is 404 too.
         if any(parameter["in"] == "path" or parameter["name"] == "page" for parameter in parameters):
             statuses.add(404)
         return statuses

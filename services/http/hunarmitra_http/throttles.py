@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class FallbackLimiter:
-    """Redis while it answers; without it each process counts for itself rather than refusing or waiting."""
+    """Count in Redis while it answers. Without it each process counts for itself: requests are not rejected."""
 
     def __init__(self, shared: Limiter) -> None:
         self._shared = shared
@@ -40,7 +40,7 @@ class FallbackLimiter:
                 wait = self._shared.take(limit, subject)
             except (redis.RedisError, OSError) as error:
                 self._breaker.failed()
-                logger.warning("rate limits are each process's own, Redis does not answer: %s", type(error).__name__)
+                logger.warning("rate limits count per process, because Redis does not answer: %s", type(error).__name__)
             else:
                 self._breaker.succeeded()
                 return wait
@@ -63,13 +63,13 @@ def limiter() -> Limiter:
 
 
 class LimitThrottle(BaseThrottle):
-    """One :class:`Limit`, for whatever subject the request has."""
+    """One :class:`Limit`, applied to the subject of a request."""
 
     def limit(self) -> Limit:
         raise NotImplementedError
 
     def subject(self, request: Request) -> str | None:
-        """None: the limit does not apply."""
+        """Return what the limit counts by; None when it does not apply."""
         raise NotImplementedError
 
     def allow_request(self, request: Request, view: APIView) -> bool:
@@ -85,12 +85,12 @@ class LimitThrottle(BaseThrottle):
 
 
 def address_of(request: Request) -> str:
-    """Whom the request comes from; the proxies' middleware has put the client's address there."""
+    """Return the address that limits count by; TrustedProxyMiddleware has stored the client's address."""
     return subscriber_of(str(request.META.get("REMOTE_ADDR", "")))
 
 
 class UserThrottle(LimitThrottle):
-    """Everything that one user asks in an hour; who is not signed in counts by address."""
+    """All requests of one user in an hour. Without a user, requests count by address."""
 
     def limit(self) -> Limit:
         return Limit("user", settings.ENVIRONMENT.throttle_user_per_hour, 3600)
@@ -100,7 +100,7 @@ class UserThrottle(LimitThrottle):
 
 
 class AuthThrottle(LimitThrottle):
-    """Signing in, refreshing, verifying and signing out, from one address."""
+    """Sign-in, refresh, verify and sign-out requests of one address."""
 
     def limit(self) -> Limit:
         return Limit("auth", settings.ENVIRONMENT.throttle_auth_per_minute, 60)
@@ -110,7 +110,7 @@ class AuthThrottle(LimitThrottle):
 
 
 class LoginThrottle(LimitThrottle):
-    """Signing in as one user, from wherever: passwords are guessed from many addresses."""
+    """Sign-in attempts for one user name, from all addresses: passwords are guessed from many."""
 
     def limit(self) -> Limit:
         return Limit("login", settings.ENVIRONMENT.throttle_login_per_minute, 60)
@@ -121,7 +121,7 @@ class LoginThrottle(LimitThrottle):
 
 
 def wait_to_sign_in(*, address: str, username: str) -> float:
-    """Seconds, 0 for none: the two limits above where REST framework does not ask for them."""
+    """Apply both limits outside REST framework. Return the seconds to wait, 0 for none."""
     for limit, subject in ((AuthThrottle().limit(), subscriber_of(address)), (LoginThrottle().limit(), username)):
         if wait := limiter().take(limit, subject):
             rate_limited(limit.name)

@@ -1,4 +1,4 @@
-"""``manage.py prune``: delete what has outlived its use. Meant to run once a day."""
+"""``manage.py prune``: delete expired rows. Run it once a day."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ class VerifySerializer(serializers.Serializer[Any]):
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
-    access = serializers.CharField(help_text="For `Authorization: Bearer` and for sockets.")
+    access = serializers.CharField(help_text="For `Authorization: Bearer`, and to open connections.")
     refresh = serializers.CharField(help_text="For one exchange at `auth/refresh/`.")
 
 
 class PersonSerializer(serializers.Serializer[User]):
-    """The other side of a booking, as far as everybody in it may know."""
+    """A person of a booking, as shown to the other persons."""
 
     id = Identifier()
     name = serializers.CharField()
@@ -43,7 +43,9 @@ class UserSerializer(PersonSerializer):
 
 
 class WorkerSerializer(PersonSerializer):
-    available = serializers.SerializerMethodField(help_text="False while on the way to a booking or at one.")
+    available = serializers.SerializerMethodField(
+        help_text="False while the worker is on the way to a booking, or at its site."
+    )
 
     def get_available(self, worker: Any) -> bool:
         return not worker.busy

@@ -66,10 +66,14 @@ class BookingSerializer(serializers.Serializer[Booking]):
 class StatusChangeSerializer(serializers.Serializer[Any]):
     status = Choice(STATUSES)
     eta_minutes = WholeNumber(
-        1, LONGEST_MINUTES, allow_null=True, required=False, help_text="When the worker will be there."
+        1, LONGEST_MINUTES, allow_null=True, required=False, help_text="Minutes until the worker arrives."
     )
     seq = WholeNumber(
-        0, LARGEST_SEQ, allow_null=True, required=False, help_text="Compare-and-set: 409 unless the booking is at it."
+        0,
+        LARGEST_SEQ,
+        allow_null=True,
+        required=False,
+        help_text="Compare-and-set: 409 unless the booking has this number.",
     )
 
 
@@ -82,7 +86,7 @@ class StatusFilterSerializer(serializers.Serializer[Any]):
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """The frame as sockets receive it."""
+    """The frame as connections receive it."""
 
     type = Choice([BookingStatusChanged.type])
     booking_id = Identifier()

@@ -1,4 +1,4 @@
-"""The one shape of every error, for the API's description."""
+"""The form of every error, for the API's description."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hunarmitra_http.fields import Choice, Identifier, Moment
 
 
 class NotificationSerializer(serializers.Serializer[Notification]):
-    """The frame as sockets receive it, and whether it was read."""
+    """The frame as connections receive it, and whether it was read."""
 
     seq = serializers.IntegerField()
     id = Identifier()

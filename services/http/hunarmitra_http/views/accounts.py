@@ -1,4 +1,4 @@
-"""Users, workers and tickets for sockets."""
+"""Users, workers and tickets."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class WorkersView(ListView):
 
     @extend_schema(responses={200: WorkerSerializer(many=True)})
     def get(self, request: Request) -> Response:
-        """Active workers by name, and whether they are free. Staff only."""
+        """Active workers by name, and whether they are available. Staff only."""
         return self.page_of(worker_list(), WorkerSerializer)
 
 
 class TicketsView(ApiView):
     @extend_schema(request=None, responses={201: TicketSerializer})
     def post(self, request: Request) -> Response:
-        """A single-use ticket that opens one socket as this token would, without the token in a URL."""
+        """A single-use ticket that opens one connection as this token would, without the token in a URL."""
         return Response(TicketSerializer(ticket_issue(identity=identity_of_request(request))).data, status=201)

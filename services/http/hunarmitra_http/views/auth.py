@@ -1,4 +1,4 @@
-"""Signing in, exchanging refresh tokens, verifying tokens and signing out, in simplejwt's shapes."""
+"""Sign in, exchange refresh tokens, verify tokens and sign out, in simplejwt's format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from hunarmitra_http.views.base import ApiView, checked
 
 
 class AuthView(ApiView):
-    """Open to everybody; what is wrong with the credentials in the body is 401 all the same."""
+    """Views without authentication. Wrong credentials in the body are 401."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -52,7 +52,7 @@ class TokenView(AuthView):
 
     @extend_schema(request=CredentialsSerializer, responses={200: TokenPairSerializer})
     def post(self, request: Request) -> Response:
-        """Sign in. The pair of tokens begins a session; deactivated users get the answer of a wrong password."""
+        """Sign in. The pair of tokens starts a session. A deactivated user gets the same error as a wrong password."""
         credentials = checked(CredentialsSerializer, request.data)
         user = authenticate(request, **credentials)
         if not isinstance(user, User):
@@ -73,10 +73,11 @@ class RefreshView(AuthView):
 
 class VerifyView(AuthView):
     @extend_schema(
-        request=VerifySerializer, responses={200: OpenApiResponse({"type": "object"}, "The token holds; no content.")}
+        request=VerifySerializer,
+        responses={200: OpenApiResponse({"type": "object"}, "The token is valid. The object is empty.")},
     )
     def post(self, request: Request) -> Response:
-        """Whether a token of either kind still holds: valid, not spent, its session not ended."""
+        """Check a token of either kind: 200 while it is valid, not spent, and its session has not ended."""
         encoded: str = checked(VerifySerializer, request.data)["token"]
         try:
             user = user_of_token(encoded)
@@ -90,7 +91,7 @@ class VerifyView(AuthView):
 
 class LogoutView(AuthView):
     @extend_schema(
-        request=RefreshSerializer, responses={205: OpenApiResponse(None, "The session and its sockets are closed.")}
+        request=RefreshSerializer, responses={205: OpenApiResponse(None, "The session and its connections are closed.")}
     )
     def post(self, request: Request) -> Response:
         """End the session of a refresh token: its tokens are no longer accepted."""

@@ -1,4 +1,4 @@
-"""What all views of the API have in common."""
+"""Base classes of all API views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Serializer = TypeVar("_Serializer", bound="Serializer[Any]")
 
 
 class ApiRequest(Request):
-    """Also has a body when it comes in chunks: without ``Content-Length`` Django and REST framework see none."""
+    """A request whose body may be chunked: without ``Content-Length`` Django and REST framework see no body."""
 
     @property
     def stream(self) -> Any:
@@ -29,8 +29,7 @@ class ApiRequest(Request):
 
 
 class ApiView(APIView):
-    """``refusals`` are the error statuses of each method beyond those that every view of its kind has: they are
-    documented from it."""
+    """``refusals``: the error statuses of each method, for its description, besides those of every view."""
 
     http_method_names = ["get", "post", "patch", "head"]
     refusals: Mapping[str, tuple[int, ...]] = {}
@@ -55,7 +54,7 @@ class ListView(ApiView, GenericAPIView[Any]):
 
 
 def checked(kind: type[_Serializer], data: Any) -> dict[str, Any]:
-    """``data`` as the serializer takes it. Raises ValidationError, which is answered 400."""
+    """Validate ``data`` with the serializer. Raises ValidationError, answered with 400."""
     serializer = kind(data=data)
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data

@@ -37,7 +37,7 @@ SINCE_PATTERN: Final = "^[0-9]{1,18}$"
 
 
 def visible_booking(request: Request, booking_id: UUID) -> Booking:
-    """Raises NotVisibleError, answered 404."""
+    """Return the booking. Raises NotVisibleError, answered with 404."""
     booking = booking_visible_to(user_of_request(request), booking_id)
     if booking is None:
         raise NotVisibleError("No such booking.")
@@ -73,19 +73,20 @@ class BookingsView(ListView):
                 IDEMPOTENCY_HEADER,
                 location=OpenApiParameter.HEADER,
                 pattern=IDEMPOTENCY_PATTERN,
-                description="Repeating a request with its key makes no second booking and gets the same answer.",
+                description="A repeated request with the same key creates no second booking and gets the same "
+                "response.",
             ),
             OpenApiParameter(
                 REPLAYED_HEADER,
                 location=OpenApiParameter.HEADER,
                 response=[201],
                 enum=["true"],
-                description="The key was used before and this is the booking of then.",
+                description="The key was used before; this is the booking of the first request.",
             ),
         ],
     )
     def post(self, request: Request) -> Response:
-        """Create a booking, owned by the user. Workers may not."""
+        """Create a booking, owned by the user. Not for workers."""
         key = _idempotency_key(request)
         order = BookingOrder(**checked(OrderSerializer, request.data))
         booking, new = booking_create(owner=user_of_request(request), order=order, idempotency_key=key)
@@ -124,7 +125,7 @@ class BookingAssignView(ApiView):
 
     @extend_schema(request=AssignmentSerializer, responses={200: BookingSerializer})
     def post(self, request: Request, booking_id: UUID) -> Response:
-        """Give the booking to a worker, which confirms a requested one. Staff only."""
+        """Assign a worker, which confirms a requested booking. Staff only."""
         worker_id: UUID = checked(AssignmentSerializer, request.data)["worker_id"]
         booking = booking_assign(booking_id=booking_id, staff=user_of_request(request), worker_id=worker_id)
         return Response(BookingSerializer(booking).data)
@@ -147,7 +148,7 @@ class BookingEventsView(ApiView):
         if not re.fullmatch(SINCE_PATTERN, since):
             raise ValidationError({"since": ["Must be a number of at most 18 digits."]})
         booking = visible_booking(request, booking_id)
-        # Events that came after the booking was read are left out, so that `seq` is the last one's.
+        # Leave out events that are newer than the booking as read, so that `seq` is the number of the last one.
         events = events_after(booking_id, int(since)).filter(seq__lte=booking.seq)
         results = [wire.status_frame(event).to_wire() for event in events]
         return Response({"results": results, "seq": booking.seq, "pruned_seq": booking.pruned_seq})

@@ -1,4 +1,4 @@
-"""The API's descriptions for people: Swagger UI from this server's own files, and the sockets as one page."""
+"""API documentation: Swagger UI from this server's own files, and one page about the WebSocket API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user was told."""
+"""Notifications of the user."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NotificationsView(ListView):
 class MarkReadView(ApiView):
     @extend_schema(request=None, responses={200: NotificationSerializer})
     def patch(self, request: Request, notification_id: UUID) -> Response:
-        """Mark one as read; again changes nothing."""
+        """Mark one notification as read. Repeating it changes nothing."""
         user_id = user_of_request(request).pk
         notification = notification_mark_read(user_id=user_id, notification_id=notification_id)
         if notification is None:
@@ -45,5 +45,5 @@ class MarkReadView(ApiView):
 class MarkAllReadView(ApiView):
     @extend_schema(request=None, responses={200: MarkedSerializer})
     def patch(self, request: Request) -> Response:
-        """Mark all as read."""
+        """Mark all notifications as read."""
         return Response({"updated": notifications_mark_all_read(user_id=user_of_request(request).pk)})

@@ -1,4 +1,4 @@
-"""The descriptions of the API (OpenAPI) and of the sockets (AsyncAPI), made once per process."""
+"""The descriptions of REST (OpenAPI) and of WebSocket (AsyncAPI), generated once per process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sockets_description() -> dict[str, Any]:
 
 
 class AsyncApiView(ApiView):
-    """The sockets, in AsyncAPI 3."""
+    """The WebSocket API, in AsyncAPI 3."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
