@@ -7,6 +7,7 @@ sends goes through its :class:`Lanes`, so that the order on the wire is the orde
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -173,20 +174,22 @@ class Connection:
         await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
         tracing.mark("accepted")
         hub = self._hub = await running_hub()
-        rejection = self._host.rejection()
-        if rejection is None:
-            await self._authenticate_and_join(hub, handshake)
-        else:
-            self._outcome = "full" if rejection.close == CloseCode.FULL else "reconnect"
-            rejection.send(self._lanes)
+        await self._authenticate_and_join(hub, handshake)
         return hub
 
     async def _authenticate_and_join(self, hub: Hub, handshake: Handshake) -> None:
+        """Check the token, take a place, then join: a client without a valid token takes nobody's place."""
         address = address_of(self._scope, self._limits.trusted_proxies)
         try:
-            if self._failed.exceeded(address, time.monotonic()):
-                raise DisconnectError(TOO_MANY_FAILURES)
-            identity = await self._authenticate(hub, handshake)
+            identity = self._identity_of_token(handshake, address)
+            rejection = self._host.rejection()
+            if rejection is not None:
+                self._outcome = "full" if rejection.close == CloseCode.FULL else "reconnect"
+                rejection.send(self._lanes)
+                return
+            if identity is None:
+                # Spent only now: a client that is told to reconnect keeps its ticket.
+                identity = await self._claim_ticket(hub, handshake)
             subscription = self._subscription = Subscription(
                 identity=identity,
                 booking_id=self._endpoint.booking_id,
@@ -205,18 +208,27 @@ class Connection:
             self._lanes.push(OutgoingFrame(encode(UNAVAILABLE)))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
 
-    async def _authenticate(self, hub: Hub, handshake: Handshake) -> Identity:
-        """Read the token, which costs no query, or spend the ticket. Raises :class:`DisconnectError`."""
+    def _identity_of_token(self, handshake: Handshake, address: str) -> Identity | None:
+        """Read the token, which costs no query; None for a client with a ticket. Raises :class:`DisconnectError`.
+
+        Failures of an address limit only clients without a valid token: many honest ones may share it.
+        """
         if handshake.token is not None:
-            try:
+            with contextlib.suppress(TokenError):
                 return read_access_token(handshake.token)
-            except TokenError:
-                raise DisconnectError(UNAUTHENTICATED) from None
-        if handshake.ticket is not None:
-            identity = await hub.run(ticket_claim, secret=handshake.ticket)
-            if identity is not None:
-                return identity
-        raise DisconnectError(UNAUTHENTICATED)
+        if self._failed.exceeded(address, time.monotonic()):
+            raise DisconnectError(TOO_MANY_FAILURES)
+        if handshake.token is not None or handshake.ticket is None:
+            raise DisconnectError(UNAUTHENTICATED)
+        return None
+
+    @staticmethod
+    async def _claim_ticket(hub: Hub, handshake: Handshake) -> Identity:
+        """Spend the ticket. Raises :class:`DisconnectError`."""
+        identity: Identity | None = await hub.run(ticket_claim, secret=handshake.ticket or "")
+        if identity is None:
+            raise DisconnectError(UNAUTHENTICATED)
+        return identity
 
     # What the hub calls during the join
 

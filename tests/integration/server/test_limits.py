@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.integration.server.conftest import Clients, own_clients, own_server, readiness
 from tests.support.eventually import eventually, eventually_async
+from tests.support.raw_sockets import CLOSE, RawSocket
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
 
@@ -110,16 +111,29 @@ async def test_a_full_server_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_crowd_is_told_when_to_come_back(tmp_path: Path) -> None:
-    """No more come in a burst; those after them are told a time of their own each, ten seconds apart."""
-    async with own_clients(tmp_path, WS_CONNECTS_PER_SECOND="0.1", WS_CONNECT_BURST="3") as (_, clients):
+    """No more come in a burst; those after them are told a time of their own each, five seconds apart."""
+    async with own_clients(tmp_path, WS_CONNECTS_PER_SECOND="0.2", WS_CONNECT_BURST="3") as (_, clients):
         begun = time.monotonic()
         crowd = [await clients.notifications() for _ in range(8)]
         first = [await socket.next_frame() for socket in crowd]
         seconds = time.monotonic() - begun
         turned_away = [frame["after_ms"] for frame in first if frame["type"] == "reconnect"]
-        assert 5 - seconds // 10 <= len(turned_away) <= 5
+        assert 5 - seconds // 5 <= len(turned_away) <= 5
         apart = [later - earlier for earlier, later in itertools.pairwise(turned_away)]
-        assert all(10_000 - 1000 * seconds - 900 <= each <= 10_900 for each in apart)
+        assert all(5_000 - 1000 * seconds - 900 <= each <= 5_900 for each in apart)
+
+
+async def test_rejected_connections_take_nobodys_place(tmp_path: Path) -> None:
+    """They ignore the close, and the server waits for them: others are admitted meanwhile."""
+    limits = {"WS_MAX_CONNECTIONS": "2", "WS_CONNECT_BURST": "2", "WS_CONNECTS_PER_SECOND": "0.1"}
+    async with own_clients(tmp_path, WS_CLOSE_TIMEOUT="300", **limits) as (server, clients):
+        with contextlib.ExitStack() as rejected:
+            for _ in range(5):
+                without_token = rejected.enter_context(RawSocket(server.port))
+                without_token.upgrade("/ws/notifications/")
+                assert any(opcode == CLOSE for opcode, _ in without_token.frames())
+            for _ in range(2):
+                await (await clients.notifications()).joined()
 
 
 def test_a_crowd_waits_in_the_accept_queue_while_the_server_is_busy(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_an_address_that_fails_sixty_times_a_minute_is_left_waiting(
         await (await join(url, person.token)).close()  # successes do not count
         assert await rejection(url, "wrong") == ("unauthenticated", 4001)
         assert await rejection(url, "wrong") == ("too_many_attempts", 4029)
-        assert await rejection(url, person.token) == ("too_many_attempts", 4029)
+        await (await join(url, person.token)).close()  # others' failures do not limit a valid token
         elsewhere = await open_connection(f"{url}?token={person.token}", local_addr=("127.0.0.2", 0), proxy=None)
         async with Socket(elsewhere) as socket:
             await socket.joined()

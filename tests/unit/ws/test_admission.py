@@ -59,6 +59,16 @@ def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> Non
     assert admission.rejection() is None
 
 
+def test_nobody_is_told_to_wait_longer_than_half_a_minute() -> None:
+    """A flood of a few seconds must not keep others out for minutes."""
+    admission = Crowd().admission(_drain())
+    answers = [admission.rejection() for _ in range(2000)]
+    after = [answer.frame.after_ms for answer in answers if answer and isinstance(answer.frame, Reconnect)]
+    assert max(after) <= 30_000
+    assert min(after[100:]) >= 15_000
+    assert len(set(after[100:])) > 500, "they do not come back together"
+
+
 async def test_replays_are_bounded() -> None:
     admission = Crowd().admission(_drain())
     entered: list[int] = []

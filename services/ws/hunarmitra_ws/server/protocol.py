@@ -176,7 +176,9 @@ class ServerProtocol(DaphneConnection):
         return waited != self._waited
 
     def end(self, code: CloseCode) -> None:
-        """Send a close frame with the code and its reason."""
+        """Send a close frame with the code and its reason, and give up the place."""
+        if self in self.server.sockets:
+            self.server.leaving.add(self)
         self.send_close(int(code), code.reason.encode())
 
     def end_soon(self) -> None:

@@ -43,6 +43,7 @@ class Server(DaphneServer):
         self.options = options
         self.loop = event_loop
         self.sockets: dict[ServerProtocol, None] = {}
+        self.leaving: set[ServerProtocol] = set()
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
         self._supervisor = Supervisor()
@@ -61,7 +62,7 @@ class Server(DaphneServer):
         self.pings = Pings(self.loop.time, interval=interval, timeout=timeout)
         self.admission = Admission(
             self.drain,
-            lambda: len(self.sockets),
+            lambda: self.places_taken,
             self.loop.time,
             cap=self.options.max_connections,
             per_second=self.options.connects_per_second,
@@ -107,6 +108,11 @@ class Server(DaphneServer):
 
     # Connections
 
+    @property
+    def places_taken(self) -> int:
+        """Connections that count towards the cap: all but those that were sent a close frame."""
+        return len(self.sockets) - len(self.leaving)
+
     def counts(self) -> Mapping[str, int]:
         """Open connections by kind; ``joining`` are those that have not received their first frame."""
         counts = dict.fromkeys(CONNECTION_KINDS, 0)
@@ -121,6 +127,7 @@ class Server(DaphneServer):
     def connection_closed(self, connection: DaphneConnection) -> None:
         assert isinstance(connection, ServerProtocol)
         self.sockets.pop(connection, None)
+        self.leaving.discard(connection)
 
     def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
         assert isinstance(connection, ServerProtocol)
