@@ -120,7 +120,7 @@ class Joiner:
         channel = self._index.add(subscription)
 
         # 2. Subscribe. Without Redis the join goes on, and the comparison with the database recovers what is missed.
-        if channel.acknowledged is None or channel.acknowledged.cancelled():
+        if channel.acknowledged is None or _has_failed(channel.acknowledged):
             channel.acknowledged = asyncio.create_task(self._subscribe(channel.name))
         acknowledged = await asyncio.shield(channel.acknowledged)
         tracing.mark("subscribed")
@@ -217,6 +217,10 @@ class Joiner:
             self._recovery.request(channel.name, "recovery")
         self._recovery.started(channel.name)
         connection.live(subscription)
+
+
+def _has_failed(task: asyncio.Task[bool]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _has_ended(subscription: Subscription) -> bool:
