@@ -54,7 +54,13 @@ def _parts() -> Iterator[str]:
     messages = (
         "{ "
         + "; ".join(
-            [f"type: '{message.name}'", *(f"{key}: {_type(key, schema)}" for key, schema in message.keys.items())]
+            [
+                f"type: '{message.name}'",
+                *(
+                    f"{key}{'?' if key in message.optional else ''}: {_type(key, schema)}"
+                    for key, schema in message.keys.items()
+                ),
+            ]
         )
         + " }"
         for message in CLIENT_MESSAGES

@@ -246,6 +246,11 @@ class Environment:
     ws_heartbeat: float = variable(
         seconds(1, 300), 25, "Seconds between the `ping` messages that clients are asked to send."
     )
+    ws_location_batch_ms: int = variable(
+        integer(0, 1000),
+        20,
+        "Milliseconds that locations from workers' connections are gathered before one statement stores them.",
+    )
     ws_replay_page_events: int = variable(
         integer(1, 10000),
         100,

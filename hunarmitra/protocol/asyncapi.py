@@ -75,20 +75,20 @@ def document() -> Json:
                 "title": "One booking",
                 "description": "Status events and the worker's location, for the owner, the assigned worker and staff.",
                 "parameters": {"booking_id": {"description": "The booking's UUID."}},
-                "messages": _references(BOOKING_FRAMES, only_common=True),
+                "messages": _references(BOOKING_FRAMES, "booking"),
                 "bindings": {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}},
             },
             "notifications": {
                 "address": "/ws/notifications/",
                 "title": "The user's notifications",
                 "description": "The notifications of the user of the token.",
-                "messages": _references(NOTIFICATIONS_FRAMES, only_common=False),
+                "messages": _references(NOTIFICATIONS_FRAMES, "notifications"),
                 "bindings": {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}},
             },
         },
         "operations": {
-            **_operations("booking", BOOKING_FRAMES, only_common=True),
-            **_operations("notifications", NOTIFICATIONS_FRAMES, only_common=False),
+            **_operations("booking", BOOKING_FRAMES),
+            **_operations("notifications", NOTIFICATIONS_FRAMES),
         },
         "components": {
             "messages": {
@@ -112,22 +112,22 @@ def render() -> str:
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _client_messages(only_common: bool) -> list[ClientMessage]:
-    return [message for message in CLIENT_MESSAGES if not (only_common and message.only_notifications)]
+def _client_messages(channel: str) -> list[ClientMessage]:
+    return [message for message in CLIENT_MESSAGES if message.channel in {None, channel}]
 
 
 def _client_name(message: ClientMessage) -> str:
     return "".join(word.title() for word in message.name.split("_")) + "Request"
 
 
-def _references(frames: tuple[type[Frame], ...], *, only_common: bool) -> Json:
-    names = [kind.__name__ for kind in frames] + [_client_name(message) for message in _client_messages(only_common)]
+def _references(frames: tuple[type[Frame], ...], channel: str) -> Json:
+    names = [kind.__name__ for kind in frames] + [_client_name(message) for message in _client_messages(channel)]
     return {name: {"$ref": f"#/components/messages/{name}"} for name in names}
 
 
-def _operations(channel: str, frames: tuple[type[Frame], ...], *, only_common: bool) -> Json:
+def _operations(channel: str, frames: tuple[type[Frame], ...]) -> Json:
     """What the server sends by itself, and each client message with its answer."""
-    messages = _client_messages(only_common)
+    messages = _client_messages(channel)
     answers = {message.answer for message in messages}
     place = {"$ref": f"#/channels/{channel}"}
 

@@ -148,6 +148,28 @@ class MarkedRead(Frame):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocationAccepted(Frame):
+    """The client's location was accepted; ``timestamp`` is the time that it counts as of."""
+
+    type: ClassVar[str] = "location_accepted"
+
+    booking_id: str
+    timestamp: str
+    next_in_ms: int
+    id: Any = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace(Frame):
+    """The server wants locations sooner than it said last: somebody watches now."""
+
+    type: ClassVar[str] = "pace"
+
+    booking_id: str
+    next_in_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect(Frame):
     """Sent before close code 4012: come back after ``after_ms`` milliseconds, with ``since``."""
 
@@ -164,6 +186,8 @@ class Error(Frame):
 
     code: str
     message: str
+    retry_in_ms: Any = OMIT
+    id: Any = OMIT
 
 
 CATALOGUE: Final[tuple[type[Frame], ...]] = (
@@ -176,6 +200,8 @@ CATALOGUE: Final[tuple[type[Frame], ...]] = (
     Pong,
     Authenticated,
     MarkedRead,
+    LocationAccepted,
+    Pace,
     Reconnect,
     Error,
 )

@@ -18,6 +18,8 @@ from typing import Any, Final
 STATUS: Final = "realtime.status"
 LOCATION: Final = "realtime.location"
 REVOCATION: Final = "realtime.revocation"
+WATCHED: Final = "realtime.watched"
+"""Somebody began to watch the booking of the channel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,14 @@ KEYS: Final[dict[str, Schema]] = {
     "server_time": TIMESTAMP,
     "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
     "after_ms": _count(0, "Milliseconds after which to reconnect."),
+    "next_in_ms": _count(0, "Milliseconds after which the server wants the next location."),
+    "retry_in_ms": _count(0, "Milliseconds after which the same message may succeed."),
     "code": _text("`invalid_json`, `invalid_message`, `unknown_type`, `invalid_token`, `not_found`, `rate_limited`, …"),
+}
+LOCATION_ID: Final[Schema] = {
+    "type": "string",
+    "maxLength": 36,
+    "description": "The `id` of the client's message, if it had one.",
 }
 _EXAMPLES: Final[Schema] = {
     "booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52",
@@ -113,6 +120,8 @@ _EXAMPLES: Final[Schema] = {
     "server_time": "2026-01-03T11:05:01.482000Z",
     "ack": True,
     "after_ms": 1800,
+    "next_in_ms": 2000,
+    "retry_in_ms": 1200,
     "code": "unknown_type",
 }
 _NUMBER: Final = {
@@ -151,6 +160,8 @@ def _key(kind: type[Frame], name: str, closed: bool) -> Schema:
         }
     if name == "seq":
         return _NUMBER.get(kind, KEYS["seq"])
+    if name == "id" and kind in (frames.LocationAccepted, frames.Error):
+        return LOCATION_ID
     return KEYS[name]
 
 
@@ -175,7 +186,9 @@ class ClientMessage:
     keys: dict[str, Schema]
     description: str
     answer: type[Frame] | None
-    only_notifications: bool = False
+    channel: str | None = None
+    """The kind of channel that knows the message; None for every kind."""
+    optional: frozenset[str] = frozenset()
 
     def schema(self) -> Schema:
         properties: dict[str, Schema] = {"type": {"const": self.name}}
@@ -184,7 +197,7 @@ class ClientMessage:
             "type": "object",
             "description": self.description,
             "properties": properties,
-            "required": list(properties),
+            "required": [name for name in properties if name not in self.optional],
         }
 
 
@@ -201,7 +214,18 @@ CLIENT_MESSAGES: Final = (
         {"id": {"type": "string", "description": "A notification's."}},
         "Marks a notification as read.",
         frames.MarkedRead,
-        True,
+        "notifications",
+    ),
+    ClientMessage(
+        "location",
+        {
+            **{name: KEYS[name] for name in ("lat", "lng", "timestamp", "accuracy", "heading", "speed")},
+            "id": LOCATION_ID,
+        },
+        "The assigned worker's location, by the rules of `POST /api/v1/tracking/{booking_id}/`.",
+        frames.LocationAccepted,
+        "booking",
+        frozenset({"timestamp", "accuracy", "heading", "speed", "id"}),
     ),
     ClientMessage(
         "ack",
@@ -216,6 +240,8 @@ BOOKING_FRAMES: Final = (
     frames.BookingConnected,
     frames.BookingStatusChanged,
     frames.LocationUpdated,
+    frames.LocationAccepted,
+    frames.Pace,
     *_COMMON,
 )
 NOTIFICATIONS_FRAMES: Final = (

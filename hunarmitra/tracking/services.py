@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.conf import settings
 
 from hunarmitra.accounts.models import User
+from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings import wire
-from hunarmitra.bookings.errors import BookingError, NotVisibleError
+from hunarmitra.bookings.errors import BookingError, NotAllowedError, NotVisibleError
 from hunarmitra.bookings.eta import estimated_minutes
 from hunarmitra.bookings.models import Booking
 from hunarmitra.common import checkpoints
@@ -27,6 +28,13 @@ from hunarmitra.tracking.pace import Intervals, next_in_ms
 from hunarmitra.tracking.storing import store
 
 LocationError = BookingError | TooSoonError
+
+CountWatchers = Callable[[UUID, int | None], int | None]
+"""Turns the number of processes that listen to a booking into the number that watch; see :func:`next_in_ms`."""
+
+
+def _all_watch(booking_id: UUID, listeners: int | None) -> int | None:
+    return listeners
 
 
 def location_accept(*, booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedLocation | None:
@@ -45,7 +53,39 @@ def location_accept(*, booking_id: UUID, identity: Identity, reading: Reading) -
         stored = store([posted]).get(booking_id)
     if stored is None:
         return None
-    return _publish([(posted, stored)])[0]
+    return _publish([(posted, stored)], _all_watch)[0]
+
+
+def locations_accept(
+    batch: Sequence[PostedLocation], count_watchers: CountWatchers = _all_watch
+) -> dict[UUID, AcceptedLocation | LocationError]:
+    """Accept many locations with one statement and one publish, at most one for a booking; return what became of each.
+
+    One that the statement left out is judged alone: it was not allowed, or its booking was locked.
+    """
+    stored = store(batch)
+    found: dict[UUID, AcceptedLocation | LocationError] = {}
+    if stored:
+        pairs = [(posted, stored[posted.booking_id]) for posted in batch if posted.booking_id in stored]
+        accepted = _publish(pairs, count_watchers)
+        found |= {posted.booking_id: answer for (posted, _), answer in zip(pairs, accepted, strict=True)}
+    for posted in batch:
+        if posted.booking_id not in found:
+            found[posted.booking_id] = _accept_alone(posted, count_watchers)
+    return found
+
+
+def _accept_alone(posted: PostedLocation, count_watchers: CountWatchers) -> AcceptedLocation | LocationError:
+    user = user_of_session(Identity(posted.user_id, posted.session_id, posted.received))
+    if user is None:
+        return NotAllowedError("The session has ended.")
+    error = _error(posted, user)
+    if error is not None:
+        return error
+    stored = store([posted])
+    if not stored:
+        return _error(posted, user) or TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
+    return _publish([(posted, stored[posted.booking_id])], count_watchers)[0]
 
 
 def location_error(*, booking_id: UUID, user: User, identity: Identity, reading: Reading) -> LocationError:
@@ -57,15 +97,19 @@ def location_error(*, booking_id: UUID, user: User, identity: Identity, reading:
         reading=reading,
         received=utc_now(),
     )
-    booking = Booking.objects.filter(pk=booking_id).first()
+    # Without an error now, what forbade it has ended since: the next location will be accepted.
+    return _error(posted, user) or TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
+
+
+def _error(posted: PostedLocation, user: User) -> LocationError | None:
+    booking = Booking.objects.filter(pk=posted.booking_id).first()
     try:
         if booking is None:
             raise NotVisibleError("No such booking.")
         judge(booking, user, posted)
     except (BookingError, TooSoonError) as error:
         return error
-    # What forbade it has ended since. The next location will be accepted.
-    return TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
+    return None
 
 
 def newest_accepted(
@@ -83,7 +127,9 @@ def newest_accepted(
     return accepted
 
 
-def _publish(stored: Sequence[tuple[PostedLocation, StoredLocation]]) -> list[AcceptedLocation]:
+def _publish(
+    stored: Sequence[tuple[PostedLocation, StoredLocation]], count_watchers: CountWatchers
+) -> list[AcceptedLocation]:
     estimates, outgoing = [], []
     for posted, row in stored:
         minutes = None
@@ -102,7 +148,9 @@ def _publish(stored: Sequence[tuple[PostedLocation, StoredLocation]]) -> list[Ac
             reading=posted.reading,
             moment=posted.moment,
             eta_minutes=minutes,
-            next_in_ms=next_in_ms(intervals, listeners=count, moving=is_moving(row.fixes)),
+            next_in_ms=next_in_ms(
+                intervals, listeners=count_watchers(posted.booking_id, count), moving=is_moving(row.fixes)
+            ),
         )
         for (posted, row), minutes, count in zip(stored, estimates, listeners, strict=True)
     ]

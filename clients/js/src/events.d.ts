@@ -135,6 +135,26 @@ export interface MarkedRead {
   unread: number;
 }
 
+/** The client's location was accepted; `timestamp` is the time that it counts as of. */
+export interface LocationAccepted {
+  type: 'location_accepted';
+  booking_id: string;
+  /** RFC 3339, UTC, ending in `Z`. */
+  timestamp: Timestamp;
+  /** Milliseconds after which the server wants the next location. */
+  next_in_ms: number;
+  /** The `id` of the client's message, if it had one. */
+  id?: string;
+}
+
+/** The server wants locations sooner than it said last: somebody watches now. */
+export interface Pace {
+  type: 'pace';
+  booking_id: string;
+  /** Milliseconds after which the server wants the next location. */
+  next_in_ms: number;
+}
+
 /** Sent before close code 4012: come back after `after_ms` milliseconds, with `since`. */
 export interface Reconnect {
   type: 'reconnect';
@@ -149,12 +169,18 @@ export interface ErrorFrame {
   code: string;
   /** For people. */
   message: string;
+  /** Milliseconds after which the same message may succeed. */
+  retry_in_ms?: number;
+  /** The `id` of the client's message, if it had one. */
+  id?: string;
 }
 
 export type BookingFrame =
   | BookingSnapshot
   | BookingStatusEvent
   | LocationUpdate
+  | LocationAccepted
+  | Pace
   | ResyncRequired
   | Pong
   | Authenticated
@@ -175,4 +201,5 @@ export type ClientMessage =
   | { type: 'ping' }
   | { type: 'authenticate'; token: string }
   | { type: 'mark_read'; id: string }
+  | { type: 'location'; lat: number; lng: number; timestamp?: Timestamp; accuracy?: number; heading?: number; speed?: number; id?: string }
   | { type: 'ack'; seq: number };

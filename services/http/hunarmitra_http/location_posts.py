@@ -12,10 +12,8 @@ from __future__ import annotations
 import io
 import json
 import logging
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,10 +24,11 @@ from django.http.request import split_domain_port, validate_host
 from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts.tokens import Identity, read_access_token
-from hunarmitra.common.clock import from_wire, utc_now
+from hunarmitra.common.clock import utc_now
 from hunarmitra.telemetry import request_id
 from hunarmitra.tracking.answers import accepted_answer
-from hunarmitra.tracking.locations import HIGHEST_HEADING, HIGHEST_SPEED, WORST_ACCURACY, AcceptedLocation, Reading
+from hunarmitra.tracking.locations import AcceptedLocation, Reading
+from hunarmitra.tracking.readings import reading_from
 from hunarmitra.tracking.services import location_accept
 from hunarmitra_http import metrics
 
@@ -58,12 +57,6 @@ _HEADERS: Final = (
     ("X-Frame-Options", "DENY"),
 )
 """The headers of Django's answer."""
-
-_NUMBERS: Final[Mapping[str, float]] = {
-    "accuracy": WORST_ACCURACY,
-    "heading": math.nextafter(HIGHEST_HEADING, 0),
-    "speed": HIGHEST_SPEED,
-}
 
 
 class LocationPosts:
@@ -125,24 +118,11 @@ def reading_of(body: bytes) -> Reading | None:
     """Return the location of a body that Django's view would accept; None for anything that it might not."""
     try:
         data = json.loads(body.decode())
-        if not isinstance(data, dict):
-            return None
-        lat, lng = _number(data["lat"], -90, 90), _number(data["lng"], -180, 180)
-        timestamp = data.get("timestamp")
-        moment = None if timestamp is None else from_wire(timestamp)
-        told = {name: _number(data[name], 0, most) for name, most in _NUMBERS.items() if data.get(name) is not None}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    if moment is not None and moment > utc_now() + timedelta(seconds=settings.ENVIRONMENT.tracking_max_future):
-        return None
-    return Reading(lat=lat, lng=lng, timestamp=moment, **told)
-
-
-def _number(value: object, least: float, most: float) -> float:
-    """Raises ValueError for anything but a number in the range."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise ValueError
-    return float(value)
+        if isinstance(data, dict):
+            return reading_from(data, now=utc_now(), max_future=settings.ENVIRONMENT.tracking_max_future)
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 def _is_short(length: str) -> bool:

@@ -36,7 +36,17 @@ class Acknowledge:
     seq: int
 
 
-ClientMessage = Ping | Authenticate | MarkRead | Acknowledge
+@dataclass(frozen=True, slots=True)
+class PostLocation:
+    """``keys`` are those of the message; ``id`` comes back in the answer."""
+
+    keys: Mapping[str, Any]
+    id: str | None
+
+
+ClientMessage = Ping | Authenticate | MarkRead | Acknowledge | PostLocation
+
+LONGEST_ID = 36
 
 
 def parse_client_message(text: str | None) -> ClientMessage:
@@ -60,6 +70,8 @@ def parse_client_message(text: str | None) -> ClientMessage:
         return MarkRead(_string(body, "id"))
     if kind == "ack":
         return Acknowledge(_number(body, "seq"))
+    if kind == "location":
+        return PostLocation(body, _optional_id(body))
     raise ClientMessageError("unknown_type", "This type of message is not known.")
 
 
@@ -72,6 +84,13 @@ def _string(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
         raise ClientMessageError("invalid_message", f"The message needs {name}, a string.")
+    return value
+
+
+def _optional_id(body: Mapping[str, Any]) -> str | None:
+    value = body.get("id")
+    if value is not None and (not isinstance(value, str) or len(value) > LONGEST_ID):
+        raise ClientMessageError("invalid_message", f"id must be a string of at most {LONGEST_ID} characters.")
     return value
 
 

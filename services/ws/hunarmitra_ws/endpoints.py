@@ -9,13 +9,16 @@ import re
 from typing import Final, Protocol
 from uuid import UUID
 
+from django.conf import settings
+
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import to_wire, utc_now
 from hunarmitra.notifications.selectors import unread_count
 from hunarmitra.notifications.services import notification_mark_read
 from hunarmitra.protocol import channels
-from hunarmitra.protocol.frames import BookingConnected, Frame, MarkedRead, NotificationsConnected
-from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead
+from hunarmitra.protocol.frames import OMIT, BookingConnected, Error, Frame, MarkedRead, NotificationsConnected
+from hunarmitra.tracking.readings import InvalidReadingError, reading_from
+from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead, PostLocation
 from hunarmitra_ws.hub.hub import Hub
 from hunarmitra_ws.hub.join_reader import Snapshot
 from hunarmitra_ws.hub.subscription import Subscription
@@ -75,7 +78,15 @@ class BookingEndpoint:
         )
 
     async def handle(self, message: ClientMessage, subscription: Subscription, hub: Hub) -> None:
-        raise ClientMessageError("unknown_type", "This type of message is not known here.")
+        if not isinstance(message, PostLocation):
+            raise ClientMessageError("unknown_type", "This type of message is not known here.")
+        try:
+            reading = reading_from(message.keys, now=utc_now(), max_future=settings.ENVIRONMENT.tracking_max_future)
+        except InvalidReadingError as error:
+            identifier = OMIT if message.id is None else message.id
+            subscription.send(Error(code="invalid_message", message=str(error), id=identifier))
+        else:
+            hub.post_location(subscription, reading, message.id)
 
 
 class NotificationsEndpoint:

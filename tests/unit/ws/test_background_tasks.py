@@ -15,6 +15,7 @@ from hunarmitra_ws.hub import queries
 from hunarmitra_ws.hub import revocations as revocations_module
 from hunarmitra_ws.hub.hub import Hub, HubLimits
 from hunarmitra_ws.hub.joining import JoinLimits
+from hunarmitra_ws.hub.location_batch import BatchLimits
 from hunarmitra_ws.metrics import metrics
 from tests.support.eventually import eventually_async
 from tests.unit.ws.fakes import make_subscription
@@ -26,6 +27,7 @@ LIMITS = HubLimits(
     database_threads=1,
     relays=True,
     joins=JoinLimits(connections_per_user=20, replay_page_events=1000, replay_buffer_bytes=1000),
+    locations=BatchLimits(gather=0, least_interval=2),
 )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hunarmitra.protocol import channels, messages
 from hunarmitra_ws.hub.hub import Hub, HubLimits
 from hunarmitra_ws.hub.joining import JoinLimits
+from hunarmitra_ws.hub.location_batch import BatchLimits
 from tests.unit.ws.fakes import RecordingLanes, make_subscription
 
 LIMITS = HubLimits(
@@ -21,6 +22,7 @@ LIMITS = HubLimits(
     database_threads=1,
     relays=False,
     joins=JoinLimits(connections_per_user=20, replay_page_events=1000, replay_buffer_bytes=1000),
+    locations=BatchLimits(gather=0, least_interval=2),
 )
 
 

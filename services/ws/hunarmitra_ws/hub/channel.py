@@ -108,7 +108,7 @@ class Channel:
             if subscription.live:
                 subscription.last_seq = seq
                 subscription.location_order = subscription.location_seq = 0
-                subscription.snapshot_location_order = 0
+                subscription.known_location_order = 0
                 subscription.lanes.push(frame)
 
     def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:

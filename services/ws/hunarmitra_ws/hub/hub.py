@@ -18,20 +18,24 @@ from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity
+from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox import relay
 from hunarmitra.protocol import channels, messages
 from hunarmitra.telemetry import tracing
+from hunarmitra.tracking.locations import PostedLocation, Reading
 from hunarmitra_ws.handshake import Since
 from hunarmitra_ws.hub.consumer_channels import ConsumerChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
 from hunarmitra_ws.hub.join_reader import JoinReader
 from hunarmitra_ws.hub.joining import Joiner, Joining, JoinLimits
+from hunarmitra_ws.hub.location_batch import BatchLimits, LocationBatch
 from hunarmitra_ws.hub.recovery import Recovery
 from hunarmitra_ws.hub.revocations import Revocations
 from hunarmitra_ws.hub.subscription import Subscription
@@ -65,6 +69,7 @@ class HubLimits:
     database_threads: int
     relays: bool
     joins: JoinLimits
+    locations: BatchLimits
 
 
 class Hub:
@@ -93,6 +98,7 @@ class Hub:
             self._revocations,
             limits.joins,
         )
+        self._locations = LocationBatch(self._index.channels, limits.locations)
         self.consumers = ConsumerChannels(self._transport, self._index.channels.__contains__)
         self._relay = _RelayThread() if limits.relays else None
 
@@ -120,6 +126,7 @@ class Hub:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+        await self._locations.stop()
         await self._transport.stop()
         if self._relay is not None:
             await self._relay.stop()
@@ -152,6 +159,8 @@ class Hub:
             elif kind == messages.LOCATION and channel is not None:
                 arrival = metrics.latency.arrived(body, "location")
                 channel.receive_location(body["seq"], body["order"], body["frame"], arrival)
+            elif kind == messages.WATCHED:
+                self._locations.watched(channel_name)
             elif kind == messages.REVOCATION and channel_name == channels.CONTROL:
                 self._revocations.announced(body)
         except Exception:  # one message must not harm the others
@@ -167,10 +176,33 @@ class Hub:
         self, subscription: Subscription, identity: Identity, since: Since, connection: Joining
     ) -> bool:
         """Join the subscription to its channel: see :meth:`.Joiner.join`. Call :meth:`unsubscribe` in every case."""
-        return await self._joiner.join(subscription, identity, since, connection)
+        joined = await self._joiner.join(subscription, identity, since, connection)
+        if joined and subscription.known_location_order and subscription.roles - {BookingRole.WORKER}:
+            await self._announce_watcher(subscription.channel_name)
+        return joined
+
+    async def _announce_watcher(self, channel_name: str) -> None:
+        """Let the process that holds the worker's connection know: the worker may send less often while unwatched."""
+        try:
+            await self._transport.publish(channel_name, {"type": messages.WATCHED})
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.debug("did not announce a watcher: %s", type(error).__name__)
+
+    def post_location(self, subscription: Subscription, reading: Reading, identifier: str | None) -> None:
+        """Store a location that a worker's connection sent; the subscription gets the answer as a frame."""
+        assert subscription.booking_id is not None
+        posted = PostedLocation(
+            booking_id=subscription.booking_id,
+            user_id=subscription.user_id,
+            session_id=subscription.session_id,
+            reading=reading,
+            received=utc_now(),
+        )
+        self._locations.add(subscription, posted, identifier)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Forget the subscription, joined or not."""
+        self._locations.forget(subscription)
         if subscription.replay is not None:
             subscription.replay.cancel()
         abandoned = self._index.remove(subscription)
@@ -276,6 +308,9 @@ async def _start() -> Hub:
                 connections_per_user=environment.ws_sockets_per_user,
                 replay_page_events=environment.ws_replay_page_events,
                 replay_buffer_bytes=environment.ws_send_buffer_bytes // 2,
+            ),
+            locations=BatchLimits(
+                gather=environment.ws_location_batch_ms / 1000, least_interval=environment.tracking_min_interval
             ),
         )
     )

@@ -21,9 +21,9 @@ class Subscription:
     While the subscription joins, it holds back what its channel receives; :meth:`go_live` hands over without a gap.
 
     ``roles`` are the roles by which the user may watch the booking; empty for notifications. ``last_seq`` is the newest
-    event that was pushed. ``snapshot_location_order`` is the time of the location in the first frame, whose own message
-    may still be on its way. ``ended`` is the reason for which the hub ended the subscription. ``replay`` is the task
-    that sends a long log.
+    event that was pushed. ``known_location_order`` is the time of a location that the client has although its message
+    may still be on its way: the one in the first frame, or one that the client sent itself. ``ended`` is the reason
+    for which the hub ended the subscription. ``replay`` is the task that sends a long log.
     """
 
     __slots__ = (
@@ -34,6 +34,7 @@ class Subscription:
         "channel_name",
         "ended",
         "expires_at",
+        "known_location_order",
         "lanes",
         "last_seq",
         "live",
@@ -42,7 +43,6 @@ class Subscription:
         "replay",
         "roles",
         "session_id",
-        "snapshot_location_order",
         "user_id",
     )
 
@@ -60,7 +60,7 @@ class Subscription:
         self.last_seq = 0
         self.location_order = 0
         self.location_seq = 0
-        self.snapshot_location_order = 0
+        self.known_location_order = 0
         self._revoked: frozenset[BookingRole] = frozenset()
         self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
@@ -104,7 +104,7 @@ class Subscription:
         self.last_seq = seq
         if clears_location and self.location_seq < seq:
             self.lanes.clear_location()
-            self.location_order = self.snapshot_location_order = 0
+            self.location_order = self.known_location_order = 0
         self.lanes.push(frame)
         return True
 
@@ -113,7 +113,7 @@ class Subscription:
         if not self.live:
             self._held_location = (seq, order, frame)
             return False
-        if order < self.location_order or order == self.snapshot_location_order:
+        if order < self.location_order or order == self.known_location_order:
             return False
         self.location_order, self.location_seq = order, seq
         self.lanes.set_location(frame)
@@ -136,7 +136,7 @@ class Subscription:
         """Push the held-back events above ``seq``, the last event that the client has, and go live."""
         self.last_seq = seq
         self.location_order, self.location_seq = location_order, seq
-        self.snapshot_location_order = location_order
+        self.known_location_order = location_order
         self.live = True
         held, self._held = self._held or [], None
         for event in held:

@@ -1,0 +1,165 @@
+"""Locations from workers' connections, gathered for a moment and stored with one statement.
+
+The first location of a batch waits 20 ms at most (``WS_LOCATION_BATCH_MS``). One batch is stored at a time, so that a
+slow database makes batches larger and not more. At most one location of a booking waits: a newer one replaces it, and
+its sender is told. So what waits is bounded by the number of bookings that send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+
+from hunarmitra.common import checkpoints
+from hunarmitra.common.clock import to_microseconds, to_wire
+from hunarmitra.protocol import channels
+from hunarmitra.protocol.frames import OMIT, Error, LocationAccepted, Pace
+from hunarmitra.tracking.judging import TooSoonError
+from hunarmitra.tracking.locations import AcceptedLocation, PostedLocation
+from hunarmitra.tracking.services import LocationError, locations_accept
+from hunarmitra_ws.hub.channel import Channel
+from hunarmitra_ws.hub.database_threads import DatabaseThreads
+from hunarmitra_ws.hub.subscription import Subscription
+
+logger = logging.getLogger(__name__)
+
+MOST_IN_BATCH: Final = 200
+"""The statement's cost per location hardly falls beyond it."""
+
+_CODES: Final[Mapping[str, str]] = {"not_found": "not_allowed", "permission_denied": "not_allowed"}
+"""REST's codes that a connection words otherwise: a connection sees its booking, so only the right can be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    sender: Subscription
+    posted: PostedLocation
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Seconds: how long a batch gathers, the least interval of a booking, and when to retry after a failure."""
+
+    gather: float
+    least_interval: float
+    retry: float = 2.0
+
+
+class LocationBatch:
+    """Gathers the locations of one process. All methods are called on the event loop."""
+
+    def __init__(self, subscribed: Mapping[str, Channel], limits: BatchLimits) -> None:
+        self._subscribed = subscribed
+        self._limits = limits
+        self._threads = DatabaseThreads("locations", 1)
+        self._waiting: dict[UUID, _Waiting] = {}
+        self._storing: asyncio.Task[None] | None = None
+        self._slow_senders: dict[str, Subscription] = {}
+
+    def add(self, sender: Subscription, posted: PostedLocation, identifier: str | None) -> None:
+        """Store a location with the next batch; the sender gets the answer as a frame."""
+        replaced = self._waiting.pop(posted.booking_id, None)
+        if replaced is not None:
+            self._reject(replaced, TooSoonError(self._limits.least_interval))
+        self._waiting[posted.booking_id] = _Waiting(sender, posted, identifier)
+        if self._storing is None:
+            self._storing = asyncio.create_task(self._store_all())
+
+    def watched(self, channel_name: str) -> None:
+        """Tell the worker of a booking, if it sends through this process, that somebody watches now."""
+        sender = self._slow_senders.pop(channel_name, None)
+        if sender is not None and sender.booking_id is not None:
+            sender.send(Pace(booking_id=str(sender.booking_id), next_in_ms=round(self._limits.least_interval * 1000)))
+
+    def forget(self, sender: Subscription) -> None:
+        """The sender's connection has ended."""
+        if self._slow_senders.get(sender.channel_name) is sender:
+            del self._slow_senders[sender.channel_name]
+
+    async def stop(self) -> None:
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.gather(self._storing, return_exceptions=True)
+        self._threads.stop()
+
+    async def _store_all(self) -> None:
+        try:
+            await asyncio.sleep(self._limits.gather)
+            while self._waiting:
+                # In the order of the ids, in which every process locks.
+                chosen = sorted(self._waiting)[:MOST_IN_BATCH]
+                await self._store([self._waiting.pop(booking_id) for booking_id in chosen])
+                await asyncio.sleep(0)
+        finally:
+            self._storing = None
+
+    async def _store(self, batch: Sequence[_Waiting]) -> None:
+        for each in batch:
+            each.sender.known_location_order = to_microseconds(each.posted.moment)  # no echo to the sender
+        try:
+            await checkpoints.reach_async("gathered, not stored")
+            answers = await self._threads.run(locations_accept, [each.posted for each in batch], self._count_watchers)
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("%d locations were not stored, the database failed: %s", len(batch), type(error).__name__)
+            for each in batch:
+                self._unavailable(each)
+        except Exception:
+            logger.exception("%d locations were not stored", len(batch))
+            for each in batch:
+                self._unavailable(each)
+        else:
+            for each in batch:
+                self._answer(each, answers[each.posted.booking_id])
+
+    def _count_watchers(self, booking_id: UUID, listeners: int | None) -> int | None:
+        """This process listens because the sender is subscribed here; the sender itself does not count."""
+        channel = self._subscribed.get(channels.booking_channel(booking_id))
+        here = 0 if channel is None else max(0, len(channel.subscriptions) - 1)
+        return here if listeners is None else max(0, listeners - 1) + here
+
+    def _answer(self, each: _Waiting, answer: AcceptedLocation | LocationError) -> None:
+        if not isinstance(answer, AcceptedLocation):
+            self._reject(each, answer)
+            return
+        if answer.next_in_ms > self._limits.least_interval * 1000:
+            self._slow_senders[each.sender.channel_name] = each.sender
+        else:
+            self._slow_senders.pop(each.sender.channel_name, None)
+        each.sender.send(
+            LocationAccepted(
+                booking_id=str(each.posted.booking_id),
+                timestamp=to_wire(answer.moment),
+                next_in_ms=answer.next_in_ms,
+                id=OMIT if each.id is None else each.id,
+            )
+        )
+
+    def _reject(self, each: _Waiting, error: LocationError) -> None:
+        if isinstance(error, TooSoonError):
+            code, retry = "too_soon", round(error.wait_seconds * 1000)
+        else:
+            code, retry = _CODES.get(error.code, error.code), None
+        self._send_error(each, code, str(error), retry)
+
+    def _unavailable(self, each: _Waiting) -> None:
+        self._send_error(
+            each, "unavailable", "The service is unavailable; try again.", round(self._limits.retry * 1000)
+        )
+
+    @staticmethod
+    def _send_error(each: _Waiting, code: str, message: str, retry_in_ms: int | None) -> None:
+        each.sender.send(
+            Error(
+                code=code,
+                message=message,
+                retry_in_ms=OMIT if retry_in_ms is None else retry_in_ms,
+                id=OMIT if each.id is None else each.id,
+            )
+        )

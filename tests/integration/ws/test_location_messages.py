@@ -1,0 +1,126 @@
+"""Locations over the worker's connection: accepted, answered, and shown to watchers, by REST's rules."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.integration.ws.test_positions import ago
+from tests.support.actors import Actors
+from tests.support.live import Newcomer, join
+from tests.support.sockets import Frame, Socket
+from tests.support.stack import Stack
+
+HERE: dict[str, Any] = {"type": "location", "lat": 28.6139, "lng": 77.209}
+
+
+async def answer(socket: Socket, message: dict[str, Any]) -> Frame:
+    await socket.send(message)
+    [*_, frame] = await socket.frames_until(lambda frame: frame["type"] in {"location_accepted", "error"})
+    return frame
+
+
+async def test_a_location_reaches_watchers_on_every_process_and_is_answered(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    told = {"accuracy": 4.5, "heading": 12, "speed": 3}
+    async with (
+        await join(live.booking_url(booking), people.worker.token) as worker,
+        await join(live.booking_url(booking, pod=1), people.employer.token) as watcher,
+    ):
+        accepted = await answer(worker, {**HERE, **told, "id": "a1"})
+        assert accepted["booking_id"] == booking
+        assert (accepted["id"], accepted["next_in_ms"]) == ("a1", 0)
+        seen = await watcher.next_of("location_update")
+        assert {**told, "lat": 28.6139, "lng": 77.209}.items() <= seen.items()
+        assert seen["timestamp"] == accepted["timestamp"]
+        assert seen["actor"] == people.worker.user.name
+        # The sender knows where it is.
+        assert [frame["type"] for frame in await worker.synchronized()] == []
+    assert people.employer.location(booking)["lat"] == 28.6139
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"lat": 91}, "lat"), ({"lng": "77"}, "lng"), ({"lat": None}, "lat"), ({"timestamp": "now"}, "timestamp"),
+     ({"timestamp": ago(-300)}, "timestamp"), ({"heading": 360}, "heading"), ({"speed": True}, "speed")],
+)  # fmt: skip
+async def test_a_bad_value_is_an_error_that_names_the_key(
+    live: Stack, people: Actors, change: dict[str, Any], key: str
+) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.worker.token) as worker:
+        error = await answer(worker, {**HERE, **change, "id": "b"})
+        assert (error["code"], error["id"]) == ("invalid_message", "b")
+        assert key in error["message"]
+    people.employer.location(booking, expect=404)
+
+
+async def test_an_id_is_a_short_string(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.worker.token) as worker:
+        for bad in (7, "x" * 37, [""]):
+            assert (await answer(worker, {**HERE, "id": bad}))["code"] == "invalid_message"
+        assert (await answer(worker, {**HERE, "id": "x" * 36}))["id"] == "x" * 36
+
+
+async def test_the_rules_and_codes_are_rests(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with (
+        await join(live.booking_url(booking), people.worker.token) as worker,
+        await join(live.booking_url(booking), people.employer.token) as owner,
+    ):
+        assert (await answer(owner, HERE))["code"] == "not_allowed"
+        assert (await answer(worker, {**HERE, "timestamp": ago(5)}))["type"] == "location_accepted"
+        assert (await answer(worker, {**HERE, "timestamp": ago(60)}))["code"] == "stale_position"
+        people.worker.status(booking, "arrived")
+        people.worker.status(booking, "completed")
+        assert (await answer(worker, HERE))["code"] == "not_tracked"
+
+
+async def test_staff_may_send_and_notifications_may_not(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.admin.token) as staff:
+        assert (await answer(staff, HERE))["type"] == "location_accepted"
+    async with await join(live.notifications_url(), people.worker.token) as notifications:
+        assert (await answer(notifications, HERE))["code"] == "unknown_type"
+
+
+async def test_a_reassigned_worker_is_disconnected_and_sends_nothing_more(
+    live: Stack, people: Actors, newcomer: Newcomer
+) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.worker.token) as worker:
+        people.admin.assign(booking, newcomer("worker").id)
+        await worker.send(HERE)
+        assert (await worker.closed())[0] == 4003
+    people.employer.location(booking, expect=404)
+
+
+async def test_a_worker_learns_at_once_that_somebody_watches(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.worker.token) as worker:
+        assert (await answer(worker, HERE))["next_in_ms"] == 15_000
+        async with await join(live.booking_url(booking, pod=1), people.employer.token):
+            pace = await worker.next_of("pace")
+            assert (pace["booking_id"], pace["next_in_ms"]) == (booking, 0)
+            assert (await answer(worker, HERE))["next_in_ms"] == 0
+
+
+async def test_many_workers_of_one_moment_are_all_answered(live: Stack, people: Actors) -> None:
+    """They share a few statements; each gets the answer to its own message."""
+    bookings = [people.new_booking("on_the_way") for _ in range(15)]
+    sockets = [await join(live.booking_url(booking), people.worker.token) for booking in bookings]
+    try:
+        answers = await asyncio.gather(
+            *(answer(socket, {**HERE, "lat": 28 + n / 100, "id": str(n)}) for n, socket in enumerate(sockets))
+        )
+        assert [(each["type"], each["booking_id"], each["id"]) for each in answers] == [
+            ("location_accepted", booking, str(n)) for n, booking in enumerate(bookings)
+        ]
+        for n, booking in enumerate(bookings):
+            assert people.employer.location(booking)["lat"] == 28 + n / 100
+    finally:
+        for socket in sockets:
+            await socket.close()
