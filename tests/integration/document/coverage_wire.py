@@ -23,7 +23,7 @@ _EXAMPLES: Final = "integration/document/test_examples.py::test_"
 _REST: Final = "integration/rest/test_endpoints.py::test_"
 _AUTH: Final = "integration/rest/test_auth.py::test_"
 _BAD: Final = "integration/rest/test_bad_input.py::test_"
-_MATRIX: Final = "integration/rest/test_transitions.py::test_matrix"
+_MATRIX: Final = "services/test_bookings.py::test_every_transition_for_everybody"
 _OPENAPI: Final = "integration/rest/test_openapi.py::test_"
 _SERVER: Final = "integration/server/test_"
 _CLIENT: Final = "clients/js/test/"
@@ -50,7 +50,7 @@ _ORDERED: Final = (
     _POSITIONS + "an_older_position_is_never_sent_after_a_newer_one",
     _POSITIONS + "two_positions_of_one_time_are_both_sent",
     _POSITIONS + "a_position_from_the_future_counts_from_its_receipt",
-    "unit/ws/test_channel.py::test_older_and_void_positions_are_dropped",
+    "unit/ws/test_channel.py::test_older_and_void_locations_are_dropped",
 )
 _CLOSED_4001: Final = (
     _JOINING + "what_is_no_valid_credential_is_4001_on_both_endpoints",
