@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 
@@ -64,9 +65,18 @@ LIBRARY: Final = Library(
                 "timeout_checker()": "the walk every two seconds is limited to plain HTTP",
                 "kill_all_applications()": "fails with KeyError for a connection whose application has ended",
                 "ws_factory": "makes the connections",
+                "http_factory": "makes the HTTP channels, and names the class of their requests",
                 "ping_interval": "seconds of silence before a ping",
                 "ping_timeout": "seconds that the pong may take",
                 "stop()": "ends the process's event loop",
+            },
+        ),
+        *names_of(
+            "daphne.http_protocol:WebRequest",
+            {
+                "gotLength(length)": "called when the header is complete",
+                "handleContentChunk(data)": "a part of the body",
+                "requestReceived(command, path, version)": "the body is complete",
             },
         ),
         *names_of(
@@ -136,6 +146,40 @@ class _Requested:
         self.path = path
 
 
+class UpgradeRequest(WebRequest):
+    """A request of a process that serves connections only: anything else is answered when its header is complete."""
+
+    answered = False
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        super().gotLength(length)
+        upgrade = (self.requestHeaders.getRawHeaders(b"upgrade") or [b""])[0].lower() == b"websocket"
+        if not upgrade:
+            self._answer(b"404 Not Found")
+        elif length != 0:
+            self._answer(b"400 Bad Request")
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if not self.answered:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        if not self.answered:
+            super().requestReceived(command, path, version)
+
+    def _answer(self, status: bytes) -> None:
+        """Answer, and end the connection: at once for a client that closes, else after a second.
+
+        What is still on its way is read and dropped meanwhile: with it unread, the kernel would reset the connection,
+        and the client might not see the answer.
+        """
+        self.answered = True
+        transport = self.transport
+        transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        transport.loseWriteConnection()
+        event_loop.call_later(1, transport.abortConnection)
+
+
 class DaphneServer(Server):
     """daphne's server without its walks, and with one object of ours in the scope of each connection."""
 
@@ -160,6 +204,17 @@ class DaphneServer(Server):
         """Use this class for new connections; ``options`` are autobahn's."""
         self.ws_factory.setProtocolOptions(**options)
         self.ws_factory.protocol = with_small_footprint(connection, self.ws_factory)
+
+    def serve_upgrades_only(self) -> None:
+        """Answer every other request when its header is complete, so that no body is ever kept."""
+        build = self.http_factory.buildProtocol
+
+        def build_protocol(address: Any) -> Any:
+            protocol = build(address)
+            protocol.requestFactory = UpgradeRequest
+            return protocol
+
+        self.http_factory.buildProtocol = build_protocol
 
     def protocol_connected(self, protocol: Any) -> None:
         super().protocol_connected(protocol)

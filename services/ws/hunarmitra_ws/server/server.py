@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
@@ -81,6 +82,8 @@ class Server(DaphneServer):
             failByDrop=False,
             closeHandshakeTimeout=self.options.close_timeout,
         )
+        if not settings.SERVES_HTTP:
+            self.serve_upgrades_only()
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._hang_up)
