@@ -120,6 +120,7 @@ def server() -> SimpleNamespace:
     return SimpleNamespace(
         started=True,
         sockets={},
+        places_taken=0,
         drain=SimpleNamespace(requested=False, state="serving"),
         options=SimpleNamespace(max_connections=10),
         failing=failing,
