@@ -118,7 +118,7 @@ coverage: $(VENV)/.dev ## the same with line and branch coverage; takes a third 
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## run the tests that need no other process
-	$(PYTEST) tests/unit --numprocesses 2 $(ARGS)
+	$(PYTEST) tests/unit tests/services --numprocesses 2 $(ARGS)
 
 .PHONY: test-integration
 test-integration: $(VENV)/.dev ## run the tests against real servers
