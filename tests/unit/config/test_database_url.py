@@ -45,7 +45,7 @@ def test_understood(url: str, target: DatabaseTarget) -> None:
         ("postgresql://h", "must end with one database name"),
         ("postgresql://h/a/b", "must end with one database name"),
         ("postgresql://h:0x1/n", "has a port that is not a number"),
-        ("postgresql://[h/n", "has a host that no URL can have"),
+        ("postgresql://[h/n", "has an invalid host"),
     ],
 )
 def test_refused(url: str, reason: str) -> None:

@@ -50,7 +50,7 @@ def test_sentinels(url: str, target: RedisTarget) -> None:
         ("redis://", "must have a host"),
         ("redis://host:99999", "must have a host"),
         ("redis://host/zero", "must end with a database number"),
-        ("redis://[host", "has a host that no URL can have"),
+        ("redis://[host", "has an invalid host"),
         ("redis+sentinel://s1:26379", "must name the primary"),
         ("redis+sentinel://s1/primary/zero", "must name the primary"),
         ("redis+sentinel:///primary", "must list Sentinels"),
