@@ -285,6 +285,9 @@ class Environment:
     ws_close_timeout: float = variable(
         seconds(0.1, 300), 1, "Seconds that a client has to answer a close frame before the connection is aborted."
     )
+    ws_handshake_timeout: float = variable(
+        seconds(0.1, 300), 10, "Seconds in which a client of a ws process must send its upgrade request."
+    )
     ws_ping_interval: int = variable(
         integer(1, 300), 20, "Seconds without data from a client after which the server sends a WebSocket ping."
     )

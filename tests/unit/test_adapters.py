@@ -40,7 +40,11 @@ def _assigned(kind: type) -> frozenset[str]:
 
 
 def _assigned_in(kind: type, variable: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(kind)))):
+    try:
+        source = textwrap.dedent(inspect.getsource(kind))
+    except OSError:  # a class that was made at run time, as zope's proxies are
+        return
+    for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if owner == variable:
                 yield name

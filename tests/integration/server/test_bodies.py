@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.integration.server.conftest import own_server
 from tests.support.raw_sockets import RawSocket
 from tests.support.services import OwnServer
 
@@ -15,4 +18,10 @@ def test_a_body_is_not_waited_for(shared_server: OwnServer, length: str, upgrade
         client.request("/ws/notifications/", length, *upgrade, method="POST")
         assert client.header().split()[1] == status
         client.send(b"x" * 1_000_000)
+        assert client.rest() == b""
+
+
+def test_a_header_that_never_ends_is_dropped(tmp_path: Path) -> None:
+    with own_server(tmp_path, WS_HANDSHAKE_TIMEOUT="1") as (server, _), RawSocket(server.port) as client:
+        client.send(b"GET /ws/notifications/ HTTP/1.1\r\nHost: ")
         assert client.rest() == b""

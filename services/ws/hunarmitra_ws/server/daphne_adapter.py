@@ -72,6 +72,10 @@ LIBRARY: Final = Library(
             },
         ),
         *names_of(
+            "twisted.web.http:_GenericHTTPChannelProtocol",
+            {"_channel": "has the transport, whose protocol is another one after an upgrade"},
+        ),
+        *names_of(
             "daphne.http_protocol:WebRequest",
             {
                 "gotLength(length)": "called when the header is complete",
@@ -180,6 +184,12 @@ class UpgradeRequest(WebRequest):
         event_loop.call_later(1, transport.abortConnection)
 
 
+def _drop_unless_upgraded(protocol: Any) -> None:
+    transport = protocol._channel.transport
+    if transport is not None and getattr(transport, "protocol", None) is protocol:
+        transport.abortConnection()
+
+
 class DaphneServer(Server):
     """daphne's server without its walks, and with one object of ours in the scope of each connection."""
 
@@ -205,13 +215,17 @@ class DaphneServer(Server):
         self.ws_factory.setProtocolOptions(**options)
         self.ws_factory.protocol = with_small_footprint(connection, self.ws_factory)
 
-    def serve_upgrades_only(self) -> None:
-        """Answer every other request when its header is complete, so that no body is ever kept."""
+    def serve_upgrades_only(self, header_timeout: float) -> None:
+        """Answer every other request when its header is complete, so that no body is ever kept.
+
+        A TCP connection that has not sent its header after ``header_timeout`` seconds is dropped.
+        """
         build = self.http_factory.buildProtocol
 
         def build_protocol(address: Any) -> Any:
             protocol = build(address)
             protocol.requestFactory = UpgradeRequest
+            self.loop.call_later(header_timeout, _drop_unless_upgraded, protocol)
             return protocol
 
         self.http_factory.buildProtocol = build_protocol

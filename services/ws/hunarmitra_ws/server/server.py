@@ -83,7 +83,7 @@ class Server(DaphneServer):
             closeHandshakeTimeout=self.options.close_timeout,
         )
         if not settings.SERVES_HTTP:
-            self.serve_upgrades_only()
+            self.serve_upgrades_only(settings.ENVIRONMENT.ws_handshake_timeout)
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._hang_up)
