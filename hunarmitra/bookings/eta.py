@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -16,6 +16,9 @@ from hunarmitra.protocol.statuses import Status
 
 if TYPE_CHECKING:
     from hunarmitra.bookings.models import Booking
+
+FIXES_FOR_AN_ESTIMATE: Final = 2
+"""So many kept fixes replace what the worker said."""
 
 Estimator = Callable[[Fixes, Site, float], int | None]
 
@@ -35,24 +38,29 @@ def estimated_minutes(*, status: str, fixes: Fixes, site: Site | None, received_
 
 
 def eta_minutes(booking: Booking, now: datetime) -> int | None:
-    """Return the minutes until arrival: estimated once there is a location, before that what the worker said.
+    """Return the minutes until arrival: estimated where the fixes allow it, else what the worker said.
 
-    It is the value of the location's own frame, so every reader gets the same estimate for the same location. A
-    location older than two minutes has no estimate.
+    What the worker said counts until two fixes are kept. The value is that of the location's own frame, so every reader
+    gets the same estimate for the same location. A location older than two minutes has no estimate.
     """
-    if booking.location_at is None or booking.location_lat is None or booking.location_lng is None:
+    received = booking.location_received_at
+    if received is None or (now - received).total_seconds() > OLDEST_SECONDS:
         return booking.eta_minutes
-    received = booking.location_received_at or booking.location_at
-    if (now - received).total_seconds() > OLDEST_SECONDS:
-        return None
-    if is_uncertain(booking.location_lat, booking.location_lng, booking.location_accuracy):
-        return None
-    return estimated_minutes(
+    if _is_uncertain(booking):
+        return booking.eta_minutes
+    estimated = estimated_minutes(
         status=booking.status,
         fixes=booking.location_fixes or (),
         site=site_of(booking),
         received_at=received.timestamp(),
     )
+    return booking.eta_minutes if estimated is None else estimated
+
+
+def _is_uncertain(booking: Booking) -> bool:
+    if booking.location_lat is None or booking.location_lng is None:
+        return True
+    return is_uncertain(booking.location_lat, booking.location_lng, booking.location_accuracy)
 
 
 def site_of(booking: Booking) -> Site | None:

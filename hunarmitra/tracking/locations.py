@@ -63,6 +63,7 @@ class StoredLocation(NamedTuple):
     status: str
     fixes: Sequence[Fix]
     site: Site | None
+    stated_minutes: int | None
     actor: str
 
 

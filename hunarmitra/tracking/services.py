@@ -132,10 +132,13 @@ def _publish(
 ) -> list[AcceptedLocation]:
     estimates, outgoing = [], []
     for posted, row in stored:
-        minutes = None
+        minutes = row.stated_minutes
         if not posted.reading.uncertain:
-            minutes = estimated_minutes(
-                status=row.status, fixes=row.fixes, site=row.site, received_at=posted.received.timestamp()
+            minutes = (
+                estimated_minutes(
+                    status=row.status, fixes=row.fixes, site=row.site, received_at=posted.received.timestamp()
+                )
+                or minutes
             )
         outgoing.append(_message(posted, row, minutes))
         estimates.append(minutes)

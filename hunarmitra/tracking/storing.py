@@ -20,7 +20,7 @@ from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.errors import BookingError
-from hunarmitra.bookings.eta import site_of
+from hunarmitra.bookings.eta import FIXES_FOR_AN_ESTIMATE, site_of
 from hunarmitra.bookings.fields import fixes_from_column
 from hunarmitra.bookings.models import Booking
 from hunarmitra.common import prepared
@@ -60,6 +60,11 @@ CASE WHEN posted.uncertain THEN booking.location_fixes
      ELSE coalesce(booking.location_fixes, '{{}}') || {_FIX} END"""
 """:func:`hunarmitra.locations.fixes.with_fix` in SQL. An array that was cut is numbered from 1 again."""
 
+_STATED_MINUTES: Final = f"""\
+CASE WHEN NOT posted.uncertain AND cardinality(booking.location_fixes) >= {FIXES_FOR_AN_ESTIMATE * _N} THEN NULL
+     ELSE booking.eta_minutes END"""
+"""What the worker said counts until the fixes tell more."""
+
 _STATUSES: Final = ", ".join(f"'{status}'" for status in sorted(TRACKED))
 
 
@@ -70,7 +75,8 @@ posted AS MATERIALIZED ({posted}){locked}
 UPDATE bookings_booking AS booking
 SET location_lat = posted.lat, location_lng = posted.lng, location_at = posted.moment,
     location_received_at = posted.received, location_accuracy = posted.accuracy, location_heading = posted.heading,
-    location_speed = posted.speed, location_actor = "user".name, location_fixes = {_FIXES}
+    location_speed = posted.speed, location_actor = "user".name, location_fixes = {_FIXES},
+    eta_minutes = {_STATED_MINUTES}
 FROM durability, posted
 JOIN accounts_session AS session ON session.id = posted.session_id
 JOIN accounts_user AS "user" ON "user".id = session.user_id{join}
@@ -81,7 +87,8 @@ WHERE booking.id = posted.booking_id AND "user".id = posted.user_id
   AND (booking.location_received_at IS NULL
        OR booking.location_received_at <= posted.received - %(interval)s::interval)
   AND (booking.location_at IS NULL OR booking.location_at <= posted.moment)
-RETURNING booking.id, booking.seq, booking.status, booking.location_fixes, booking.lat, booking.lng, "user".name"""  # noqa: S608 - made of constants
+RETURNING booking.id, booking.seq, booking.status, booking.location_fixes, booking.lat, booking.lng,
+  booking.eta_minutes, "user".name"""  # noqa: S608 - made of constants
 
 
 STORE_ONE: Final = _statement(_ONE, "", "")
@@ -127,9 +134,10 @@ def _store_in_postgresql(batch: Sequence[PostedLocation]) -> Mapping[UUID, Store
             status,
             fixes_from_column(fixes),
             None if lat is None or lng is None else (float(lat), float(lng)),
+            stated,
             actor,
         )
-        for booking_id, seq, status, fixes, lat, lng, actor in rows
+        for booking_id, seq, status, fixes, lat, lng, stated, actor in rows
     }
 
 
@@ -140,7 +148,9 @@ def _store_in_sqlite(posted: PostedLocation) -> StoredLocation | None:
         if user is None or booking is None or not _allowed(booking, user, posted):
             return None
         reading, fixes = posted.reading, booking.location_fixes or ()
+        stated = booking.eta_minutes
         if not reading.uncertain:
+            stated = None if len(fixes) >= FIXES_FOR_AN_ESTIMATE else stated
             fixes = with_fix(fixes, posted.fix)
         Booking.objects.filter(pk=booking.pk).update(
             location_lat=reading.lat,
@@ -152,8 +162,9 @@ def _store_in_sqlite(posted: PostedLocation) -> StoredLocation | None:
             location_speed=reading.speed,
             location_actor=user.name,
             location_fixes=fixes,
+            eta_minutes=stated,
         )
-    return StoredLocation(booking.seq, booking.status, fixes, site_of(booking), user.name)
+    return StoredLocation(booking.seq, booking.status, fixes, site_of(booking), stated, user.name)
 
 
 def _allowed(booking: Booking, user: User, posted: PostedLocation) -> bool:

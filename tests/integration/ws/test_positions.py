@@ -184,8 +184,9 @@ async def test_two_positions_of_one_time_are_both_sent(live: Stack, people: Acto
     moment = ago(10)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         people.worker.track(booking, 28.1, 77.1, timestamp=moment)
+        assert (await next_position(socket))["lat"] == 28.1  # before the second could replace it unsent
         people.worker.track(booking, 28.2, 77.2, timestamp=moment)
-        assert [frame["lat"] for frame in await positions_until(socket, 28.2)] == [28.1, 28.2]
+        assert [frame["lat"] for frame in await positions_until(socket, 28.2)] == [28.2]
 
 
 async def positions_until(socket: Socket, lat: float) -> list[Frame]:
@@ -258,3 +259,15 @@ async def test_the_pace_follows_who_watches(live: Stack, people: Actors) -> None
         watched = people.worker.track(booking, 28.6, 77.2)["next_in_ms"]
     assert watched == 0  # the tests' least interval
     assert alone == (15_000 if live.kind == "distributed" else 0)
+
+
+async def test_what_the_worker_said_counts_until_the_fixes_tell_more(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("confirmed", lat="28.700000", lng="77.200000")
+    people.worker.status(booking, "on_the_way", eta_minutes=25)
+    shown = []
+    async with await join(live.booking_url(booking), people.employer.token) as socket:
+        for lat, seconds in ((28.60, 50), (28.60, 40), (28.60, 30), (28.60, 20)):  # at rest
+            people.worker.track(booking, lat, 77.2, timestamp=ago(seconds))
+            shown.append((await next_position(socket)).get("eta_minutes"))
+            assert people.employer.booking(booking)["eta_minutes"] == shown[-1]
+    assert shown == [25, 25, None, None]
