@@ -198,3 +198,13 @@ def test_what_runbooks_search_logs_for_is_logged() -> None:
         if word not in OF_LOG_FORMATS_AND_LIBRARIES and not any(re.search(word, text, re.IGNORECASE) for text in logged)
     ]
     assert not unknown
+
+
+def test_the_walks_name_files_in_few_steps() -> None:
+    """A reader follows an event through as few files as there are real steps; each listed file exists."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    for heading, most in (("The walk of a status change", 20), ("The walk of a connect", 12)):
+        section = text.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+        files = re.findall(r"^\d+\. `([\w/.]+)`", section, re.MULTILINE)
+        assert 5 < len(files) <= most, heading
+        assert [name for name in files if not (REPOSITORY / name).is_file()] == []
