@@ -10,6 +10,7 @@ _FIRST: Final = "integration/ws/test_first_frame.py::test_"
 _LIMITS: Final = "integration/ws/test_limits.py::test_"
 _EVENTS: Final = "integration/ws/test_events.py::test_"
 _POSITIONS: Final = "integration/ws/test_positions.py::test_"
+_SENT: Final = "integration/ws/test_location_messages.py::test_"
 _LANES: Final = "integration/ws/test_lanes.py::test_"
 _RESUME: Final = "integration/ws/test_resume.py::test_"
 _LOAD: Final = "integration/ws/test_resume_under_load.py::test_resuming_sockets_miss_and_repeat_nothing"
@@ -348,4 +349,38 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "Roles: `employer`, `worker`, `admin`;": (_REST + "me_tells_id_name_and_role",),
     "`is_staff` counts as admin.": (_REVOCATION + "a_removed_staff_right_closes_what_only_it_allowed",),
     "Ids are UUIDs.": (_JOINING + "an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004",),
+    "Older clients keep working: keys and types they do not know are theirs to ignore.": (
+        "unit/protocol/test_frames.py::test_the_documents_keys_come_first_and_in_its_order",
+    ),
+    "- **Over a connection**, from the assigned worker or staff…": (
+        _SENT + "a_location_reaches_watchers_on_every_process_and_is_answered",
+        _SENT + "staff_may_send_and_notifications_may_not",
+    ),
+    'Answers: `{"type":"location_accepted"…': (
+        _SENT + "a_location_reaches_watchers_on_every_process_and_is_answered",
+        _SENT + "a_bad_value_is_an_error_that_names_the_key",
+        _SENT + "the_rules_and_codes_are_rests",
+    ),
+    "`id` is any string up to 36 characters of the client's.": (_SENT + "an_id_is_a_short_string",),
+    "The rules are those of `POST tracking/{booking_id}/`, and both count together…": (
+        _SENT + "of_locations_by_rest_and_by_connections_at_once_one_is_accepted",
+    ),
+    "- **Pace.** `next_in_ms`…": (
+        "unit/tracking/test_pace.py::test_a_watcher_is_never_more_than_four_seconds_behind",
+        _POSITIONS + "the_pace_follows_who_watches",
+    ),
+    'When that becomes shorter, the worker\'s connection gets `{"type":"pace","booking_id","next_in_ms"}`.': (
+        _SENT + "a_worker_learns_at_once_that_somebody_watches",
+    ),
+    "Sending sooner, down to 2 s, is allowed.": ("integration/rest/test_throttles.py::test_limits",),
+    "- **Optional keys**, passed on in `location_update`…": (
+        _POSITIONS + "what_a_phone_tells_of_its_fix_reaches_watchers_and_rest",
+        _POSITIONS + "a_bad_value_of_a_fix_is_an_error_that_names_it",
+    ),
+    "A location worse than 200 m, or at exactly 0,0…": (_POSITIONS + "a_vague_location_is_accepted_and_marked",),
+    "- **An array** as the body of `POST tracking/{booking_id}/`…": (_POSITIONS + "of_an_array_the_newest_counts",),
+    "There is no history of locations: that is a decision (privacy), not an omission.": (
+        "unit/locations/test_fixes.py::test_fixes_of_every_two_seconds_span_more_than_a_minute",
+    ),
+    "- **The estimate** is one value…": (_POSITIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",),
 }

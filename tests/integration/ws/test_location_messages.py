@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.ws.test_positions import ago
 from tests.support.actors import Actors
-from tests.support.live import Newcomer, join
+from tests.support.live import SHAPES, Newcomer, join, live_stacks
+from tests.support.postgres import PostgresServer
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
@@ -124,3 +128,46 @@ async def test_many_workers_of_one_moment_are_all_answered(live: Stack, people: 
     finally:
         for socket in sockets:
             await socket.close()
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def patient(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
+) -> Iterator[Stack]:
+    """One location holds for a minute: longer than by default, so that all are answered in time on any machine."""
+    with live_stacks(tmp_path_factory.mktemp("patient"), postgres_server, TRACKING_MIN_INTERVAL="60") as stack_of:
+        yield stack_of(request.param)
+
+
+async def test_of_locations_by_rest_and_by_connections_at_once_one_is_accepted(patient: Stack) -> None:
+    people = Actors.of(patient)
+    booking = people.new_booking("on_the_way")
+    connections = [await join(patient.booking_url(booking, pod), people.worker.token) for pod in range(4)]
+
+    async def send_all(socket: Socket) -> list[str]:
+        for _ in range(10):
+            await socket.send(HERE)
+        frames: list[Frame] = []
+        while len(frames) < 10:
+            frame = await socket.next_frame()
+            frames += [frame] if frame["type"] in {"location_accepted", "error"} else []
+        return [frame.get("code", "accepted") for frame in frames]
+
+    async def post(client: httpx.AsyncClient) -> str:
+        answer = await client.post(f"/api/v1/tracking/{booking}/", json={"lat": 28.6, "lng": 77.2})
+        return "accepted" if answer.status_code == 200 else f"{answer.status_code}"
+
+    headers = {"Authorization": f"Bearer {people.worker.token}"}
+    try:
+        async with httpx.AsyncClient(base_url=patient.base_url, headers=headers, timeout=60) as client:
+            posts, *sent = await asyncio.gather(
+                asyncio.gather(*(post(client) for _ in range(40))), *(send_all(socket) for socket in connections)
+            )
+    finally:
+        for socket in connections:
+            await socket.close()
+        people.close()
+    outcomes = Counter([*posts, *(outcome for answers in sent for outcome in answers)])
+    assert outcomes["accepted"] == 1
+    assert set(outcomes) == {"accepted", "429", "too_soon"}
+    assert outcomes.total() == 80
