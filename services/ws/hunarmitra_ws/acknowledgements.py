@@ -1,4 +1,4 @@
-"""Acknowledgements that clients were asked for: which are outstanding, and how long they took."""
+"""Track the acknowledgements requested from clients: which are outstanding, and their latency."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hunarmitra.telemetry.loop import LoopCounter, LoopHistogram
 
 MOST_AWAITED: Final = 1000
 LONGEST_WAIT: Final = 60.0
-"""Events that are remembered, and for how many seconds: a later answer is not counted. An event costs one number for
-each of its subscriptions."""
+"""The most events that are remembered, and for how many seconds. A later acknowledgement is not counted. An event costs
+one number for each of its subscriptions."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class _Awaited:
 
 
 class Acknowledgements:
-    """Subscriptions are known by their ``id()``, so that an outstanding acknowledgement keeps none of them alive."""
+    """Identify subscriptions by their ``id()``, so that an outstanding acknowledgement does not keep them alive."""
 
     def __init__(self) -> None:
         self.requested = LoopCounter(catalogue.WS_ACKS_REQUESTED)

@@ -1,17 +1,17 @@
-"""Limits failed handshakes by address, so that guessing tokens costs the server little."""
+"""Limit failed handshakes by address, so that guessing tokens costs the server little."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MOST_ADDRESSES: Final = 10_000
-"""Addresses remembered at once; the oldest are forgotten first, so that a flood cannot fill the memory."""
+"""The most addresses that are remembered. The oldest is forgotten first, so that memory stays bounded."""
 
 WINDOW: Final = 60.0
 
 
 class FailedHandshakes:
-    """Counts in a fixed window of one minute for each address. Times are monotonic seconds, given by the caller."""
+    """Count failures for each address in a fixed window of one minute. The caller gives times in monotonic seconds."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,7 +1,7 @@
-"""What the server can do for a connection beyond ASGI.
+"""Interface of the server to one connection, beyond ASGI.
 
 The project's own ws server puts a :class:`Host` into the scope, under :data:`EXTENSION`. On stock daphne and uvicorn
-:class:`StockHost` takes its place, and everything works without.
+:class:`StockHost` takes its place.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ class Host(Protocol):
     def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes: ...
 
     def rejection(self) -> Disconnect | None:
-        """Return why a new connection must go (drain, cap, admission rate), or None if it is admitted."""
+        """Return why to reject a new connection (drain, cap, admission rate), or None to accept it."""
         ...
 
     def read_slot(self) -> AbstractAsyncContextManager[None]:
-        """Limit how many connections read at once; held during each read of a log."""
+        """Return a slot that limits concurrent replays; hold it during each read of a log."""
         ...
 
     def closed(self, code: int) -> None:
-        """Take note that the connection ended, with this close code."""
+        """Record that the connection was closed with this code."""
         ...
 
     def live(self, kind: str) -> None:
-        """Take note that the connection is live; ``kind`` is ``booking`` or ``notifications``."""
+        """Record that the connection is live; ``kind`` is ``booking`` or ``notifications``."""
         ...
 
 
 class StockHost:
-    """For servers that know nothing of :class:`Host`."""
+    """The host on servers that do not support :class:`Host`."""
 
     def lanes(self, send: AsgiSend, limit_bytes: int) -> Lanes:
         return AsgiLanes(send, limit_bytes)

@@ -1,11 +1,11 @@
-"""Silent peers are pinged, those that do not answer are dropped, and nobody else is looked at."""
+"""Silent connections are pinged, those that do not answer are dropped, and no other connection is checked."""
 
 from __future__ import annotations
 
 from hunarmitra_ws.server.pings import Pings
 
 
-class FakePeer:
+class FakeConnection:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.heard_at = clock.now
@@ -43,54 +43,54 @@ def _run(pings: Pings, clock: FakeClock, seconds: int) -> None:
 
 def test_a_peer_that_answers_lives_on() -> None:
     clock = FakeClock()
-    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
-    pings.add(peer)
+    pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
+    pings.add(connection)
     for _ in range(3600):
-        before = len(peer.pings)
+        before = len(connection.pings)
         _run(pings, clock, 1)
-        if len(peer.pings) > before:
-            peer.answer()
-    assert peer.dropped_at is None
-    assert 60 < len(peer.pings) < 200
+        if len(connection.pings) > before:
+            connection.answer()
+    assert connection.dropped_at is None
+    assert 60 < len(connection.pings) < 200
 
 
 def test_a_dead_peer_is_pinged_and_dropped_in_time() -> None:
     clock = FakeClock()
-    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
-    pings.add(peer)
+    pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
+    pings.add(connection)
     _run(pings, clock, 60)
-    assert len(peer.pings) == 1
-    assert peer.dropped_at is not None
-    assert 50 <= peer.dropped_at - 1000 <= 54
+    assert len(connection.pings) == 1
+    assert connection.dropped_at is not None
+    assert 50 <= connection.dropped_at - 1000 <= 54
 
 
 def test_a_peer_that_is_not_read_lives_on_while_it_takes_what_is_written() -> None:
     clock = FakeClock()
-    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
-    pings.add(peer)
-    peer.taking = True
+    pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
+    pings.add(connection)
+    connection.taking = True
     _run(pings, clock, 300)
-    assert peer.dropped_at is None
-    peer.taking = False
+    assert connection.dropped_at is None
+    connection.taking = False
     _run(pings, clock, 100)
-    assert peer.dropped_at is not None
+    assert connection.dropped_at is not None
 
 
 def test_a_talkative_peer_is_never_pinged() -> None:
     clock = FakeClock()
-    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
-    pings.add(peer)
+    pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
+    pings.add(connection)
     for _ in range(300):
         _run(pings, clock, 1)
-        peer.answer()
-    assert peer.pings == []
+        connection.answer()
+    assert connection.pings == []
 
 
 def test_a_closed_peer_is_forgotten() -> None:
     clock = FakeClock()
-    pings, peer = Pings(clock, interval=20, timeout=30), FakePeer(clock)
-    pings.add(peer)
-    pings.remove(peer)
+    pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
+    pings.add(connection)
+    pings.remove(connection)
     _run(pings, clock, 100)
-    assert peer.pings == []
-    assert peer.dropped_at is None
+    assert connection.pings == []
+    assert connection.dropped_at is None

@@ -119,7 +119,7 @@ def server() -> SimpleNamespace:
     failing: dict[str, float] = {}
     return SimpleNamespace(
         started=True,
-        sockets={},
+        open_connections={},
         places_taken=0,
         drain=SimpleNamespace(requested=False, state="serving"),
         options=SimpleNamespace(max_connections=10),

@@ -1,4 +1,4 @@
-"""Runs database reads off the event loop, in threads that nothing else uses.
+"""Run database reads outside the event loop, in dedicated threads.
 
 ``database_sync_to_async`` shares one thread among everything in the process (asgiref's thread-sensitive executor), so
 one slow query delays every connection; a delay of 0.5 s was measured. Connections have a few threads here, and the
@@ -20,13 +20,13 @@ _T = TypeVar("_T")
 
 
 class DatabaseThreads:
-    """Each thread keeps its database connection: taking one from the pool for each read costs more than the read."""
+    """Threads that keep their database connections: taking one from the pool costs more than the read."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"database-{name}")
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Raises what ``function`` raises. The function may run twice, if the first run found a dead connection."""
+        """Run ``function`` in a thread. It may run twice, if the first run found a dead connection."""
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, _call, call)
 

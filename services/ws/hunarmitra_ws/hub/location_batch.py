@@ -73,13 +73,13 @@ class LocationBatch:
             self._storing = asyncio.create_task(self._store_all())
 
     def watched(self, channel_name: str) -> None:
-        """Tell the worker of a booking, if it sends through this process, that somebody watches now."""
+        """Ask the booking's worker for more frequent locations, if it sends through this process."""
         sender = self._slow_senders.pop(channel_name, None)
         if sender is not None and sender.booking_id is not None:
             sender.send(Pace(booking_id=str(sender.booking_id), next_in_ms=round(self._limits.least_interval * 1000)))
 
     def forget(self, sender: Subscription) -> None:
-        """The sender's connection has ended."""
+        """Forget a sender whose connection has ended."""
         if self._slow_senders.get(sender.channel_name) is sender:
             del self._slow_senders[sender.channel_name]
 

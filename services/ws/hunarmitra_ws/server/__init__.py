@@ -1,6 +1,5 @@
-"""Our WebSocket server: daphne, through its own extension points, with what stock daphne lacks.
+"""WebSocket server: an extension of daphne, started as ``python -m hunarmitra_ws``.
 
-Drain instead of 1006 for everybody, close codes and reasons that reach the client, a bounded send buffer, frames
-written to the transport as they are, limits on who may come in, and an admin port. Started as
-``python -m hunarmitra_ws``.
+It adds to stock daphne: a drain instead of close code 1006 for every client, close codes and reasons that reach the
+client, a bounded send buffer, frames written to the transport without a copy, connection limits, and an admin port.
 """

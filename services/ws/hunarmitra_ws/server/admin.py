@@ -1,7 +1,7 @@
-"""The internal ports: one for probes and metrics, one for control. Never the public port.
+"""Internal ports: one for probes and metrics, one for control. Neither is the public port.
 
-Control (drain, shed, counts) needs a bearer token from a mounted file, compared in constant time; without a file
-that port listens on loopback only. Each call is logged.
+The control port (drain, rebalance, counts) requires a bearer token from a mounted file, compared in constant time.
+Without such a file it listens on loopback only. Each call is logged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 reactor: Any = twisted_reactor
 
 Answer = tuple[int, Any]
-"""HTTP status and body: bytes as the handler says what they are, anything else as JSON."""
+"""HTTP status and body. A handler that returns bytes sets the content type itself; any other body is sent as JSON."""
 
 Handler = Callable[[Request], Answer]
 
@@ -42,7 +42,7 @@ class _BadRequestError(Exception):
 
 
 def start_admin_ports(server: Server) -> None:
-    """Listen on both ports; port 0 switches one off. A taken port stops the server with a sentence."""
+    """Listen on both ports; port 0 disables one. If an address cannot be used, log the reason and stop the server."""
     options = server.options
     host = options.control_host if options.control_token_file else "127.0.0.1"
     for port, bind, make in (
@@ -54,12 +54,12 @@ def start_admin_ports(server: Server) -> None:
         try:
             reactor.listenTCP(port, Site(make(server)), interface=bind)
         except OSError as error:
-            logger.critical("cannot listen on %s:%d: %s", bind, port, error)
+            logger.critical("cannot listen on %s:%d: %s; stopping", bind, port, error)
             server.stop()
 
 
 class _Page(Resource):
-    """A resource from one function per method; ``GET`` answers ``HEAD`` too."""
+    """A resource with one function per method; ``GET`` answers ``HEAD`` too."""
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
@@ -106,7 +106,7 @@ def readiness(server: Server) -> Answer:
         "ready": server.started and not server.drain.requested and not failing,
         "started": server.started,
         "drain": server.drain.state,
-        "connections": len(server.sockets),
+        "connections": len(server.open_connections),
         "full": server.places_taken >= server.options.max_connections,
         "failing_tasks": sorted(failing),
     }
@@ -130,7 +130,7 @@ def _probes(server: Server) -> Resource:
 
 
 class _Control:
-    """The verbs of the control port; each answers a status and a body."""
+    """Handlers of the control port; each returns a status and a body."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -141,7 +141,7 @@ class _Control:
         return 200, {
             "total": sum(counts.values()),
             "kinds": dict(counts),
-            "sheddable": len(_sheddable(server)),
+            "sheddable": len(_rebalanceable(server)),
             "capacity": server.options.max_connections,
             "started": server.started,
             "drain": _drain_status(server),
@@ -158,20 +158,20 @@ class _Control:
         return 202, _drain_status(self._server)
 
     def end_drain(self, request: Request) -> Answer:
-        """``?id=`` ends one lease; without it, all of them end."""
+        """End the lease named by ``?id=``, or every lease without it."""
         values = request.args.get(b"id") if request.args else None
         name = values[0].decode("utf-8", "replace") if values else None
         if not self._server.drain.release(name):
             return 404, {"detail": "There is no such drain lease.", "code": "not_found"}
         return 200, _drain_status(self._server)
 
-    def shed(self, request: Request) -> Answer:
+    def rebalance(self, request: Request) -> Answer:
         count = _json(request).get("connections")
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise _BadRequestError("connections must be a whole number, 0 or more.")
         if self._server.drain.requested:
             return 409, {"detail": "This process drains already.", "code": "draining"}
-        return 200, {"moved": self._server.drain.shed(count, _sheddable(self._server))}
+        return 200, {"moved": self._server.drain.rebalance(count, _rebalanceable(self._server))}
 
     def guarded(self, handler: Handler) -> Handler:
         def call(request: Request) -> Answer:
@@ -192,7 +192,7 @@ def _control(server: Server) -> Resource:
         {
             "connections": _Page(GET=control.guarded(control.connections)),
             "drain": _Page(POST=control.guarded(control.start_drain), DELETE=control.guarded(control.end_drain)),
-            "shed": _Page(POST=control.guarded(control.shed)),
+            "shed": _Page(POST=control.guarded(control.rebalance)),
         }
     )
 
@@ -202,10 +202,14 @@ def _drain_status(server: Server) -> dict[str, Any]:
     return {"state": drain.state, "moved": drain.moved, "leases": dict(drain.leases)}
 
 
-def _sheddable(server: Server) -> list[Any]:
-    """Live sockets that have been there for a while: moving a fresh one again would be unkind."""
+def _rebalanceable(server: Server) -> list[Any]:
+    """Return live connections of at least ``shed_min_age``, so that no client is moved twice in a short time."""
     oldest = server.loop.time() - server.options.shed_min_age
-    return [socket for socket in server.sockets if socket.kind and socket.joined_at <= oldest and not socket.moved]
+    return [
+        connection
+        for connection in server.open_connections
+        if connection.kind and connection.joined_at <= oldest and not connection.moved
+    ]
 
 
 def _is_authorized(server: Server, request: Request) -> bool:
@@ -214,11 +218,13 @@ def _is_authorized(server: Server, request: Request) -> bool:
     try:
         tokens = server.options.tokens()
     except OSError as error:
-        logger.error("the control tokens cannot be read: %s", error.strerror)
+        logger.error(
+            "cannot read the control tokens: %s; the request is rejected, check WS_CONTROL_TOKEN_FILE", error.strerror
+        )
         return False
     header = request.getHeader("authorization") or ""
     given = header.removeprefix("Bearer ").encode()
-    # Every token is compared, so that the time does not tell which one was close.
+    # Every token is compared, so that the response time does not depend on which one matches.
     matches = [hmac.compare_digest(given, token.encode()) for token in tokens]
     return any(matches)
 

@@ -1,8 +1,8 @@
-"""Who may come in: not while the process ends, not above the cap, and not all at once.
+"""Decide whether a new connection is accepted: the process must not be ending, nor the cap or the rate exceeded.
 
-When a whole fleet returns (an ingress restarted, a zone came back), accepting everybody costs each of them the
-database's and the processor's attention at the same moment. A token bucket lets them in at a steady rate and tells
-the others when to come back.
+After an outage (an ingress restarted, a zone recovered) all clients reconnect at once. Accepting all of them would
+overload the database and the processor. A token bucket accepts them at a steady rate. A rejected client is sent the
+time after which it should reconnect.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hunarmitra_ws.hub.disconnects import FULL, Disconnect, reconnect
 from hunarmitra_ws.server.drain import Drain
 
 LONGEST_WAIT: Final = 30.0
-"""Seconds after which a rejected client reconnects at the latest, whatever the crowd before it."""
+"""The longest time in seconds that a rejected client is told to wait before it reconnects."""
 
 
 class Admission:
-    """``cap``: most connections at once; ``per_second`` and ``burst``: how fast new ones may come."""
+    """``cap``: most connections at once; ``per_second`` and ``burst``: the rate of new connections."""
 
     def __init__(
         self,
@@ -41,15 +41,15 @@ class Admission:
         self._cap = cap
         self._per_second = per_second
         self._bucket = TokenBucket(per_second, burst, clock())
-        self._turned_away_until = 0.0
+        self._rejected_until = 0.0
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._replays = asyncio.Semaphore(concurrent_replays)
 
     def rejection(self) -> Disconnect | None:
-        """For a connection that is counted already."""
-        if self._drain.refuses:
+        """Return why to reject a connection, or None. ``count`` already includes it."""
+        if self._drain.rejects:
             return reconnect(self._drain.after_ms())
-        self._drain.arrived()
+        self._drain.accepted()
         if self._count() > self._cap:
             return FULL
         now = self._clock()
@@ -58,11 +58,11 @@ class Admission:
         return reconnect(self._after_ms(now))
 
     def _after_ms(self, now: float) -> int:
-        """Each client gets a time behind those before it. Beyond the longest, times are spread at random."""
-        self._turned_away_until = max(self._turned_away_until, now) + 1 / self._per_second
-        wait = self._turned_away_until - now
+        """Return a delay later than that of earlier clients; beyond the longest wait, delays are random."""
+        self._rejected_until = max(self._rejected_until, now) + 1 / self._per_second
+        wait = self._rejected_until - now
         if wait > LONGEST_WAIT:
-            self._turned_away_until = now + LONGEST_WAIT
+            self._rejected_until = now + LONGEST_WAIT
             wait = self._random.uniform(LONGEST_WAIT / 2, LONGEST_WAIT)
         return min(int(LONGEST_WAIT * 1000), int(wait * 1000) + self._drain.after_ms())
 

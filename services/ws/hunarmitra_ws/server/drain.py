@@ -30,7 +30,7 @@ AFTER_MS: Final = (100, 1000)
 """A moved client waits a random time from this range, in milliseconds, before it connects again."""
 
 
-class Movable(Protocol):
+class Connection(Protocol):
     def move_away(self, after_ms: int) -> None:
         """Tell the client to reconnect, and close 4012."""
         ...
@@ -45,17 +45,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class DrainTimes:
-    """Seconds: ``settle`` until endpoints have forgotten the pod, ``window`` over which connections are moved."""
+    """Seconds: ``settle`` until the endpoints no longer contain the pod, ``window`` for moving the connections."""
 
     settle: float
     window: float
 
 
 class Drain:
-    """``connections`` gives those that are open; a lease's time is the loop's."""
+    """``connections`` returns the open connections. Leases are timed by the event loop's clock."""
 
     def __init__(
-        self, times: DrainTimes, connections: Callable[[], Collection[Movable]], *, rng: random.Random | None = None
+        self, times: DrainTimes, connections: Callable[[], Collection[Connection]], *, rng: random.Random | None = None
     ) -> None:
         self._times = times
         self._connections = connections
@@ -71,37 +71,37 @@ class Drain:
 
     @property
     def requested(self) -> bool:
-        """Whether this process is to be left alone by newcomers: it is not ready."""
+        """Whether a drain was requested, so that the process is not ready."""
         return self._terminating or bool(self._leases)
 
     @property
-    def refuses(self) -> bool:
-        """Whether newcomers are turned away."""
+    def rejects(self) -> bool:
+        """Whether new clients are rejected."""
         return self._terminating and self.state in {State.DRAINING, State.EMPTY}
 
-    def arrived(self) -> None:
-        """A newcomer is let in."""
+    def accepted(self) -> None:
+        """Wait for the endpoints again: a client that is accepted shows that they still contain this pod."""
         if self._task is not None and not self._terminating:
             if self.state is not State.SETTLING:
-                logger.warning("clients still come to this drained pod: its endpoints are out of date")
+                logger.warning("clients still connect to this draining pod: its endpoints are out of date")
             self._empty.clear()
             self._settle()
 
     @property
     def leases(self) -> Mapping[str, float]:
-        """For each lease the seconds that it still runs."""
+        """Return the remaining seconds of each lease."""
         now = asyncio.get_running_loop().time()
         return {name: max(0.0, until - now) for name, until in self._leases.items()}
 
     def lease(self, name: str, ttl_seconds: float) -> None:
-        """Drain for ``ttl_seconds``, or for that long from now on if the lease exists."""
+        """Start a lease of ``ttl_seconds``, or renew the lease if it exists."""
         self._leases[name] = asyncio.get_running_loop().time() + ttl_seconds
         self._begin()
         if self._expiry is None:
             self._expiry = asyncio.create_task(self._watch_leases())
 
     def release(self, name: str | None = None) -> bool:
-        """End one lease, or all. False when there was none. The process serves again when none is left."""
+        """End one lease, or all; return False if there was none. Without leases the process serves again."""
         had = bool(self._leases) if name is None else name in self._leases
         if name is None:
             self._leases.clear()
@@ -111,7 +111,7 @@ class Drain:
         return had
 
     async def terminate(self, grace: float) -> None:
-        """Drain for good; returns when settled and no connection is left, or after ``grace`` seconds."""
+        """Drain finally; return when settled and no connection is left, or after ``grace`` seconds."""
         self._terminating = True
         self._begin()
         with contextlib.suppress(TimeoutError):
@@ -120,8 +120,8 @@ class Drain:
     def after_ms(self) -> int:
         return self._random.randint(*AFTER_MS)
 
-    def shed(self, count: int, candidates: Collection[Movable]) -> int:
-        """Move ``count`` of the candidates away now, chosen at random. Returns how many that were."""
+    def rebalance(self, count: int, candidates: Collection[Connection]) -> int:
+        """Move ``count`` randomly chosen candidates away now. Return how many connections were moved."""
         chosen = self._random.sample(list(candidates), min(count, len(candidates)))
         for connection in chosen:
             connection.move_away(self.after_ms())
@@ -163,7 +163,7 @@ class Drain:
             await asyncio.sleep(STEP)
             if self.state is State.SETTLING:
                 return
-        # Those that were joining when the schedule was made.
+        # Move the connections that were opened after the schedule was made.
         while True:
             left = self._connections()
             self.state = State.DRAINING if left else State.EMPTY
@@ -179,7 +179,7 @@ class Drain:
         while self._leases:
             now = asyncio.get_running_loop().time()
             for name in [name for name, until in self._leases.items() if until <= now]:
-                logger.warning("the drain lease %s was not renewed", name)
+                logger.warning("the drain lease %s was not renewed in time and has ended", name)
                 del self._leases[name]
             if not self._leases:
                 break

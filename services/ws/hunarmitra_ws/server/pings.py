@@ -1,7 +1,7 @@
-"""Finds dead peers: pings those that are silent and drops those that do not answer, without walking everybody.
+"""Find dead connections: ping the silent ones, and drop those that do not answer.
 
-Every connection stands in one bucket, that of the second in which it is looked at next; each second only that
-bucket is looked at. Stock daphne walks all connections every two seconds, and autobahn adds timers of its own.
+Each connection is in the bucket of the second in which it is checked next, and each second checks one bucket only.
+Stock daphne checks all connections every two seconds, and autobahn adds more timers.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 
-class Peer(Protocol):
-    """``heard_at`` is the loop's time of the last bytes; ``pinged_at`` that of the last ping, 0 before the
-    first; ``look_at`` the bucket it stands in."""
+class Connection(Protocol):
+    """A connection that is pinged.
+
+    ``heard_at`` and ``pinged_at``: the loop's time of the last bytes and of the last ping (0 before the first).
+    ``look_at``: the bucket of the connection.
+    """
 
     heard_at: float
     pinged_at: float
@@ -35,45 +38,45 @@ class Pings:
         self._clock = clock
         self._interval = interval
         self._timeout = timeout
-        self._buckets: dict[int, dict[Peer, None]] = {}
+        self._buckets: dict[int, dict[Connection, None]] = {}
         self._looked_at = int(clock())
 
-    def add(self, peer: Peer) -> None:
-        self._look_again(peer, self._interval)
+    def add(self, connection: Connection) -> None:
+        self._look_again(connection, self._interval)
 
-    def remove(self, peer: Peer) -> None:
-        bucket = self._buckets.get(peer.look_at)
+    def remove(self, connection: Connection) -> None:
+        bucket = self._buckets.get(connection.look_at)
         if bucket is not None:
-            bucket.pop(peer, None)
+            bucket.pop(connection, None)
             if not bucket:
-                del self._buckets[peer.look_at]
+                del self._buckets[connection.look_at]
 
     def look(self) -> None:
         """Look at the connections that are due. Called about once a second."""
         now = self._clock()
         while self._looked_at < int(now):
             self._looked_at += 1
-            for peer in self._buckets.pop(self._looked_at, ()):
-                self._look_at(peer, now)
+            for connection in self._buckets.pop(self._looked_at, ()):
+                self._look_at(connection, now)
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(1)
             self.look()
 
-    def _look_at(self, peer: Peer, now: float) -> None:
-        if peer.progressed():
-            peer.heard_at = now
-        silent = now - peer.heard_at
+    def _look_at(self, connection: Connection, now: float) -> None:
+        if connection.progressed():
+            connection.heard_at = now
+        silent = now - connection.heard_at
         if silent < self._interval:
-            self._look_again(peer, self._interval - silent)
-        elif peer.heard_at >= peer.pinged_at:
-            peer.pinged_at = now
-            peer.ping()
-            self._look_again(peer, self._timeout)
+            self._look_again(connection, self._interval - silent)
+        elif connection.heard_at >= connection.pinged_at:
+            connection.pinged_at = now
+            connection.ping()
+            self._look_again(connection, self._timeout)
         else:
-            peer.drop()
+            connection.drop()
 
-    def _look_again(self, peer: Peer, seconds: float) -> None:
-        peer.look_at = max(int(self._clock() + seconds), self._looked_at) + 1
-        self._buckets.setdefault(peer.look_at, {})[peer] = None
+    def _look_again(self, connection: Connection, seconds: float) -> None:
+        connection.look_at = max(int(self._clock() + seconds), self._looked_at) + 1
+        self._buckets.setdefault(connection.look_at, {})[connection] = None

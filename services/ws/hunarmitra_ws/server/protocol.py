@@ -177,7 +177,7 @@ class ServerProtocol(DaphneConnection):
 
     def end(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason, and give up the place."""
-        if self in self.server.sockets:
+        if self in self.server.open_connections:
             self.server.leaving.add(self)
         self.send_close(int(code), code.reason.encode())
 

@@ -43,7 +43,7 @@ class Server(DaphneServer):
         super().__init__(*args, **kwargs)
         self.options = options
         self.loop = event_loop
-        self.sockets: dict[ServerProtocol, None] = {}
+        self.open_connections: dict[ServerProtocol, None] = {}
         self.leaving: set[ServerProtocol] = set()
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
@@ -51,7 +51,7 @@ class Server(DaphneServer):
         self._hub: Hub | None = None
         self.write_queue = WriteQueue(self.loop, metrics.latency.written)
         self.drain = Drain(
-            DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.sockets)
+            DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.open_connections)
         )
         metrics.connections.read = self.counts
         metrics.connections_limit.read = lambda: options.max_connections
@@ -114,22 +114,22 @@ class Server(DaphneServer):
     @property
     def places_taken(self) -> int:
         """Connections that count towards the cap: all but those that were sent a close frame."""
-        return len(self.sockets) - len(self.leaving)
+        return len(self.open_connections) - len(self.leaving)
 
     def counts(self) -> Mapping[str, int]:
         """Open connections by kind; ``joining`` are those that have not received their first frame."""
         counts = dict.fromkeys(CONNECTION_KINDS, 0)
-        for socket in self.sockets:
-            counts[socket.kind or "joining"] += 1
+        for connection in self.open_connections:
+            counts[connection.kind or "joining"] += 1
         return counts
 
     def connection_opened(self, connection: DaphneConnection) -> None:
         assert isinstance(connection, ServerProtocol)
-        self.sockets[connection] = None
+        self.open_connections[connection] = None
 
     def connection_closed(self, connection: DaphneConnection) -> None:
         assert isinstance(connection, ServerProtocol)
-        self.sockets.pop(connection, None)
+        self.open_connections.pop(connection, None)
         self.leaving.discard(connection)
 
     def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
@@ -154,22 +154,22 @@ class Server(DaphneServer):
             logger.info("SIGHUP: draining already")
 
     def _log_state(self, name: str) -> None:
-        """SIGUSR1 and SIGUSR2: a line in the log, instead of the end of the process."""
+        """SIGUSR1 and SIGUSR2: log the connection counts, instead of ending the process."""
         counts = ", ".join(f"{number} {kind}" for kind, number in self.counts().items())
         logger.info("%s: connections: %s; drain: %s", name, counts, self.drain.state)
 
     async def _drain_and_stop(self) -> None:
         await self.drain.terminate(self.options.grace)
-        if self.sockets:
-            metrics.drain_cut_off.inc(amount=len(self.sockets))
-            logger.warning("%d connections are cut off: the grace period is over", len(self.sockets))
+        if self.open_connections:
+            metrics.drain_cut_off.inc(amount=len(self.open_connections))
+            logger.warning("%d connections are cut off: the grace period is over", len(self.open_connections))
         self.stop()
 
 
 def _tune_collector() -> None:
     """Keep Python's cyclic collector from walking every connection again and again.
 
-    Measured with 10,000 sockets: its default thresholds make the slowest percent of deliveries take 0.7 s. Closed
+    Measured with 10,000 connections: its default thresholds make the slowest percent of deliveries take 0.7 s. Closed
     connections need no collector (see :meth:`ServerProtocol.connectionLost`), so it may run rarely, and what
     start-up has made is never looked at again.
     """
@@ -179,8 +179,8 @@ def _tune_collector() -> None:
 
 
 SWITCH_INTERVAL: Final = 0.001
-"""Seconds after which a thread that computes (one that reads a page of a log, say) hands Python's lock to the event
-loop. Python's 5 ms would be the latency of everybody else's events while somebody resumes."""
+"""Seconds after which a thread that computes (one that reads a page of a log, say) hands the GIL to the event loop.
+Python's default of 5 ms would delay all other events while a client resumes."""
 
 
 class _ProtocolHost:
@@ -204,13 +204,13 @@ class _ProtocolHost:
         return self._server.admission.read_slot()
 
     def closed(self, code: int) -> None:
-        """The protocol counts: it also sees those that never became a WebSocket's application."""
+        """Do nothing: the protocol counts connections, because some never reach the application."""
 
     def live(self, kind: str) -> None:
         self._protocol.kind = kind
         self._protocol.joined_at = self._server.loop.time()
         self._protocol.settle()
         if self._scope is not None:
-            # Every frame of the application's stack still refers to it, for as long as the socket lives.
+            # Every frame of the application's stack still refers to it, for as long as the connection is open.
             self._scope.clear()
             self._scope = None

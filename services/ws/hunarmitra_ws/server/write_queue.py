@@ -1,8 +1,8 @@
-"""Writes what lanes hold, a slice of sockets at a time.
+"""Write the pending frames of lanes, a slice of connections at a time.
 
-Handing an event to a group only appends to lanes; the writing happens here, at most :data:`SLICE` sockets before
-the event loop serves others, so that a group of thousands delays nobody else. Events that come for one socket in
-the meantime leave in one write.
+Sending an event to a channel only appends to lanes. This queue writes at most :data:`SLICE` connections before the
+event loop runs other work, so that a channel with thousands of subscriptions does not delay other clients. Events
+that arrive for one connection in the meantime are sent in one write.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 SLICE: Final = 128
-"""Sockets written to before other work: under a millisecond at some 6 µs a write."""
+"""Connections written to before other work: under a millisecond at some 6 µs a write."""
 
 
 class Flushable(Protocol):
@@ -38,7 +38,7 @@ class WriteQueue:
 
     @property
     def end(self) -> int:
-        """What ``written`` will be once all that waits now is written."""
+        """The value of ``written`` after everything that waits now is written."""
         return self.written + len(self._waiting)
 
     def _write(self) -> None:
