@@ -1,4 +1,4 @@
-"""The answer to an accepted location, as REST gives it."""
+"""The response body for an accepted location, as the REST view sends it."""
 
 from __future__ import annotations
 

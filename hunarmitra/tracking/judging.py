@@ -1,4 +1,4 @@
-"""Why a location is not taken. The statement in ``storing`` has the same conditions; this says which one failed."""
+"""Reasons to reject a location. The statement in ``storing`` has the same conditions; this says which one failed."""
 
 from __future__ import annotations
 

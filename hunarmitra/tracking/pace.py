@@ -1,4 +1,4 @@
-"""Pace: when the server wants a worker's next location. Pure."""
+"""Pace: when a worker should send the next location. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AT_REST_FACTOR: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds: the least interval between two accepted locations, and the interval while nobody watches."""
+    """Seconds: the least interval between two accepted locations, and the interval while no client watches."""
 
     least: float
     unwatched: float

@@ -1,4 +1,4 @@
-"""Reading a location from a JSON object, for the ways in that do without REST framework. Pure.
+"""Read a location from a JSON object, for the entry points without REST framework. Pure.
 
 REST's serializer (``hunarmitra_http.serializers.tracking``) has the same rules and better messages; tests compare them.
 """

@@ -43,7 +43,7 @@ _PATH: Final = re.compile(r"/api/v1/tracking/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-
 _ROUTE: Final = "/api/v1/tracking/<id:booking_id>/"
 _BEARER: Final = "Bearer "
 MOST_BYTES: Final = 4096
-"""More than one location never needs; longer bodies are Django's."""
+"""The most bytes of a body that is read here: more than one location needs. Django handles longer bodies."""
 
 MOST_HOSTS: Final = 100
 
@@ -56,7 +56,7 @@ _HEADERS: Final = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("X-Frame-Options", "DENY"),
 )
-"""The headers of Django's answer."""
+"""The headers that Django would send."""
 
 
 class LocationPosts:
