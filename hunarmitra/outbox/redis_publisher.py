@@ -81,7 +81,7 @@ class RedisPublisher:
         """
         encoded = [(redis_channel(message.channel), _encode(message)) for message in messages]
         if not self._breaker.allows():
-            raise PublisherUnavailableError("left alone for a moment after a failure")
+            raise PublisherUnavailableError("publishing to Redis is paused after a failure")
         try:
             pipeline = self._client.pipeline(transaction=False)
             for channel, body in encoded:
@@ -89,7 +89,7 @@ class RedisPublisher:
             listeners: Sequence[int] = pipeline.execute()
         except (redis.RedisError, OSError) as error:
             self._breaker.failed()
-            logger.warning("Redis does not take messages: %s", type(error).__name__)
+            logger.warning("cannot publish to Redis: %s", type(error).__name__)
             raise PublisherUnavailableError(type(error).__name__) from error
         self._breaker.succeeded()
         return listeners

@@ -93,7 +93,7 @@ def test_it_waits_for_redis_and_ends_on_sigterm(
     book(environment)
     port = free_port()
     with services.relay(tmp_path, {**environment, "METRICS_PORT": str(port)}) as relay:
-        eventually(lambda: "Redis does not take messages" in relay.log_text(), 90, "the relay has tried")
+        eventually(lambda: "cannot publish to Redis" in relay.log_text(), 90, "the relay has tried")
         assert httpx.get(f"http://127.0.0.1:{port}/livez").text == "ok\n", "no restart would bring Redis back"
         assert "outbox" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         redis_server.start()
