@@ -58,7 +58,7 @@ class Alert:
             "alert": self.name,
             "expr": self._with_memory(parameters),
             "for": parameters.wait(self.wait),
-            **({"keep_firing_for": parameters.wait(self.hold)} if self.hold else {}),
+            **({"keep_firing_for": parameters.hold(self.hold)} if self.hold else {}),
             "labels": {"severity": str(self.severity), **self.labels},
             "annotations": {
                 "summary": self.summary,

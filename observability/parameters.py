@@ -52,6 +52,12 @@ class Parameters:
         """A ``for``: how long a condition holds before it is an alert."""
         return duration if self.time_scale == 1 else _milliseconds(seconds_of(duration) / self.time_scale)
 
+    def hold(self, duration: str) -> str:
+        """A ``keep_firing_for``: bridges the time until every pod has recovered and was scraped again."""
+        if self.time_scale == 1:
+            return duration
+        return _milliseconds(max(LEAST_WINDOW_SECONDS, seconds_of(duration) / self.time_scale))
+
     def age(self, duration: str) -> str:
         """Seconds, as a number, that something may be old."""
         seconds = float(seconds_of(duration))

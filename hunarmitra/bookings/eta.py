@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from hunarmitra.locations.estimate import OLDEST_SECONDS, Site
+from hunarmitra.locations.estimate import Site
 from hunarmitra.locations.fixes import Fixes, is_uncertain
 from hunarmitra.protocol.statuses import Status
 
 if TYPE_CHECKING:
     from hunarmitra.bookings.models import Booking
+
+OLDEST_SECONDS: Final = 120.0
+"""A location received longer ago says nothing about the arrival any more."""
 
 FIXES_FOR_AN_ESTIMATE: Final = 2
 """So many kept fixes replace what the worker said."""

@@ -45,8 +45,8 @@ SIGNIFICANCE: Final = 4.0
 SIGMAS_PER_ACCURACY: Final = 1.51
 """The radius of 68 % of a two-dimensional normal distribution, in standard deviations of one axis."""
 
-OLDEST_SECONDS: Final = 120.0
-"""A newest fix older than this says nothing about the arrival any more."""
+LONGEST_AGE: Final = 20.0
+"""Seconds that a location's age counts at most. An older one was sent late, or the phone's clock is wrong."""
 
 LONGEST_MINUTES: Final = 24 * 60
 
@@ -66,14 +66,14 @@ def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
     ``fixes`` are in order of time, ``now`` is in seconds since 1970. Pure.
     """
     plausible = _plausible(fixes)
-    if len(plausible) < 2 or plausible[-1] is not fixes[-1] or now - fixes[-1].seconds > OLDEST_SECONDS:
+    if len(plausible) < 2 or plausible[-1] is not fixes[-1]:
         return None  # the newest fix is a jump, or the drive begins somewhere else now: the next fixes tell which
     drive = _current_drive(plausible)
     speed = _speed(drive)
     if speed is None:
         return None
     last = drive[-1]
-    seconds = distance_metres(last.lat, last.lng, *site) / speed - max(0.0, now - last.seconds)
+    seconds = distance_metres(last.lat, last.lng, *site) / speed - min(max(0.0, now - last.seconds), LONGEST_AGE)
     minutes = max(1, ceil(seconds / 60))
     return minutes if minutes <= LONGEST_MINUTES else None
 

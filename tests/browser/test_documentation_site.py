@@ -96,7 +96,7 @@ def test_one_finds_the_way_by_the_navigation(site: Path, page: Page) -> None:
     for tab, link, heading in (
         ("Start", "A web page", "A web page"),
         ("Client developers", "The API, frame by frame", "The realtime API"),
-        ("Operating", "On Kubernetes", "Operating HunarMitra realtime"),
+        ("Operating", "On Kubernetes", "Operations"),
         ("Watching it", "Every metric", "Metrics"),
     ):
         page.locator(".md-tabs").get_by_role("link", name=tab, exact=True).click()

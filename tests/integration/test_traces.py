@@ -153,7 +153,7 @@ async def test_a_status_is_one_trace_from_the_request_to_every_process(system: S
 async def test_a_position_is_one_trace_too(system: System) -> None:
     spans = await system.change("location", system.people.new_booking("confirmed"))
     request = named(spans, f"POST {TRACKING_ROUTE}")
-    assert named(spans, "position_accept").parent_id == request.span_id
+    assert named(spans, "location_accept").parent_id == request.span_id
     publish = named(spans, "publish location")
     assert publish.parent_id == request.span_id
     check_deliveries(spans, "location", publish)
