@@ -1,5 +1,5 @@
 """WebSocket server: an extension of daphne, started as ``python -m hunarmitra_ws``.
 
 It adds to stock daphne: a drain instead of close code 1006 for every client, close codes and reasons that reach the
-client, a bounded send buffer, frames written to the transport without a copy, connection limits, and an admin port.
+client, a bounded send buffer, frames written to the transport as they are, connection limits, and an admin port.
 """
