@@ -19,8 +19,10 @@ if [ -z "${KUBECONFIG:-}" ]; then
     exit 1
   fi
   work=$(mktemp -d)
-  HM_NODES=2 "$E2E_CLUSTER" down
-  trap '"$E2E_CLUSTER" down; rm -rf "$work"' EXIT
+  # From another folder: the cluster's own programs must not run under this project's .python-version.
+  cluster() { (cd / && "$E2E_CLUSTER" "$@"); }
+  HM_NODES=2 cluster down
+  trap 'cluster down; rm -rf "$work"' EXIT
   trap 'exit 130' INT TERM
 
   build_as() { "$E2E_CLUSTER" build "localhost/$2:$1" "${@:3}" >"$work/$2.log" 2>&1 || { cat "$work/$2.log" >&2; return 1; }; }
@@ -53,10 +55,10 @@ if [ -z "${KUBECONFIG:-}" ]; then
   fi
   # One archive holds the layers that the images share only once.
   step podman save --quiet --multi-image-archive --output "$work/images.tar" "${images[@]/%/:dev}" "${previous[@]}"
-  eval "$(step "$E2E_CLUSTER" up)"
-  step "$E2E_CLUSTER" load "$work/images.tar"
+  eval "$(step cluster up)"
+  step cluster load "$work/images.tar"
   rm "$work/images.tar"
-  "$E2E_CLUSTER" schemas "$work/schemas"
+  cluster schemas "$work/schemas"
   export KUBERNETES_SCHEMAS=$work/schemas
   export E2E_INGRESS=${E2E_INGRESS:-10.201.0.2:80}
   export E2E_INGRESS_LOG=${E2E_INGRESS_LOG:-$(dirname "$KUBECONFIG")/log/ingress-access.log}
