@@ -114,6 +114,30 @@ def test_a_position_that_grows_old_is_called_that(demo: Stack, people: People, v
     expect(customer.page.locator(".marker.worker.stale")).to_have_count(0)
 
 
+def test_a_vague_location_moves_nothing(demo: Stack, people: People, visit: Visitor) -> None:
+    booking = people.new_booking()
+    people.worker.status(booking, "on_the_way")
+    customer = visit(demo)
+    customer.be("Asha Verma")
+    customer.watch(booking)
+    where = customer.page.locator("#where")
+    people.worker.track(booking, 28.62, 77.2)
+    expect(where).to_be_visible()
+    before = where.inner_text()
+    customer.page.evaluate(OBSERVE_WHERE)
+    people.worker.call("POST", f"tracking/{booking}/", {"lat": 0, "lng": 0})
+    people.worker.track(booking, 28.60, 77.2)
+    expect(where).not_to_have_text(before)
+    assert set(customer.page.evaluate("() => window.seen")) <= {before, where.inner_text()}
+
+
+OBSERVE_WHERE = """() => {
+    const where = document.querySelector('#where');
+    window.seen = [];
+    new MutationObserver(() => window.seen.push(where.textContent)).observe(where, {childList: true, subtree: true});
+}"""
+
+
 @pytest.mark.slow
 def test_a_killed_server_and_what_happened_meanwhile(tmp_path: Path, visit: Visitor) -> None:
     with own_demo(tmp_path, TRACKING_MIN_INTERVAL="0") as (stack, people):

@@ -65,6 +65,9 @@ class LocationPosts:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._hosts: set[str] = set()
+        environment = settings.ENVIRONMENT
+        # A thread keeps its connection for the next location, unless others would wait for it in vain.
+        self._keeps_connections = environment.web_threads <= environment.database_pool_max
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith(PREFIX):
@@ -88,6 +91,8 @@ class LocationPosts:
             return None
         booking_id = UUID(path[1])
         accepted = _accept(booking_id, identity, reading)
+        if not self._keeps_connections:
+            connection.close()
         return None if accepted is None else json.dumps(accepted_answer(booking_id, accepted)).encode()
 
     def _is_plain(self, environ: Environ) -> bool:

@@ -41,7 +41,8 @@ class BookingView {
   #app;
   #booking;
   #offs = [];
-  #lastAt; // time of the last location, in the server's time
+  #at; // the last location that is certain enough for the marker
+  #lastAt; // its time, in the server's time
   #ahead = 0; // the server's clock minus this machine's
   #timeline = new Timeline();
   #status = h('span', { class: 'status', id: 'status' });
@@ -122,11 +123,12 @@ class BookingView {
 
   #moved(location) {
     if (!location) {
-      this.#lastAt = undefined;
+      this.#lastAt = this.#at = undefined;
       this.#map.hide();
-    } else {
+    } else if (!location.uncertain) {
+      this.#at = location;
       this.#lastAt = Math.min(Date.parse(location.timestamp), Date.now() + this.#ahead);
-      this.#booking = { ...this.#booking, eta_minutes: location.eta_minutes ?? this.#booking.eta_minutes };
+      this.#booking = { ...this.#booking, eta_minutes: location.eta_minutes ?? null };
       this.#map.show(location);
     }
     this.#describe();
@@ -158,7 +160,7 @@ class BookingView {
   #describe() {
     const { status, worker } = this.#booking;
     const minutes = this.#minutes();
-    const { location } = this.stream;
+    const location = this.#at;
     this.element.dataset.status = status;
     this.#status.dataset.status = status;
     say(this.#status, STATUS[status]);
