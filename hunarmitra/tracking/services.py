@@ -42,18 +42,22 @@ def location_accept(*, booking_id: UUID, identity: Identity, reading: Reading) -
 
     One round trip to the database. :func:`location_error` says why one was not stored.
     """
-    posted = PostedLocation(
+    posted = _received_now(booking_id, identity, reading)
+    with tracing.span("location_accept"):
+        stored = store([posted]).get(booking_id)
+    if stored is None:
+        return None
+    return _publish([(posted, stored)], _all_watch)[0]
+
+
+def _received_now(booking_id: UUID, identity: Identity, reading: Reading) -> PostedLocation:
+    return PostedLocation(
         booking_id=booking_id,
         user_id=identity.user_id,
         session_id=identity.session_id,
         reading=reading,
         received=utc_now(),
     )
-    with tracing.span("location_accept"):
-        stored = store([posted]).get(booking_id)
-    if stored is None:
-        return None
-    return _publish([(posted, stored)], _all_watch)[0]
 
 
 def locations_accept(
@@ -90,13 +94,7 @@ def _accept_alone(posted: PostedLocation, count_watchers: CountWatchers) -> Acce
 
 def location_error(*, booking_id: UUID, user: User, identity: Identity, reading: Reading) -> LocationError:
     """Return why a location was not accepted, by the booking as it is now."""
-    posted = PostedLocation(
-        booking_id=booking_id,
-        user_id=identity.user_id,
-        session_id=identity.session_id,
-        reading=reading,
-        received=utc_now(),
-    )
+    posted = _received_now(booking_id, identity, reading)
     # Without an error now, what forbade it has ended since: the next location will be accepted.
     return _error(posted, user) or TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
 
@@ -146,17 +144,16 @@ def _publish(
     listeners: Sequence[int | None] = publish_counted(outgoing).listeners or [None] * len(stored)
     environment = settings.ENVIRONMENT
     intervals = Intervals(environment.tracking_min_interval, environment.tracking_unwatched_interval)
-    return [
-        AcceptedLocation(
-            reading=posted.reading,
-            moment=posted.moment,
-            eta_minutes=minutes,
-            next_in_ms=next_in_ms(
-                intervals, listeners=count_watchers(posted.booking_id, count), moving=is_moving(row.fixes)
-            ),
+    accepted = []
+    for (posted, row), minutes, count in zip(stored, estimates, listeners, strict=True):
+        watchers = count_watchers(posted.booking_id, count)
+        # While nobody watches, the pace does not depend on the movement, which costs as much as an estimate to tell.
+        moving = watchers != 0 and is_moving(row.fixes)
+        pace = next_in_ms(intervals, listeners=watchers, moving=moving)
+        accepted.append(
+            AcceptedLocation(reading=posted.reading, moment=posted.moment, eta_minutes=minutes, next_in_ms=pace)
         )
-        for (posted, row), minutes, count in zip(stored, estimates, listeners, strict=True)
-    ]
+    return accepted
 
 
 def _message(posted: PostedLocation, row: StoredLocation, minutes: int | None) -> Message:
