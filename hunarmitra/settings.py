@@ -12,7 +12,7 @@ from uuid import UUID
 from hunarmitra.common import redaction
 from hunarmitra.config.checks import check_database_pool, chosen_services
 from hunarmitra.config.database_url import DatabaseTarget
-from hunarmitra.config.environment import BASE_DIR, ConfigurationError
+from hunarmitra.config.declaration import BASE_DIR, ConfigurationError
 from hunarmitra.config.reading import process_environment
 from hunarmitra.telemetry import tracing
 from hunarmitra.telemetry.logs import log_daphne_access, logging_configuration, service_name

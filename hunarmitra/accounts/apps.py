@@ -2,7 +2,7 @@ import sys
 
 from django.apps import AppConfig
 
-from hunarmitra.config.environment import ConfigurationError
+from hunarmitra.config.declaration import ConfigurationError
 
 
 class AccountsConfig(AppConfig):

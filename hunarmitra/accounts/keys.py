@@ -21,7 +21,7 @@ from django.conf import settings
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-from hunarmitra.config.environment import ConfigurationError
+from hunarmitra.config.declaration import ConfigurationError
 
 ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
 DEFAULT_KID: Final = "default"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hunarmitra.config.environment import ConfigurationError, Environment
+from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.environment import Environment
 
 
 def chosen_services(environment: Environment, installed: Sequence[str]) -> tuple[str, ...]:

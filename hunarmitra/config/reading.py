@@ -15,7 +15,8 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from hunarmitra.config.environment import BASE_DIR, DEVELOPMENT_SECRET, ConfigurationError, Environment
+from hunarmitra.config.declaration import BASE_DIR, DEVELOPMENT_SECRET, ConfigurationError
+from hunarmitra.config.environment import Environment
 from hunarmitra.config.values import name_list
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from hunarmitra.config.environment import BASE_DIR
+from hunarmitra.config.declaration import BASE_DIR
 
 FILE_NAME = "demo.json"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from hunarmitra.config.environment import BASE_DIR, Environment
+from hunarmitra.config.declaration import BASE_DIR
+from hunarmitra.config.environment import Environment
 from hunarmitra.demo.credentials import FILE_NAME, credentials_path, read_passwords
 from hunarmitra.demo.data import DemoData
 

@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
-from hunarmitra.config.environment import ConfigurationError, Environment
+from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.environment import Environment
 
 if TYPE_CHECKING:
     from hunarmitra.telemetry.opentelemetry_spans import Spans

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hunarmitra.common import redaction
-from hunarmitra.config.environment import ConfigurationError
+from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.reading import process_environment
 from hunarmitra.telemetry import tracing
 from hunarmitra.telemetry.logs import gunicorn_configuration, service_name

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
 from hunarmitra.accounts.keys import KeyRing, KeyRingBackend, _kid_in_header
-from hunarmitra.config.environment import ConfigurationError
+from hunarmitra.config.declaration import ConfigurationError
 
 SECRET_KEY = "the-secret-key-of-the-installation-0123456789"
 SECRET = "a-shared-secret-of-at-least-thirty-two-bytes"

@@ -13,11 +13,8 @@ from hypothesis import strategies as st
 
 from hunarmitra.config import reading as module
 from hunarmitra.config.database_url import DatabaseTarget
-from hunarmitra.config.environment import (
-    DEVELOPMENT_SECRET,
-    ConfigurationError,
-    Environment,
-)
+from hunarmitra.config.declaration import DEVELOPMENT_SECRET, ConfigurationError
+from hunarmitra.config.environment import Environment
 from hunarmitra.config.reading import process_environment, read_environment
 
 SECRET = "a-long-random-secret-of-this-test-0123456789"

@@ -13,7 +13,8 @@ from django.apps import apps
 
 from hunarmitra.accounts.tokens import token_backend
 from hunarmitra.config.checks import check_database_pool, chosen_services
-from hunarmitra.config.environment import ConfigurationError, Environment
+from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.environment import Environment
 from hunarmitra.config.misspelt import misspelt, warn_of_misspelt_settings
 from hunarmitra.config.reading import read_environment
 from tests.support.processes import REPOSITORY, clean_environment

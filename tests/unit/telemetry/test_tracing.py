@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hunarmitra.config.environment import ConfigurationError, Environment
+from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.environment import Environment
 from hunarmitra.config.reading import read_environment
 from hunarmitra.telemetry import tracing
 from hunarmitra.telemetry.tracing import NO_SPAN

@@ -1,0 +1,67 @@
+"""Settings of the REST processes and of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hunarmitra.config.declaration import variable
+from hunarmitra.config.values import boolean, integer, seconds, text_value, tile_template
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestSettings:
+    """Settings of the REST processes and of the page."""
+
+    web_concurrency: int = variable(
+        integer(1, 64), 2, "Processes of gunicorn, which serves REST in production.", section="HTTP server"
+    )
+    web_threads: int = variable(
+        integer(1, 256), 8, "Threads of each of these processes: the requests that it serves at the same time."
+    )
+    http_admin_port: int = variable(
+        integer(0, 65535),
+        0,
+        "Port of /livez, /readyz and /metrics for any `Host`; the public port then no longer answers them. "
+        "0: probes are on the public port, and metrics on none.",
+    )
+
+    demo_page: bool | None = variable(
+        boolean,
+        None,
+        "Serves the page at `/`: sign in, watch bookings live, assign workers.",
+        shown="1 while DEBUG or DEMO is on, else 0",
+        section="Page",
+    )
+    map_tile_url: str = variable(
+        tile_template,
+        "",
+        "URL template of the map tiles of the page: `https://tiles.example.org/{z}/{x}/{y}.png`. Without it, or when "
+        "tiles cannot be loaded, the map shows a plain grid.",
+        shown="none",
+    )
+    map_attribution: str = variable(text_value, "", "Map attribution text.", shown="none")
+
+    tracking_min_interval: float = variable(
+        seconds(0, 60), 2, "Minimum of seconds between two accepted locations of one booking.", section="REST limits"
+    )
+    tracking_unwatched_interval: float = variable(
+        seconds(0, 15), 15, "Seconds between two locations that the server asks for while nobody watches the booking."
+    )
+    tracking_max_future: float = variable(
+        seconds(0, 3600), 60, "Seconds that the timestamp of a location may be in the future."
+    )
+    eta_estimator: str = variable(
+        text_value,
+        "hunarmitra.locations.estimate.recent_fixes_estimate",
+        "Dotted path of the function that estimates arrival times: `(fixes, site, now) -> minutes or None`.",
+    )
+    request_max_bytes: int = variable(integer(1024, 16777216), 65536, "Largest JSON body of a REST request, in bytes.")
+    throttle_user_per_hour: int = variable(
+        integer(1, 1000000), 3600, "REST requests of one user per hour. Posting locations does not count."
+    )
+    throttle_auth_per_minute: int = variable(
+        integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
+    )
+    throttle_login_per_minute: int = variable(
+        integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address, also at /admin/."
+    )
