@@ -75,7 +75,7 @@ def test_a_private_name_exists_as_its_adapter_expects(name: PrivateName) -> None
 
 def test_a_connection_gets_no_attribute_that_its_footprint_does_not_know() -> None:
     """A new attribute would be kept for the life of every connection, and may hold the request with its token."""
-    tables = {*autobahn_adapter.AT_REST, *autobahn_adapter.AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE}
+    tables = {*autobahn_adapter.IDLE_VALUES, *autobahn_adapter.AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE}
     kept = autobahn_adapter.KEPT | autobahn_adapter.UNUSED | daphne_adapter.KEPT
     attributes = _assigned(WebSocketProtocol) | set(WebSocketServerProtocol.CONFIG_ATTRS)
     options = set(WebSocketServerProtocol.CONFIG_ATTRS)

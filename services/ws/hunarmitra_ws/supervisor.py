@@ -53,7 +53,7 @@ class Supervisor:
         return {name: each.task for name, each in self._supervised.items()}
 
     def failing(self) -> dict[str, float]:
-        """Return the tasks that cannot be kept running, with the seconds for which that is so."""
+        """Return the failing tasks, each with the seconds since it fails."""
         now = self._clock()
         for each in self._supervised.values():
             if not each.task.done() and now - each.started_at >= STABLE_AFTER:
@@ -61,6 +61,13 @@ class Supervisor:
         return {
             name: now - each.failing_since for name, each in self._supervised.items() if each.failing_since is not None
         }
+
+    def cancel(self, name: str) -> None:
+        """Cancel the task ``name``, and do not start it again."""
+        each = self._supervised.pop(name)
+        if each.restart is not None:
+            each.restart.cancel()
+        each.task.cancel()
 
     async def stop(self) -> None:
         """Cancel every task and wait for it."""
@@ -79,9 +86,9 @@ class Supervisor:
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if self._stopping:
+        each = self._supervised.get(name)
+        if self._stopping or each is None or each.task is not task:
             return
-        each = self._supervised[name]
         if each.once and not task.cancelled() and error is None:
             del self._supervised[name]
             return

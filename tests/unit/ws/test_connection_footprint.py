@@ -11,7 +11,7 @@ from autobahn.websocket.protocol import WebSocketServerProtocol
 from daphne.ws_protocol import WebSocketFactory
 
 from hunarmitra_ws.server import daphne_adapter
-from hunarmitra_ws.server.autobahn_adapter import AFTER_HANDSHAKE, AT_REST
+from hunarmitra_ws.server.autobahn_adapter import AFTER_HANDSHAKE, IDLE_VALUES
 from hunarmitra_ws.server.daphne_adapter import with_small_footprint
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
@@ -40,7 +40,7 @@ def test_options_of_the_factory_are_found_without_a_copy_in_each_connection() ->
 
 def test_what_was_kept_of_the_handshake_is_forgotten_and_what_is_under_way_is_not() -> None:
     connection = _connection()
-    for name, value in AT_REST.items():
+    for name, value in IDLE_VALUES.items():
         setattr(connection, name, value)
     for name in (*AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE):
         setattr(connection, name, "a token")

@@ -10,7 +10,7 @@ class FakeConnection:
         self._clock = clock
         self.heard_at = clock.now
         self.pinged_at = 0.0
-        self.look_at = 0
+        self.due_second = 0
         self.pings: list[float] = []
         self.dropped_at: float | None = None
         self.taking = False
@@ -38,7 +38,7 @@ class FakeClock:
 def _run(pings: Pings, clock: FakeClock, seconds: int) -> None:
     for _ in range(seconds):
         clock.now += 1
-        pings.look()
+        pings.check_due()
 
 
 def test_a_peer_that_answers_lives_on() -> None:

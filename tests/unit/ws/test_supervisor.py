@@ -105,6 +105,33 @@ async def test_a_task_that_is_to_run_once_ends(supervisor: Supervisor, worker: W
     assert not supervisor.failing()
 
 
+async def test_a_cancelled_task_does_not_start_again_and_its_name_is_free(
+    supervisor: Supervisor, worker: Worker
+) -> None:
+    supervisor.start("work", worker.run)
+    await worker.until_run(1)
+    first = supervisor.tasks["work"]
+    supervisor.cancel("work")
+    supervisor.start("work", worker.run)
+    await worker.until_run(2)
+    assert first.cancelled()
+    assert worker.runs == 2
+    assert not supervisor.tasks["work"].done()
+
+
+async def test_a_task_that_waits_for_its_restart_can_be_cancelled(
+    supervisor: Supervisor, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "FIRST_PAUSE", 0.001)
+    worker.error = RuntimeError("broken")
+    supervisor.start("work", worker.run)
+    await eventually_async(supervisor.tasks["work"].done)
+    supervisor.cancel("work")
+    runs = worker.runs
+    await asyncio.sleep(0.01)  # the restart would come after 0.001 s
+    assert (worker.runs, supervisor.tasks) == (runs, {})
+
+
 async def test_a_stopped_supervisor_starts_nothing_again(worker: Worker) -> None:
     running = Supervisor()
     running.start("work", worker.run)
@@ -120,7 +147,7 @@ def server() -> SimpleNamespace:
     return SimpleNamespace(
         started=True,
         open_connections={},
-        places_taken=0,
+        counted_connections=0,
         drain=SimpleNamespace(requested=False, state="serving"),
         options=SimpleNamespace(max_connections=10),
         failing=failing,

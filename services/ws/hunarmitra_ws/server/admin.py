@@ -107,7 +107,7 @@ def readiness(server: Server) -> Answer:
         "started": server.started,
         "drain": server.drain.state,
         "connections": len(server.open_connections),
-        "full": server.places_taken >= server.options.max_connections,
+        "full": server.counted_connections >= server.options.max_connections,
         "failing_tasks": sorted(failing),
     }
     return (200 if body["ready"] else 503), body

@@ -1,9 +1,9 @@
 """Adapter for autobahn: the frames of one connection, and a smaller connection footprint.
 
-autobahn copies some forty options from its factory into every connection, sets forty more attributes to their
-defaults, and keeps the whole request, with the token in it. That is most of the memory of an idle connection of stock
-daphne; and formatting the options for a debug line is most of the cost of accepting one. Here these are attributes of
-the class, and a connection has only what differs.
+autobahn copies about forty options from its factory into every connection. It sets forty more attributes to their
+defaults, and keeps the whole request, including the token. This is most of the memory of an idle connection of stock
+daphne, and formatting the options for a debug line is most of the cost of accepting a connection. Here the options
+and defaults are attributes of the class. An instance has only the attributes whose values differ.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from hunarmitra_ws.server.twisted_adapter import write_directly
 _PROTOCOL: Final = "autobahn.websocket.protocol:WebSocketServerProtocol"
 
 
-class _Nobody:
-    """In the place of a Deferred that nobody waits for."""
+class _UnusedDeferred:
+    """Replaces a Deferred of autobahn that has no callbacks."""
 
     def callback(self, result: Any) -> None:
         pass
 
 
-_NOBODY: Final = _Nobody()
+_UNUSED_DEFERRED: Final = _UnusedDeferred()
 
-AT_REST: Final[Mapping[str, Any]] = {
-    "is_open": _NOBODY,
-    "is_closed": _NOBODY,
+IDLE_VALUES: Final[Mapping[str, Any]] = {
+    "is_open": _UNUSED_DEFERRED,
+    "is_closed": _UNUSED_DEFERRED,
     "peer": "",
     "data": b"",
     "triggered": False,
@@ -64,7 +64,7 @@ AT_REST: Final[Mapping[str, Any]] = {
     "autoPingPendingSeq": 0,
     "autoPingPendingSent": None,
 }
-"""autobahn's attributes of a connection on which nothing is under way."""
+"""Attributes that autobahn sets on every connection, with their values while the connection is idle."""
 
 AFTER_HANDSHAKE: Final[Mapping[str, Any]] = {
     "_transport_details": None,
@@ -77,9 +77,9 @@ AFTER_HANDSHAKE: Final[Mapping[str, Any]] = {
     "http_request_uri": "",
     "http_response_data": "",
     "http_status_line": "",
-    # Only chopped and synchronous writes are queued, and we make none: an append would fail, and be noticed.
+    # Only chopped and synchronous writes use the queue. The project has no such writes; an append to a tuple fails.
     "send_queue": (),
-    "trafficStats": AT_REST["trafficStats"],
+    "trafficStats": IDLE_VALUES["trafficStats"],
     "websocket_extensions": (),
     "websocket_extensions_in_use": (),
     "websocket_origin": "",
@@ -87,7 +87,7 @@ AFTER_HANDSHAKE: Final[Mapping[str, Any]] = {
     "websocket_protocols": (),
     "peer": "",
 }
-"""What autobahn needs no more once the connection is open, and what stands in its place."""
+"""Attributes that autobahn needs only until the connection is open, with the values that then replace them."""
 
 KEPT: Final = frozenset(
     {
@@ -97,7 +97,7 @@ KEPT: Final = frozenset(
         "_results", "connected", "transport",
     }
 )  # fmt: skip
-"""Attributes that autobahn sets on a server's connection and that stay: they differ, or come only with messages."""
+"""Attributes that stay on the instance: their values differ between connections, or only messages set them."""
 
 UNUSED: Final = frozenset(
     {
@@ -105,7 +105,7 @@ UNUSED: Final = frozenset(
         "send_message_opcode", "serverConnectionDropTimeoutCall",
     }
 )  # fmt: skip
-"""Attributes that autobahn sets only for clients, and where an application sends messages in pieces: we do not."""
+"""Attributes that autobahn sets only for clients, or when an application sends a message in parts."""
 
 LIBRARY: Final = Library(
     "autobahn",
@@ -115,20 +115,20 @@ LIBRARY: Final = Library(
             _PROTOCOL,
             {
                 "CONFIG_ATTRS": "the options that are copied from the factory into each connection",
-                "sendCloseFrame(code, reasonUtf8, isReply)": "it sends the RFC's own codes too, unlike sendClose",
+                "sendCloseFrame(code, reasonUtf8, isReply)": "also sends the RFC's reserved codes, unlike sendClose",
                 "state": "whether frames may be written",
                 "data": "bytes that were received and not parsed",
                 "onFrameBegin()": "called for each frame of any kind, when its header has been parsed",
                 "current_frame": "the header of that frame",
-                "dropConnection(abort)": "unlike the transport's abortConnection it also stops the parser",
-                "STATE_CONNECTING": "the handshake is not over",
+                "dropConnection(abort)": "also stops the parser, unlike the transport's abortConnection",
+                "STATE_CONNECTING": "the handshake is not complete",
                 "STATE_OPEN": "frames may be written",
-                "STATE_CLOSED": "the connection is gone",
+                "STATE_CLOSED": "the connection is closed",
             },
         ),
         *(
             PrivateName(_PROTOCOL, name, None, "connection footprint: an attribute of the class instead")
-            for name in sorted({*AT_REST, *AFTER_HANDSHAKE} - {"current_frame", "data"})
+            for name in sorted({*IDLE_VALUES, *AFTER_HANDSHAKE} - {"current_frame", "data"})
         ),
     ),
 )
@@ -138,17 +138,18 @@ CONTINUATION: Final = 0
 """The opcode of a frame that continues a message (RFC 6455, section 5.2)."""
 
 FIRST_CONTROL_OPCODE: Final = 8
+"""Opcodes from 8 on are control frames: close, ping and pong (RFC 6455, section 5.5)."""
 
 
 if TYPE_CHECKING:
     _Base = WebSocketServerProtocol
 else:
-    # daphne's class brings autobahn's; as a base here it would come before daphne's own methods.
+    # daphne's class inherits from autobahn's. As a base here, autobahn's methods would override daphne's.
     _Base = object
 
 
 class AutobahnConnection(_Base):
-    """What we need of a connection of autobahn; mixed into daphne's protocol class."""
+    """A mixin for daphne's protocol class with the operations of an autobahn connection that the server uses."""
 
     transport: Any
     data: bytes
@@ -161,25 +162,26 @@ class AutobahnConnection(_Base):
     sendCloseFrame: Any  # noqa: N815 - autobahn's name
 
     def write(self, data: bytes) -> int:
-        """Write framed bytes. Returns how many the kernel did not take."""
+        """Write framed bytes; return how many bytes the kernel did not accept."""
         transport = self.transport
         if transport is None or self.state != _OPEN:
             return 0
         waiting = write_directly(transport, data)
         if waiting:
-            self.not_taken()
+            self.on_backpressure()
         return waiting
 
     def onFrameBegin(self) -> None:  # noqa: N802 - autobahn's name
-        self.frame_arrived(self.current_frame.opcode)
+        self.frame_received(self.current_frame.opcode)
         super().onFrameBegin()
 
-    def frame_arrived(self, opcode: int) -> None:
-        """Called for each frame of the client, also for control frames and after the close frame."""
+    def frame_received(self, opcode: int) -> None:
+        """Handle the header of a frame; called for each frame, also for control frames and after the close frame."""
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         if self.state == _CONNECTING and self.handshake_answered is False:
-            # autobahn would search all of it for a second request each time; it parses this after the answer.
+            # Now autobahn would search all received bytes for a second request, at each call. It parses them later,
+            # when the handshake is answered.
             self.data += data
             self.transport.pauseProducing()
             return
@@ -189,28 +191,28 @@ class AutobahnConnection(_Base):
     """None before the request is complete; False while the client waits for the answer."""
 
     def stop(self) -> None:
-        """Drop the TCP connection at once, and parse nothing more of what was received."""
+        """Drop the TCP connection at once, without parsing the remaining received bytes."""
         self.dropConnection(abort=True)
 
-    def not_taken(self) -> None:
-        """Called when the kernel did not take all that was written."""
+    def on_backpressure(self) -> None:
+        """Handle backpressure; called when the kernel did not accept all written bytes."""
 
     @property
     def accepts_frames(self) -> bool:
-        """Whether the connection is open, and neither side has sent a close frame."""
+        """Whether the connection is open and neither side has sent a close frame."""
         return bool(self.state == _OPEN and self.transport is not None)
 
     def send_close(self, code: int, reason: bytes | None = None) -> None:
-        """Send a close frame, unless one was sent or received."""
+        """Send a close frame, unless one was already sent or received."""
         if self.state == _OPEN:
             self.sendCloseFrame(code, reason, isReply=False)
 
     def close_code(self, fallback: int) -> int:
-        """The code of the side that closed first; autobahn itself answers any code with 1000."""
+        """Return the code of the side that closed first. autobahn answers every close code with 1000."""
         return (self.localCloseCode if self.closedByMe else self.remoteCloseCode) or fallback or 1006
 
     def abort(self) -> None:
-        """Drop the TCP connection at once, with all that waits to be written."""
+        """Drop the TCP connection at once; bytes that wait to be written are lost."""
         if self.transport is not None and self.state != _CLOSED:
             self.transport.abortConnection()
 
@@ -224,18 +226,18 @@ _Protocol = TypeVar("_Protocol")
 
 
 def with_small_footprint(protocol: type[_Protocol], factory: Any, more: Mapping[str, Any]) -> type[_Protocol]:
-    """A subclass with the factory's options, the tables above, and ``more``, as attributes of the class."""
+    """Return a subclass whose class attributes are the factory's options, the tables above, and ``more``."""
     values = {name: getattr(factory, name) for name in getattr(protocol, "CONFIG_ATTRS", ())}
-    # A plain function would become a method, and get the connection as its first argument.
+    # A plain function would become a method, with the connection as its first argument.
     options = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
-    attributes = {**AT_REST, **AFTER_HANDSHAKE, **more, **options, "CONFIG_ATTRS": ()}
+    attributes = {**IDLE_VALUES, **AFTER_HANDSHAKE, **more, **options, "CONFIG_ATTRS": ()}
     return type(protocol.__name__, (protocol,), attributes)
 
 
 def reduce_footprint(connection: Any, more: Mapping[str, Any]) -> None:
-    """Drop what an open connection need not have itself, with ``more``: the class has it."""
+    """Delete the attributes of an open connection whose value its class already has; ``more`` names further ones."""
     connection.__dict__ = {
         name: value
         for name, value in vars(connection).items()
-        if name not in AFTER_HANDSHAKE and name not in more and AT_REST.get(name, _UNSET) is not value
+        if name not in AFTER_HANDSHAKE and name not in more and IDLE_VALUES.get(name, _UNSET) is not value
     }

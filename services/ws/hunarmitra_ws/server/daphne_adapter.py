@@ -1,7 +1,7 @@
-"""Adapter for daphne: its server and its WebSocket connection, with what we replace in them.
+"""Adapter for daphne: its server and its WebSocket connection, with the project's replacements.
 
-daphne documents its command line and no Python interface. Its server keeps a dict of details for each connection, and
-walks all of them every one and every two seconds; here each connection is handled when something happens to it.
+daphne documents its command line, but no Python interface. Its server keeps a dict for each connection, and checks all
+of them every second (applications) and every two seconds (timeouts). Here callbacks handle each connection instead.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ AFTER_HANDSHAKE: Final[Mapping[str, Any]] = {
     "server_addr": None,
     "socket_opened": 0.0,
 }
-"""What daphne needs no more once the connection is open, and what stands in its place."""
+"""Attributes that daphne needs only until the connection is open, with the values that then replace them."""
 
 KEPT: Final = frozenset(
     {"server", "request", "client_addr", "client_scheme", "application_queue", "handshake_deferred", "factory"}
 )
-"""Attributes that daphne sets on a connection and that stay."""
+"""Attributes that daphne sets on a connection and that stay on the instance."""
 
 _SERVER: Final = "daphne.server:Server"
 _PROTOCOL: Final = "daphne.ws_protocol:WebSocketProtocol"
@@ -54,18 +54,18 @@ LIBRARY: Final = Library(
         *names_of(
             _SERVER,
             {
-                "connections": "details of each connection; an ended one is removed at once instead of by a walk",
+                "connections": "details of each connection; a closed one is removed at once, not by the next check",
                 "application": "called with the scope, as daphne's create_application does",
-                "application_close_timeout": "seconds that an application may run after its client has gone",
-                "create_application(protocol, scope)": "a smaller inbox, and a callback at the application's end",
+                "application_close_timeout": "seconds that an application may run after its client has disconnected",
+                "create_application(protocol, scope)": "a smaller inbox, and a callback when the application ends",
                 "protocol_connected(protocol)": "counts connections",
                 "protocol_disconnected(protocol)": "counts connections, and limits applications without a client",
-                "handle_reply(protocol, message)": "what an application sends",
-                "application_checker()": "the walk every second is replaced by callbacks",
-                "timeout_checker()": "the walk every two seconds is limited to plain HTTP",
+                "handle_reply(protocol, message)": "receives the messages of the application",
+                "application_checker()": "the check every second is replaced by callbacks",
+                "timeout_checker()": "the check every two seconds is limited to plain HTTP",
                 "kill_all_applications()": "fails with KeyError for a connection whose application has ended",
-                "ws_factory": "makes the connections",
-                "http_factory": "makes the HTTP channels, and names the class of their requests",
+                "ws_factory": "creates the connections",
+                "http_factory": "creates the HTTP channels, and names the class of their requests",
                 "ping_interval": "seconds of silence before a ping",
                 "ping_timeout": "seconds that the pong may take",
                 "stop()": "ends the process's event loop",
@@ -73,7 +73,7 @@ LIBRARY: Final = Library(
         ),
         *names_of(
             "twisted.web.http:_GenericHTTPChannelProtocol",
-            {"_channel": "has the transport, whose protocol is another one after an upgrade"},
+            {"_channel": "has the transport, whose protocol changes at an upgrade"},
         ),
         *names_of(
             "daphne.http_protocol:WebRequest",
@@ -87,12 +87,12 @@ LIBRARY: Final = Library(
             _PROTOCOL,
             {
                 "server": "our server",
-                "request": "autobahn's request, of which the path is kept for the log",
+                "request": "autobahn's request; its path is kept for the log",
                 "application_queue": "messages for the application",
-                "handshake_deferred": "there while the handshake waits for the application",
-                "handle_exception(exception)": "closes after an application has failed",
-                "check_timeouts()": "replaced by pings that look only at connections that are due",
-                "serverClose(code)": "sends the RFC's own codes too",
+                "handshake_deferred": "exists while the handshake waits for the application",
+                "handle_exception(exception)": "closes the connection after an application has failed",
+                "check_timeouts()": "replaced by pings that check only the connections that are due",
+                "serverClose(code)": "also sends the RFC's reserved codes",
             },
         ),
         *(
@@ -106,43 +106,43 @@ event_loop: Final[asyncio.AbstractEventLoop] = twisted_loop
 
 
 class DaphneConnection(AutobahnConnection, WebSocketProtocol):
-    """One WebSocket connection of daphne, with our own names for what the server does with it."""
+    """One WebSocket connection of daphne, with the operations that the server uses."""
 
     request: Any
     application_queue: Inbox
 
     def __init__(self) -> None:
-        """Skip autobahn's, which creates what nobody waits for and what our class has."""
+        """Do nothing: autobahn's constructor would set attributes that are unused or that the class already has."""
 
     @property
     def unread_messages(self) -> int:
-        """Messages of the client that its application has not taken."""
+        """The number of client messages that the application has not read."""
         return self.application_queue.qsize()
 
     def check_timeouts(self) -> None:
-        """Do nothing: our pings look at the connections that are due."""
+        """Do nothing: :class:`Pings` checks the connections that are due."""
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - daphne's name
         self.send_close(code if code is not None else 1000)
 
     def forget_handshake(self) -> None:
-        """Drop what was kept of the handshake, the token included."""
-        self.request = _Requested(self.request.path)
+        """Delete the data of the handshake, including the token."""
+        self.request = _LoggedRequest(self.request.path)
         autobahn_adapter.reduce_footprint(self, AFTER_HANDSHAKE)
 
     def break_cycles(self) -> None:
-        """Drop what refers back to the connection: with it a closed one would wait for the cyclic collector."""
+        """Delete references back to the connection, so that no closed connection waits for the cyclic collector."""
         self.application_deferred = None
         self.request = None
 
 
 def with_small_footprint(connection: type[DaphneConnection], factory: Any) -> type[DaphneConnection]:
-    """The class whose instances do not copy what all connections share."""
+    """Return a subclass whose instances do not copy the values that all connections share."""
     return autobahn_adapter.with_small_footprint(connection, factory, AFTER_HANDSHAKE)
 
 
-class _Requested:
-    """What daphne's action log wants to know of a request."""
+class _LoggedRequest:
+    """The part of a request that daphne's action log reads."""
 
     __slots__ = ("path",)
 
@@ -151,7 +151,10 @@ class _Requested:
 
 
 class UpgradeRequest(WebRequest):
-    """A request of a process that serves connections only: anything else is answered when its header is complete."""
+    """A request to a process that serves WebSocket connections only.
+
+    A request that is not an upgrade is answered when its header is complete: 404, or 400 for an upgrade with a body.
+    """
 
     answered = False
 
@@ -172,10 +175,10 @@ class UpgradeRequest(WebRequest):
             super().requestReceived(command, path, version)
 
     def _answer(self, status: bytes) -> None:
-        """Answer, and end the connection: at once for a client that closes, else after a second.
+        """Answer, then close the TCP connection when the client closes it, or after one second.
 
-        What is still on its way is read and dropped meanwhile: with it unread, the kernel would reset the connection,
-        and the client might not see the answer.
+        Until then the server reads and drops bytes that still arrive. If they stayed unread, the kernel would reset
+        the connection, and the client might not receive the answer.
         """
         self.answered = True
         transport = self.transport
@@ -185,29 +188,30 @@ class UpgradeRequest(WebRequest):
 
 
 def _drop_unless_upgraded(protocol: Any) -> None:
+    """Drop the TCP connection of ``protocol`` if it still waits for the header of a request."""
     transport = protocol._channel.transport
     if transport is not None and getattr(transport, "protocol", None) is protocol:
         transport.abortConnection()
 
 
 class DaphneServer(Server):
-    """daphne's server without its walks, and with one object of ours in the scope of each connection."""
+    """daphne's server with callbacks instead of periodic checks, and with an extension in each connection's scope."""
 
     loop: asyncio.AbstractEventLoop
 
     @property
     def ping_times(self) -> tuple[float, float]:
-        """Seconds of silence before a ping, and seconds that its answer may take."""
+        """Seconds of silence before a ping, and seconds that the pong may take."""
         return self.ping_interval, self.ping_timeout
 
     def connection_opened(self, connection: DaphneConnection) -> None:
-        """Called when a client asks for an upgrade."""
+        """Register a connection; called when a client requests an upgrade."""
 
     def connection_closed(self, connection: DaphneConnection) -> None:
-        """Called when a connection is gone, or was rejected."""
+        """Remove a connection; called when it was closed or rejected."""
 
     def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
-        """The ``extensions`` of the connection's ASGI scope."""
+        """Return the ``extensions`` of the connection's ASGI scope."""
         raise NotImplementedError
 
     def serve_connections_as(self, connection: type[DaphneConnection], **options: Any) -> None:
@@ -216,7 +220,7 @@ class DaphneServer(Server):
         self.ws_factory.protocol = with_small_footprint(connection, self.ws_factory)
 
     def serve_upgrades_only(self, header_timeout: float) -> None:
-        """Answer every other request when its header is complete, so that no body is ever kept.
+        """Answer every request that is not an upgrade when its header is complete, so that no body is kept.
 
         A TCP connection that has not sent its header after ``header_timeout`` seconds is dropped.
         """
@@ -239,7 +243,7 @@ class DaphneServer(Server):
         super().protocol_disconnected(protocol)
         if isinstance(protocol, DaphneConnection):
             self.connection_closed(protocol)
-        self._forget_if_over(protocol)
+        self._remove_if_done(protocol)
         details = self.connections.get(protocol)
         if details is not None:
             details["lingering"] = self.loop.call_later(
@@ -272,9 +276,10 @@ class DaphneServer(Server):
             logger.error("an application failed", exc_info=error)
             if "disconnected" not in details:
                 protocol.handle_exception(error)
-        self._forget_if_over(protocol)
+        self._remove_if_done(protocol)
 
-    def _forget_if_over(self, protocol: Any) -> None:
+    def _remove_if_done(self, protocol: Any) -> None:
+        """Remove a connection whose client has disconnected and whose application has ended."""
         details = self.connections.get(protocol)
         if details is not None and "disconnected" in details:
             application = details.get("application_instance")
@@ -286,20 +291,20 @@ class DaphneServer(Server):
     def _cancel_lingering(self, protocol: Any) -> None:
         details = self.connections.get(protocol)
         if details is not None and "disconnected" in details:
-            logger.warning("cancelled an application that did not end after its client had gone")
+            logger.warning("cancelled an application that did not end after its client disconnected")
             details["application_instance"].cancel()
 
     def application_checker(self) -> None:
-        """Do nothing: :meth:`_application_ended` is told when an application ends."""
+        """Do nothing: :meth:`_application_ended` is called when an application ends."""
 
     def timeout_checker(self) -> None:
-        """Check the plain HTTP requests every two seconds; connections have :class:`Pings`."""
+        """Check the plain HTTP requests every two seconds; :class:`Pings` checks WebSocket connections."""
         for protocol in [key for key in self.connections if not isinstance(key, WebSocketProtocol)]:
             protocol.check_timeouts()
         self.loop.call_later(2, self.timeout_checker)
 
     def kill_all_applications(self) -> Any:
-        """daphne's fails with KeyError when an application has ended before its connection."""
+        """Cancel all applications. daphne's method fails with KeyError if one ended before its connection."""
         for details in self.connections.values():
             if "application_instance" not in details:
                 details["application_instance"] = self.loop.create_future()

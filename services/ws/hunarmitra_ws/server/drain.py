@@ -1,13 +1,14 @@
 """Drain this process: move its connections to other processes, without losing an event.
 
 SIGTERM starts a final drain. ``POST /drain`` starts a drain under a lease: the caller renews it, and without renewal
-the drain ends. A drain has three steps. The process is not ready at once. It waits until the endpoints no longer
-contain this pod. Then it disconnects each client at a random moment of the window, so that reconnects are spread.
+the drain ends. A drain has three steps. First, the process becomes not ready. Second, it waits until the endpoints no
+longer contain this pod (the settle phase). Third, it disconnects each client at a random moment of the window, so that
+reconnects are spread.
 
-After the wait, a process that ends disconnects a new client at once. Under a lease there is time, and a new client
-shows that the endpoints still contain this pod (the API server may be down, or an ingress out of date). A moved client
-would come straight back, because a proxy that prefers the fewest connections selects the emptied pod. So the process
-serves the new client, and moves no client until none has arrived for another such wait.
+After the settle phase of a final drain, the process disconnects a new client at once. Under a lease there is more time.
+There a new client shows that the endpoints still contain this pod, because the API server is down or an ingress is out
+of date. If clients were moved now, they would come back: a proxy that prefers the fewest connections selects the
+emptied pod. So the process serves the new client, starts the settle phase again, and moves no client before its end.
 """
 
 from __future__ import annotations
@@ -21,18 +22,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+from hunarmitra_ws.supervisor import Supervisor
+
 logger = logging.getLogger(__name__)
 
 STEP: Final = 0.05
-"""Seconds between two rounds of moving connections away."""
+"""Seconds between two checks for connections that are due to be moved."""
 
 AFTER_MS: Final = (100, 1000)
 """A moved client waits a random time from this range, in milliseconds, before it connects again."""
 
+MOVE_TASK: Final = "drain"
+LEASES_TASK: Final = "drain leases"
+"""Names of the supervised tasks."""
+
 
 class Connection(Protocol):
+    """A connection that can be moved to another process."""
+
     def move_away(self, after_ms: int) -> None:
-        """Tell the client to reconnect, and close 4012."""
+        """Send ``reconnect`` with a delay in milliseconds, then close with 4012."""
         ...
 
 
@@ -45,27 +54,32 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class DrainTimes:
-    """Seconds: ``settle`` until the endpoints no longer contain the pod, ``window`` for moving the connections."""
+    """Durations in seconds: ``settle`` for the endpoints to remove the pod, ``window`` for moving the connections."""
 
     settle: float
     window: float
 
 
 class Drain:
-    """``connections`` returns the open connections. Leases are timed by the event loop's clock."""
+    """The drain of one process. ``connections`` returns the open connections; times are those of the event loop."""
 
     def __init__(
-        self, times: DrainTimes, connections: Callable[[], Collection[Connection]], *, rng: random.Random | None = None
+        self,
+        times: DrainTimes,
+        connections: Callable[[], Collection[Connection]],
+        *,
+        supervisor: Supervisor | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._times = times
         self._connections = connections
+        self._supervisor = supervisor or Supervisor()
         self._random = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._leases: dict[str, float] = {}
         self._terminating = False
-        self._task: asyncio.Task[None] | None = None
-        self._expiry: asyncio.Task[None] | None = None
+        self._running = False
         self._empty = asyncio.Event()
-        self._settled_at = 0.0
+        self._settle_until = 0.0
         self.state = State.SERVING
         self.moved = 0
 
@@ -80,8 +94,11 @@ class Drain:
         return self._terminating and self.state in {State.DRAINING, State.EMPTY}
 
     def accepted(self) -> None:
-        """Wait for the endpoints again: a client that is accepted shows that they still contain this pod."""
-        if self._task is not None and not self._terminating:
+        """Start the settle phase of a leased drain again, because a new client was accepted.
+
+        The new client shows that the endpoints still contain this pod. Without a drain, or in a final one, do nothing.
+        """
+        if self._running and not self._terminating:
             if self.state is not State.SETTLING:
                 logger.warning("clients still connect to this draining pod: its endpoints are out of date")
             self._empty.clear()
@@ -89,7 +106,7 @@ class Drain:
 
     @property
     def leases(self) -> Mapping[str, float]:
-        """Return the remaining seconds of each lease."""
+        """The remaining seconds of each lease."""
         now = asyncio.get_running_loop().time()
         return {name: max(0.0, until - now) for name, until in self._leases.items()}
 
@@ -97,8 +114,8 @@ class Drain:
         """Start a lease of ``ttl_seconds``, or renew the lease if it exists."""
         self._leases[name] = asyncio.get_running_loop().time() + ttl_seconds
         self._begin()
-        if self._expiry is None:
-            self._expiry = asyncio.create_task(self._watch_leases())
+        if LEASES_TASK not in self._supervisor.tasks:
+            self._supervisor.start(LEASES_TASK, self._watch_leases)
 
     def release(self, name: str | None = None) -> bool:
         """End one lease, or all; return False if there was none. Without leases the process serves again."""
@@ -111,13 +128,14 @@ class Drain:
         return had
 
     async def terminate(self, grace: float) -> None:
-        """Drain finally; return when settled and no connection is left, or after ``grace`` seconds."""
+        """Drain finally. Return after the settle phase when no connection is left, or after ``grace`` seconds."""
         self._terminating = True
         self._begin()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), grace)
 
     def after_ms(self) -> int:
+        """Return a random delay of a reconnect, in milliseconds."""
         return self._random.randint(*AFTER_MS)
 
     def rebalance(self, count: int, candidates: Collection[Connection]) -> int:
@@ -128,19 +146,20 @@ class Drain:
         return len(chosen)
 
     def _begin(self) -> None:
-        if self._task is None:
+        if not self._running:
+            self._running = True
             self._settle()
             logger.info("draining %d connections", len(self._connections()))
-            self._task = asyncio.create_task(self._run())
+            self._supervisor.start(MOVE_TASK, self._run)
 
     def _settle(self) -> None:
         self.state = State.SETTLING
-        self._settled_at = asyncio.get_running_loop().time() + self._times.settle
+        self._settle_until = asyncio.get_running_loop().time() + self._times.settle
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            wait = self._settled_at - loop.time()
+            wait = self._settle_until - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
             else:
@@ -148,7 +167,7 @@ class Drain:
                 await self._move()
 
     async def _move(self) -> None:
-        """Move every connection. Returns when new clients make the drain wait again."""
+        """Move every connection. Return when a new client has started the settle phase again."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         schedule = sorted(
@@ -176,22 +195,20 @@ class Drain:
                 return
 
     async def _watch_leases(self) -> None:
-        while self._leases:
+        """End the leases that were not renewed in time."""
+        while True:
             now = asyncio.get_running_loop().time()
             for name in [name for name, until in self._leases.items() if until <= now]:
                 logger.warning("the drain lease %s was not renewed in time and has ended", name)
                 del self._leases[name]
-            if not self._leases:
-                break
-            await asyncio.sleep(min(1.0, max(0.0, min(self._leases.values()) - now)))
-        self._expiry = None
-        self._end_unless_requested()
+            self._end_unless_requested()
+            await asyncio.sleep(min(1.0, max(0.0, min(self._leases.values(), default=now + 1) - now)))
 
     def _end_unless_requested(self) -> None:
-        if self.requested or self._task is None:
+        if self.requested or not self._running:
             return
-        self._task.cancel()
-        self._task = None
+        self._supervisor.cancel(MOVE_TASK)
+        self._running = False
         self._empty.clear()
         self.state = State.SERVING
         logger.info("the drain ended; serving again")

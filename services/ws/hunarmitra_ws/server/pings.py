@@ -14,16 +14,16 @@ from typing import Protocol
 class Connection(Protocol):
     """A connection that is pinged.
 
-    ``heard_at`` and ``pinged_at``: the loop's time of the last bytes and of the last ping (0 before the first).
-    ``look_at``: the bucket of the connection.
+    ``heard_at`` and ``pinged_at`` are the event loop's times of the last frame and of the last ping, 0 before the
+    first. ``due_second`` is the bucket of the connection.
     """
 
     heard_at: float
     pinged_at: float
-    look_at: int
+    due_second: int
 
     def progressed(self) -> bool:
-        """Whether the client has taken bytes since the last call, while reading from it was stopped."""
+        """Return whether the client read bytes since the last call, while the server does not read from the client."""
         ...
 
     def ping(self) -> None: ...
@@ -32,51 +32,51 @@ class Connection(Protocol):
 
 
 class Pings:
-    """``interval``: seconds of silence before a ping; ``timeout``: seconds that the answer may take."""
+    """Pings silent connections. ``interval``: seconds of silence before a ping; ``timeout``: seconds for the answer."""
 
     def __init__(self, clock: Callable[[], float], *, interval: float, timeout: float) -> None:
         self._clock = clock
         self._interval = interval
         self._timeout = timeout
         self._buckets: dict[int, dict[Connection, None]] = {}
-        self._looked_at = int(clock())
+        self._checked_second = int(clock())
 
     def add(self, connection: Connection) -> None:
-        self._look_again(connection, self._interval)
+        self._schedule(connection, self._interval)
 
     def remove(self, connection: Connection) -> None:
-        bucket = self._buckets.get(connection.look_at)
+        bucket = self._buckets.get(connection.due_second)
         if bucket is not None:
             bucket.pop(connection, None)
             if not bucket:
-                del self._buckets[connection.look_at]
+                del self._buckets[connection.due_second]
 
-    def look(self) -> None:
-        """Look at the connections that are due. Called about once a second."""
+    def check_due(self) -> None:
+        """Check the connections that are due; called about once a second."""
         now = self._clock()
-        while self._looked_at < int(now):
-            self._looked_at += 1
-            for connection in self._buckets.pop(self._looked_at, ()):
-                self._look_at(connection, now)
+        while self._checked_second < int(now):
+            self._checked_second += 1
+            for connection in self._buckets.pop(self._checked_second, ()):
+                self._check(connection, now)
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self.look()
+            self.check_due()
 
-    def _look_at(self, connection: Connection, now: float) -> None:
+    def _check(self, connection: Connection, now: float) -> None:
         if connection.progressed():
             connection.heard_at = now
         silent = now - connection.heard_at
         if silent < self._interval:
-            self._look_again(connection, self._interval - silent)
+            self._schedule(connection, self._interval - silent)
         elif connection.heard_at >= connection.pinged_at:
             connection.pinged_at = now
             connection.ping()
-            self._look_again(connection, self._timeout)
+            self._schedule(connection, self._timeout)
         else:
             connection.drop()
 
-    def _look_again(self, connection: Connection, seconds: float) -> None:
-        connection.look_at = max(int(self._clock() + seconds), self._looked_at) + 1
-        self._buckets.setdefault(connection.look_at, {})[connection] = None
+    def _schedule(self, connection: Connection, seconds: float) -> None:
+        connection.due_second = max(int(self._clock() + seconds), self._checked_second) + 1
+        self._buckets.setdefault(connection.due_second, {})[connection] = None

@@ -1,4 +1,4 @@
-"""One WebSocket connection of our server: direct writes, close reasons, and nothing left over after the handshake."""
+"""One WebSocket connection of the ws server: direct writes, close reasons, and no handshake data once it is live."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ PONG: Final = 0x8A
 """The first byte of a pong."""
 
 KERNEL_BUFFER: Final = 65536
-"""Bytes that the kernel may hold for a client that does not read. By default it grows to megabytes a connection, which
-the lanes cannot see: locations in it are stale, and the memory is the node's."""
+"""Bytes that the kernel may buffer for a client that does not read. By default the buffer grows to megabytes for each
+connection. The lanes cannot count these bytes, locations in the buffer become stale, and the memory is the node's."""
 
 MOST_UNREAD_MESSAGES: Final = 64
-"""Client messages that may wait for the application; stock daphne's queue has no end."""
+"""Client messages that may wait for the application; stock daphne's queue has no limit."""
 
 FRAMES_PER_MESSAGE: Final = 4
-"""Frames of any kind that a client may send for each message that it may send: fragments, pings and pongs count too."""
+"""Frames that a client may send for each allowed message. Fragments, pings and pongs count too."""
 
 MOST_FRAGMENTS: Final = 64
-"""Frames of one message. Each empty one keeps some bytes until the message is complete, and no size limit sees them."""
+"""Frames of one message. An empty frame also keeps some bytes until the message is complete, and no size limit counts
+them."""
 
 MOST_FRAMES_AFTER_CLOSE: Final = 256
-"""Frames that may still be on their way when we have sent a close frame. Only a close frame among them is answered."""
+"""Frames that the server still reads after it has sent a close frame. It answers only a close frame among them."""
 
 
 class ServerProtocol(DaphneConnection):
-    """``kind`` is empty until the connection is live; times are the event loop's."""
+    """One WebSocket connection. ``kind`` is empty until the connection is live. Times are those of the event loop."""
 
     server: Server
     lanes: DirectLanes | None = None
@@ -53,7 +54,7 @@ class ServerProtocol(DaphneConnection):
     joined_at: float = 0.0
     heard_at: float = 0.0
     pinged_at: float = 0.0
-    look_at: int = 0
+    due_second: int = 0
     moved: bool = False
     _http_channel: Any = None
     _budget: TokenBucket | None = None
@@ -74,10 +75,6 @@ class ServerProtocol(DaphneConnection):
         self.handshake_answered = False
         return super().onConnect(request)
 
-    def settle(self) -> None:
-        """The connection is live: forget its handshake, the token included."""
-        self.forget_handshake()
-
     def onOpen(self) -> None:  # noqa: N802
         del self.handshake_answered
         super().onOpen()
@@ -86,8 +83,8 @@ class ServerProtocol(DaphneConnection):
         self.heard_at = self.server.loop.time()
         self.server.pings.add(self)
 
-    def frame_arrived(self, opcode: int) -> None:
-        """Charge one frame to the client's budget. Over it, the connection is closed."""
+    def frame_received(self, opcode: int) -> None:
+        """Count one frame, and close the connection if the client has sent too many."""
         if not self.accepts_frames:
             self._after_close += 1
             if self._after_close > MOST_FRAMES_AFTER_CLOSE:
@@ -115,7 +112,7 @@ class ServerProtocol(DaphneConnection):
         super().onMessage(payload, isBinary)
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802
-        """Answer the newest ping only, where older answers have not left (RFC 6455, section 5.5.3)."""
+        """Send a pong. While pongs cannot be sent, keep only that of the newest ping (RFC 6455, section 5.5.3)."""
         pong = bytes((PONG, len(payload))) + payload
         if self._stalled:
             self._pong = pong
@@ -123,7 +120,7 @@ class ServerProtocol(DaphneConnection):
             self._write_control(pong)
 
     def onPong(self, payload: bytes) -> None:  # noqa: N802
-        """Do nothing: every frame shows that the client is there."""
+        """Do nothing: :meth:`frame_received` notes the time of every frame."""
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
         super().onClose(wasClean, code, reason)
@@ -134,7 +131,7 @@ class ServerProtocol(DaphneConnection):
         super().connectionLost(reason)
         self._release_http()
         if self.lanes is not None:
-            # A join that is under way ends, instead of going live without a client.
+            # This ends a join that is in progress, so that it does not go live without a client.
             self.lanes.abandon()
         self.break_cycles()
         self.lanes = None
@@ -144,10 +141,10 @@ class ServerProtocol(DaphneConnection):
         if channel is not None:
             twisted_adapter.release_http_channel(channel)
 
-    # What the lanes need
+    # Writes of the lanes
 
-    def not_taken(self) -> None:
-        """Stop reading from a client that does not take what it is sent."""
+    def on_backpressure(self) -> None:
+        """Stop reading from a client that does not read."""
         if not self._stalled:
             self._stalled = True
             self.transport.pauseProducing()
@@ -169,7 +166,10 @@ class ServerProtocol(DaphneConnection):
             self.lanes.also_waiting(waiting)
 
     def progressed(self) -> bool:
-        """Whether a client that is not read has taken bytes since the last call: it is slow, and not gone."""
+        """Return whether bytes left the buffer since the last call, while the server does not read from the client.
+
+        Such a client is slow, but not disconnected.
+        """
         if not self._stalled:
             return False
         waited, self._waited = self._waited, twisted_adapter.waiting_bytes(self.transport)
@@ -178,13 +178,13 @@ class ServerProtocol(DaphneConnection):
     def end(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason, and give up the place."""
         if self in self.server.open_connections:
-            self.server.leaving.add(self)
+            self.server.closing_connections.add(self)
         self.send_close(int(code), code.reason.encode())
 
     def end_soon(self) -> None:
         self.server.loop.call_later(self.server.options.close_timeout, self.drop)
 
-    # What the server does
+    # Pings and drain
 
     def ping(self) -> None:
         if self.accepts_frames and not self._stalled:

@@ -1,4 +1,4 @@
-"""daphne's server with our protocol, drain, admission and admin port."""
+"""The ws server: daphne's server with the project's protocol, drain, admission and internal ports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class Server(DaphneServer):
-    """``options`` are ours; everything else is daphne's."""
+    """The ws server; ``options`` are the project's, the other arguments are daphne's."""
 
     def __init__(self, *args: Any, options: ServerOptions, **kwargs: Any) -> None:
         kwargs["signal_handlers"] = False
@@ -44,14 +44,16 @@ class Server(DaphneServer):
         self.options = options
         self.loop = event_loop
         self.open_connections: dict[ServerProtocol, None] = {}
-        self.leaving: set[ServerProtocol] = set()
+        self.closing_connections: set[ServerProtocol] = set()
         self.started = False
         self._stopping: asyncio.Task[None] | None = None
         self._supervisor = Supervisor()
         self._hub: Hub | None = None
         self.write_queue = WriteQueue(self.loop, metrics.latency.written)
         self.drain = Drain(
-            DrainTimes(settle=options.drain_settle, window=options.drain_window), lambda: list(self.open_connections)
+            DrainTimes(settle=options.drain_settle, window=options.drain_window),
+            lambda: list(self.open_connections),
+            supervisor=self._supervisor,
         )
         metrics.connections.read = self.counts
         metrics.connections_limit.read = lambda: options.max_connections
@@ -63,7 +65,7 @@ class Server(DaphneServer):
         self.pings = Pings(self.loop.time, interval=interval, timeout=timeout)
         self.admission = Admission(
             self.drain,
-            lambda: self.places_taken,
+            lambda: self.counted_connections,
             self.loop.time,
             cap=self.options.max_connections,
             per_second=self.options.connects_per_second,
@@ -77,7 +79,7 @@ class Server(DaphneServer):
     def _start(self) -> None:
         self.serve_connections_as(
             ServerProtocol,
-            # Left out, it would be switched off, and autobahn would answer such an origin 400 before we can answer 403.
+            # autobahn's default answers the origin "null" with 400, before the handshake can answer it with 403.
             allowNullOrigin=True,
             failByDrop=False,
             closeHandshakeTimeout=self.options.close_timeout,
@@ -106,18 +108,18 @@ class Server(DaphneServer):
                 logger.warning("not ready: the database has not answered yet")
 
     def failing_tasks(self) -> Mapping[str, float]:
-        """Return the background tasks that cannot be kept running, with the seconds for which that is so."""
+        """Return the failing background tasks, each with the seconds since it fails."""
         return {**self._supervisor.failing(), **(self._hub.failing_tasks() if self._hub else {})}
 
     # Connections
 
     @property
-    def places_taken(self) -> int:
-        """Connections that count towards the cap: all but those that were sent a close frame."""
-        return len(self.open_connections) - len(self.leaving)
+    def counted_connections(self) -> int:
+        """The number of connections that count towards the cap: all without a sent close frame."""
+        return len(self.open_connections) - len(self.closing_connections)
 
     def counts(self) -> Mapping[str, int]:
-        """Open connections by kind; ``joining`` are those that have not received their first frame."""
+        """Return the number of open connections of each kind; ``joining`` connections have received no frame yet."""
         counts = dict.fromkeys(CONNECTION_KINDS, 0)
         for connection in self.open_connections:
             counts[connection.kind or "joining"] += 1
@@ -130,23 +132,23 @@ class Server(DaphneServer):
     def connection_closed(self, connection: DaphneConnection) -> None:
         assert isinstance(connection, ServerProtocol)
         self.open_connections.pop(connection, None)
-        self.leaving.discard(connection)
+        self.closing_connections.discard(connection)
 
     def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
         assert isinstance(connection, ServerProtocol)
         return {EXTENSION: _ProtocolHost(self, connection, scope)}
 
-    # Ending
+    # Signals
 
     def terminate(self) -> None:
-        """SIGTERM: drain, then stop. A second one stops at once."""
+        """Handle SIGTERM: drain, then stop. A second SIGTERM stops at once."""
         if self._stopping is not None:
             self.stop()
             return
         self._stopping = self.loop.create_task(self._drain_and_stop())
 
     def _hang_up(self) -> None:
-        """SIGHUP: the same as SIGTERM. There is nothing to reload: settings are read at the start."""
+        """Handle SIGHUP like SIGTERM. There is nothing to reload: settings are read at the start."""
         if self._stopping is None:
             logger.info("SIGHUP: draining, then stopping, as at SIGTERM")
             self.terminate()
@@ -154,7 +156,7 @@ class Server(DaphneServer):
             logger.info("SIGHUP: draining already")
 
     def _log_state(self, name: str) -> None:
-        """SIGUSR1 and SIGUSR2: log the connection counts, instead of ending the process."""
+        """Handle SIGUSR1 and SIGUSR2: log the connection counts, instead of ending the process."""
         counts = ", ".join(f"{number} {kind}" for kind, number in self.counts().items())
         logger.info("%s: connections: %s; drain: %s", name, counts, self.drain.state)
 
@@ -167,11 +169,11 @@ class Server(DaphneServer):
 
 
 def _tune_collector() -> None:
-    """Keep Python's cyclic collector from walking every connection again and again.
+    """Make Python's cyclic collector run rarely, and exclude the objects that exist after the start.
 
-    Measured with 10,000 connections: its default thresholds make the slowest percent of deliveries take 0.7 s. Closed
-    connections need no collector (see :meth:`ServerProtocol.connectionLost`), so it may run rarely, and what
-    start-up has made is never looked at again.
+    With its default thresholds the collector examines every connection again and again: with 10,000 connections, the
+    slowest percent of deliveries took 0.7 s. Closed connections do not need the collector (see
+    :meth:`ServerProtocol.connectionLost`).
     """
     gc.collect()
     gc.freeze()
@@ -179,12 +181,12 @@ def _tune_collector() -> None:
 
 
 SWITCH_INTERVAL: Final = 0.001
-"""Seconds after which a thread that computes (one that reads a page of a log, say) hands the GIL to the event loop.
+"""Seconds after which a computing thread (for example, one that reads a page of a log) gives the GIL to the event loop.
 Python's default of 5 ms would delay all other events while a client resumes."""
 
 
 class _ProtocolHost:
-    """What the server adds to one connection; see :mod:`hunarmitra_ws.hosting`."""
+    """The host of one connection; see :mod:`hunarmitra_ws.hosting`."""
 
     __slots__ = ("_protocol", "_scope", "_server")
 
@@ -204,13 +206,13 @@ class _ProtocolHost:
         return self._server.admission.read_slot()
 
     def closed(self, code: int) -> None:
-        """Do nothing: the protocol counts connections, because some never reach the application."""
+        """Do nothing: the protocol counts closes, because some connections never reach the application."""
 
     def live(self, kind: str) -> None:
         self._protocol.kind = kind
         self._protocol.joined_at = self._server.loop.time()
-        self._protocol.settle()
+        self._protocol.forget_handshake()
         if self._scope is not None:
-            # Every frame of the application's stack still refers to it, for as long as the connection is open.
+            # The application's coroutines refer to the scope, with the token, for as long as the connection is open.
             self._scope.clear()
             self._scope = None

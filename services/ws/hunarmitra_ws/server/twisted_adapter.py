@@ -1,7 +1,7 @@
-"""Adapter for Twisted: writes past its buffers, and learns when those are empty.
+"""Adapter for Twisted: write past its buffers, and call back when they are empty.
 
-Twisted has no public way to ask whether bytes wait in a transport. A write past its buffers is right only while
-nothing waits there: else it would overtake what waits, and the client would see a broken frame.
+Twisted has no public way to ask whether bytes wait in a transport. A write past its buffers is correct only while the
+buffers are empty. Otherwise the new bytes would overtake the waiting ones, and the client would receive a broken frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIBRARY: Final = Library(
     (
         *names_of(
             "twisted.internet.tcp:Connection",
-            {"socket": "send(2) without the event loop, and the size of the kernel's buffer"},
+            {"socket": "send(2) without waiting for the event loop, and the size of the kernel's buffer"},
         ),
         *names_of(
             _FILE_DESCRIPTOR,
@@ -31,16 +31,16 @@ LIBRARY: Final = Library(
                 "_tempDataLen": "bytes that were written since the last send",
                 "dataBuffer": "bytes that are being sent",
                 "offset": "bytes of dataBuffer that were sent",
-                "connected": "whether the transport is still there",
-                "disconnecting": "whether it closes after its buffers are empty",
-                "producer": "the object that is told when the buffers are empty; there is only one",
+                "connected": "whether the transport is connected",
+                "disconnecting": "whether the transport closes when its buffers are empty",
+                "producer": "the object that is called when the buffers are empty; there is only one",
             },
         ),
         *names_of(
             _CHANNEL,
             {
                 "requests": "the request that was upgraded, which refers back to the channel",
-                "_networkProducer": "refers to the transport, and so keeps the channel alive",
+                "_networkProducer": "refers to the transport, which keeps the channel alive",
             },
         ),
         *names_of("twisted.web.http:Request", {"channel": "refers back to the channel"}),
@@ -49,13 +49,13 @@ LIBRARY: Final = Library(
 
 
 def set_kernel_buffer(transport: Any, size: int) -> None:
-    """Bound what the kernel holds for a client that does not read, in bytes."""
+    """Limit the bytes that the kernel buffers for a client that does not read."""
     if isinstance(transport, TcpConnection):
         transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
 
 def write_directly(transport: Any, data: bytes) -> int:
-    """Write without waiting for the event loop. Returns the bytes that the kernel did not take: they are buffered."""
+    """Write at once; buffer the bytes that the kernel does not accept, and return how many these are."""
     sent = 0
     if isinstance(transport, TcpConnection) and _is_idle(transport):
         try:
@@ -63,7 +63,7 @@ def write_directly(transport: Any, data: bytes) -> int:
         except BlockingIOError:
             sent = 0
         except OSError:
-            # The reactor notices by itself that the connection is gone.
+            # The reactor also notices that the connection is lost, and handles it.
             return 0
         if sent == len(data):
             return 0
@@ -72,12 +72,12 @@ def write_directly(transport: Any, data: bytes) -> int:
 
 
 def waiting_bytes(transport: Any) -> int:
-    """Bytes that were written and that the kernel has not taken."""
+    """Return how many written bytes the kernel has not yet accepted."""
     return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
 
 def _is_idle(transport: Any) -> bool:
-    """Whether no byte waits in Twisted's buffers, so that a direct write keeps the order."""
+    """Return whether Twisted's buffers are empty, so that a direct write keeps the order."""
     return (
         not transport._tempDataLen
         and len(transport.dataBuffer) == transport.offset
@@ -87,7 +87,7 @@ def _is_idle(transport: Any) -> bool:
 
 
 def call_when_flushed(transport: Any, flushed: Callable[[], None]) -> None:
-    """Call ``flushed`` once, when the kernel has taken all that waits. A second call before that changes nothing."""
+    """Call ``flushed`` once, when the kernel has accepted all waiting bytes; ignore further calls until then."""
     if transport.producer is None:
         producer = _WhenFlushed(transport, flushed)
         transport.registerProducer(producer, False)
@@ -95,7 +95,7 @@ def call_when_flushed(transport: Any, flushed: Callable[[], None]) -> None:
 
 
 class _WhenFlushed:
-    """A pull producer: Twisted asks it for more when its buffer is empty, and that is all we want to know."""
+    """A pull producer. Twisted calls it when the buffer is empty; it then calls ``flushed`` and produces nothing."""
 
     def __init__(self, transport: Any, flushed: Callable[[], None]) -> None:
         self._transport = transport
@@ -103,7 +103,7 @@ class _WhenFlushed:
         self.armed = False
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        # Twisted asks once while registering, before anything was flushed.
+        # Twisted also calls this during the registration, before anything was flushed.
         if not self.armed or self._flushed is None:
             return
         flushed = self._flushed
@@ -118,14 +118,14 @@ class _WhenFlushed:
 
 
 def take_http_channel(transport: Any) -> Any:
-    """Detach and return the HTTP channel that carried an upgrade: it would stop reading from a slow client."""
+    """Detach and return the HTTP channel of an upgraded request; it would stop reading from a slow client."""
     channel = transport.producer
     transport.unregisterProducer()
     return channel
 
 
 def release_http_channel(channel: Any) -> None:
-    """Break the cycle in which twisted.web keeps an upgraded request and its channel."""
+    """Break the reference cycle between an upgraded request of twisted.web and its channel."""
     for request in channel.requests:
         request.channel = None
     channel.requests = []
