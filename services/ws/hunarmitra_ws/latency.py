@@ -1,9 +1,9 @@
-"""Measures how long events take to reach connections: once for each fan-out, never for each connection.
+"""Measure the time from an event's commit to its delivery: one measurement for all connections of a channel.
 
-A message has the times of its commit and its publish. When a channel has delivered it, the end of the write queue is
-noted. Once the queue has been written up to there, all of the channel's connections have been written to, and one
-observation counts for all of them. A client that does not read is written to when it reads: its wait says nothing
-about the server, and is not included.
+A message has the times of its commit and its publish. When a channel has delivered the message to its lanes, the
+current end of the write queue is stored. When the queue is written up to that end, all connections of the channel are
+written, and one observation counts for all of them. A client that does not read is written later. Its delay is not
+included, because it says nothing about the server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Arrival:
 
 
 class Writes(Protocol):
-    """A queue of connections to write to: ``written`` so far, and ``end`` once the queue is empty."""
+    """A write queue. ``written`` counts the written connections; ``end`` is that count when the queue is empty."""
 
     written: int
 
@@ -51,7 +51,7 @@ class Writes(Protocol):
 
 
 class EventLatency:
-    """All calls on the event loop."""
+    """The latency metrics of this process's events. All methods run on the event loop."""
 
     def __init__(self) -> None:
         stages = [(stage, lane) for stage in catalogue.SOCKET_STAGES for lane in LANES]
@@ -64,11 +64,11 @@ class EventLatency:
         self._pending: deque[tuple[int, Arrival, int]] = deque()
 
     def follow(self, writes: Writes) -> None:
-        """Use the server's queue, which calls :meth:`written` after each slice. Stock servers have none."""
+        """Use the ws server's queue, which calls :meth:`written` after each slice. Stock servers have no such queue."""
         self._writes = writes
 
     def arrived(self, body: Mapping[str, Any], lane: str) -> Arrival | None:
-        """Take note of a message. Return None if it has no times, as from a publisher of an older version."""
+        """Record the arrival of a message. Return None if it has no times, as from a publisher of an older version."""
         committed, published = body.get("committed_at"), body.get("published_at")
         if not isinstance(committed, int) or not isinstance(published, int):
             return None
@@ -85,15 +85,15 @@ class EventLatency:
         return arrival
 
     def delivered(self, arrival: Arrival, connections: int) -> None:
-        """Take note that an event was pushed to the lanes of ``connections`` connections, at least one."""
+        """Record that an event was pushed to the lanes of ``connections`` connections, at least one."""
         if self._writes is None:
-            # Lanes over ASGI write in tasks that were created before this call.
+            # ASGI lanes write in tasks that were created before this call.
             asyncio.get_running_loop().call_soon(self._observe, arrival, connections, None)
         else:
             self._pending.append((self._writes.end, arrival, connections))
 
     def written(self) -> None:
-        """Observe the events whose last connection was in the slice that the queue has just written."""
+        """Observe the events whose last connection was in the slice that was just written."""
         pending, writes = self._pending, self._writes
         if not pending or writes is None or pending[0][0] > writes.written:
             return
@@ -118,7 +118,7 @@ class EventLatency:
 
 
 def _deliver_span(traceparent: object, lane: str) -> Span:
-    """Begin the span from an event's arrival to the last connection's write; one for each event and process."""
+    """Start the span from an event's arrival to the write of its last connection; one for each event and process."""
     return tracing.continued_span(f"deliver {lane}", traceparent, "consumer", _deliver_attributes(lane))
 
 

@@ -1,8 +1,8 @@
-"""The metrics of this process's connections, hub and event loop: one object, :data:`metrics`.
+"""The metrics of this process's connections, hub and event loop, in one object: :data:`metrics`.
 
-Everything is counted on the event loop, as plain numbers (:mod:`hunarmitra.telemetry.loop`), so that it works the same
-under the project's server, daphne and uvicorn. A gauge has a function that is called at a scrape; the hub and the
-server replace these functions by their own.
+The event loop counts plain numbers (:mod:`hunarmitra.telemetry.loop`), so the metrics are the same under the project's
+server, daphne and uvicorn. Each gauge has a function that a scrape calls. The hub and the server replace these
+functions.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hunarmitra_ws.acknowledgements import Acknowledgements
 from hunarmitra_ws.latency import Arrival, EventLatency
 
 Origin = Arrival | float | None
-"""How an event came here: as a message, with its times; from the database, with its commit time; or unknown."""
+"""The origin of an event: a message with its times, the commit time of a database row, or None if it is unknown."""
 
 
 class Metrics:
-    """Counters and histograms are updated as things happen; gauges are read at a scrape."""
+    """Counters and histograms, which events update, and gauges, which a scrape reads."""
 
     def __init__(self) -> None:
         self.connects = LoopCounter(catalogue.WS_CONNECTS)
@@ -52,11 +52,11 @@ class Metrics:
         self.channels = LoopGauge(catalogue.WS_GROUPS, lambda: 0)
         self.draining = LoopGauge(catalogue.WS_DRAINING, lambda: 0)
         self.compared_at = time.time()
-        # A process without a hub, because no client has connected, is up to date.
+        # Without a client the process has no hub, and is up to date.
         self.comparison_success = LoopGauge(catalogue.WS_COMPARISON_SUCCESS, time.time)
         self.subscriber_connected = LoopGauge(catalogue.WS_SUBSCRIBER_CONNECTED, lambda: 1)
         self.subscriber_lag = LoopGauge(catalogue.WS_SUBSCRIBER_LAG, lambda: 0)
-        # Without Redis no message is lost.
+        # Without Redis no message can be lost.
         self.subscriber_heard = LoopGauge(catalogue.WS_SUBSCRIBER_HEARD, time.time)
 
     def opened(self) -> None:
@@ -81,7 +81,7 @@ class Metrics:
             self.replayed_age.observe(max(0.0, time.time() - origin), connections)
 
     def closed(self, code: int) -> None:
-        """Count a close. A client may send any code; unknown codes count as ``other``."""
+        """Count a close by its code. A client may send any code; unknown codes count as ``other``."""
         text = str(code)
         self.closes.inc(text if text in _CLOSE_CODES else OTHER)
 

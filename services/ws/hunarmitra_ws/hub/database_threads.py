@@ -20,13 +20,16 @@ _T = TypeVar("_T")
 
 
 class DatabaseThreads:
-    """Threads that keep their database connections: taking one from the pool costs more than the read."""
+    """Threads that keep their database connections: taking a connection from the pool costs more than a read."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"database-{name}")
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run ``function`` in a thread. It may run twice, if the first run found a dead connection."""
+        """Run ``function`` in a thread, and again if the database connection had been closed since the last read.
+
+        Raises every exception of ``function``.
+        """
         call = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, _call, call)
 

@@ -1,4 +1,4 @@
-"""Decide whether a new connection is accepted: the process must not be ending, nor the cap or the rate exceeded.
+"""Admission of new connections: reject them while the process ends, above the cap, and above the rate.
 
 After an outage (an ingress restarted, a zone recovered) all clients reconnect at once. Accepting all of them would
 overload the database and the processor. A token bucket accepts them at a steady rate. A rejected client is sent the
@@ -22,7 +22,11 @@ LONGEST_WAIT: Final = 30.0
 
 
 class Admission:
-    """``cap``: most connections at once; ``per_second`` and ``burst``: the rate of new connections."""
+    """Decides whether a new connection is accepted, and limits concurrent replays.
+
+    ``count`` returns the current number of connections, ``cap`` is its limit. ``per_second`` and ``burst`` limit the
+    rate of new connections. ``clock`` returns seconds.
+    """
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class Admission:
         self._replays = asyncio.Semaphore(concurrent_replays)
 
     def rejection(self) -> Disconnect | None:
-        """Return why to reject a connection, or None. ``count`` already includes it."""
+        """Return the reason to reject a new connection, or None. ``count`` already includes this connection."""
         if self._drain.rejects:
             return reconnect(self._drain.after_ms())
         self._drain.accepted()
@@ -58,7 +62,10 @@ class Admission:
         return reconnect(self._after_ms(now))
 
     def _after_ms(self, now: float) -> int:
-        """Return a delay later than that of earlier clients; beyond the longest wait, delays are random."""
+        """Return the milliseconds that a rejected client waits: longer than clients that were rejected before it.
+
+        Above :data:`LONGEST_WAIT` the delay is random.
+        """
         self._rejected_until = max(self._rejected_until, now) + 1 / self._per_second
         wait = self._rejected_until - now
         if wait > LONGEST_WAIT:
@@ -67,4 +74,5 @@ class Admission:
         return min(int(LONGEST_WAIT * 1000), int(wait * 1000) + self._drain.after_ms())
 
     def read_slot(self) -> AbstractAsyncContextManager[None]:
+        """Return the semaphore that limits concurrent replays."""
         return self._replays

@@ -15,7 +15,7 @@ APPLICATION: Final = "hunarmitra.asgi:application"
 
 
 class CommandLineInterface(DaphneCommandLineInterface):
-    """daphne's flags, and one for each variable ``WS_…`` that concerns the server."""
+    """daphne's flags, and a flag for each variable ``WS_…`` of the server."""
 
     description = "The HunarMitra WebSocket server: daphne, with drain, bounded buffers and an admin port."
 
@@ -29,8 +29,8 @@ class CommandLineInterface(DaphneCommandLineInterface):
         environment = settings.ENVIRONMENT
         self.parser.prog = "python -m hunarmitra_ws"
         self.parser.epilog = (
-            f"The application is {APPLICATION} where none is given. Each flag of the group HunarMitra may also be "
-            "given as the environment variable that it names; docs/configuration.md lists all variables."
+            f"The default application is {APPLICATION}. Each flag of the group HunarMitra can also be set with the "
+            "environment variable in its description; docs/configuration.md lists all variables."
         )
         self.parser.set_defaults(
             websocket_max_message_size=environment.ws_message_max_bytes,
@@ -58,7 +58,7 @@ class CommandLineInterface(DaphneCommandLineInterface):
 
         parsed, rest = self.parser.parse_known_args([*args, APPLICATION])
         if not rest:
-            # No application was given, so ours was taken; else ours is what is left over.
+            # The arguments name no application, so argparse used the default one that was appended for this parse.
             args = [*args, APPLICATION]
         given = {name: getattr(parsed, name) for name in OPTION_NAMES}
         options = ServerOptions(
@@ -76,7 +76,7 @@ class CommandLineInterface(DaphneCommandLineInterface):
 
 
 def _argument(parse: Any) -> Any:
-    """An environment parser as an argparse type: its message is kept."""
+    """Return an argparse type that keeps the error message of the environment parser ``parse``."""
 
     def convert(value: str) -> Any:
         import argparse

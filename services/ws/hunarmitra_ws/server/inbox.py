@@ -1,4 +1,4 @@
-"""What a client sent, until its application takes it: the part of ``asyncio.Queue`` that is used, without its 3 KB."""
+"""Queue of a connection's client messages. It has the used part of ``asyncio.Queue``, which would need 3 KB each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Event = Mapping[str, Any]
 
 
 class Inbox:
-    """For one reader. The server bounds it (``MOST_UNREAD_MESSAGES``), so that taking from the front is cheap."""
+    """A queue for one reader. The server bounds it (``MOST_UNREAD_MESSAGES``), so removing the first item is cheap."""
 
     __slots__ = ("_events", "_waiting")
 

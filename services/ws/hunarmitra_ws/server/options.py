@@ -1,4 +1,4 @@
-"""Options of our server: environment variables of :mod:`hunarmitra.config.environment`, each also a flag."""
+"""Options of the ws server: environment variables of :mod:`hunarmitra.config.environment`, each also a flag."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 SPARE_FILES = 256
-"""Open files beyond the connections: database, Redis, logs, and HTTP requests on their way."""
+"""Open files in addition to the connections: database, Redis, logs, and HTTP requests."""
 
 
 class ServerOptionsError(Exception):
-    """The server cannot run with these options; the message says what to change."""
+    """The server cannot run with these options. The message says what to change."""
 
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Times in seconds. Named as the variables ``WS_…`` in lower case, without the prefix."""
+    """Options of the server; each has the name of its variable ``WS_…`` in lower case. Times are in seconds."""
 
     max_connections: int
     connects_per_second: float
@@ -34,14 +34,20 @@ class ServerOptions:
     control_token_file: str
 
     def tokens(self) -> tuple[str, ...]:
-        """The tokens that the control port accepts, read at each use: one per line, two during a rotation."""
+        """Return the tokens that the control port accepts: one for each line, two during a rotation.
+
+        The file is read at each call. Raises OSError if it cannot be read.
+        """
         if not self.control_token_file:
             return ()
         lines = Path(self.control_token_file).read_text().split()
         return tuple(lines[:2])
 
     def check(self) -> None:
-        """Raises :class:`ServerOptionsError`. Raises the soft limit of open files when the hard one allows it."""
+        """Check the options, and increase the soft limit of open files if the hard limit allows it.
+
+        Raises :class:`ServerOptionsError`.
+        """
         if self.grace < self.drain_settle + self.drain_window:
             raise ServerOptionsError(
                 f"WS_GRACE ({self.grace:g} s) must be at least WS_DRAIN_SETTLE + WS_DRAIN_WINDOW "
@@ -64,9 +70,10 @@ OPTION_NAMES = tuple(item.name for item in fields(ServerOptions))
 
 
 def with_backlog(endpoint: str, backlog: int) -> str:
-    """A Twisted endpoint whose accept queue holds as many as may come at once (the kernel allows ``somaxconn``).
+    """Return the Twisted endpoint with an accept queue of ``backlog`` connections (at most ``somaxconn``).
 
-    Twisted's holds 50. Of a crowd the kernel drops the others, whose next attempts come 1, 3, 7 … seconds later.
+    Twisted's default is 50. When more clients connect at once, the kernel drops the others, and they try again 1, 3,
+    7 … seconds later.
     """
     listens = endpoint.startswith(("tcp:", "ssl:")) and ":backlog=" not in endpoint
     return f"{endpoint}:backlog={backlog}" if listens else endpoint
