@@ -39,6 +39,7 @@ from hunarmitra_ws.endpoints import Endpoint, endpoint_for
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import (
     ANOTHER_USER,
     TOO_MANY_FAILURES,
@@ -106,8 +107,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_began", "_endpoint", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome", "_receive",
-        "_scope", "_send", "_subscription",
+        "_began", "_client", "_endpoint", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome",
+        "_receive", "_scope", "_send", "_subscription",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +129,7 @@ class Connection:
         self._failed = failed
         self._host = host_of(scope)
         self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
+        self._client: Client | None = None
         self._subscription: Subscription | None = None
         self._hub: Hub | None = None
         self._began = 0.0
@@ -157,8 +159,11 @@ class Connection:
                 await self._listen(hub)
         finally:
             self._lanes.abandon()
-            if self._subscription is not None and self._hub is not None:
-                self._hub.unsubscribe(self._subscription)
+            if self._hub is not None:
+                if self._subscription is not None:
+                    self._hub.unsubscribe(self._subscription)
+                if self._client is not None:
+                    self._hub.forget(self._client)
 
     # The handshake, up to the first frame
 
@@ -190,13 +195,11 @@ class Connection:
             if identity is None:
                 # Spent only now: a client that is told to reconnect keeps its ticket.
                 identity = await self._claim_ticket(hub, handshake)
-            subscription = self._subscription = Subscription(
-                identity=identity,
-                booking_id=self._endpoint.booking_id,
-                channel_name=self._endpoint.channel_name(identity),
-                lanes=self._lanes,
+            client = self._client = Client(identity, self._lanes)
+            self._subscription = Subscription(
+                client, booking_id=self._endpoint.booking_id, channel_name=self._endpoint.channel_name(identity)
             )
-            if not await hub.subscribe(subscription, identity, handshake.since, self) and subscription.ended:
+            if not await hub.subscribe(self._subscription, handshake.since, self) and client.ended:
                 self._outcome = "refused"
         except DisconnectError as error:
             self._outcome = "refused"
@@ -254,8 +257,8 @@ class Connection:
             if event["type"] == "websocket.disconnect":
                 self._host.closed(event.get("code") or 1006)
                 return
-            subscription = self._subscription
-            if subscription is None or self._lanes.closing or event["type"] != "websocket.receive":
+            client, subscription = self._client, self._subscription
+            if client is None or subscription is None or self._lanes.closing or event["type"] != "websocket.receive":
                 continue
             text = event.get("text")
             data = text.encode() if text is not None else event.get("bytes") or b""
@@ -264,7 +267,7 @@ class Connection:
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):
-                subscription.disconnect(TOO_MANY_MESSAGES)
+                client.disconnect(TOO_MANY_MESSAGES)
             elif await self._handle(hub, subscription, text):
                 bucket.give_back()
 
@@ -277,7 +280,7 @@ class Connection:
             elif isinstance(message, Acknowledge):
                 return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
             elif isinstance(message, Authenticate):
-                await self._reauthenticate(hub, subscription, message)
+                await self._reauthenticate(hub, subscription.client, message)
             else:
                 await self._endpoint.handle(message, subscription, hub)
         except ClientMessageError as error:
@@ -287,19 +290,20 @@ class Connection:
             subscription.send(UNAVAILABLE)
         return False
 
-    async def _reauthenticate(self, hub: Hub, subscription: Subscription, message: Authenticate) -> None:
+    @staticmethod
+    async def _reauthenticate(hub: Hub, client: Client, message: Authenticate) -> None:
         """Take a new token. An invalid token changes nothing. Raises ClientMessageError."""
         invalid = ClientMessageError("invalid_token", "The token is invalid; the connection keeps its old expiry.")
         try:
             identity = read_access_token(message.token)
         except TokenError:
             raise invalid from None
-        if identity.user_id != subscription.user_id:
-            subscription.disconnect(ANOTHER_USER)
+        if identity.user_id != client.identity.user_id:
+            client.disconnect(ANOTHER_USER)
             return
-        if not await hub.reauthenticate(subscription, identity):
+        if not await hub.reauthenticate(client, identity):
             raise invalid
-        subscription.send(Authenticated(expires_at=to_wire(identity.expires_at)))
+        client.send(Authenticated(expires_at=to_wire(identity.expires_at)))
 
 
 def _propagated(scope: Mapping[str, Any]) -> Mapping[str, str]:

@@ -73,7 +73,7 @@ class BookingEndpoint:
             location=snapshot.location.to_wire() if snapshot.location else None,
             replay=replay,
             heartbeat_seconds=_whole(heartbeat),
-            expires_at=to_wire(subscription.expires_at),
+            expires_at=to_wire(subscription.client.identity.expires_at),
             server_time=to_wire(utc_now()),
         )
 
@@ -104,14 +104,14 @@ class NotificationsEndpoint:
             unread=snapshot.unread,
             replay=replay,
             heartbeat_seconds=_whole(heartbeat),
-            expires_at=to_wire(subscription.expires_at),
+            expires_at=to_wire(subscription.client.identity.expires_at),
             server_time=to_wire(utc_now()),
         )
 
     async def handle(self, message: ClientMessage, subscription: Subscription, hub: Hub) -> None:
         if not isinstance(message, MarkRead):
             raise ClientMessageError("unknown_type", "This type of message is not known here.")
-        unread = await hub.run(_mark_read, subscription.user_id, message.id)
+        unread = await hub.run(_mark_read, subscription.client.identity.user_id, message.id)
         if unread is None:
             raise ClientMessageError("not_found", "You have no notification of this id.")
         subscription.send(MarkedRead(id=message.id.lower(), unread=unread))

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.subscription import Subscription
 
@@ -54,4 +55,4 @@ def make_subscription(
 ) -> tuple[Subscription, RecordingLanes]:
     lanes = RecordingLanes()
     identity = Identity(user or uuid4(), session or uuid4(), datetime.fromtimestamp(expires, tz=UTC))
-    return Subscription(identity=identity, booking_id=uuid4(), channel_name=channel, lanes=lanes), lanes
+    return Subscription(Client(identity, lanes), booking_id=uuid4(), channel_name=channel), lanes

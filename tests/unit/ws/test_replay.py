@@ -139,7 +139,7 @@ async def test_what_comes_while_a_long_log_is_sent_is_not_kept_in_memory() -> No
     for _ in range(1000):
         scene.commit()
     assert not scene.subscription._held
-    assert scene.subscription.admitted, "it would take no place among its user's subscriptions"
+    assert scene.subscription.joined, "it would take no place among its user's subscriptions"
     assert await scene.replay.finish(scene.first(), scene.read_page)
     assert scene.seen == list(range(1, 1031))
 

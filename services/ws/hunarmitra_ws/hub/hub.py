@@ -30,6 +30,7 @@ from hunarmitra.protocol import channels, messages
 from hunarmitra.telemetry import tracing
 from hunarmitra.tracking.locations import PostedLocation, Reading
 from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.consumer_channels import ConsumerChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
@@ -109,7 +110,7 @@ class Hub:
         metrics.compared_at = time.time()
         metrics.comparison_success.read = lambda: metrics.compared_at
         metrics.channels.read = lambda: len(self._index.channels)
-        metrics.send_buffer.read = lambda: sum(each.lanes.waiting_bytes for each in self._index)
+        metrics.send_buffer.read = lambda: sum(each.lanes.waiting_bytes for each in self._index.clients())
         # Before the start, so that the first SUBSCRIBE at Redis has it.
         await self._transport.subscribe(channels.CONTROL)
         await self._transport.start(self._supervisor)
@@ -172,11 +173,9 @@ class Hub:
 
     # Subscriptions
 
-    async def subscribe(
-        self, subscription: Subscription, identity: Identity, since: Since, connection: Joining
-    ) -> bool:
+    async def subscribe(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
         """Join the subscription to its channel: see :meth:`.Joiner.join`. Call :meth:`unsubscribe` in every case."""
-        joined = await self._joiner.join(subscription, identity, since, connection)
+        joined = await self._joiner.join(subscription, since, connection)
         if joined and subscription.known_location_order and subscription.roles - {BookingRole.WORKER}:
             await self._announce_watcher(subscription.channel_name)
         return joined
@@ -193,8 +192,8 @@ class Hub:
         assert subscription.booking_id is not None
         posted = PostedLocation(
             booking_id=subscription.booking_id,
-            user_id=subscription.user_id,
-            session_id=subscription.session_id,
+            user_id=subscription.client.identity.user_id,
+            session_id=subscription.client.identity.session_id,
             reading=reading,
             received=utc_now(),
         )
@@ -212,21 +211,25 @@ class Hub:
             if not self.consumers.has(abandoned.name):
                 self._transport.unsubscribe(abandoned.name)
 
-    async def reauthenticate(self, subscription: Subscription, identity: Identity) -> bool:
+    def forget(self, client: Client) -> None:
+        """Forget a client whose connection has ended, and which has no subscription."""
+        self._index.remove_client(client)
+
+    async def reauthenticate(self, client: Client, identity: Identity) -> bool:
         """Replace session and expiry by those of a new token of the same user. Return False if the session has ended.
 
-        While the new session is checked, the subscription is found by both sessions: a revocation of either is seen.
+        While the new session is checked, the client is found by both sessions: a revocation of either is seen.
         """
-        self._index.add_session(subscription, identity.session_id)
+        self._index.add_session(client, identity.session_id)
         valid = False
         try:
             await checkpoints.reach_async("reidentified, not checked")
             valid = await self.run(user_of_session, identity) is not None
         finally:
             if not valid:
-                self._index.drop_session(subscription, identity.session_id)
+                self._index.drop_session(client, identity.session_id)
         if valid:
-            self._index.reidentify(subscription, identity)
+            self._index.reidentify(client, identity)
         return valid
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -236,14 +239,17 @@ class Hub:
     def _on_gone(self, channel_name: str) -> None:
         """Disconnect the subscriptions of a deleted booking or user."""
         for subscription in self._index.of_channel(channel_name):
-            subscription.disconnect(ACCOUNT_GONE if subscription.booking_id is None else BOOKING_GONE)
+            if subscription.booking_id is None:
+                subscription.client.disconnect(ACCOUNT_GONE)
+            else:
+                subscription.disconnect(BOOKING_GONE)
 
     async def _disconnect_expired(self) -> None:
         while True:
             await asyncio.sleep(EXPIRY_INTERVAL)
             moment = utc_now().timestamp() - self._limits.expiry_leeway
-            for subscription in self._index.pop_expired(moment):
-                subscription.disconnect(TOKEN_EXPIRED)
+            for client in self._index.pop_expired(moment):
+                client.disconnect(TOKEN_EXPIRED)
 
 
 async def _sample_loop_delay() -> None:

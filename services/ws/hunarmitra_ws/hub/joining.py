@@ -24,7 +24,6 @@ from typing import Final, Protocol
 
 from django.db import Error as DatabaseError
 
-from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common import checkpoints
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.close_codes import CloseCode
@@ -32,6 +31,7 @@ from hunarmitra.protocol.frames import ResyncRequired
 from hunarmitra.telemetry import tracing
 from hunarmitra_ws.handshake import Since
 from hunarmitra_ws.hub.channel import Channel
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import TOO_MANY_CONNECTIONS
 from hunarmitra_ws.hub.frames import OutgoingFrame
@@ -108,7 +108,7 @@ class Joiner:
         self._revocations = revocations
         self._limits = limits
 
-    async def join(self, subscription: Subscription, identity: Identity, since: Since, connection: Joining) -> bool:
+    async def join(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
         """Return True once the first frame is sent and the events are sent, or a replay task sends them.
 
         Return False if the connection ended before the first frame. Raises :class:`DisconnectError` if the user may not
@@ -130,7 +130,7 @@ class Joiner:
 
         # 3. Authorize and read.
         request = JoinRequest(
-            identity=identity,
+            identity=subscription.client.identity,
             notifications=channels.user_of(channel.name) is not None,
             booking_id=subscription.booking_id,
             since=since.seq,
@@ -152,11 +152,12 @@ class Joiner:
             return False
 
         # 5. Replay. From here to the end of a short replay nothing else runs on the event loop.
-        self._enforce_connection_limit(subscription)
+        self._enforce_connection_limit(subscription.client)
         newest = snapshot.state.seq
         events = None if since.malformed else snapshot.events
         missed = newest - since.seq if events is not None and since.seq is not None else 0
         connection.joined(subscription, snapshot, missed)
+        subscription.client.admitted = True
         if events is None:
             subscription.send(ResyncRequired(seq=newest))
         _count_resume(since, None if events is None else missed)
@@ -184,13 +185,15 @@ class Joiner:
         async with connection.read_slot():
             return await self._reader.read(request)
 
-    def _enforce_connection_limit(self, subscription: Subscription) -> None:
+    def _enforce_connection_limit(self, client: Client) -> None:
         """Disconnect the user's oldest connections above the limit.
 
         Called after authorization, so that a rejected client evicts nobody.
         """
         others = [
-            other for other in self._index.of_user(subscription.user_id) if other.admitted and not other.lanes.closing
+            other
+            for other in self._index.of_user(client.identity.user_id)
+            if other.admitted and not other.lanes.closing
         ]
         for oldest in others[: max(0, len(others) + 1 - self._limits.connections_per_user)]:
             oldest.disconnect(TOO_MANY_CONNECTIONS)
@@ -208,7 +211,7 @@ class Joiner:
                 self._go_live(subscription, channel, connection, compare=True)
         except Exception:
             logger.exception("the replay of %s failed; the client is asked to resume", channel.name)
-            subscription.lanes.close(CloseCode.TOO_SLOW)
+            subscription.client.lanes.close(CloseCode.TOO_SLOW)
         finally:
             subscription.replay = None
 

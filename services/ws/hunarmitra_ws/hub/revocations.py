@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 
 from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.outbox.revocations import Kind, newest_number, recorded_after
+from hunarmitra.protocol import channels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import ACCOUNT_DEACTIVATED, REVOKED, SESSION_ENDED
 from hunarmitra_ws.hub.subscription import Subscription
@@ -78,17 +79,17 @@ class Revocations:
 
     def _apply(self, kind: str, subject: UUID, booking: UUID | None) -> None:
         if kind == Kind.SESSION:
-            for subscription in self._index.of_session(subject):
-                subscription.disconnect(SESSION_ENDED)
+            for client in self._index.of_session(subject):
+                client.disconnect(SESSION_ENDED)
         elif kind == Kind.USER:
-            for subscription in self._index.of_user(subject):
-                subscription.disconnect(ACCOUNT_DEACTIVATED)
+            for client in self._index.of_user(subject):
+                client.disconnect(ACCOUNT_DEACTIVATED)
         elif kind == Kind.STAFF:
-            for subscription in self._index.of_user(subject):
+            for subscription in self._index.subscriptions_of(subject):
                 _revoke(subscription, BookingRole.STAFF)
-        elif kind == Kind.ASSIGNMENT:
-            for subscription in self._index.of_user(subject):
-                if subscription.booking_id == booking:
+        elif kind == Kind.ASSIGNMENT and booking is not None:
+            for subscription in self._index.of_channel(channels.booking_channel(booking)):
+                if subscription.client.identity.user_id == subject:
                     _revoke(subscription, BookingRole.WORKER)
 
 

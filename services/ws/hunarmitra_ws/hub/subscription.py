@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from uuid import UUID
 
-from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.protocol.frames import Frame, encode
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.metrics import metrics
 
 
@@ -22,8 +20,8 @@ class Subscription:
 
     ``roles`` are the roles by which the user may watch the booking; empty for notifications. ``last_seq`` is the newest
     event that was pushed. ``known_location_order`` is the time of a location that the client has although its message
-    may still be on its way: the one in the first frame, or one that the client sent itself. ``ended`` is the reason
-    for which the hub ended the subscription. ``replay`` is the task that sends a long log.
+    may still be on its way: the one in the first frame, or one that the client sent itself. ``lanes`` are the client's,
+    kept here too because every delivery needs them. ``replay`` is the task that sends a long log.
     """
 
     __slots__ = (
@@ -32,8 +30,7 @@ class Subscription:
         "_revoked",
         "booking_id",
         "channel_name",
-        "ended",
-        "expires_at",
+        "client",
         "known_location_order",
         "lanes",
         "last_seq",
@@ -42,20 +39,15 @@ class Subscription:
         "location_seq",
         "replay",
         "roles",
-        "session_id",
-        "user_id",
     )
 
-    def __init__(self, *, identity: Identity, booking_id: UUID | None, channel_name: str, lanes: Lanes) -> None:
-        self.user_id = identity.user_id
-        self.session_id = identity.session_id
-        self.expires_at: datetime = identity.expires_at
+    def __init__(self, client: Client, *, booking_id: UUID | None, channel_name: str) -> None:
+        self.client = client
+        self.lanes = client.lanes
         self.booking_id = booking_id
         self.channel_name = channel_name
-        self.lanes = lanes
         self.roles: frozenset[BookingRole] = frozenset()
         self.live = False
-        self.ended: Disconnect | None = None
         self.replay: asyncio.Task[None] | None = None
         self.last_seq = 0
         self.location_order = 0
@@ -66,7 +58,7 @@ class Subscription:
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
     @property
-    def admitted(self) -> bool:
+    def joined(self) -> bool:
         """Whether the first frame was sent: the subscription is live, or a long replay is under way."""
         return self._held is None
 
@@ -153,7 +145,5 @@ class Subscription:
         self.lanes.push(OutgoingFrame(encode(frame)))
 
     def disconnect(self, reason: Disconnect) -> None:
-        """End the connection, for the first reason that is given."""
-        if self.ended is None:
-            self.ended = reason
-        reason.send(self.lanes)
+        """End the subscription: the client decides what ends with it."""
+        self.client.end_subscription(self, reason)

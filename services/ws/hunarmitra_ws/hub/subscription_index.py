@@ -1,4 +1,4 @@
-"""Finds a process's subscriptions by channel, user, session and expiry."""
+"""Finds a process's clients by user, session and expiry, and its subscriptions by channel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra_ws.hub.channel import Channel
+from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.subscription import Subscription
 
 _Key = TypeVar("_Key", int, UUID)
@@ -19,22 +20,66 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self.channels: dict[str, Channel] = {}
-        self._by_user: dict[UUID, dict[Subscription, None]] = {}
-        self._by_session: dict[UUID, set[Subscription]] = {}
-        self._by_expiry: dict[int, set[Subscription]] = {}
+        self._by_user: dict[UUID, dict[Client, None]] = {}
+        self._by_session: dict[UUID, set[Client]] = {}
+        self._by_expiry: dict[int, set[Client]] = {}
 
-    def __len__(self) -> int:
-        return sum(len(subscriptions) for subscriptions in self._by_user.values())
+    # Clients
 
-    def __iter__(self) -> Iterator[Subscription]:
-        for subscriptions in list(self._by_user.values()):
-            yield from list(subscriptions)
+    def clients(self) -> Iterator[Client]:
+        for clients in list(self._by_user.values()):
+            yield from list(clients)
+
+    def add_client(self, client: Client) -> None:
+        """Register the client. Does nothing for one that is registered."""
+        identity = client.identity
+        self._by_user.setdefault(identity.user_id, {})[client] = None
+        self._by_session.setdefault(identity.session_id, set()).add(client)
+        self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
+
+    def remove_client(self, client: Client) -> None:
+        identity = client.identity
+        _discard(self._by_session, identity.session_id, client)
+        _discard(self._by_expiry, _second(identity.expires_at), client)
+        clients = self._by_user.get(identity.user_id)
+        if clients is not None:
+            clients.pop(client, None)
+            if not clients:
+                del self._by_user[identity.user_id]
+
+    def add_session(self, client: Client, session_id: UUID) -> None:
+        """Find the client by this session too, until :meth:`drop_session` or :meth:`reidentify`."""
+        self._by_session.setdefault(session_id, set()).add(client)
+
+    def drop_session(self, client: Client, session_id: UUID) -> None:
+        if session_id != client.identity.session_id:
+            _discard(self._by_session, session_id, client)
+
+    def reidentify(self, client: Client, identity: Identity) -> None:
+        """Replace session and expiry: the client sent a new token."""
+        _discard(self._by_session, client.identity.session_id, client)
+        _discard(self._by_expiry, _second(client.identity.expires_at), client)
+        client.identity = identity
+        self._by_session.setdefault(identity.session_id, set()).add(client)
+        self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
+
+    def of_user(self, user_id: UUID) -> list[Client]:
+        """Return the user's clients, oldest first."""
+        return list(self._by_user.get(user_id, ()))
+
+    def of_session(self, session_id: UUID) -> list[Client]:
+        return list(self._by_session.get(session_id, ()))
+
+    def pop_expired(self, timestamp: float) -> Iterator[Client]:
+        """Yield, once, each client whose token expired before ``timestamp`` (seconds since 1970)."""
+        for second in [second for second in self._by_expiry if second < int(timestamp)]:
+            yield from self._by_expiry.pop(second)
+
+    # Subscriptions
 
     def add(self, subscription: Subscription) -> Channel:
-        """Register the subscription and return its channel, which is created for the first one."""
-        self._by_user.setdefault(subscription.user_id, {})[subscription] = None
-        self._by_session.setdefault(subscription.session_id, set()).add(subscription)
-        self._by_expiry.setdefault(_second(subscription.expires_at), set()).add(subscription)
+        """Register the subscription and its client. Return its channel, which is created for the first one."""
+        self.add_client(subscription.client)
         channel = self.channels.get(subscription.channel_name)
         if channel is None:
             channel = self.channels[subscription.channel_name] = Channel(subscription.channel_name)
@@ -44,59 +89,29 @@ class SubscriptionIndex:
 
     def remove(self, subscription: Subscription) -> Channel | None:
         """Remove the subscription. Return its channel if that has no subscription left, and is removed as well."""
-        _discard(self._by_session, subscription.session_id, subscription)
-        _discard(self._by_expiry, _second(subscription.expires_at), subscription)
-        subscriptions = self._by_user.get(subscription.user_id)
-        if subscriptions is not None:
-            subscriptions.pop(subscription, None)
-            if not subscriptions:
-                del self._by_user[subscription.user_id]
         channel = self.channels.get(subscription.channel_name)
-        if channel is None:
+        if channel is None or subscription not in channel.subscriptions:
             return None
-        channel.subscriptions.pop(subscription, None)
+        del channel.subscriptions[subscription]
         return None if channel.subscriptions else self.channels.pop(channel.name)
-
-    def add_session(self, subscription: Subscription, session_id: UUID) -> None:
-        """Find the subscription by this session too, until :meth:`drop_session` or :meth:`reidentify`."""
-        self._by_session.setdefault(session_id, set()).add(subscription)
-
-    def drop_session(self, subscription: Subscription, session_id: UUID) -> None:
-        if session_id != subscription.session_id:
-            _discard(self._by_session, session_id, subscription)
-
-    def reidentify(self, subscription: Subscription, identity: Identity) -> None:
-        """Replace session and expiry: the client sent a new token."""
-        _discard(self._by_session, subscription.session_id, subscription)
-        _discard(self._by_expiry, _second(subscription.expires_at), subscription)
-        subscription.session_id, subscription.expires_at = identity.session_id, identity.expires_at
-        self._by_session.setdefault(subscription.session_id, set()).add(subscription)
-        self._by_expiry.setdefault(_second(subscription.expires_at), set()).add(subscription)
-
-    def of_user(self, user_id: UUID) -> list[Subscription]:
-        """Return the user's subscriptions, oldest first."""
-        return list(self._by_user.get(user_id, ()))
-
-    def of_session(self, session_id: UUID) -> list[Subscription]:
-        return list(self._by_session.get(session_id, ()))
 
     def of_channel(self, channel_name: str) -> list[Subscription]:
         channel = self.channels.get(channel_name)
         return list(channel.subscriptions) if channel else []
 
-    def pop_expired(self, timestamp: float) -> Iterator[Subscription]:
-        """Yield, once, each subscription whose token expired before ``timestamp`` (seconds since 1970)."""
-        for second in [second for second in self._by_expiry if second < int(timestamp)]:
-            yield from self._by_expiry.pop(second)
+    def subscriptions_of(self, user_id: UUID) -> list[Subscription]:
+        """Return the user's subscriptions. Looks at every subscription: for what happens rarely."""
+        subscriptions = (each for channel in self.channels.values() for each in channel.subscriptions)
+        return [each for each in subscriptions if each.client.identity.user_id == user_id]
 
 
 def _second(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _discard(index: dict[_Key, set[Subscription]], key: _Key, subscription: Subscription) -> None:
-    subscriptions = index.get(key)
-    if subscriptions is not None:
-        subscriptions.discard(subscription)
-        if not subscriptions:
+def _discard(index: dict[_Key, set[Client]], key: _Key, client: Client) -> None:
+    clients = index.get(key)
+    if clients is not None:
+        clients.discard(client)
+        if not clients:
             del index[key]

@@ -1,0 +1,43 @@
+"""One connection as the hub sees it: whose it is, where its frames go, and whether it was ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.protocol.frames import Frame, encode
+from hunarmitra_ws.hub.disconnects import Disconnect
+from hunarmitra_ws.hub.frames import OutgoingFrame
+from hunarmitra_ws.hub.lanes import Lanes
+
+if TYPE_CHECKING:
+    from hunarmitra_ws.hub.subscription import Subscription
+
+
+class Client:
+    """What ends with the user's session, token or account ends the client, with all its subscriptions.
+
+    ``admitted`` is whether the connection received its first frame: it counts towards the user's limit from then on.
+    ``ended`` is the reason for which the hub ended the connection.
+    """
+
+    __slots__ = ("admitted", "ended", "identity", "lanes")
+
+    def __init__(self, identity: Identity, lanes: Lanes) -> None:
+        self.identity = identity
+        self.lanes = lanes
+        self.admitted = False
+        self.ended: Disconnect | None = None
+
+    def send(self, frame: Frame) -> None:
+        self.lanes.push(OutgoingFrame(encode(frame)))
+
+    def disconnect(self, reason: Disconnect) -> None:
+        """End the connection, for the first reason that is given."""
+        if self.ended is None:
+            self.ended = reason
+        reason.send(self.lanes)
+
+    def end_subscription(self, subscription: Subscription, reason: Disconnect) -> None:
+        """End one subscription: on an endpoint of one channel, that ends the connection."""
+        self.disconnect(reason)
