@@ -1,9 +1,9 @@
-"""The estimated time of arrival: great-circle distance over the speed of the recent fixes.
+"""The estimated time of arrival: great-circle distance divided by the speed of the recent fixes.
 
-Real fixes jump, tremble at rest, and stop coming in a tunnel. So the estimate looks at a minute of fixes at once: it
-leaves out fixes that no vehicle could reach, compares the movement with the accuracy of the fixes, and does not count
-a pause as slow driving. Replaceable by ``ETA_ESTIMATOR``: a function of the same signature, such as one that asks a
-routing service.
+Real fixes jump, vary at rest, and are missing in a tunnel. So the estimate uses all fixes of about a minute. It ignores
+fixes that a vehicle cannot reach, compares the movement with the accuracy of the fixes, and does not count a pause as
+slow driving. The setting ``ETA_ESTIMATOR`` can name another function with the same signature, for example one that
+calls a routing service.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ Site = tuple[float, float]
 """Latitude and longitude of the place of work, in degrees."""
 
 FASTEST: Final = 45.0
-"""Metres per second; two fixes that would need more are not two fixes of one drive."""
+"""Metres per second. Two fixes that need a higher speed do not belong to one drive."""
 
 FASTEST_ESTIMATED: Final = 30.0
-"""Metres per second that an estimate assumes at most: nobody crosses a city at the speed of a jump."""
+"""The highest speed of an estimate in metres per second. It limits the effect of a jump between fixes."""
 
 SLOWEST: Final = 0.5
-"""Metres per second; below it a worker stands still and no arrival can be estimated."""
+"""Metres per second. A slower worker is at rest, and the arrival cannot be estimated."""
 
 USUAL_ACCURACY: Final = 8.0
-"""Metres, for phones that do not tell (gps.gov: smartphones are accurate to about 5 m under open sky)."""
+"""Metres, for phones that send no accuracy (gps.gov: smartphones are accurate to about 5 m under open sky)."""
 
 GAP_SECONDS: Final = 60.0
-"""A longer silence is a break: what the worker did in it is not known."""
+"""A longer time between two fixes ends a drive, because the worker's movement in it is unknown."""
 
 REST_SECONDS: Final = 60.0
-"""A stop of this length is not a traffic light."""
+"""A longer stop is a rest; a shorter one may be a traffic light."""
 
 PAUSE_WEIGHT: Final = 0.1
-"""How much of a pause counts as driving time: the drive ahead has traffic lights too."""
+"""The part of a pause that counts as driving time, because the remaining drive has traffic lights too."""
 
 SIGNIFICANCE: Final = 4.0
-"""Standard deviations that a movement must exceed; a phone at rest exceeds four in 1 of 3,000 comparisons."""
+"""Standard deviations that a movement must exceed. A phone at rest exceeds four in 1 of 3,000 comparisons."""
 
 SIGMAS_PER_ACCURACY: Final = 1.51
 """The radius of 68 % of a two-dimensional normal distribution, in standard deviations of one axis."""
 
 LONGEST_AGE: Final = 20.0
-"""Seconds that a location's age counts at most. An older one was sent late, or the phone's clock is wrong."""
+"""The highest age of a location in seconds that reduces the estimate. An older location was sent late, or the phone's
+clock is wrong."""
 
 LONGEST_MINUTES: Final = 24 * 60
 
@@ -61,13 +62,13 @@ class _Place(NamedTuple):
 
 
 def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
-    """Return the minutes until arrival, at least 1, or None when they cannot be told.
+    """Return the minutes until arrival, at least 1, or None if they cannot be estimated.
 
     ``fixes`` are in order of time, ``now`` is in seconds since 1970. Pure.
     """
     plausible = _plausible(fixes)
     if len(plausible) < 2 or plausible[-1] is not fixes[-1]:
-        return None  # the newest fix is a jump, or the drive begins somewhere else now: the next fixes tell which
+        return None  # The newest fix is a jump, or a new drive begins there. Only the next fixes can show which.
     drive = _current_drive(plausible)
     speed = _speed(drive)
     if speed is None:
@@ -79,7 +80,7 @@ def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
 
 
 def is_moving(fixes: Fixes) -> bool:
-    """Return whether the worker moved within the last minute; True while the fixes cannot tell yet."""
+    """Return whether the worker moved within the last minute, or True while there are too few fixes."""
     drive = _current_drive(_plausible(fixes))
     if len(drive) < 2 or drive[-1].seconds - drive[0].seconds < REST_SECONDS / 2:
         return True
@@ -87,7 +88,7 @@ def is_moving(fixes: Fixes) -> bool:
 
 
 def _plausible(fixes: Fixes) -> list[Fix]:
-    """Return the longest chain of fixes that one vehicle can have passed; of two equally long ones the later."""
+    """Return the longest chain of fixes that one vehicle can pass; of chains with equal length, the later one."""
     best: list[list[Fix]] = []
     for fix in fixes:
         chains = [chain for chain in best if _reachable(chain[-1], fix)]
@@ -102,7 +103,7 @@ def _reachable(earlier: Fix, later: Fix) -> bool:
 
 
 def _current_drive(fixes: Sequence[Fix]) -> Sequence[Fix]:
-    """Return the fixes since the last long silence, or with the one before it when they do not tell enough yet."""
+    """Return the fixes since the last long gap. While they show no movement yet, include the fix before the gap."""
     start = 0
     for number, (earlier, later) in enumerate(pairwise(fixes), 1):
         if later.seconds - earlier.seconds > GAP_SECONDS:
@@ -112,7 +113,7 @@ def _current_drive(fixes: Sequence[Fix]) -> Sequence[Fix]:
 
 
 def _speed(drive: Sequence[Fix]) -> float | None:
-    """Return metres per second towards wherever the worker went, or None at rest."""
+    """Return the speed of a drive in metres per second, or None at rest."""
     if not _moved_lately(drive):
         return None
     begin, end = drive[0], drive[-1]
@@ -128,7 +129,7 @@ def _moved_lately(drive: Sequence[Fix]) -> bool:
 
 
 def _counted_seconds(earlier: Fix, later: Fix) -> float:
-    """Return how much of the time between two fixes counts as driving."""
+    """Return the seconds between two fixes that count as driving."""
     seconds = later.seconds - earlier.seconds
     metres = distance_metres(earlier.lat, earlier.lng, later.lat, later.lng)
     paused = metres <= max(SLOWEST * seconds, _deviation(earlier, later))
@@ -136,7 +137,7 @@ def _counted_seconds(earlier: Fix, later: Fix) -> float:
 
 
 def _moved(fixes: Sequence[Fix]) -> bool:
-    """Return whether the newest fixes are elsewhere than some earlier one."""
+    """Return whether the mean of the newest fixes differs significantly from an earlier fix."""
     newest = _mean(fixes[-max(1, len(fixes) // 2) :])
     for fix in fixes[: -(len(fixes) // 2)]:
         metres = distance_metres(fix.lat, fix.lng, newest.lat, newest.lng)
@@ -152,7 +153,7 @@ def _deviation(earlier: Fix, later: Fix) -> float:
 
 
 def _mean(fixes: Sequence[Fix]) -> _Place:
-    """Means of degrees: across the antimeridian they are taken relative to the first fix."""
+    """Return the mean of fixes. Longitudes are relative to the first fix, so that the antimeridian does no harm."""
     count, first = len(fixes), fixes[0]
     east = sum((fix.lng - first.lng + 180) % 360 - 180 for fix in fixes) / count
     return _Place(

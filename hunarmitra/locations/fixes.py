@@ -1,4 +1,4 @@
-"""Fixes: where a phone was, when, and how well it knew. Pure, like everything in this package."""
+"""Fixes: a phone's locations, each with its time and accuracy. Pure, like everything in this package."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ EARTH_RADIUS_METRES: Final = 6_371_008.8
 
 MOST_FIXES: Final = 8
 FIX_SPACING_SECONDS: Final = 9.0
-"""Least seconds between two kept fixes, except the newest: eight of them tell of more than a minute."""
+"""Least seconds between two kept fixes, except the newest. So eight fixes span more than a minute."""
 
 UNCERTAIN_METRES: Final = 200.0
 NUMBERS_PER_FIX: Final = 4
 
 
 class Fix(NamedTuple):
-    """A place at a time.
+    """A location at a time.
 
-    ``seconds`` since 1970, ``lat`` and ``lng`` in degrees (WGS 84), ``accuracy`` the radius of 68 % in metres, or
-    None when the phone did not tell.
+    ``seconds`` counts from 1970. ``lat`` and ``lng`` are degrees (WGS 84). ``accuracy`` is the radius in metres that
+    contains 68 % of the measurements, or None if the phone did not send it.
     """
 
     seconds: float
@@ -34,16 +34,16 @@ Fixes = Sequence[Fix]
 
 
 def is_uncertain(lat: float, lng: float, accuracy: float | None) -> bool:
-    """Return whether a location is too vague for the map: worse than 200 m, or at exactly 0,0 (no fix at all)."""
+    """Return whether a location is too vague for the map: worse than 200 m, or exactly 0,0, which means no fix."""
     return (lat == 0 and lng == 0) or (accuracy is not None and accuracy > UNCERTAIN_METRES)
 
 
 def with_fix(fixes: Fixes, fix: Fix) -> tuple[Fix, ...]:
     """Append a fix and keep at most eight.
 
-    A fix less than nine seconds after the one before it is replaced by the next one, so that the list spans a minute
-    at the usual pace of two seconds and longer at a slower one. The PostgreSQL statement in ``tracking.storing`` does
-    the same in SQL; a test compares the two.
+    The next fix replaces a fix that is less than nine seconds later than its predecessor. So the list spans a minute
+    at the usual pace of two seconds, and more at a slower pace. The PostgreSQL statement in ``tracking.storing`` does
+    the same in SQL; a test compares both.
     """
     kept = list(fixes)
     if len(kept) >= 2 and kept[-1].seconds - kept[-2].seconds < FIX_SPACING_SECONDS:
@@ -59,7 +59,7 @@ def distance_metres(lat: float, lng: float, other_lat: float, other_lng: float) 
 
 
 def flattened(fixes: Fixes) -> list[float]:
-    """Return the numbers of the fixes in one list, as the database keeps them; -1 stands for an unknown accuracy."""
+    """Return the numbers of the fixes in one list, as the database stores them; -1 is an unknown accuracy."""
     return [
         number
         for fix in fixes
@@ -68,7 +68,7 @@ def flattened(fixes: Fixes) -> list[float]:
 
 
 def from_numbers(numbers: Sequence[float]) -> tuple[Fix, ...]:
-    """Return the fixes of such a list."""
+    """Return the fixes of a list that :func:`flattened` made."""
     return tuple(
         Fix(seconds, lat, lng, None if accuracy < 0 else accuracy)
         for seconds, lat, lng, accuracy in zip(*(iter(numbers),) * NUMBERS_PER_FIX, strict=True)

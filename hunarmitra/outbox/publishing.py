@@ -1,16 +1,16 @@
-"""Publish messages: the one function through which everything reaches the channel layer.
+"""Publish messages: the only module that sends messages to the channel layer.
 
 :func:`publish_events` tries three backends in order:
 
-1. the channel layer. Ours publishes to Redis itself (or to the process' own bus without ``REDIS_URL``);
-2. plain Redis PUBLISH, on the same channel and in the same format. It helps where Channels or a layer is missing, or
-   where the layer is another project's and failed. After our own layer reported that Redis is unavailable it is not
-   tried: it is the same client, and would count the same outage twice;
+1. the channel layer. The project's own layer publishes to Redis itself, or without ``REDIS_URL`` to the process's bus;
+2. plain Redis PUBLISH, on the same channel and in the same format. This helps if Channels or a layer is missing, or if
+   the layer of another project failed. It is not tried after the project's layer reported that Redis is unavailable:
+   both use the same client, and the same outage would count twice;
 3. the log.
 
-It never raises, and never makes a request wait longer than the publish timeout: after a failure a circuit breaker
-skips Redis for a moment. It returns whether a backend took the messages. The relay publishes outbox rows that no
-backend took.
+It never raises an error. A request never waits longer than the publish timeout, because a circuit breaker skips Redis
+for a moment after a failure. It returns whether a backend accepted the messages. The relay publishes outbox rows that
+no backend accepted.
 """
 
 from __future__ import annotations
@@ -34,9 +34,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Whether a backend took the messages, and for each how many processes listen, or None where nobody counts."""
+    """The result of a publish: whether a backend accepted the messages.
 
-    taken: bool
+    ``listeners`` is the number of listening processes for each message, or None if the backend does not count them.
+    """
+
+    accepted: bool
     listeners: Sequence[int] | None = None
 
 
@@ -48,27 +51,27 @@ class _Outcome(Enum):
 
 
 def publish_event(channel: str, body: Mapping[str, Any]) -> bool:
-    """Publish one message to a channel. Return True when a backend took it, False when only the log did."""
+    """Publish one message to a channel. Return True if a backend accepted it, False if it was only logged."""
     return publish_events([Message(channel, body)])
 
 
 def publish_events(messages: Sequence[Message]) -> bool:
-    """Publish messages in order, all through one backend. Return whether one took them. Never raises."""
-    return publish_counted(messages).taken
+    """Publish messages in order, all through one backend. Return whether a backend accepted them. Never raises."""
+    return publish_counted(messages).accepted
 
 
 def publish_counted(messages: Sequence[Message]) -> Published:
     """Publish messages as :func:`publish_events` does; return how many processes listen too. Never raises."""
     if not messages:
-        return Published(taken=True)
+        return Published(accepted=True)
     try:
         with publishing(messages, "redis" if settings.ENVIRONMENT.redis_url else "memory") as (sent, spans):
             result = _publish(sent)
-            for span in () if result.taken else spans:
+            for span in () if result.accepted else spans:
                 span.fail("unpublished")
     except Exception:  # a request must not fail because its event was not published
         logger.exception("publishing %d messages failed", len(messages))
-        return Published(taken=False)
+        return Published(accepted=False)
     return result
 
 
@@ -80,11 +83,11 @@ def _publish(messages: Sequence[Message]) -> Published:
         if outcome is _Outcome.HOPELESS:
             break
     _to_log(messages)
-    return Published(taken=False)
+    return Published(accepted=False)
 
 
 def _observe(backend: str, messages: Sequence[Message]) -> None:
-    metrics.taken(backend, len(messages))
+    metrics.accepted(backend, len(messages))
     now = microseconds_now()
     metrics.published(
         [
@@ -110,20 +113,20 @@ def _through_channel_layer(messages: Sequence[Message]) -> Published | _Outcome:
         listeners: Sequence[int] | None = None
         with metrics.timed("channel_layer"):
             if publish is not None:
-                # Ours: async_to_sync(group_send) would open a Redis connection for every call.
+                # The project's layer: async_to_sync(group_send) would open a Redis connection for every call.
                 listeners = publish(stamped)
             else:
                 for message in stamped:
                     async_to_sync(layer.group_send)(message.channel, dict(message.body))
     except (PublisherUnavailableError, UnencodableMessageError) as error:
-        _not_taken("channel_layer", messages, error)
+        _record_failure("channel_layer", messages, error)
         return _Outcome.HOPELESS
     except Exception:
         logger.exception("the channel layer failed; trying Redis directly")
-        metrics.not_taken("channel_layer")
+        metrics.failed("channel_layer")
         return _Outcome.FAILED
     _observe("channel_layer", messages)
-    return Published(taken=True, listeners=listeners)
+    return Published(accepted=True, listeners=listeners)
 
 
 def _through_redis(messages: Sequence[Message]) -> Published | _Outcome:
@@ -134,14 +137,14 @@ def _through_redis(messages: Sequence[Message]) -> Published | _Outcome:
         with metrics.timed("redis"):
             listeners = publisher.publish(published(messages, microseconds_now()))
     except (PublisherUnavailableError, UnencodableMessageError) as error:
-        _not_taken("redis", messages, error)
+        _record_failure("redis", messages, error)
         return _Outcome.FAILED
     _observe("redis", messages)
-    return Published(taken=True, listeners=listeners)
+    return Published(accepted=True, listeners=listeners)
 
 
-def _not_taken(backend: str, messages: Sequence[Message], error: Exception) -> None:
-    metrics.not_taken(backend)
+def _record_failure(backend: str, messages: Sequence[Message], error: Exception) -> None:
+    metrics.failed(backend)
     if isinstance(error, UnencodableMessageError):
         logger.error("not published: %s", error)  # a bug of the caller, unlike an outage
     else:
@@ -149,7 +152,7 @@ def _not_taken(backend: str, messages: Sequence[Message], error: Exception) -> N
 
 
 def _to_log(messages: Sequence[Message]) -> None:
-    metrics.taken("log", len(messages))
+    metrics.accepted("log", len(messages))
     for message in messages:
         logger.warning(
             "not published, no backend took it: %s to %s (seq %s); numbered events follow through the relay",

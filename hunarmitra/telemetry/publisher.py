@@ -23,6 +23,7 @@ _latency: Final = histogram(catalogue.EVENT_LATENCY, REGISTRY, [(catalogue.PUBLI
 
 @contextmanager
 def timed(backend: str) -> Iterator[None]:
+    """Measure the duration of a publish."""
     begun = time.perf_counter()
     try:
         yield
@@ -30,16 +31,17 @@ def timed(backend: str) -> Iterator[None]:
         _duration.labels(backend).observe(time.perf_counter() - begun)
 
 
-def taken(backend: str, number: int) -> None:
-    """A backend took that many messages; ``log`` sends them nowhere."""
+def accepted(backend: str, number: int) -> None:
+    """Count messages that a backend accepted; the backend ``log`` sends them nowhere."""
     _messages.labels(backend).inc(number)
 
 
-def not_taken(backend: str) -> None:
+def failed(backend: str) -> None:
+    """Count a batch that a backend did not accept."""
     _failures.labels(backend).inc()
 
 
 def published(waits: Sequence[tuple[str, float]]) -> None:
-    """Observe for each message its lane and the seconds from its commit until a backend took it."""
+    """Observe for each message its lane and the seconds from its commit until a backend accepted it."""
     for lane, seconds in waits:
         _latency.labels(catalogue.PUBLISHER_STAGE, lane).observe(max(0.0, seconds))

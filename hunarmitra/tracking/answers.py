@@ -1,4 +1,4 @@
-"""The response body for an accepted location, as the REST view sends it."""
+"""The response body for an accepted location over REST."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ class TrackingConfig(AppConfig):
     verbose_name = "Tracking"
 
     def ready(self) -> None:
-        """Import the estimator now: a wrong path stops the start instead of the first location."""
+        """Import the estimator at the start. A wrong path then stops the start, instead of failing a location later."""
         path = settings.ENVIRONMENT.eta_estimator
         try:
             problem = None if callable(import_string(path)) else "which is not a function"

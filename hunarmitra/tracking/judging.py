@@ -1,4 +1,4 @@
-"""Reasons to reject a location. The statement in ``storing`` has the same conditions; this says which one failed."""
+"""Reasons to reject a location: names the condition of the statement in ``storing`` that failed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class TooSoonError(Exception):
 
 
 def judge(booking: Booking, user: User, posted: PostedLocation) -> None:
-    """Return for a location that may be stored.
+    """Raise an error if the location must not be stored.
 
-    Raises NotVisibleError, NotAllowedError, :class:`TooSoonError`, or ConflictError: ``not_tracked`` unless the
-    booking is confirmed, on_the_way or arrived, ``stale_position`` for a location older than the last accepted. One of
-    the same time is taken: a phone at rest sends its last fix again, and a request may be repeated.
+    Raises NotVisibleError, NotAllowedError, :class:`TooSoonError`, or ConflictError. The code of a ConflictError is
+    ``not_tracked`` unless the booking is confirmed, on_the_way or arrived, and ``stale_position`` for a location that
+    is older than the last accepted one. A location with the same time is accepted: a phone at rest sends its last fix
+    again, and a client may repeat a request.
     """
     roles = roles_of(booking, user)
     if not roles:
@@ -39,7 +40,7 @@ def judge(booking: Booking, user: User, posted: PostedLocation) -> None:
         since = (posted.received - booking.location_received_at).total_seconds()
         interval = settings.ENVIRONMENT.tracking_min_interval
         if since < interval:
-            # Another process may have received its location later than this one and stored it sooner.
+            # The difference is negative if another process stored a location that it received later than this one.
             raise TooSoonError(min(interval - since, interval))
     if booking.location_at is not None and posted.moment < booking.location_at:
         raise ConflictError("stale_position", "A later location was accepted already.")

@@ -1,4 +1,4 @@
-"""What a worker's phone sends and what becomes of it."""
+"""A worker's location: as the phone sent it, as the database stored it, and as the sender is answered."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ MOST_READINGS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a phone read: degrees (WGS 84), ``timestamp`` None for now, and what it may tell besides.
+    """A location as the phone measured it.
 
-    ``accuracy`` is the radius of 68 % in metres, ``heading`` degrees clockwise from north, ``speed`` in m/s.
+    ``lat`` and ``lng`` are degrees (WGS 84). ``timestamp`` None means now. ``accuracy`` is the radius in metres that
+    contains 68 % of the measurements, ``heading`` is in degrees clockwise from north, ``speed`` in metres per second.
     """
 
     lat: float
@@ -33,13 +34,16 @@ class Reading:
 
     @property
     def uncertain(self) -> bool:
-        """Whether it is too vague for the map and for the estimate."""
+        """Whether the location is too vague for the map and for the estimate."""
         return is_uncertain(self.lat, self.lng, self.accuracy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedLocation:
-    """A reading for a booking, by a user of a session. It counts as of ``moment``, never later than its receipt."""
+    """A reading that a user posted for a booking, in a session.
+
+    ``moment`` is the time of the location: the phone's timestamp, but not later than its receipt.
+    """
 
     booking_id: UUID
     user_id: UUID
@@ -57,7 +61,7 @@ class PostedLocation:
 
 
 class StoredLocation(NamedTuple):
-    """What the booking's row was when the location was stored in it."""
+    """The columns of the booking's row, read when the location was stored in it."""
 
     seq: int
     status: str
@@ -69,7 +73,7 @@ class StoredLocation(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedLocation:
-    """The answer to the sender: ``moment`` is the time that the location counts as of."""
+    """The answer to the sender. ``moment`` is the time of the location; see :class:`PostedLocation`."""
 
     reading: Reading
     moment: datetime

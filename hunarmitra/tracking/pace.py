@@ -1,4 +1,4 @@
-"""Pace: when a worker should send the next location. Pure."""
+"""Pace: the time until a worker should send the next location. Pure."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 
 AT_REST_FACTOR: Final = 2
-"""A watcher's marker is never older than twice the least interval, 4 s by default: the promise to a watcher."""
+"""Least intervals between the locations of a worker at rest. A watcher's marker is so at most 4 s old by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Seconds: the least interval between two accepted locations, and the interval while no client watches."""
+    """Intervals in seconds: the least between two accepted locations, and the interval while no client watches."""
 
     least: float
     unwatched: float
 
 
 def next_in_ms(intervals: Intervals, *, listeners: int | None, moving: bool) -> int:
-    """Return the milliseconds until the next location is wanted.
+    """Return the milliseconds until the worker should send the next location.
 
-    ``listeners`` counts the processes with a subscription to the booking; None where nobody counts them, which is
-    taken as watched.
+    ``listeners`` is the number of processes with a subscription to the booking. None means that the number is unknown;
+    the booking then counts as watched.
     """
     if listeners == 0:
         seconds = max(intervals.least, intervals.unwatched)

@@ -21,7 +21,7 @@ _OPTIONAL: Final[Mapping[str, float]] = {
 
 
 class InvalidReadingError(ValueError):
-    """A key is missing or has a wrong value; the message names the key and does not repeat the value."""
+    """A key is missing or has a wrong value. The message names the key, but does not repeat the value."""
 
 
 def reading_from(body: Mapping[str, Any], *, now: datetime, max_future: float) -> Reading:

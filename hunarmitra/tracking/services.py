@@ -1,4 +1,4 @@
-"""Accepting a worker's location, however it came: judged and stored by one statement, then sent to the watchers."""
+"""Accept a worker's location, from REST or from a connection: one statement stores it, then it is published."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hunarmitra.tracking.storing import store
 LocationError = BookingError | TooSoonError
 
 CountWatchers = Callable[[UUID, int | None], int | None]
-"""Turns the number of processes that listen to a booking into the number that watch; see :func:`next_in_ms`."""
+"""Return the number of watchers of a booking, given the number of processes that listen; see :func:`next_in_ms`."""
 
 
 def _all_watch(booking_id: UUID, listeners: int | None) -> int | None:
@@ -38,9 +38,9 @@ def _all_watch(booking_id: UUID, listeners: int | None) -> int | None:
 
 
 def location_accept(*, booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedLocation | None:
-    """Store the location and send it to the watchers; None when it may not be stored.
+    """Store the location and send it to the watchers; return None if it must not be stored.
 
-    One round trip to the database. :func:`location_error` says why one was not stored.
+    This takes one round trip to the database. :func:`location_error` returns the reason of a rejection.
     """
     posted = _received_now(booking_id, identity, reading)
     with tracing.span("location_accept"):
@@ -63,9 +63,10 @@ def _received_now(booking_id: UUID, identity: Identity, reading: Reading) -> Pos
 def locations_accept(
     batch: Sequence[PostedLocation], count_watchers: CountWatchers = _all_watch
 ) -> dict[UUID, AcceptedLocation | LocationError]:
-    """Accept many locations with one statement and one publish, at most one for a booking; return what became of each.
+    """Accept many locations with one statement and one publish; return the result of each, by booking.
 
-    One that the statement left out is judged alone: it was not allowed, or its booking was locked.
+    A booking has at most one location in the batch. A location that the statement did not store is accepted or
+    rejected separately: it was not allowed, or its booking was locked.
     """
     stored = store(batch)
     found: dict[UUID, AcceptedLocation | LocationError] = {}
@@ -93,9 +94,9 @@ def _accept_alone(posted: PostedLocation, count_watchers: CountWatchers) -> Acce
 
 
 def location_error(*, booking_id: UUID, user: User, identity: Identity, reading: Reading) -> LocationError:
-    """Return why a location was not accepted, by the booking as it is now."""
+    """Return why a location was not accepted, according to the booking's current state."""
     posted = _received_now(booking_id, identity, reading)
-    # Without an error now, what forbade it has ended since: the next location will be accepted.
+    # If there is no error any more, the reason has ended meanwhile: the next location will be accepted.
     return _error(posted, user) or TooSoonError(settings.ENVIRONMENT.tracking_min_interval)
 
 
@@ -113,9 +114,10 @@ def _error(posted: PostedLocation, user: User) -> LocationError | None:
 def newest_accepted(
     *, booking_id: UUID, user: User, identity: Identity, readings: Sequence[Reading]
 ) -> AcceptedLocation | LocationError:
-    """Accept the newest of several readings; return its error when it may not be stored.
+    """Accept the newest of several readings; return its error if it must not be stored.
 
-    The others are dropped: there is no history of locations. What forbids the newest forbids the older ones too.
+    The others are dropped, because the system keeps no history of locations. The reason to reject the newest reading
+    applies to the older ones too.
     """
     now = utc_now()
     newest = max(readings, key=lambda reading: min(reading.timestamp or now, now))
@@ -147,7 +149,7 @@ def _publish(
     accepted = []
     for (posted, row), minutes, count in zip(stored, estimates, listeners, strict=True):
         watchers = count_watchers(posted.booking_id, count)
-        # While nobody watches, the pace does not depend on the movement, which costs as much as an estimate to tell.
+        # Without watchers the pace does not depend on the movement. Computing it costs as much as an estimate.
         moving = watchers != 0 and is_moving(row.fixes)
         pace = next_in_ms(intervals, listeners=watchers, moving=moving)
         accepted.append(

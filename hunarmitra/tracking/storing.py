@@ -1,9 +1,9 @@
-"""Storing locations: one conditional UPDATE judges and stores them, on whatever pod it runs.
+"""Store locations: one conditional UPDATE checks and stores them, from any pod.
 
-PostgreSQL does it in one statement, prepared once for each connection. It sees revoked sessions, reassigned workers and
-final statuses, so that no cache has to be invalidated. The commit does not wait for the disk (``synchronous_commit``):
-after a crash of the database the next location is two seconds away. SQLite has one writer at a time, and judges in
-Python under its write lock.
+On PostgreSQL this is one statement, prepared once for each connection. It reads revoked sessions, reassigned workers
+and final statuses from the tables, so that there is no cache to invalidate. The commit does not wait for the disk
+(``synchronous_commit``): if a crash of the database loses a location, the next one follows after two seconds. SQLite
+has one writer at a time, and the checks run in Python under its write lock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LOCKED: Final = """,
 locked AS MATERIALIZED (
   SELECT id FROM bookings_booking WHERE id = ANY(%(booking_id)s::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 )"""
-"""Batches of several processes lock in one order, and wait for nobody: what is locked is judged alone afterwards."""
+"""Batches of several processes lock bookings in one order, and skip locked ones, which are stored separately later."""
 
 _N: Final = NUMBERS_PER_FIX
 _FIX: Final = "ARRAY[extract(epoch FROM posted.moment)::float8, posted.lat, posted.lng, coalesce(posted.accuracy, -1)]"
@@ -58,12 +58,12 @@ CASE WHEN posted.uncertain THEN booking.location_fixes
      WHEN cardinality(booking.location_fixes) >= {MOST_FIXES * _N}
      THEN booking.location_fixes[cardinality(booking.location_fixes) - {(MOST_FIXES - 1) * _N - 1}:] || {_FIX}
      ELSE coalesce(booking.location_fixes, '{{}}') || {_FIX} END"""
-""":func:`hunarmitra.locations.fixes.with_fix` in SQL. An array that was cut is numbered from 1 again."""
+""":func:`hunarmitra.locations.fixes.with_fix` in SQL. The indexes of a sliced array start at 1 again."""
 
 _STATED_MINUTES: Final = f"""\
 CASE WHEN NOT posted.uncertain AND cardinality(booking.location_fixes) >= {FIXES_FOR_AN_ESTIMATE * _N} THEN NULL
      ELSE booking.eta_minutes END"""
-"""What the worker said counts until the fixes tell more."""
+"""The ETA that the worker stated. It is kept until there are enough fixes for an estimate."""
 
 _STATUSES: Final = ", ".join(f"'{status}'" for status in sorted(TRACKED))
 
@@ -96,9 +96,10 @@ STORE_MANY: Final = _statement(_MANY, _LOCKED, "\nJOIN locked ON locked.id = pos
 
 
 def store(batch: Sequence[PostedLocation]) -> Mapping[UUID, StoredLocation]:
-    """Store the locations that may be stored, at most one for a booking; return what was, by booking.
+    """Store the allowed locations, at most one for each booking; return the stored ones by booking.
 
-    A missing one was not allowed, or, in a batch, its booking was locked by another transaction.
+    A booking is missing from the result if its location was not allowed, or, in a batch, if another transaction had
+    locked it.
     """
     if connection.vendor == "postgresql":
         return _store_in_postgresql(batch)
