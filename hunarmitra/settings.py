@@ -132,22 +132,22 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
         "PASSWORD": target.password,
         "HOST": target.host,
         "PORT": target.port or "",
-        # One empty round trip when a connection is taken from the pool, so that a dead one fails no request.
+        # Check a connection with an empty round trip when it leaves the pool, so that a dead one fails no request.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "pool": {
                 "min_size": 0,
                 "max_size": ENVIRONMENT.database_pool_max,
                 "timeout": 5,
-                # By default the pause between two attempts doubles for up to five minutes, and requests wait for it:
-                # after a long outage the database would stay unused for minutes.
+                # By default the pause between two attempts grows to five minutes, and requests wait for it. After a
+                # long outage the process would not use the database for minutes.
                 "reconnect_timeout": 2,
             },
             "connect_timeout": 5,
             # For statements that ask for it (hunarmitra.common.prepared); Django's own cursors bind on the client.
             "prepare_threshold": 5 if ENVIRONMENT.database_prepared_statements else None,
-            # A node without power or network answers nothing, not even a reset. By default TCP retransmits for a
-            # quarter of an hour, at growing intervals, and the query waits: even after the network is back.
+            # A node without power or network does not answer, not even with a reset. By default TCP retransmits for a
+            # quarter of an hour at growing intervals, and the query waits even when the network is back.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,

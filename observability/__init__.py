@@ -1,5 +1,5 @@
-"""What is done with the metrics: recording rules, alerts, inhibitions and dashboards, from one typed source.
+"""Recording rules, alerts, inhibitions and dashboards, from one typed source.
 
-Nothing here runs in production: `make observability` renders YAML and JSON, which Prometheus, Alertmanager and Grafana
-read. The metrics themselves are made in `hunarmitra/telemetry/catalogue.py` and in the operator.
+`make observability` renders them as YAML and JSON for Prometheus, Alertmanager and Grafana. Nothing here runs in
+production. `hunarmitra/telemetry/catalogue.py` and the operator define the metrics.
 """

@@ -1,4 +1,4 @@
-"""Rules as values, and the form in which Prometheus reads them."""
+"""Rules as Python values, and their YAML for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Yaml = dict[str, Any]
 
 
 class Severity(StrEnum):
-    """``critical`` wakes a person, now. ``warning`` is looked at in working hours."""
+    """How urgent an alert is: ``critical`` pages a person at once, ``warning`` waits for working hours."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -34,12 +34,13 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """An alerting rule. ``wait`` is its ``for``, as in production.
+    """An alerting rule.
 
-    ``symptom_of`` names the alerts that explain this one: while one of them fires in the same namespace, Alertmanager
-    keeps this one silent. ``memory`` is how far back the expression looks: an outage stays in the window after it has
-    ended, so for that long after its cause has fired the expression itself leaves the alert out. ``hold`` is its
-    ``keep_firing_for``: the pods of an outage recover one after the other, and the last ones' symptoms are still its.
+    ``wait`` is its ``for`` in production. ``symptom_of`` names the alerts that are its causes: while one of them fires
+    in the same namespace, Alertmanager mutes this alert. ``memory`` is the window of the expression. An outage stays in
+    the window after its end, so the expression excludes the alert for that long after its cause has fired. ``hold`` is
+    its ``keep_firing_for``: pods recover from an outage one after another, and the symptoms of the last pods still
+    belong to the same outage.
     """
 
     name: str

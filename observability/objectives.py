@@ -1,9 +1,9 @@
-"""Service-level objectives, and the alerts on how fast their error budgets burn.
+"""Service-level objectives, and the alerts on the burn rate of their error budgets.
 
-The method is the one of the Site Reliability Workbook (chapter 5, "Multiwindow, Multi-Burn-Rate Alerts"): a long window
-says that enough of the budget is gone to matter, a short one that it is still going. The first two pairs wake a
-person, the other two are for the working day. Two slow events at night are no reason to wake anybody, however few
-events there were: an alert also needs ``LEAST_BAD_EVENTS`` within its long window.
+The method is that of the Site Reliability Workbook (chapter 5, "Multiwindow, Multi-Burn-Rate Alerts"). The long window
+shows that a significant part of the budget is used; the short window shows that the problem still exists. The first two
+pairs of windows page a person, the other two wait for working hours. An alert also needs ``LEAST_BAD_EVENTS`` within
+its long window, so that two slow events at night page nobody, even if there were few events.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TARGET: Final = "hunarmitra:slo_objective:ratio"
 
 @dataclass(frozen=True)
 class Burn:
-    """At ``rate`` times the allowed speed, over both windows, for ``wait``."""
+    """A burn rate of ``rate`` in the windows ``long`` and ``short``, for at least ``wait``."""
 
     rate: float
     long: str
@@ -41,15 +41,15 @@ BURNS: Final = (
 WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
 Rate = Callable[[Parameters, str], str]
-"""From the parameters and a range, without brackets, to an expression in events per second by namespace."""
+"""Return an expression in events per second by namespace, given the parameters and a range without brackets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """``bad`` of ``total`` events may be at most ``1 - target``, over thirty days.
+    """A service-level objective: over thirty days, at most ``1 - target`` of the ``total`` events may be ``bad``.
 
-    ``slo`` is its label; ``alert`` begins the names of its alerts; ``what`` completes "too many … ". With ``pages`` off
-    it has only the slow alerts.
+    ``slo`` is its label. ``alert`` is the prefix of its alerts' names. ``what`` completes the phrase "too many … ".
+    Without ``pages`` the objective has only the slow alerts.
     """
 
     slo: str

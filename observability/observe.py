@@ -1,6 +1,6 @@
-"""`make observe`: the demo and a Prometheus beside it with all rules loaded, on loopback, until Ctrl-C.
+"""`make observe`: run the demo and a Prometheus with all rules, on loopback, until Ctrl-C.
 
-The demo is started unless it runs already; one that runs is only watched, and left running.
+If the demo already runs, it is only scraped, and continues after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from observability.rules import rule_file
 from observability.scraping import HOST, Target, command, configuration
 
 METRICS_OFFSET = 1000
-"""`manage.py serve` shows its metrics this far above the port that it serves."""
+"""`manage.py serve` exposes its metrics on the port that it serves plus this number."""
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
@@ -79,7 +79,7 @@ def _observe(running: ExitStack, program: str, port: int, metrics_port: int, pro
 
 
 def _start(running: ExitStack, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C reaches this process alone, which then ends them in turn."""
+    """Start a program in a new session, so that Ctrl-C reaches only this process, which then ends the programs."""
     process = subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     running.callback(_stop, process)
     return process

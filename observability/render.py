@@ -1,7 +1,7 @@
-"""`python -m observability.render [--check]`: write what Prometheus, Alertmanager and Grafana read.
+"""Write the files for Prometheus, Alertmanager and Grafana: `python -m observability.render [--check]`.
 
-With `--check` nothing is written; what is out of date is named, and the exit code is 1. `--rules` prints the rules
-alone, for another rendering: `--time-scale 60` makes hours minutes, to try a fault without waiting.
+With `--check` it writes nothing; it prints the names of files that are out of date, and exits with code 1. `--rules`
+prints only the rules, for another rendering: `--time-scale 60` turns hours into minutes, to try a fault quickly.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOTE = "# Rendered from observability/ by `make observability`; change it there.
 
 
 class _Dumper(yaml.SafeDumper):
-    """Expressions of several lines as blocks."""
+    """A YAML dumper that writes expressions of several lines as blocks."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -42,7 +42,7 @@ def to_json(dashboard: Yaml) -> str:
 
 
 def files() -> dict[Path, str]:
-    """Everything rendered: its path and its text."""
+    """Return the path and the text of each rendered file."""
     pages = {RENDERED / "dashboards" / f"{name}.json": to_json(dashboard) for name, dashboard in dashboards().items()}
     return {
         RENDERED / "rules.yaml": to_text(rule_file(Parameters())),
@@ -52,10 +52,10 @@ def files() -> dict[Path, str]:
 
 
 def chart_files() -> dict[str, str]:
-    """The chart's copies: its templates put the release's namespace and the runbooks' address in place of two words.
+    """Return the chart's copies: templates replace two words in them, by the namespace and the runbooks' address.
 
-    With the namespace in every selector, an alert on what is absent says where, and several releases can share one
-    Prometheus.
+    Every selector contains the namespace. So an alert on an absent series names the namespace, and several releases can
+    share one Prometheus.
     """
     parameters = Parameters(labels={"namespace": "RELEASE_NAMESPACE"}, runbooks="RUNBOOK_URL")
     every = groups(parameters)

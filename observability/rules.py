@@ -1,4 +1,4 @@
-"""Every rule, and the inhibitions that follow from them."""
+"""All rules, and the inhibitions that follow from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from observability.model import Alert, Group, Yaml
 from observability.parameters import Parameters
 
 PARTS = (storage, sockets, delivery, rest, scaler)
-"""Causes first: a rule reads the alerts of the groups before it."""
+"""The groups, with causes first, because a rule reads the alerts of the groups before it."""
 
 
 def groups(parameters: Parameters) -> list[Group]:
@@ -15,7 +15,7 @@ def groups(parameters: Parameters) -> list[Group]:
 
 
 def alerts(parameters: Parameters | None = None) -> dict[str, list[Alert]]:
-    """By name; those on a budget's burn have one rule for each pair of windows."""
+    """Return the alerts by name. An alert on a burn rate has one rule for each pair of windows."""
     found: dict[str, list[Alert]] = {}
     for group in groups(parameters or Parameters()):
         for alert in group.alerts:
@@ -24,13 +24,13 @@ def alerts(parameters: Parameters | None = None) -> dict[str, list[Alert]]:
 
 
 def rule_file(parameters: Parameters, *, parts: frozenset[str] = frozenset({"operator"})) -> Yaml:
-    """What Prometheus reads. ``parts``: the optional parts of the system that run."""
+    """Return the rule file for Prometheus. ``parts`` are the optional parts of the system that run."""
     wanted = [group for group in groups(parameters) if not group.needs or group.needs in parts]
     return {"groups": [group.to_yaml(parameters) for group in wanted]}
 
 
 def causes() -> dict[str, tuple[str, ...]]:
-    """Each cause with the alerts that it explains."""
+    """Return each cause with the alerts that are its symptoms."""
     found: dict[str, list[str]] = {}
     for name, rules in alerts().items():
         for cause in rules[0].symptom_of:
@@ -39,7 +39,7 @@ def causes() -> dict[str, tuple[str, ...]]:
 
 
 def inhibit_rules() -> Yaml:
-    """For Alertmanager's configuration: no symptom is told of while its cause fires in the same namespace."""
+    """Return inhibitions for Alertmanager: a symptom is muted while its cause fires in the same namespace."""
     rules = [
         {
             "source_matchers": [f'alertname="{cause}"'],
@@ -52,7 +52,7 @@ def inhibit_rules() -> Yaml:
 
 
 def prometheus_operator_inhibit_rules() -> list[Yaml]:
-    """The same for an AlertmanagerConfig, which adds its own namespace to both sides."""
+    """Return the inhibitions for an AlertmanagerConfig, which adds its own namespace to both sides."""
     return [
         {
             "sourceMatch": [{"name": "alertname", "value": cause, "matchType": "="}],

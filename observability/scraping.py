@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Target:
-    """A process that shows its metrics. ``job`` and ``pod`` are what a PodMonitor would call it."""
+    """A process that exposes metrics. ``job`` and ``pod`` are the labels that a PodMonitor would set."""
 
     job: str
     pod: str
@@ -28,7 +28,7 @@ class Target:
 def configuration(
     targets: Sequence[Target], *, rules: Path, interval: str = "5s", alertmanager: int | None = None
 ) -> str:
-    """Prometheus' configuration file. ``alertmanager`` is a port."""
+    """Return Prometheus' configuration file. ``alertmanager`` is a port."""
     jobs: dict[str, dict[str, Any]] = {}
     for target in targets:
         known = jobs.setdefault(target.job, {**target.to_yaml(), "static_configs": []})
@@ -44,7 +44,7 @@ def configuration(
 
 
 def command(program: str | Path, directory: Path, port: int) -> list[str]:
-    """Prometheus with ``prometheus.yaml`` of ``directory``, its data beside it, on loopback."""
+    """Return the command of a Prometheus on loopback, with ``prometheus.yaml`` and its data in ``directory``."""
     return [
         str(program),
         f"--config.file={directory / 'prometheus.yaml'}",

@@ -1,4 +1,4 @@
-"""Check that a pod speaks the operator's admin protocol, see docs/admin-protocol.md.
+"""Check that a pod supports the operator's admin protocol; see docs/admin-protocol.md.
 
     python -m tools.admin_protocol http://127.0.0.1:8082 --token-file token --ready http://127.0.0.1:8081/readyz
 
@@ -25,7 +25,7 @@ DEADLINE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """The addresses of a pod: its control port, and what its readiness probe asks."""
+    """The addresses of a pod: its control port, and the URL of its readiness probe."""
 
     control: str
     ready: str
@@ -57,7 +57,7 @@ def _send(verb: str, url: str, headers: Mapping[str, str], body: Any = None) -> 
 
 
 Finding = tuple[str, bool]
-"""What the protocol requires, and whether the pod does it."""
+"""A requirement of the protocol, and whether the pod meets it."""
 
 
 def check(pod: Pod, sleep: Callable[[float], None] = time.sleep) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
-"""Writes ``docs/configuration.md`` from the fields of :class:`~hunarmitra.config.environment.Environment`.
+"""Write ``docs/configuration.md`` from the fields of :class:`~hunarmitra.config.environment.Environment`.
 
-``make docs-configuration`` runs it; a test fails when the file is not what this prints.
+``make docs-configuration`` runs this module. A test fails if the file differs from its output.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HEADER: Final = "| variable | default | meaning |\n|---|---|---|"
 
 
 def render() -> str:
-    """The whole page."""
+    """Return the page."""
     return _PREFACE + "".join(_lines())
 
 

@@ -1,4 +1,4 @@
-"""Writes ``docs/metrics.md`` from the catalogue and from the operator's metrics; ``make drift`` compares."""
+"""Write ``docs/metrics.md`` from the catalogue and from the operator's metrics; ``make drift`` compares them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hunarmitra.telemetry.prometheus_adapter import SharedMetric, label_names
 
 OPERATOR: Final = Path(__file__).resolve().parents[1] / "operator"
 MOST_SHOWN: Final = 24
-"""Values of a label that are listed; of a longer one, the routes, there are too many for a table."""
+"""The most values of a label that the table lists. A label with more values, such as the routes, is only described."""
 
 _PREFACE: Final = """\
 # Metrics
@@ -85,7 +85,10 @@ def _values(values: tuple[str, ...]) -> str:
 
 @functools.cache
 def operator_metrics() -> tuple[SharedMetric, ...]:
-    """Of the operator\'s package, which is not a part of this distribution; its metrics need only prometheus_client."""
+    """Return the metrics of the operator.
+
+    Its package is not a part of this distribution. Its module of metrics imports only prometheus_client.
+    """
     sys.path.insert(0, str(OPERATOR))
     try:
         module = importlib.import_module("hunarmitra_operator.metrics")

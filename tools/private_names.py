@@ -1,8 +1,8 @@
 """List every use of another library's private names: ``python -m tools.private_names [--root FOLDER]``.
 
-A name counts when it begins with an underscore and this project does not define it, or when an adapter lists it and it
-cannot be taken for a word of ours (``dataBuffer``, not ``state``). Uses in ``*_adapter.py`` are marked, because there
-they are allowed.
+A name counts if it begins with an underscore and this project does not define it. A name that an adapter lists also
+counts, unless it looks like a name of this project (``dataBuffer`` counts, ``state`` does not). Uses in
+``*_adapter.py`` are allowed, and are marked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ADAPTERS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Use:
-    """``name`` in line ``line`` of ``path``, relative to the root."""
+    """A use of ``name`` in line ``line`` of ``path``, which is relative to the root."""
 
     path: str
     line: int
@@ -50,12 +50,12 @@ class Use:
 
 
 def libraries() -> Mapping[str, Library]:
-    """What the adapters list, by imported package. Needs configured Django settings."""
+    """Return the lists of the adapters by imported package. Django must be configured."""
     return {package: importlib.import_module(module).LIBRARY for package, module in ADAPTERS.items()}
 
 
 def uses(root: Path = ROOT) -> list[Use]:
-    """Every use below ``root``, in order of path and line."""
+    """Return every use below ``root``, sorted by path and line."""
     paths = [path for folder in SCANNED for path in sorted((root / folder).rglob("*.py")) if _is_scanned(path)]
     trees = {str(path.relative_to(root)): ast.parse(path.read_text()) for path in paths}
     listed = {name.name for library in libraries().values() for name in library.names}
@@ -82,12 +82,12 @@ def _imported(tree: ast.AST) -> Iterator[str]:
             modules = [alias.name for alias in node.names]
         for module in modules:
             yield module.partition(".")[0]
-            # An adapter's classes bring the library's names with them.
+            # The classes of an adapter inherit the library's names.
             yield from (package for package, adapter in ADAPTERS.items() if module == adapter)
 
 
 def _defined(tree: ast.AST) -> Iterator[str]:
-    """Names that this file binds: functions, classes, variables, ``self.name = …``, ``__slots__``."""
+    """Yield the names that a file binds: functions, classes, variables, ``self.name = …``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -102,7 +102,7 @@ def _is_self(node: ast.AST) -> bool:
 
 
 def _names(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Attributes, imported names, methods, keys of tables and arguments of ``getattr``, with their lines."""
+    """Yield attributes, imported names, methods, keys of dicts and arguments of ``getattr``, with their lines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node.attr, node.lineno
@@ -121,7 +121,7 @@ def _is_text(node: ast.AST | None) -> bool:
 
 
 def main() -> None:
-    """Print the uses, and how many stand in adapters and elsewhere."""
+    """Print the uses, and their number in adapters and in other files."""
     parser = argparse.ArgumentParser(prog="python -m tools.private_names", description=__doc__.partition("\n")[0])
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder to search (default: this repository)")
     root = parser.parse_args().root

@@ -1,7 +1,7 @@
 """Run a server, and start it again when a source file changes: `python -m tools.reload COMMAND…`.
 
-`make dev` uses it. Files are compared by their time of change, which works on every file system. A file with a syntax
-error leaves the running server alone; a server that ends by itself is started again after the next change.
+`make dev` runs it. It compares the files' modification times, which works on every file system. While a file has a
+syntax error, the running server continues. A server that ended by itself is started again after the next change.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ FOLDERS: Final = ("hunarmitra", "services", "clients/js/src")
 FILES: Final = (".env", "manage.py")
 SUFFIXES: Final = frozenset({".css", ".html", ".js", ".json", ".py", ".svg"})
 INTERVAL: Final = 0.15
-"""Seconds between two looks at the files: about 400 of them, a few milliseconds each time."""
+"""Seconds between two checks of the files. A check of about 400 files takes a few milliseconds."""
 PATIENCE: Final = 3.0
-"""Seconds that a server has to end before it is killed."""
+"""Seconds after which a server that does not end is killed."""
 
 Times = Mapping[Path, int]
 
@@ -40,7 +40,7 @@ def watched(root: Path = ROOT) -> Iterator[Path]:
 
 
 def times(root: Path = ROOT) -> Times:
-    """Return when each watched file changed last; a file that does not exist is left out."""
+    """Return the modification time of each watched file that exists."""
     found = {}
     for path in watched(root):
         with contextlib.suppress(OSError):
@@ -49,12 +49,12 @@ def times(root: Path = ROOT) -> Times:
 
 
 def changes(before: Times, after: Times) -> list[Path]:
-    """Return the files that are new, changed or gone."""
+    """Return the files that are new, changed or deleted."""
     return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
 
 def syntax_errors(paths: Iterable[Path]) -> str:
-    """Return what Python says about the files that it cannot read; empty when all of them are fine."""
+    """Return Python's messages about files that it cannot compile; empty if there are none."""
     found = []
     for path in paths:
         if path.suffix != ".py" or not path.exists():

@@ -1,6 +1,6 @@
-"""Writes ``clients/js/src/events.d.ts``, the JavaScript client's types, from the schemas of the frames.
+"""Write ``clients/js/src/events.d.ts``, the JavaScript client's types, from the schemas of the frames.
 
-``make generated`` runs it; ``make drift`` fails when the file is not what this prints.
+``make generated`` runs this module; ``make drift`` fails if the file differs from its output.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES: Final[dict[type[Frame], str]] = {
     frames.NotificationsConnected: "NotificationsSnapshot",
     frames.Error: "ErrorFrame",
 }
-"""What frames are called in the client where it is not the catalogue's name."""
+"""Names of frames in the client that differ from the names in the catalogue."""
 
 _PREFACE: Final = """\
 /**

@@ -50,7 +50,7 @@ PLACES: Final = (
 
 
 class VersionError(Exception):
-    """A file does not name the version as expected; the message says which one."""
+    """A file does not contain the version as expected. The message names the file."""
 
 
 def versions(root: Path = REPOSITORY) -> dict[str, set[str]]:

@@ -1,1 +1,1 @@
-"""The alerts, by what they are about. Each module has ``groups(parameters)``."""
+"""The alerts, by subject. Each module has ``groups(parameters)``."""

@@ -16,12 +16,12 @@ REPLAYED_SECONDS: Final = "300.0"
 
 
 def rate(metric: str, **matchers: str) -> Rate:
-    """Events per second, by namespace."""
+    """Return an expression: events per second by namespace."""
     return lambda parameters, window: f"sum by (namespace) (rate({parameters.select(metric, **matchers)}[{window}]))"
 
 
 def above(histogram: str, bound: str, **matchers: str) -> Rate:
-    """Observations above a bucket's bound, per second, by namespace."""
+    """Return an expression: observations above a bucket's bound, per second, by namespace."""
     every, within = rate(f"{histogram}_count", **matchers), rate(f"{histogram}_bucket", **matchers, le=bound)
     return lambda parameters, window: f"{every(parameters, window)}\n- {within(parameters, window)}"
 

@@ -1,4 +1,4 @@
-"""The alerts that others name as their cause."""
+"""Names of the alerts that are causes of other alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator that scales the ws pods. Its group is left out where no operator runs."""
+"""Alerts on the operator that scales the ws pods. The group is omitted if no operator runs."""
 
 from __future__ import annotations
 

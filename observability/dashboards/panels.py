@@ -1,4 +1,4 @@
-"""Dashboards as values, and their form in Grafana, through its foundation SDK."""
+"""Dashboards as Python values, and their JSON for Grafana, made with its foundation SDK."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 _PARAMETERS: Final = Parameters(labels={"namespace": "~$namespace"})
 select = _PARAMETERS.select
-"""A selector of the namespaces that the dashboard's variable names."""
+"""The label matcher for the namespaces of the dashboard's variable."""
 
 
 class Unit(StrEnum):
@@ -59,7 +59,7 @@ class Query:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """``alarm`` is the value from which it is shown red. ``span`` is of 24 columns."""
+    """One panel. Values of ``alarm`` or more are red. ``span`` is the width in columns; the page has 24."""
 
     title: str
     description: str
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One dashboard; ``name`` is its file's name, and its address in Grafana."""
+    """One dashboard. ``name`` is the name of its file and its address in Grafana."""
 
     name: str
     title: str

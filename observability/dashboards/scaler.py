@@ -1,4 +1,4 @@
-"""The operator: what it sees, what it decides, and whether it can act."""
+"""The operator: its observations, its decisions, and whether it can carry them out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Carries a decision out, in the order that is safe for every client.
+"""Carry out a decision, in an order that is safe for every client.
 
-The decision's history is stored before anything here runs. What fails is tried again with the next turn, because the
-next decision is made from the cluster's state, not from the intention.
+The caller stores the decision's history first. A failed action is tried again in the next turn, because the next
+decision is made from the cluster's state.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ScaleError(Exception):
 
 
 TEMPORARY = frozenset({0, 401, 429, 502, 503, 504})
-"""Answers of an API server that cannot answer now; any other error is about the request."""
+"""Statuses of an API server that is temporarily unavailable. Any other error status is about the request."""
 UPWARD_ATTEMPTS = 3
 
 
@@ -138,8 +138,8 @@ class Actor:
     async def _scale(self, spec: Spec, target: Target, replicas: int) -> None:
         """Write the number of replicas, unless the Deployment changed since it was read.
 
-        Scaling up goes on although the Deployment changes: its status does so all the time during a rollout of many
-        pods. Scaling down waits for the next turn, as the change may be about a pod.
+        Scaling up continues although the Deployment changed, because its status changes often during a rollout of many
+        pods. Scaling down waits for the next turn, because a pod may have changed.
         """
         version = target.resource_version
         attempts = UPWARD_ATTEMPTS if replicas > target.fleet.replicas else 1
@@ -178,7 +178,7 @@ class Actor:
         return str(deployment["metadata"]["resourceVersion"]) if same else ""
 
     def _rejected(self, spec: Spec, replicas: tuple[int, int], error: ApiError) -> None:
-        """Raise what a person has to look at: any rejection, but a conflict only if the next turn loses too."""
+        """Raise any rejection, but a conflict only if the write of the next turn also conflicts."""
         if error.status in TEMPORARY:
             raise error
         if error.status == 404:

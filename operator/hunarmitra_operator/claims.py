@@ -1,4 +1,4 @@
-"""Which resource scales which Deployment: two resources with the same target would undo each other's work.
+"""Claims of resources on Deployments: two resources with the same target would undo each other's changes.
 
 The oldest resource scales the target; the others report a conflict. The loop feeds this from the watch, the lists and
 every turn. So a second resource is known before its first turn, without a further request.

@@ -1,4 +1,4 @@
-"""Run the operator's decision on a trace of connections, beside HPA and KEDA.
+"""Simulate the operator's decision on a trace of connections, and compare it with HPA and KEDA.
 
 `make simulate ARGS=...`, or `python -m tools.simulate` with the operator's environment and `PYTHONPATH=operator`.
 """

@@ -1,7 +1,7 @@
 """Reads and writes trace files: CSV, and the JSON answer of a Prometheus range query.
 
-A CSV file has the columns `seconds`, `connections` and `event`, see `tools.simulate.traces`. Of a range query every
-series counts: at each moment their values are added, so that a query by pod works like a sum.
+A CSV file has the columns `seconds`, `connections` and `event`; see `tools.simulate.traces`. If a range query has
+several series, their values are added at each moment, so that a query by pod works like a sum.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A simulated cluster: pods with connections, clients that come, leave and reconnect, and a ReplicaSet.
 
 Time advances in steps of five seconds. New connections go to any ready pod with equal chance, as with a Service, and
-stay there until somebody closes them. The ReplicaSet removes pods in its documented order: pending first, then not
-ready, then by deletion cost, then the youngest (in powers of two of their age).
+stay there until a client, a drain or the end of the pod closes them. The ReplicaSet removes pods in its documented
+order: pending first, then not ready, then by deletion cost, then the youngest (in powers of two of their age).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tools.simulate.traces import Trace
 STEP = 5.0
 PENDING_SECONDS = 10.0
 STARTUP_SECONDS = 30.0
-"""From the creation of a pod to its readiness; the first ten seconds it is pending."""
+"""Seconds from the creation of a pod to its readiness; in the first ten seconds it is pending."""
 PROPAGATION_SECONDS = 5.0
-"""From the start of a drain to the first reconnect frame, while endpoints forget the pod."""
+"""Seconds from the start of a drain to the first reconnect frame, while the endpoints remove the pod."""
 TERMINATION_SECONDS = 30.0
 DEFAULT_CHURN = 0.0005
 """Part of the clients that reconnects by itself each second: a session lasts half an hour on average."""
