@@ -5,6 +5,7 @@
  * only, gives each top-level name once, and has no default exports.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
 
 const IMPORT = /^(?:import|export) \{([^}]*)\} from '([^']+)';\n/gm;
 const CLIENT_DIRECTIVE = "'use client';\n";
@@ -18,7 +19,7 @@ function join(name, external, done = new Set()) {
   done.add(name);
   let before = '';
   const code = read(name).replace(IMPORT, (_, names, from) => {
-    if (from.startsWith('./') && !external[from]) before += join(from.slice(2), external, done);
+    if (from.startsWith('.') && !external[from]) before += join(posix.join(posix.dirname(name), from), external, done);
     else before += `const {${names}} = require('${external[from] ?? from}');\n`;
     return '';
   });
@@ -45,6 +46,8 @@ const types = (name, to) => writeFileSync(target(`${to}.d.cts`), read(`${name}.d
 mkdirSync(target(''), { recursive: true });
 build('index', 'index');
 build('react/index', 'react', { '../index.js': './index.cjs' });
+build('sender/index', 'sender');
 types('events', 'events');
 types('index', 'index');
 types('react/index', 'react');
+types('sender/index', 'sender');

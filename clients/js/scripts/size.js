@@ -1,7 +1,9 @@
-/** Print the gzipped size of each shipped file, as a browser loads it; fail over the limit. */
-import { shippedSize, LIMIT_BYTES } from '../test/support/size.js';
+/** Print the gzipped size of each shipped file, as a browser loads it; fail over a limit. */
+import { shippedSize, LIMIT_BYTES, SENDER_LIMIT_BYTES } from '../test/support/size.js';
 
-const { files, total } = shippedSize();
-for (const { name, bytes } of files) console.log(`${String(bytes).padStart(6)}  ${name}`);
-console.log(`${String(total).padStart(6)}  total, gzipped file by file (limit ${LIMIT_BYTES})`);
-if (total >= LIMIT_BYTES) process.exitCode = 1;
+for (const [folder, title, limit] of [['', 'total', LIMIT_BYTES], ['sender/', 'total of sender/', SENDER_LIMIT_BYTES]]) {
+  const { files, total } = shippedSize(folder);
+  for (const { name, bytes } of files) console.log(`${String(bytes).padStart(6)}  ${folder}${name}`);
+  console.log(`${String(total).padStart(6)}  ${title}, gzipped file by file (limit ${limit})`);
+  if (total >= limit) process.exitCode = 1;
+}

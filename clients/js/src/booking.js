@@ -39,6 +39,7 @@ export class BookingStream extends RealtimeStream {
 
   _frame(frame) {
     if (frame.type === 'location_update') this.#show(frame);
+    else this._emit('frame', frame);
   }
 
   _ended(reason) {

@@ -3,9 +3,11 @@ import type {
   BookingStatus,
   BookingStatusEvent,
   ErrorFrame,
+  LocationAccepted,
   LocationUpdate,
   NotificationEvent,
   NotificationsSnapshot,
+  Pace,
   ResyncRequired,
 } from './events.js';
 
@@ -138,6 +140,8 @@ export interface BookingStreamEvents extends CommonEvents {
   status: BookingStatusEvent;
   /** Never older than the last one; null when the location may no longer be seen. */
   location: LocationUpdate | null;
+  /** What the server says to the worker, and error frames: `LocationSender` uses it. */
+  frame: LocationAccepted | Pace | ErrorFrame;
 }
 
 export interface NotificationStreamEvents extends CommonEvents {

@@ -25,6 +25,8 @@ test('the package holds the modules, their types, the README, and nothing else',
     'dist/index.d.cts',
     'dist/react.cjs',
     'dist/react.d.cts',
+    'dist/sender.cjs',
+    'dist/sender.d.cts',
     'package.json',
     'src/booking.js',
     'src/credentials.js',
@@ -36,12 +38,16 @@ test('the package holds the modules, their types, the README, and nothing else',
     'src/platform.js',
     'src/react/index.d.ts',
     'src/react/index.js',
+    'src/sender/device.js',
+    'src/sender/index.d.ts',
+    'src/sender/index.js',
+    'src/sender/screen.js',
     'src/stream.js',
   ]);
 });
 
 test('every file that package.json names exists, and there are no dependencies', () => {
-  const paths = [described.exports['.'], described.exports['./react']].flatMap(Object.values).flatMap(({ types, default: main }) => [types, main]);
+  const paths = [described.exports['.'], described.exports['./react'], described.exports['./sender']].flatMap(Object.values).flatMap(({ types, default: main }) => [types, main]);
   for (const path of [...paths, described.types, described.main, described.module]) assert.ok(statSync(`${root}/${path}`).isFile());
   assert.equal(described.dependencies, undefined);
 });
@@ -89,6 +95,17 @@ test('the React entry: the same names for ESM and CommonJS, marked as client cod
   assert.deepEqual(Object.keys(required).sort(), names);
   assert.deepEqual(Object.keys(imported).sort(), names);
   for (const path of ['src/react/index.js', 'dist/react.cjs']) assert.ok(readFileSync(`${root}/${path}`, 'utf8').startsWith("'use client';\n"));
+});
+
+test('the sender\'s entry: the same class for ESM and CommonJS', async () => {
+  const required = createRequire(import.meta.url)('@hunarmitra/realtime/sender');
+  const imported = await import('@hunarmitra/realtime/sender');
+  assert.deepEqual(Object.keys(required), ['LocationSender']);
+  assert.deepEqual(Object.keys(imported), ['LocationSender']);
+  const sender = new required.LocationSender({ url: 'https://api.example.org', bookingId: 'b', token: 't', geolocation: null });
+  sender.start().push({ lat: 28.6, lng: 77.2 });
+  assert.equal(sender.state.name, 'locating');
+  sender.stop();
 });
 
 test('the package is imported by its name', async () => {

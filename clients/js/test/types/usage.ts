@@ -10,6 +10,7 @@ import {
   type NotificationEvent,
   type NotificationsFrame,
 } from '@hunarmitra/realtime';
+import { LocationSender } from '@hunarmitra/realtime/sender';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_proof: Same<A, B>): void => undefined;
@@ -110,3 +111,21 @@ export async function iterate(): Promise<void> {
 }
 new BookingStream({ bookingId: 'b', token: 't', debug: true });
 new BookingStream({ bookingId: 'b', token: 't', debug: (entry, detail) => same<[typeof entry, typeof detail], ['state' | 'receive' | 'send' | 'close', unknown]>(true) });
+
+const sender = new LocationSender({ bookingId: 'b', token: async () => null, stream: booking, keepAwake: false, geolocation: null });
+sender.on('state', (state) => {
+  if (state.name === 'waiting') same<typeof state.retryAt, number>(true);
+  if (state.name === 'closed') same<typeof state.reason, 'stopped' | 'not_tracked' | 'not_allowed' | 'unauthenticated'>(true);
+});
+sender.on('accepted', ({ nextInMs, via }) => same<[typeof nextInMs, typeof via], [number, 'connection' | 'rest']>(true));
+sender.start().push({ lat: 28.6, lng: 77.2, accuracy: null, timestamp: 0 });
+sender.stream = undefined;
+sender.stop();
+// @ts-expect-error: no booking
+new LocationSender({ token: 't' });
+// @ts-expect-error: a ticket does not authenticate REST
+new LocationSender({ bookingId: 'b', ticket: () => 'a ticket' });
+// @ts-expect-error: it needs both coordinates
+sender.push({ lat: 28.6 });
+// @ts-expect-error: a stream of notifications has no locations
+sender.stream = notifications;
