@@ -1,4 +1,4 @@
-"""Fixtures for every test: real servers, started when first asked for, gone at the end."""
+"""Fixtures for all tests: real servers, started at their first use, stopped at the end."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ settings.load_profile("no time limits")
 
 
 def pytest_configure() -> None:
-    """End on SIGTERM as on Ctrl-C: the fixtures are torn down and no server is left behind."""
+    """End on SIGTERM as on Ctrl-C, so that fixtures are torn down and all servers stop."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
-    # A shell ignores SIGINT in what it starts in the background, and so would every program that a test interrupts.
+    # A shell makes background processes ignore SIGINT, and programs that a test interrupts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -47,16 +47,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which it may kill and restart."""
+    """A Redis of one test, which may kill and restart it."""
     with RedisServer(tmp_path) as server:
         yield server
 
 
 @pytest.fixture(scope="session", params=with_slow_shapes(("embedded", "distributed")))
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running system, once in each shape, shared by the session: make users and bookings, break nothing.
+    """The running system in each shape, shared by the session: tests may create users and bookings, but break nothing.
 
-    A test that kills processes or changes settings starts its own: `embedded_stack` or `distributed_stack`.
+    A test that kills processes or changes settings starts a new one: `embedded_stack` or `distributed_stack`.
     """
     directory = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
@@ -70,7 +70,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def actors(stack: Stack) -> Iterator[Actors]:
-    """The people of the shared stack, signed in."""
+    """The users of the shared stack, signed in."""
     people = Actors.of(stack)
     yield people
     people.close()

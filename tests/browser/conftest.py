@@ -1,4 +1,4 @@
-"""A browser, and the demo that it looks at."""
+"""Fixtures: a browser, and the demo that it shows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """What `make run` serves, with positions as quick as a test wants them."""
+    """The server of `make run`, without a limit for locations."""
     directory = tmp_path_factory.mktemp("demo")
     with embedded_stack(directory, server="hunarmitra_ws", DEMO="1", TRACKING_MIN_INTERVAL="0") as stack:
         yield stack
 
 
 class People:
-    """The demo's people over REST, and its booking."""
+    """The demo's users over REST, and its booking."""
 
     def __init__(self, stack: Stack) -> None:
         self._data: dict[str, Any] = json.loads(stack.manage("demo", "--json"))
@@ -51,7 +51,7 @@ class People:
             actor.close()
 
     def new_booking(self, **fields: Any) -> str:
-        """A confirmed one with the demo's worker; its log has the events 1 to 3."""
+        """Create a confirmed booking with the demo's worker; its log has the events 1 to 3."""
         booking_id = str(self.employer.create_booking(**fields)["id"])
         self.admin.assign(booking_id, self.worker.me()["id"])
         return booking_id
@@ -59,7 +59,7 @@ class People:
 
 @contextmanager
 def own_demo(directory: Path, **variables: str) -> Iterator[tuple[Stack, People]]:
-    """For a test that kills the server, or that needs other settings."""
+    """A demo for one test, which kills the server or needs other settings."""
     with embedded_stack(directory, DEMO="1", **variables) as stack, closing(People(stack)) as known:  # type: ignore[arg-type]
         yield stack, known
 
@@ -71,7 +71,7 @@ def people(demo: Stack) -> Iterator[People]:
 
 
 class Visitor(Protocol):
-    """Opens a browser of its own (cookies, storage) on the stack's page."""
+    """Opens a new browser (with its own cookies and storage) on the stack's page."""
 
     def __call__(
         self,
@@ -86,7 +86,7 @@ class Visitor(Protocol):
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visitor]:
-    """At the end, nothing may have gone wrong on any of the pages but what was `allowed`."""
+    """Opens browsers, and checks at the end that no page had a problem that was not `allowed`."""
     visits: list[tuple[Visit, str]] = []
 
     def opened(

@@ -1,6 +1,6 @@
-"""One installation for the session, from nothing, reached through the ingress.
+"""One new installation for the session, reached through the ingress.
 
-Runs only for `make e2e…`, which sets E2E: a KUBECONFIG alone may be anybody's cluster.
+Runs only for `make e2e…`, which sets E2E: a KUBECONFIG alone may name any cluster.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    # What happens to whole nodes comes last, so that no other test pays for how a cluster recovers from it.
+    # Tests that stop nodes come last, so that no other test runs while the cluster recovers.
     items.sort(key=lambda item: item.path == here / "test_nodes.py")
     if "E2E" not in os.environ:
         for item in items:
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests `record_property`: a worker of pytest-xdist has no terminal of its own."""
+    """Print what tests recorded with `record_property`, because a worker of pytest-xdist has no terminal."""
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.when == "call":
@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def host_name() -> Iterator[None]:
-    """The releases' names lead to the ingress, E2E_INGRESS=address:port, in this process only."""
+    """Resolve the releases' names to the ingress, E2E_INGRESS=address:port, in this process only."""
     address = os.environ.get("E2E_INGRESS", "127.0.0.1:80").rpartition(":")[0]
     genuine = socket.getaddrinfo
 
@@ -60,9 +60,9 @@ def host_name() -> Iterator[None]:
 
 @contextmanager
 def installed(release: Release, *settings: str) -> Iterator[Release]:
-    """Installed into a new namespace in which only restricted pods are admitted.
+    """Install into a new namespace that admits only restricted pods.
 
-    With E2E_KEEP it stays there, and the next run uses it again, which helps while writing tests.
+    With E2E_KEEP it stays, and the next run uses it again, which helps while writing tests.
     """
     keep = "E2E_KEEP" in os.environ
     if keep:
@@ -82,13 +82,13 @@ def installed(release: Release, *settings: str) -> Iterator[Release]:
 
 @pytest.fixture(scope="session")
 def release() -> Iterator[Release]:
-    """The one that most tests share."""
+    """The release that most tests share."""
     with installed(Release()) as running:
         yield running
 
 
 def seed(release: Release, roles: list[str]) -> list[User]:
-    """New users, made inside an http pod, where the database is reachable."""
+    """Create users inside an http pod, where the database is reachable."""
     wanted = [
         {
             "username": f"{role}-{secrets.token_hex(4)}",
@@ -106,21 +106,21 @@ SIGNED_IN_SECONDS = 240
 
 
 class People(Actors):
-    """They stay for many tests."""
+    """The users of many tests."""
 
     def stay_signed_in(self) -> None:
-        """Begin new sessions where the tokens may end during a test."""
+        """Start new sessions if the tokens may expire during a test."""
         for actor in self.everyone:
             if time.monotonic() - actor.signed_in_at > SIGNED_IN_SECONDS:
                 actor.sign_in()
 
     @property
     def workers(self) -> list[str]:
-        """Between whom `Traffic` hands bookings."""
+        """The workers between which `Traffic` reassigns bookings."""
         return [self.other_worker.id, self.worker.id]
 
     def bookings(self, count: int) -> list[str]:
-        """Confirmed ones, assigned to the worker."""
+        """Create confirmed bookings, assigned to the worker."""
         made = [str(self.employer.create_booking()["id"]) for _ in range(count)]
         for booking in made:
             self.admin.assign(booking, self.worker.id)
@@ -129,7 +129,7 @@ class People(Actors):
 
 @contextmanager
 def people_of(release: Release) -> Iterator[People]:
-    """New ones, signed in through the ingress."""
+    """Create users, signed in through the ingress."""
     users = seed(release, ["employer", "worker", "admin", "employer", "worker"])
     found = People(*(Actor(release.base_url, user) for user in users))
     yield found
@@ -144,6 +144,6 @@ def everybody(release: Release) -> Iterator[People]:
 
 @pytest.fixture
 def people(everybody: People) -> People:
-    """Everybody, with access tokens that last for the whole test."""
+    """The users, with access tokens that last for the whole test."""
     everybody.stay_signed_in()
     return everybody

@@ -1,6 +1,6 @@
 """Fixtures of the service tests: services and selectors are called in this process, on SQLite in memory.
 
-Each test is rolled back. What a service publishes on commit goes to `layer`, when the test says `committed()`.
+Each test is rolled back. Messages that a service publishes on commit go to `layer`, if the test uses `committed()`.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def _database(db: None) -> None:
 
 
 class RecordingLayer:
-    """A channel layer that keeps what is published, or raises `error`."""
+    """A channel layer that records published messages, or raises `error`."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.error: Exception | None = None
 
     def publish(self, messages: Sequence[Message]) -> Sequence[int]:
-        """Say of each message that one process listens."""
+        """Record the messages; return that one process listens to each."""
         if self.error is not None:
             raise self.error
         self.messages.extend(messages)
         return [1] * len(messages)
 
     def take(self) -> list[Message]:
-        """What was published since the last call."""
+        """Return the messages since the last call."""
         taken, self.messages = self.messages, []
         return taken
 
@@ -52,7 +52,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
 
 @pytest.fixture
 def committed(django_capture_on_commit_callbacks: Any) -> CommittedBlock:
-    """`with committed():` runs at its end what the services in it left for the commit."""
+    """`with committed():` runs the services' on-commit functions at its end."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 

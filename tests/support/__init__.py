@@ -1,1 +1,1 @@
-"""What the tests run against: real servers as child processes, a REST client, a WebSocket client, polling."""
+"""Support for the tests: real servers as child processes, a REST client, a WebSocket client, polling."""

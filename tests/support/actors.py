@@ -1,4 +1,4 @@
-"""The people of a test: users seeded into a stack and signed in."""
+"""Users of a test: created in a stack and signed in."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class User:
 
 
 def seed(stack: Stack, roles: list[str], *, sign_in: bool = False) -> list[User]:
-    """One new user for each of `roles` (employer, worker, admin), with random names and passwords.
+    """Create one user for each of `roles` (employer, worker, admin), with random names and passwords.
 
-    With `sign_in` each has the tokens of a first session.
+    With `sign_in` each user has the tokens of a first session.
     """
     wanted = [
         {
@@ -48,7 +48,7 @@ def seed(stack: Stack, roles: list[str], *, sign_in: bool = False) -> list[User]
 
 
 class Actor(Api):
-    """A REST client that knows whose it is."""
+    """A REST client of one user."""
 
     def __init__(self, base_url: str, user: User) -> None:
         super().__init__(base_url)
@@ -61,19 +61,19 @@ class Actor(Api):
             self.sign_in()
 
     def sign_in(self) -> None:
-        """Begin a new session."""
+        """Start a new session."""
         self.signed_in_at = time.monotonic()
         with closing(Api.login(self.base_url, self.user.username, self.user.password)) as signed_in:
             self.token, self.refresh_token = signed_in.token, signed_in.refresh_token
 
     def at(self, base_url: str) -> Api:
-        """The same session against another http process."""
+        """Return a client of the same session for another http process."""
         return Api(base_url, token=self.token, refresh_token=self.refresh_token)
 
 
 @dataclass(frozen=True)
 class Actors:
-    """Those who take part in a booking, and two who do not."""
+    """The participants of a booking, and two other users."""
 
     employer: Actor
     worker: Actor
@@ -83,12 +83,12 @@ class Actors:
 
     @classmethod
     def of(cls, stack: Stack) -> Actors:
-        """Five new users, signed in."""
+        """Create five users and sign them in."""
         users = seed(stack, ["employer", "worker", "admin", "employer", "worker"], sign_in=True)
         return cls(*(Actor(stack.base_url, user) for user in users))
 
     def new_booking(self, status: str = "confirmed", **fields: Any) -> str:
-        """The id of a new booking of the employer, assigned to the worker unless it is only `requested`."""
+        """Create a booking of the employer; return its id. Unless it is `requested`, the worker is assigned."""
         booking_id = str(self.employer.create_booking(**fields)["id"])
         if status == "requested":
             return booking_id
@@ -101,9 +101,9 @@ class Actors:
         return booking_id
 
     def second_position_at_once(self, interval: float = 2) -> tuple[str, httpx.Response]:
-        """A booking with a position, and the answer to another one less than `interval` seconds after it.
+        """Post two locations of a booking within `interval` seconds; return the booking's id and the second answer.
 
-        Where this machine took longer for the two, they say nothing, and a new booking is asked.
+        If this machine needed more time for both, try again with a new booking.
         """
         while True:
             booking_id = self.new_booking("on_the_way")

@@ -1,6 +1,6 @@
-"""Is a REST answer what the OpenAPI description says: its status, its type, its headers, its body key for key?
+"""Check REST answers against the OpenAPI description: status, content type, headers and each key of the body.
 
-Compiled, and with every object closed, so that a key that nobody described fails the test that sees it.
+The schemas are compiled and forbid additional keys, so that an undescribed key fails the test that receives it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ PREFIX: Final = "/api/v1/"
 _making: Final = threading.Lock()
 
 UNROUTED: Final = frozenset({400, 404, 413})
-"""The allowed answers of a path without an operation: a host that is not served, no such path, too large a body."""
+"""The allowed answers of a path without an operation: an unknown host, an unknown path, a too large body."""
 SERVERS_OWN: Final = frozenset({414})
-"""Answered by gunicorn before the application sees the request: too long a request line."""
+"""Answers of gunicorn to a request that does not reach the application, because its request line is too long."""
 
 GATEWAYS_OWN: Final = frozenset({502, 503, 504})
-"""Answered by an ingress that found nobody behind it, as a page: ours are JSON."""
+"""Answers of an ingress without a backend. They are HTML; those of the project are JSON."""
 
 
 def problems_of_answer(answer: httpx.Response) -> list[str]:
-    """What the description has against it; nothing for what it does not describe (probes, the descriptions)."""
+    """Return the differences from the description; none for undescribed paths (probes, the descriptions)."""
     request = answer.request
     path = request.url.path
     if not path.startswith(PREFIX) or answer.status_code in SERVERS_OWN or _is_a_gateways_own(answer):
@@ -84,7 +84,7 @@ def _problems_of_body(described: Json, answer: httpx.Response) -> list[str]:
 
 @cache
 def _paths() -> list[tuple[re.Pattern[str], Json]]:
-    """Paths without parameters first: `mark_all_read/` is nobody's id."""
+    """Return the paths, with those without parameters first: `mark_all_read/` is not an id."""
     paths: dict[str, Json] = _description()["paths"]
     ordered = sorted(paths.items(), key=lambda entry: "{" in entry[0])
     return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), item) for path, item in ordered]
@@ -100,14 +100,14 @@ def _compiled(schema: Json) -> Draft202012Validator:
 
 
 def _description() -> Json:
-    # Made by one thread alone: the library that makes it keeps what it is at in its views.
+    # Only one thread generates it, because drf-spectacular stores its state in the views.
     with _making:
         return _made_description()
 
 
 @cache
 def _made_description() -> Json:
-    """As this process makes it; `test_openapi.py` holds the servers' own one against it."""
+    """Return the description that this process generates; `test_openapi.py` compares that of the servers with it."""
     from hunarmitra_http.views.schema import description
 
     made = copy.deepcopy(description())
@@ -117,7 +117,7 @@ def _made_description() -> Json:
 
 
 def _close(schema: Any) -> None:
-    """No keys but those that are described, here and below."""
+    """Forbid undescribed keys in a schema and its parts."""
     if isinstance(schema, list):
         for each in schema:
             _close(each)

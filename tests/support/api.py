@@ -1,6 +1,6 @@
-"""A REST client for one user of a running stack. Each call checks its status and returns the JSON.
+"""A REST client for one user of a running stack. Each call checks the status and returns the JSON.
 
-Every answer has to be one that the OpenAPI description has, as frames have to be ones of the catalogue.
+Every answer must match the OpenAPI description, as every frame must match the catalogue.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _judge(answer: httpx.Response) -> None:
 
 
 class Api:
-    """As one user, or nobody while `token` is empty. Thread-safe: `await asyncio.to_thread(api.track, …)`."""
+    """A client of one user; anonymous while `token` is empty. Thread-safe: `await asyncio.to_thread(api.track, …)`."""
 
     def __init__(self, base_url: str, *, token: str = "", refresh_token: str = "") -> None:
         self.base_url = base_url
@@ -35,7 +35,7 @@ class Api:
 
     @classmethod
     def login(cls, base_url: str, username: str, password: str) -> Self:
-        """Sign in over REST: a session of its own for each call."""
+        """Sign in over REST; each call starts a new session."""
         with closing(Api(base_url)) as anybody:
             tokens = anybody.call("POST", "auth/token/", {"username": username, "password": password})
         return cls(base_url, token=tokens["access"], refresh_token=tokens["refresh"])
@@ -52,7 +52,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> httpx.Response:
-        """The response, whatever its status."""
+        """Send a request; return the response with any status."""
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         body = {} if json is None else {"json": json}
         return self.http.request(method, path, headers={**authorization, **(headers or {})}, **body, **options)
@@ -66,14 +66,14 @@ class Api:
         expect: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Json:
-        """The JSON of a response whose status is `expect`, error bodies too; None when it has no body."""
+        """Send a request; return the JSON of the response, None without a body. The status must be `expect`."""
         response = self.send(method, path, json, headers=headers)
         assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text[:2000]}"
         return response.json() if response.content else None
 
     # ── sessions ────────────────────────────────────────────────────────────────────────────────────────────
     def refresh(self, expect: int = 200) -> Json:
-        """Rotate: this client goes on with the new tokens."""
+        """Rotate the refresh token, and use the new tokens from now on."""
         tokens = self.call("POST", "auth/refresh/", {"refresh": self.refresh_token}, expect=expect)
         if expect == 200:
             self.token, self.refresh_token = tokens["access"], tokens["refresh"]
@@ -93,7 +93,7 @@ class Api:
 
     # ── bookings ────────────────────────────────────────────────────────────────────────────────────────────
     def create_booking(self, *, expect: int = 201, idempotency_key: str = "", **fields: Json) -> Json:
-        """In Delhi, with a site; `fields` replace or add to the defaults."""
+        """Create a booking in Delhi, with a site; `fields` replace or extend the defaults."""
         body = {
             "service": "plumbing",
             "address": "12 Connaught Place, New Delhi",

@@ -1,7 +1,7 @@
-"""A page in headless Chromium that notes everything that should not happen on it.
+"""A page in headless Chromium that records errors and unexpected requests.
 
 Playwright's synchronous interface keeps its event loop running in this thread, so no asynchronous test may run
-while a browser is open: the fixtures that open one belong to a module, and their modules have no such tests.
+while a browser is open. The fixtures that open one have module scope, and their modules have no such tests.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _axe() -> str:
 
 @dataclass
 class Visit:
-    """One person's browser. `problems` are console errors, uncaught exceptions and requests to other hosts."""
+    """The browser of one person. `problems` are console errors, uncaught exceptions and requests to other hosts."""
 
     page: Page
     base_url: str
@@ -73,7 +73,7 @@ class Visit:
             self.problems.append(f"external: {url}")
 
     def assert_no_problems(self, allowed: str = "$^") -> None:
-        """`allowed`: a pattern of what the test itself brought about."""
+        """Fail if there are problems, except those that match the pattern `allowed`."""
         found = [problem for problem in self.problems if not re.search(allowed, problem)]
         assert not found, found
 
@@ -82,13 +82,13 @@ class Visit:
         self.page.goto(self.base_url + path)
 
     def be(self, name: str) -> None:
-        """Choose one of the demo's people."""
+        """Choose one of the demo's users."""
         self.open()
         self.page.get_by_role("button", name=name).click()
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def sign_in(self, user: User) -> None:
-        """By the form."""
+        """Sign in with the form."""
         self.page.get_by_label("User name").fill(user.username)
         self.page.get_by_label("Password").fill(user.password)
         self.page.get_by_role("button", name="Sign in", exact=True).click()
@@ -112,7 +112,7 @@ class Visit:
         expect(self.page.locator("#status[data-status]")).to_have_text(words)
 
     def expect_timeline(self, *seqs: int) -> None:
-        """Exactly these events, in this order."""
+        """Wait until the timeline shows exactly these events, in this order."""
         items = self.page.locator("#timeline li[data-seq]")
         expect(items).to_have_count(len(seqs))
         shown = items.evaluate_all("items => items.map((item) => Number(item.dataset.seq))")
@@ -130,9 +130,9 @@ class Visit:
 
 
 def accessibility_violations(page: Page, *but: str) -> list[str]:
-    """What axe finds on the page as it is now, without the rules in `but`."""
+    """Return what axe finds on the current page, without the rules in `but`."""
     page.evaluate(_axe())
-    # It would fetch style sheets once more, which pages from a disk may not.
+    # axe would fetch style sheets again, which is forbidden for pages from a disk.
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": page.url.startswith("http")}
     options["rules"] = {rule: {"enabled": False} for rule in but}
     found: list[dict[str, Any]] = page.evaluate(

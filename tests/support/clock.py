@@ -1,15 +1,15 @@
-"""A clock that stands still while the machine does.
+"""A clock that stops while the machine is stalled.
 
-On a busy or a virtual machine everything stops now and then, for a second or more, and nobody who is measured is to
-blame. So what a test awaits, and what it measures, is timed by a clock that goes on by one tick at most for each time
-that a thread which does nothing but sleep for a tick gets to run. On an idle machine it is the ordinary clock.
+On a busy or a virtual machine all processes sometimes stall for a second or more, which is not a fault of the measured
+code. So tests time their waits and measurements with this clock. A thread sleeps for one tick again and again, and the
+clock advances by at most one tick for each sleep. On an idle machine it runs like the ordinary clock.
 """
 
 from __future__ import annotations
 
 import threading
 
-# By name: tests replace `time.sleep`, and this clock is not meant.
+# Imported by name, so that tests that replace `time.sleep` do not affect this clock.
 from time import monotonic, sleep
 
 TICK = 0.01
@@ -23,7 +23,7 @@ class Clock:
         self._thread: threading.Thread | None = None
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Return the seconds since an arbitrary moment."""
         with self._lock:
             if self._thread is None:
                 self._ticked = monotonic()
@@ -36,7 +36,7 @@ class Clock:
             sleep(TICK)
             with self._lock:
                 now = monotonic()
-                # Waking up takes a little longer than what was asked for, on any machine.
+                # On any machine a sleep takes a little longer than requested.
                 passed = now - self._ticked
                 self._shown += passed if passed < 2 * TICK else TICK
                 self._ticked = now
@@ -46,5 +46,5 @@ _clock = Clock()
 
 
 def steady() -> float:
-    """Now, in seconds; only differences mean anything."""
+    """Return the time in seconds; only differences have a meaning."""
     return _clock.now()

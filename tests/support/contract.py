@@ -1,4 +1,4 @@
-"""The API contract, `docs/contract/*.md`, taken apart for the tests: fenced blocks, tables, sentences."""
+"""Parts of the API contract, `docs/contract/*.md`: fenced blocks, tables, sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Block:
 
 @cache
 def text_of(name: str) -> str:
-    """`realtime-api.md` or `wire.md`."""
+    """Return the text of a page, `realtime-api.md` or `wire.md`."""
     return (FOLDER / name).read_text()
 
 
@@ -50,13 +50,13 @@ def blocks(name: str) -> tuple[Block, ...]:
 
 
 def json_examples() -> list[tuple[str, Any]]:
-    """Heading and value of every JSON example of the API document; its `// optional` comments are not sent."""
+    """Return heading and value of every JSON example of the API document, without its `// optional` comments."""
     examples = [block for block in blocks("realtime-api.md") if block.language == "json"]
     return [(block.heading, json.loads(re.sub(r"\s//.*$", "", block.text, flags=re.MULTILINE))) for block in examples]
 
 
 def rows(name: str, first_header: str) -> list[list[str]]:
-    """The cells of the table whose header row begins with `first_header`."""
+    """Return the cells of the table whose header row begins with `first_header`."""
     lines = text_of(name).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first_header} |"))
     table = []
@@ -69,14 +69,14 @@ def rows(name: str, first_header: str) -> list[list[str]]:
 
 @cache
 def commands(name: str) -> tuple[str, ...]:
-    """Every line of every shell block, except comments: what a reader types, and what the terminal answers."""
+    """Return every line of every shell block, except comments: the reader's input and the output."""
     lines = [line.strip() for block in blocks(name) if block.language == "bash" for line in block.text.splitlines()]
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 @cache
 def statements(name: str) -> tuple[str, ...]:
-    """Everything that the page says outside of its code: each sentence, list item and table row by itself."""
+    """Return every statement of the page outside code: each sentence, list item and table row."""
     found: list[str] = []
     for paragraph in _paragraphs(name):
         if paragraph.startswith("|"):
@@ -87,7 +87,7 @@ def statements(name: str) -> tuple[str, ...]:
 
 
 def _paragraphs(name: str) -> list[str]:
-    """Paragraphs, list items and table rows, each on one line; headings, rules and code blocks are left out."""
+    """Yield paragraphs, list items and table rows, each as one line, without headings, rules and code blocks."""
     paragraphs: list[str] = []
     fenced, open_paragraph = False, False
     for line in text_of(name).splitlines():

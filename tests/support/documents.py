@@ -1,4 +1,4 @@
-"""The code on our own pages, for the tests that run it."""
+"""Code blocks of the project's pages, for the tests that run them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK = re.compile(r'^```(\w*)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE 
 
 @dataclass(frozen=True)
 class Block:
-    """Fenced code; `title` is the name of the file that the reader is to save it as, if there is one."""
+    """A fenced code block. `title` is the name of the file in which the reader saves it, or empty."""
 
     language: str
     title: str
@@ -22,7 +22,7 @@ class Block:
 
 @cache
 def blocks(page: str) -> tuple[Block, ...]:
-    """Of `docs/<page>`, in order. Only what begins a line: code inside a list is not found."""
+    """Return the blocks of `docs/<page>`, in order. Indented blocks, such as those in a list, are not found."""
     return tuple(Block(*found) for found in _BLOCK.findall((REPOSITORY / "docs" / page).read_text()))
 
 
@@ -32,6 +32,6 @@ def file_of(page: str, title: str) -> str:
 
 
 def command_of(page: str, beginning: str) -> str:
-    """The one shell block that begins so."""
+    """Return the only shell block that begins with this text."""
     [text] = [block.text for block in blocks(page) if block.language == "bash" and block.text.startswith(beginning)]
     return text

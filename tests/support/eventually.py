@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of sleeping: poll until it holds, or fail with the last thing seen."""
+"""Wait for a condition instead of sleeping: poll until it holds, or fail with the last value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def eventually(predicate: Callable[[], T], timeout: float = 30, message: str = "", interval: float = INTERVAL) -> T:
-    """Call `predicate` until its value is truthy; that value. AssertionErrors in it count as "not yet"."""
+    """Call `predicate` until it returns a true value; return it. An AssertionError counts as "not yet"."""
     deadline = steady() + timeout
     while True:
         problem: object
@@ -46,7 +46,7 @@ async def eventually_async(
 async def eventually_async(
     predicate: Callable[[], Any], timeout: float = 30, message: str = "", interval: float = INTERVAL
 ) -> Any:
-    """As `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
+    """Wait like `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = steady() + timeout
     while True:
         problem: object

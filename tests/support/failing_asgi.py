@@ -1,4 +1,4 @@
-"""The application with a bug: asked to by a header, it fails with an exception that quotes the request's URL."""
+"""The application with a bug: if a header requests it, it raises an exception that contains the request's URL."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Makes a server process stop, fail or die at a named checkpoint, on the order of a test.
+"""Make a server process stop, fail or die at a named checkpoint.
 
-The test and the processes share a folder. A test arms a point: a file. The first process that reaches the point
-takes the order by renaming that file, so that exactly one does, and the test sees that it was reached. A paused
-one goes on when a third file appears.
+The test and the processes share a folder. A test arms a point by creating a file. The first process that reaches the
+point takes the order by renaming that file. So exactly one process takes it, and the test sees that the point was
+reached. A paused process continues when a third file appears.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ JOIN_POINTS = (
     "booking read, not its log",
     "read, not live",
 )
-"""What a socket passes on its way to a booking, in this order."""
+"""The checkpoints of a connection that joins a booking, in order."""
 
 POINTS = (
     *JOIN_POINTS,
@@ -41,14 +41,14 @@ POINTS = (
     "stored, not published",
     "locked, not relayed",
 )
-"""Every checkpoint of the code base."""
+"""All checkpoints of the code."""
 
 INTERVAL = 0.005
-"""Seconds between two looks of a paused process."""
+"""Seconds between two checks of a paused process."""
 
 
 class Fault:
-    """One order: the first process to reach `point` takes it."""
+    """One order. The first process that reaches `point` takes it."""
 
     def __init__(self, directory: Path, point: str, number: int) -> None:
         self.point = point
@@ -73,13 +73,13 @@ class Fault:
         await eventually_async(lambda: self.reached, timeout, f"a process at “{self.point}”")
 
     def release(self) -> None:
-        """Let the paused process go on; or never stop there, if none has reached the point yet."""
+        """Continue the paused process. If no process has reached the point yet, none will stop there."""
         self._released.touch()
         self._armed.unlink(missing_ok=True)
 
 
 class Faults:
-    """The test's side. `environment` is for the processes that shall obey."""
+    """The orders of a test. `environment` is for the processes that carry them out."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -96,7 +96,7 @@ class Faults:
         }
 
     def arm(self, point: str, action: Action = "pause") -> Fault:
-        """Several orders for one point are taken by as many arrivals, in turn."""
+        """Arm a point. If a point has several orders, each process that reaches it takes one, in order."""
         assert point in POINTS, f"no checkpoint is called “{point}”"
         fault = Fault(self._directory, point, next(self._numbers))
         self._given.append(fault)
@@ -110,7 +110,7 @@ class Faults:
 
 
 def obey(directory: Path) -> None:
-    """The process's side: from now on, orders in `directory` are carried out."""
+    """Carry out the orders in `directory` from now on, in a server process."""
     for point in POINTS:
         checkpoints.register(point, partial(_reach, directory, point))
         checkpoints.register_async(point, partial(_reach_async, directory, point))
@@ -129,7 +129,7 @@ async def _reach_async(directory: Path, point: str) -> None:
 
 
 def _take(directory: Path, point: str) -> Callable[[], bool] | None:
-    """Take an order for `point`, if there is one. A pause is returned as the question whether it is over."""
+    """Take an order for `point`, if there is one. For a pause, return a function that says whether it is over."""
     for armed in sorted((directory / "armed").glob(f"{_slug(point)}.*")):
         taken = directory / "taken" / armed.name
         try:

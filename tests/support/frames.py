@@ -1,4 +1,4 @@
-"""Is a frame what its schema says, key for key? Compiled, because some tests receive tens of thousands."""
+"""Check frames against their schemas, key for key. The schemas are compiled: some tests receive many frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hunarmitra.protocol.schemas import frame_schema
 
 @cache
 def _validators() -> dict[str, Draft202012Validator]:
-    """By the class' name, for two frames share a type."""
+    """Return the validators by class name, because two frames share a type."""
     schemas = {kind.__name__: frame_schema(kind, closed=True) for kind in CATALOGUE}
     return {name: Draft202012Validator(schema, validate_formats=True) for name, schema in schemas.items()}
 
@@ -22,7 +22,7 @@ _NAMES = {kind.type: kind.__name__ for kind in CATALOGUE}
 
 
 def problems_of_frame(frame: Any) -> list[str]:
-    """What the frame's schema has against it; unknown types and unknown keys too."""
+    """Return the frame's differences from its schema; an unknown type or key is one too."""
     kind = frame.get("type") if isinstance(frame, dict) else None
     if kind == BookingConnected.type:
         name = (BookingConnected if "booking_id" in frame else NotificationsConnected).__name__

@@ -1,7 +1,7 @@
 """The stacks of the WebSocket suites: both shapes, and uvicorn where the server makes a difference.
 
-Their settings keep tests quick and honest: positions may follow each other at once, the comparison with the
-database comes so rarely that only a publish can have brought an event, and servers ping every second.
+Their settings make tests fast and exact. Locations may follow each other at once. The comparison with the database is
+so rare that only a publish can have brought an event. Servers ping every second.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "7")
 SHAPES = ("embedded", "distributed")
 SERVERS = (*SHAPES, "uvicorn")
 on_every_server = pytest.mark.parametrize("live", with_slow_shapes(SERVERS), indirect=True, scope="session")
-"""For what a server may do differently: handshakes, closes, frames' sizes, timers."""
+"""The servers for tests of behaviour that depends on the server: handshakes, closes, frame sizes, timers."""
 
 
 @contextmanager
 def live_stacks(directory: Path, postgres: PostgresServer, **variables: str) -> Iterator[Callable[[str], Stack]]:
-    """A function that returns the stack of a name in `SERVERS`, started when it is first asked for."""
+    """Yield a function that returns the stack of a name in `SERVERS`, and starts it at the first call."""
     settings: dict[str, Any] = {**SETTINGS, **variables}
     running: dict[str, Stack] = {}
     with ExitStack() as started:
@@ -62,7 +62,7 @@ def live_stacks(directory: Path, postgres: PostgresServer, **variables: str) -> 
 
 
 class Person(Api):
-    """A user made for one test, signed in without a password."""
+    """A user of one test, signed in without a password."""
 
     def __init__(self, stack: Stack, shell: Shell, role: str = "employer", name: str = "") -> None:
         super().__init__(stack.base_url)
@@ -77,7 +77,7 @@ class Person(Api):
         self.token, self.refresh_token = self.new_session()
 
     def new_session(self) -> tuple[str, str]:
-        """Sign in once more: another access and refresh token."""
+        """Start another session; return its access token and refresh token."""
         source = """
             pair = session_start(user=User.objects.get(pk=user))
             result = [pair.access, pair.refresh]
@@ -87,7 +87,7 @@ class Person(Api):
 
 
 class Newcomer(Protocol):
-    """Makes a new user; its connections are closed at the test's end."""
+    """Creates a new user; its connections are closed at the end of the test."""
 
     def __call__(self, role: str = "employer", name: str = "") -> Person: ...
 
@@ -95,7 +95,7 @@ class Newcomer(Protocol):
 async def join(
     url: str, token: str, *, since: int | str | None = None, how: Presentation = "query", timeout: float = 30
 ) -> Socket:
-    """An open socket whose first frame, `socket.frames[0]`, was taken."""
+    """Open a connection and read its first frame, `frames[0]`."""
     socket = await Socket.connect(url, token=token, since=since, how=how)
     await socket.joined(timeout)
     return socket
@@ -104,7 +104,7 @@ async def join(
 async def rejection(
     url: str, token: str | None = None, *, how: Presentation = "query", since: int | str | None = None
 ) -> tuple[str, int]:
-    """Be turned away after the accept: the code of the one error frame, and the close code."""
+    """Connect and be rejected after the accept; return the code of the only error frame, and the close code."""
     async with await Socket.connect(url, token=token, how=how, since=since) as socket:
         code, _ = await socket.closed()
         assert [frame["type"] for frame in socket.frames] == ["error"], socket.frames
@@ -112,7 +112,7 @@ async def rejection(
 
 
 def check_error(frame: Frame) -> str:
-    """The code of an error frame that has what every error frame has."""
+    """Check the keys of an error frame; return its code."""
     assert frame.keys() == {"type", "code", "message"}, frame
     assert frame["type"] == "error"
     assert frame["message"]

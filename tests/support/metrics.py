@@ -1,4 +1,4 @@
-"""A scrape of a running process, read with Prometheus' own parsers."""
+"""A scrape of a running process, parsed with Prometheus' parsers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def values_of(families: Iterable[Family]) -> dict[Series, float]:
 
 
 class Scrape:
-    """`text` as it came; `values` by series."""
+    """A scrape: its `text`, and its `values` by series."""
 
     def __init__(self, url: str, headers: Mapping[str, str] = OPENMETRICS) -> None:
         answer = httpx.get(url, headers={"Host": "10.0.0.7", **headers}, timeout=20, trust_env=False)
@@ -53,12 +53,12 @@ class Scrape:
         return self.values[series(name, labels)]
 
     def total(self, name: str) -> float:
-        """Over all label values."""
+        """Return the sum over all label values."""
         return sum(value for (each, _), value in self.values.items() if each == name)
 
 
 def expected(processes: Iterable[Process]) -> set[Series]:
-    """Every series that the catalogue promises from the start, of a process that does all of these."""
+    """Return the series that a process with these tasks must have from the start, according to the catalogue."""
     roles = frozenset(processes)
     return {each for metric in CATALOGUE if metric.processes & roles for each in _of(metric.name, roles)}
 
@@ -68,7 +68,7 @@ def _of(name: str, roles: frozenset[Process]) -> Iterator[Series]:
     for values in metric.initial_series():
         labels = dict(zip(metric.labels, values, strict=True))
         if labels.get("lane") in LANES and "stage" in labels:
-            # The one histogram that several processes share out among themselves, by stage.
+            # Several processes have a part of this histogram each, by stage.
             of_publisher = labels["stage"] == "commit_to_published"
             if not roles & ({Process.HTTP, Process.RELAY} if of_publisher else {Process.WS}):
                 continue

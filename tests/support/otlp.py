@@ -1,4 +1,4 @@
-"""A collector of traces for tests: real OTLP over HTTP and over gRPC, decoded with OpenTelemetry's own messages."""
+"""A collector of traces for tests: real OTLP over HTTP and gRPC, decoded with OpenTelemetry's messages."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class SpanRecord:
 
 @dataclass
 class Received:
-    """What all exporters sent, in the order of its arrival; ``headers`` of the requests that brought it."""
+    """The spans of all exporters, in the order of their arrival, and the ``headers`` of their requests."""
 
     spans: list[SpanRecord] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
     def trace(self, trace_id: str, spans: int, timeout: float = 60) -> list[SpanRecord]:
-        """The spans of one trace, once there are so many."""
+        """Wait until a trace has this many spans, and return them."""
 
         def found() -> list[SpanRecord]:
             these = [span for span in self.spans if span.trace_id == trace_id]
@@ -95,7 +95,7 @@ def _record(span: trace_pb2.Span, resource: dict[str, Any]) -> SpanRecord:
 
 
 class HttpCollector:
-    """OTLP over HTTP on ``url``. While ``answers`` is cleared it takes requests and does not answer them."""
+    """OTLP over HTTP on ``url``. While ``answers`` is cleared it accepts requests, but does not answer them."""
 
     def __init__(self) -> None:
         self.received = Received()

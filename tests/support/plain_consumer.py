@@ -16,7 +16,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 
 class Plain(AsyncJsonWebsocketConsumer):
-    """Does what its client says: join, leave, send to a group or to one channel."""
+    """Carries out its client's commands: join, leave, send to a group or to one channel."""
 
     groups: ClassVar[list[str]] = ["everybody"]
 

@@ -1,8 +1,8 @@
 """TCP ports for the servers under test.
 
-A port found by binding to 0 and closing again may be taken by any outgoing connection before the server binds
-it, or between a server's death and its restart. So ports come from below the kernel's ephemeral range, and a
-lock file held until this process ends keeps other test processes on the machine away from them.
+A port found by binding to 0 can be taken by an outgoing connection before the server binds it, or between the end of
+a server and its restart. So ports are below the kernel's ephemeral range, and this process holds a lock file for each,
+so that other test processes of this machine do not use it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _held: list[int] = []
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on and that stays this process's until it ends."""
+    """Return a free port of 127.0.0.1 that is reserved for this process until it ends."""
     _LOCKS.mkdir(mode=0o777, exist_ok=True)
     for _ in range(_LAST - _FIRST):
         port = _FIRST + next(_candidates) % (_LAST - _FIRST)

@@ -35,9 +35,9 @@ _SETTINGS = {
 
 
 class PostgresServer:
-    """One cluster in a folder under /tmp: short enough for a socket's path, readable for the server's user.
+    """One cluster in a folder under /tmp. The path is short enough for a socket, and readable for the server's user.
 
-    PostgreSQL refuses to run as root, so root runs it as `postgres`, or `nobody` where there is no such user.
+    PostgreSQL does not run as root, so root runs it as `postgres`, or as `nobody` if there is no such user.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class PostgresServer:
         self.stop()
 
     def stop(self) -> None:
-        """At once, by PostgreSQL's own signal for it: SIGKILL would leave its shared memory behind."""
+        """Stop at once with PostgreSQL's signal for it; SIGKILL would leave its shared memory behind."""
         self.process.signal(signal.SIGQUIT)
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
             self.process.wait(30)
@@ -96,7 +96,7 @@ class PostgresServer:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, template: str | None = None) -> str:
-        """A new database, empty or a copy of `template` (a name from `template_database`); its URL."""
+        """Create a database, empty or as a copy of `template` (from `template_database`); return its URL."""
         name = f"test_{next(self._numbers)}"
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
             sql.Identifier(name), sql.Identifier(template or "template0")
@@ -105,12 +105,12 @@ class PostgresServer:
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
-        """Also while connections are open."""
+        """Drop a database, even while connections are open."""
         name = url.rpartition("/")[2]
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def template_database(self, key: str, fill: Callable[[str], None]) -> str:
-        """The name of a template that `fill(url)` has filled, once for each `key`."""
+        """Return the name of a template that `fill(url)` has filled, once for each `key`."""
         if key not in self._templates:
             url = self.create_database()
             fill(url)

@@ -1,4 +1,4 @@
-"""A server as a child process that a test may kill, stop and start again."""
+"""Servers as child processes that a test can kill, stop and start again."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _running: set[Process] = set()
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a child gets: no settings of the developer's shell, but coverage's own, which follow children."""
+    """Return the environment of a child: coverage's variables, but no settings of the developer's shell."""
     names = [*_INHERITED, *(name for name in os.environ if name.startswith("COVERAGE_"))]
     return {name: os.environ[name] for name in names if name in os.environ} | dict(extra or {})
 
 
 class ProcessFailedError(AssertionError):
-    """A server ended when it should have been running; the message has the end of its log."""
+    """A server ended unexpectedly; the message has the end of its log."""
 
 
 class Process:
-    """A command in a process group of its own, with its output in `log_path`.
+    """A command in a new process group, with its output in `log_path`.
 
-    As a context manager it is running inside the block, and the whole group is gone after it. `ready` is
-    polled after each start until it returns True: the server's own "do you accept connections?".
+    As a context manager it runs inside the block, and the whole group has ended after it. After each start `ready` is
+    polled until it returns True.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def start(self) -> Self:
-        """Start and wait until it is ready. Raises ProcessFailedError, with the end of the log."""
+        """Start, and wait until it is ready. Raises ProcessFailedError."""
         self.launch()
         self.wait_ready()
         return self
@@ -121,12 +121,12 @@ class Process:
         return None if self._child is None else self._child.poll()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send to the first process of the group only, as an orchestrator does."""
+        """Send a signal to the first process of the group only, as an orchestrator does."""
         if self.alive:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL the whole group: nothing of it gets to clean up."""
+        """Kill the whole group with SIGKILL, without any cleanup."""
         if self._child is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -135,19 +135,19 @@ class Process:
         _running.discard(self)
 
     def pause(self) -> None:
-        """Freeze the group (SIGSTOP): it keeps its sockets and answers nothing."""
+        """Stop the group with SIGSTOP: it keeps its connections, but does not answer."""
         os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         os.killpg(self.pid, signal.SIGCONT)
 
     def wait(self, timeout: float = 30) -> int:
-        """Wait for its own end and return its code."""
+        """Wait until it ends by itself; return the exit code."""
         assert self._child is not None, f"{self.name} was never started"
         return self._child.wait(timeout=timeout)
 
     def terminate(self, timeout: float = 30) -> int:
-        """SIGTERM, wait, return the code. Raises ProcessFailedError when it does not end in time."""
+        """Send SIGTERM, wait, and return the exit code. Raises ProcessFailedError if it does not end in time."""
         self.signal(signal.SIGTERM)
         try:
             return self.wait(timeout)
@@ -156,7 +156,7 @@ class Process:
             raise ProcessFailedError(self._report(f"did not end within {timeout:g} s of SIGTERM")) from None
 
     def stop(self) -> None:
-        """At a test's end: politely first (coverage is written at exit), then by force. Never raises."""
+        """Stop it at the end of a test: SIGTERM first (coverage is written at exit), then SIGKILL. Never raises."""
         if self.alive:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
@@ -165,7 +165,7 @@ class Process:
         self.kill()
 
     def restart(self) -> Self:
-        """Kill and start again on the same ports."""
+        """Kill it and start it again on the same ports."""
         self.kill()
         return self.start()
 
@@ -178,7 +178,7 @@ class Process:
 
 
 def kill_all() -> None:
-    """Kill whatever is still running; also at this process's exit."""
+    """Kill all processes that still run; also called when this process exits."""
     for process in list(_running):
         process.kill()
 

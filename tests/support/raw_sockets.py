@@ -1,4 +1,4 @@
-"""A WebSocket client that sends whatever bytes a test wants, and answers nothing by itself."""
+"""A WebSocket client that sends arbitrary bytes and never answers by itself."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
 
 
 def frame(opcode: int, payload: bytes = b"", *, final: bool = True) -> bytes:
-    """A client's frame of at most 125 bytes (RFC 6455, section 5.2)."""
+    """Return a client's frame of at most 125 bytes (RFC 6455, section 5.2)."""
     return bytes((0x80 * final + opcode, 0x80 + len(payload))) + MASK + payload
 
 
 class RawSocket:
-    """A TCP connection to `port` of this machine; `receive_buffer` makes the kernel's part small."""
+    """A TCP connection to `port` of this machine; `receive_buffer` limits the kernel's buffer."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
         self.socket = socket.socket()
@@ -39,7 +39,7 @@ class RawSocket:
         self.socket.close()
 
     def send(self, data: bytes) -> None:
-        """Send all of it. A connection that the server has ended is not an error."""
+        """Send all bytes. A connection that the server has closed is not an error."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
@@ -47,7 +47,7 @@ class RawSocket:
         self.send("\r\n".join((f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", "")).encode())
 
     def upgrade(self, target: str) -> None:
-        """Ask for a WebSocket, and read the answer's header."""
+        """Request a WebSocket, and read the answer's header."""
         self.request(
             target,
             "Upgrade: websocket",
@@ -58,14 +58,14 @@ class RawSocket:
         assert self.header().startswith("HTTP/1.1 101")
 
     def header(self) -> str:
-        """The header of an HTTP answer."""
+        """Read the header of an HTTP answer."""
         while b"\r\n\r\n" not in self._received:
             assert self._fill(), f"the connection ended after {self._received!r}"
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         return head.decode("latin-1")
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Opcode and payload of each frame, until the server ends the connection."""
+        """Yield opcode and payload of each frame, until the server closes the connection."""
         while True:
             while (parsed := self._parse()) is not None:
                 yield parsed
@@ -73,7 +73,7 @@ class RawSocket:
                 return
 
     def close_code(self) -> int | None:
-        """Read to the end of the connection: the code of the server's close frame, or None."""
+        """Read to the end of the connection; return the code of the server's close frame, or None."""
         code = None
         for opcode, payload in self.frames():
             if opcode == CLOSE:
@@ -81,7 +81,7 @@ class RawSocket:
         return code
 
     def rest(self) -> bytes:
-        """Read to the end of the connection."""
+        """Read and return all bytes to the end of the connection."""
         while self._fill():
             pass
         return self._received

@@ -20,14 +20,14 @@ HOST = "127.0.0.1"
 
 
 class RedisServer(Process):
-    """A Redis that keeps nothing on disk, so it restarts empty (a replica fills again from its primary)."""
+    """A Redis that stores nothing on disk, so it restarts empty (a replica copies its primary again)."""
 
     def __init__(
         self, directory: Path, *, port: int | None = None, options: Sequence[str] = (), name: str = "redis"
     ) -> None:
         self.port = port or free_port()
         self.url = f"redis://{HOST}:{self.port}/0"
-        # No snapshot, no diskless-load file: nothing survives a restart.
+        # No snapshot and no diskless-load file, so that no data survives a restart.
         command: list[str | Path] = [
             tools.redis_server(),
             "--port",
@@ -47,7 +47,7 @@ class RedisServer(Process):
         super().__init__(command, log_path=directory / f"{name}-{self.port}.log", ready=self._answers)
 
     def client(self) -> Redis:
-        """Close it, or use it as a context manager."""
+        """Return a client; close it, or use it as a context manager."""
         return _client(self.port)
 
     def _answers(self) -> bool:
@@ -72,7 +72,7 @@ class SentinelCluster:
         self.url = f"redis+sentinel://{addresses}/{self.MASTER}/0"
 
     def __enter__(self) -> Self:
-        """Able to fail over: the replica is in sync, and each Sentinel knows it and the other Sentinels."""
+        """Start, and wait until a failover is possible: the replica is in sync, and the Sentinels know all others."""
         try:
             self.primary.start()
             self.replica.start()
@@ -95,11 +95,11 @@ class SentinelCluster:
             process.stop()
 
     def kill_primary(self) -> None:
-        """SIGKILL the primary that the cluster started with."""
+        """Kill the first primary with SIGKILL."""
         self.primary.kill()
 
     def primary_port(self) -> int | None:
-        """What the Sentinels say now; None while they disagree."""
+        """Return the port that the Sentinels name; None while they disagree."""
         said = set()
         for port in self.sentinel_ports:
             with _client(port) as client:
@@ -107,7 +107,7 @@ class SentinelCluster:
         return said.pop() if len(said) == 1 else None
 
     def wait_for_failover(self, timeout: float = 60) -> int:
-        """Until the Sentinels name another primary; its port."""
+        """Wait until the Sentinels name another primary; return its port."""
 
         def new_port() -> int | None:
             port = self.primary_port()
@@ -145,7 +145,7 @@ class SentinelCluster:
 
 
 def _client(port: int, timeout: float = 10) -> Redis:
-    """Without redis-py's own retries: what the server does now is the question."""
+    """Return a client without redis-py's retries, to see the server's current state."""
     return Redis(host=HOST, port=port, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 

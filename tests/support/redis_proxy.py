@@ -1,4 +1,4 @@
-"""A TCP proxy before Redis that loses what a test wants lost, as a dying primary or a broken network does."""
+"""A TCP proxy in front of Redis that can lose messages, as a failing primary or a broken network does."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.support.redis import HOST
 T = TypeVar("T")
 
 NOWHERE = b"swallowed"
-"""A channel that nobody subscribes to: Redis answers, and the message is gone."""
+"""A channel without a subscriber: Redis answers, and the message is lost."""
 
 
 class RedisProxy:
-    """Everything passes, until `swallowing` or `frozen` is set, or `deafen` called. It runs in a thread of its own."""
+    """A proxy in its own thread. It forwards all bytes until `swallowing` or `frozen` is set, or `deafen` is called."""
 
     def __init__(self, port: int) -> None:
-        """`port` is Redis' own."""
+        """Make a proxy for the Redis on `port`."""
         self._target = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="redis-proxy", daemon=True)
@@ -54,7 +54,7 @@ class RedisProxy:
         return f"redis://{HOST}:{self._server.sockets[0].getsockname()[1]}/0"
 
     def deafen(self) -> int:
-        """From now on, no open connection delivers anything, yet none breaks. Returns how many there are."""
+        """Let the open connections deliver nothing from now on, without closing them; return their number."""
 
         async def mark() -> int:
             self._deaf |= self._connections
@@ -118,7 +118,7 @@ class RedisProxy:
 
 
 async def _commands(reader: asyncio.StreamReader) -> AsyncIterator[list[bytes]]:
-    """RESP, as clients write it: arrays of bulk strings."""
+    """Yield the commands of a client, which are RESP arrays of bulk strings."""
     while header := await reader.readline():
         command = []
         for _ in range(int(header[1:])):

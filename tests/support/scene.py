@@ -1,4 +1,4 @@
-"""A system of a test's own that it may break: the stack, its people, and orders to its processes."""
+"""A system of one test, which may break it: the stack, its users, and orders to its processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking call (REST, SQL) while the sockets of the test go on reading."""
+    """Run a blocking call (REST, SQL) while the test's connections continue to read."""
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
@@ -35,7 +35,7 @@ class Scene:
     faults: Faults
 
     async def watch(self, booking_id: str, *, pod: int = 0, since: int | None = None, who: Api | None = None) -> Socket:
-        """A socket on the booking, its owner's unless `who` says otherwise; not yet joined."""
+        """Connect to the booking, as its owner unless `who` is given; the connection has not joined yet."""
         url = self.stack.booking_url(booking_id, pod)
         return await Socket.connect(url, token=(who or self.actors.employer).token, since=since)
 
@@ -43,7 +43,7 @@ class Scene:
         return await off_loop(self.actors.new_booking, status)
 
     async def watch_all(self, bookings: Sequence[str], stack: AsyncExitStack) -> list[tuple[str, Socket]]:
-        """A joined socket of the owner's for each booking on each of the two pods, open until `stack` ends."""
+        """Connect and join as the owner, for each booking on each of the two pods, until `stack` ends."""
         watched = []
         for booking_id in bookings:
             for pod in (0, 1):
@@ -53,7 +53,7 @@ class Scene:
         return watched
 
     async def until_live(self, booking_id: str, sockets: Sequence[Socket], timeout: float) -> None:
-        """Until what is published reaches the sockets at once again, not only what is read from the database."""
+        """Wait until published messages reach the connections at once again, not only events read from the database."""
 
         async def live() -> bool:
             await off_loop(self.actors.admin.track, booking_id, 28.0, 77.0)
@@ -62,13 +62,13 @@ class Scene:
         await eventually_async(live, timeout, "a position arrives live")
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """On the stack's PostgreSQL; the rows, if the statement has any."""
+        """Run a statement on the stack's PostgreSQL; return the rows, if there are any."""
         with psycopg.connect(self.stack.environment["DATABASE_URL"], autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
     def insert_events(self, booking_id: str, count: int, actor: str = "Test") -> int:
-        """As `count` handovers whose process died before it published them. Returns the newest event's number."""
+        """Insert the events of `count` handovers that were never published; return the newest event's number."""
         rows = self.sql(
             "UPDATE bookings_booking SET seq = seq + %s WHERE id = %s RETURNING seq, status", count, booking_id
         )
@@ -83,7 +83,7 @@ class Scene:
         return int(newest)
 
     def unpublished(self, booking_id: str) -> list[int]:
-        """Events of the booking that the outbox still holds."""
+        """Return the unpublished events of the booking."""
         rows = self.sql(
             "SELECT seq FROM bookings_bookingevent WHERE booking_id = %s AND published_at IS NULL ORDER BY seq",
             booking_id,
@@ -116,7 +116,7 @@ class Arrival:
 
 @contextmanager
 def scene(directory: Path, postgres: PostgresServer, **options: Any) -> Iterator[Scene]:
-    """`options` as of `distributed_stack`; the position limit is off and one http worker serves."""
+    """Start a scene; `options` are those of `distributed_stack`. It has no location limit and one http worker."""
     with ExitStack() as running:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
@@ -129,7 +129,7 @@ def scene(directory: Path, postgres: PostgresServer, **options: Any) -> Iterator
 
 @contextmanager
 def embedded_scene(directory: Path, **options: Any) -> Iterator[Scene]:
-    """`options` as of `embedded_stack`."""
+    """Start a scene with one process; `options` are those of `embedded_stack`."""
     with ExitStack() as running:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
@@ -141,7 +141,7 @@ def embedded_scene(directory: Path, **options: Any) -> Iterator[Scene]:
 
 
 def positions(frames: list[Frame]) -> list[Frame]:
-    """Every position that a socket was shown: the snapshot's, if it had one, then the updates, in their order."""
+    """Return every location that a connection received: that of the snapshot, if any, then the updates in order."""
     shown = []
     for frame in frames:
         if frame["type"] == "connection_established" and frame["location"]:

@@ -1,8 +1,8 @@
-"""Run by `actors.seed` in a stack's environment: makes users through the domain's own service.
+"""Create users with the domain's service; `actors.seed` runs this module in a stack's environment.
 
-Reads a JSON list of `{"username", "password", "name", "role"}` and prints it with each user's `id`. With the argument
-`--sign-in` also with the tokens of a first session, and quickly: hashing a password properly takes longer than many
-a test.
+It reads a JSON list of `{"username", "password", "name", "role"}` and prints it with each user's `id`. With the
+argument `--sign-in` it adds the tokens of a first session, and hashes passwords fast: a real hash takes longer than many
+tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The project's servers under test: each the command that the documents give, on a port of its own."""
+"""The servers under test, each started with the documented command on its own port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPLICATION = "hunarmitra.asgi:application"
 
 
 class ServiceProcess(Process):
-    """A server of HTTP, WebSocket or both on `port`; ready when it answers a request, whatever the status."""
+    """A server of HTTP, WebSocket or both on `port`. It is ready when it answers a request, with any status."""
 
     def __init__(
         self,
@@ -51,16 +51,16 @@ class ServiceProcess(Process):
 
 
 def daphne(directory: Path, environment: Mapping[str, str], *options: str, name: str = "daphne") -> ServiceProcess:
-    """Stock daphne, as the API document starts it."""
+    """Stock daphne, with the command of the API document."""
     port = free_port()
     arguments = ["-m", "daphne", "-b", HOST, "-p", str(port), *options, APPLICATION]
     return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
 
 
 class OwnServer(ServiceProcess):
-    """`python -m hunarmitra_ws`, ready when its probe says so; `admin_url` and `control_url` are its inner ports.
+    """`python -m hunarmitra_ws`, ready when its probe succeeds. `admin_url` and `control_url` are its internal ports.
 
-    `module` may be another one that starts the same server.
+    `module` may be another module that starts the same server.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class OwnServer(ServiceProcess):
 
 
 def uvicorn(directory: Path, environment: Mapping[str, str], *options: str, name: str = "uvicorn") -> ServiceProcess:
-    """Stock uvicorn, as the API document starts it."""
+    """Stock uvicorn, with the command of the API document."""
     port = free_port()
     arguments = ["-m", "uvicorn", APPLICATION, "--host", HOST, "--port", str(port), *options]
     return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
 
 
 def gunicorn(directory: Path, environment: Mapping[str, str], *options: str, name: str = "http") -> ServiceProcess:
-    """The http service with its own configuration file."""
+    """The http service, with its configuration file."""
     port = free_port()
     arguments = [
         "-m",
@@ -121,11 +121,11 @@ def ws_server(
     name: str = "ws",
     by: Literal["daphne", "uvicorn"] = "daphne",
 ) -> ServiceProcess:
-    """A process of the ws service alone."""
+    """A process of only the ws service."""
     start = daphne if by == "daphne" else uvicorn
     return start(directory, {**environment, "SERVICES": "ws"}, *options, name=name)
 
 
 def relay(directory: Path, environment: Mapping[str, str], name: str = "relay") -> Process:
-    """`manage.py relay`, which has no port: running is ready."""
+    """`manage.py relay`, which has no port: it is ready when it runs."""
     return Process([sys.executable, "manage.py", "relay"], log_path=directory / f"{name}.log", environment=environment)

@@ -1,6 +1,6 @@
-"""Settings of the test process itself, for tests that call the code directly. Servers use the real ones.
+"""Settings of the test process, for tests that call the code directly. Servers use the real settings.
 
-Django's test database is SQLite in memory: it belongs to one thread.
+Django's test database is SQLite in memory, which belongs to one thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings of server processes that obey a test's `Faults`: the real ones, and passwords that hash fast."""
+"""Settings of server processes that carry out a test's `Faults`: the real ones, with fast password hashes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""How pytest-xdist hands the tests out: a file's tests on one shape of the system stay together, and so do those
-on a cluster.
+"""The distribution of tests by pytest-xdist: a file's tests of one shape stay together, and so do those on a cluster.
 
-The shapes are session fixtures that take seconds to start, so a worker that changed between them from test to
-test would do little else. Of clusters there is one, with one release on it at a time. (``--dist loadgroup`` would
-say the same with marks, but pytest-xdist 3.8 sets ``Item._nodeid`` for it, which pytest 9.2 no longer reads.)
+The shapes are session fixtures that take seconds to start, so a worker must not change between them with each test.
+There is one cluster, with one release at a time. (``--dist loadgroup`` would do the same with marks, but pytest-xdist
+3.8 sets ``Item._nodeid`` for it, which pytest 9.2 no longer reads.)
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager
 
-# Seconds; pytest-xdist kills a worker that takes longer, and the servers that it had yet to stop stay behind.
+# Seconds. pytest-xdist kills a worker that takes longer, and its servers would then continue to run.
 NodeManager.EXIT_TIMEOUT = 60
 
 SHAPES = ("embedded", "distributed")
@@ -19,7 +18,7 @@ ON_A_CLUSTER = "tests/e2e/"
 
 
 class ByFileAndShape(LoadScopeScheduling):
-    """The collection has all of one shape before the other, and so has each worker's share."""
+    """Sorts the tests by shape, in the collection and in the share of each worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(ON_A_CLUSTER):

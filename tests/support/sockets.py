@@ -22,7 +22,7 @@ Presentation = Literal["query", "subprotocol", "ticket"]
 
 
 class Socket:
-    """One connection. `frames` is all it ever received, decoded; `cursor` how many the helpers have taken.
+    """One connection. `frames` are all received frames, decoded; `cursor` is how many of them the helpers have read.
 
     A rejected handshake (HTTP 403) raises websockets' InvalidStatus from `connect`.
     """
@@ -49,7 +49,7 @@ class Socket:
         compression: Literal["deflate"] | None = "deflate",
         timeout: float = 30,
     ) -> Self:
-        """Open `url`, presenting `token` (a ticket when `how` is "ticket"). Sends no pings of its own."""
+        """Open `url` with `token` (a ticket if `how` is "ticket"). The connection sends no pings by itself."""
         query = [] if since is None else [f"since={quote(str(since))}"]
         subprotocols: list[Any] | None = None
         if token is not None and how == "subprotocol":
@@ -80,14 +80,14 @@ class Socket:
 
     # ── receiving ───────────────────────────────────────────────────────────────────────────────────────────
     async def next_frame(self, timeout: float = 30) -> Frame:
-        """The first frame not yet taken."""
+        """Return the first unread frame."""
         await self._until(lambda: len(self.frames) > self.cursor, timeout, "another frame")
         frame = self.frames[self.cursor]
         self.cursor += 1
         return frame
 
     async def frames_until(self, predicate: Callable[[Frame], bool], timeout: float = 30) -> list[Frame]:
-        """The frames not yet taken, up to and including the first that satisfies `predicate`."""
+        """Return the unread frames, up to and including the first that satisfies `predicate`."""
         start = self.cursor
 
         def found() -> bool:
@@ -101,37 +101,37 @@ class Socket:
         return self.frames[start : self.cursor]
 
     async def next_of(self, kind: str, timeout: float = 30) -> Frame:
-        """The next frame of type `kind`; those before it are taken too."""
+        """Return the next frame of type `kind`; the frames before it count as read."""
         return (await self.frames_until(lambda frame: frame["type"] == kind, timeout))[-1]
 
     async def joined(self, timeout: float = 30) -> Frame:
-        """The `connection_established` frame, which has to come first."""
+        """Return the `connection_established` frame, which must be the first."""
         frame = await self.next_frame(timeout)
         assert frame["type"] == "connection_established", f"the first frame was {frame}"
         return frame
 
     async def until_seq(self, seq: int, timeout: float = 30) -> list[Frame]:
-        """Wait for the numbered event `seq`; the frames up to and including it."""
+        """Wait for the event `seq`; return the frames up to and including it."""
         return await self.frames_until(lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout)
 
     async def news(self) -> bool:
-        """Wait until there is a frame not yet taken (true), or until nothing more can come (false)."""
+        """Wait for an unread frame; return False if the connection was closed instead."""
         while len(self.frames) <= self.cursor and self._close is None:
             self._news.clear()
             await self._news.wait()
         return len(self.frames) > self.cursor
 
     async def synchronized(self, timeout: float = 30) -> list[Frame]:
-        """Ping and wait for the pong: the frames that came before it. What is not there now was not sent."""
+        """Ping and wait for the pong; return the frames before it. A frame that is missing then was not sent."""
         await self.send({"type": "ping"})
         return (await self.frames_until(lambda frame: frame["type"] == "pong", timeout))[:-1]
 
     def of_type(self, kind: str) -> list[Frame]:
-        """Every frame of that type received so far, taken or not."""
+        """Return every received frame of that type, read or not."""
         return [frame for frame in self.frames if frame["type"] == kind]
 
     def seqs(self) -> list[int]:
-        """The numbers of every event received so far, in order of arrival."""
+        """Return the seq of every received event, in order of arrival."""
         return [frame["seq"] for frame in self.frames if frame["type"] in NUMBERED]
 
     # ── sending and ending ──────────────────────────────────────────────────────────────────────────────────
@@ -139,23 +139,23 @@ class Socket:
         await self.connection.send(json.dumps(message))
 
     async def send_raw(self, message: str | bytes) -> None:
-        """As given: text, or a binary frame for bytes."""
+        """Send text as it is, or bytes as a binary frame."""
         await self.connection.send(message)
 
     async def closed(self, timeout: float = 30) -> tuple[int, str]:
-        """Wait until the connection is closed; the server's code (1006 when it gave none) and reason."""
+        """Wait until the connection is closed; return the server's code (1006 without one) and reason."""
         await self._until(lambda: self._close is not None, timeout, "the close")
         assert self._close is not None
         return self._close
 
     async def close(self, code: int = 1000) -> None:
-        """Close with a handshake. No frame may have been other than its schema says."""
+        """Close with a handshake, and check that every frame matched its schema."""
         await self.connection.close(code)
         await self._reader
         assert self.problems == [], self.problems[:5]
 
     async def drop(self) -> None:
-        """Break the connection, as a phone in a tunnel does: no close frame."""
+        """Break the connection without a close frame, as a phone in a tunnel does."""
         self.connection.transport.abort()
         await self._reader
 
@@ -165,7 +165,7 @@ class Socket:
 
     @staticmethod
     def check(frame: Frame) -> list[str]:
-        """What the frame's schema has against it."""
+        """Record the frame's differences from its schema."""
         return problems_of_frame(frame)
 
     async def _read(self) -> None:
@@ -183,7 +183,7 @@ class Socket:
             self._news.set()
 
     async def _until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Re-check at each arrival. Fails at once when the connection closes, for nothing more can come."""
+        """Check again at each arrival. Fails at once when the connection closes."""
         deadline = steady() + timeout
         while not condition():
             closed = self._close
@@ -199,7 +199,7 @@ class Socket:
 
 
 class PlainSocket(Socket):
-    """Of a server that does not speak the catalogue."""
+    """A connection to a server that does not use the catalogue of frames."""
 
     @staticmethod
     def check(frame: Frame) -> list[str]:

@@ -1,8 +1,8 @@
-"""The whole system as the tests see it, in its two shapes.
+"""The whole system for the tests, in its two shapes.
 
-`embedded`: one process, SQLite, no Redis; with the server `hunarmitra_ws`, what `make run` starts.
-`distributed`: http and ws processes, the relay, PostgreSQL and Redis: what a cluster runs.
-A test that takes the `stack` fixture runs on both.
+`embedded`: one process with SQLite and without Redis. With the server `hunarmitra_ws` it is what `make run` starts.
+`distributed`: http and ws processes, the relay, PostgreSQL and Redis, as on a cluster.
+A test that uses the `stack` fixture runs on both.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tests.support.services import ServiceProcess
 Kind = Literal["embedded", "distributed"]
 
 WITHOUT_SAMPLES = {"ACK_SAMPLE_RATE": "0"}
-"""Else one in a hundred frames would have a key more than a test compares with."""
+"""Without it, one frame in a hundred would have an additional key, which tests do not expect."""
 
-# Many tests share one address and one stack; those that test a limit start a stack with the limit they test.
+# Many tests share one address and one stack. A test of a limit starts a stack with that limit.
 WITHOUT_LIMITS = {
     "THROTTLE_USER_PER_HOUR": "1000000",
     "THROTTLE_AUTH_PER_MINUTE": "100000",
@@ -50,7 +50,7 @@ def with_slow_shapes(shapes: Sequence[str]) -> list[Any]:
 
 @dataclass
 class Stack:
-    """What is running, and how to reach it. `environment` is what every process was given."""
+    """A running system and its addresses. `environment` is that of every process."""
 
     kind: Kind
     directory: Path
@@ -70,7 +70,7 @@ class Stack:
 
     @property
     def ws_urls(self) -> list[str]:
-        """One for each ws process: `ws://127.0.0.1:port`."""
+        """One address for each ws process: `ws://127.0.0.1:port`."""
         return [process.ws_url for process in self.ws]
 
     def booking_url(self, booking_id: str, pod: int = 0) -> str:
@@ -85,11 +85,11 @@ class Stack:
         return [*unique.values(), *([self.relay] if self.relay else [])]
 
     def log_text(self) -> str:
-        """What every process has logged so far."""
+        """Return the logs of all processes so far."""
         return "\n".join(process.log_text() for process in self.processes)
 
     def python(self, *arguments: str, stdin: str = "") -> str:
-        """Run Python in the stack's environment; its standard output. Raises AssertionError when it fails."""
+        """Run Python in the stack's environment; return its standard output. Raises AssertionError if it fails."""
         return run_python(self.environment, *arguments, stdin=stdin)
 
     def manage(self, *arguments: str) -> str:
@@ -114,7 +114,7 @@ def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "",
 
 
 def base_environment(**variables: str) -> dict[str, str]:
-    """Production-like (DEBUG off), without the limits that a shared test system would trip over."""
+    """Return an environment as in production (DEBUG off), without the limits that a shared system would reach."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
@@ -126,14 +126,14 @@ def base_environment(**variables: str) -> dict[str, str]:
 
 
 def fresh_sqlite(directory: Path) -> str:
-    """The URL of a migrated SQLite database in `directory`."""
+    """Create a migrated SQLite database in `directory`; return its URL."""
     path = directory / f"{secrets.token_hex(4)}.sqlite3"
     shutil.copyfile(_migrated_sqlite(), path)
     return f"sqlite:///{path}"
 
 
 def fresh_postgres(server: PostgresServer) -> str:
-    """The URL of a migrated PostgreSQL database."""
+    """Create a migrated PostgreSQL database; return its URL."""
     return server.create_database(server.template_database("migrated", _migrate))
 
 
@@ -145,7 +145,7 @@ def embedded_stack(
     options: tuple[str, ...] = (),
     **variables: str,
 ) -> Iterator[Stack]:
-    """One process on SQLite. `variables` are environment variables, e.g. `TRACKING_MIN_INTERVAL="0"`."""
+    """Run one process on SQLite. `variables` are environment variables, e.g. `TRACKING_MIN_INTERVAL="0"`."""
     environment = base_environment(DATABASE_URL=fresh_sqlite(directory), **variables)
     start = {"daphne": services.daphne, "uvicorn": services.uvicorn, "hunarmitra_ws": services.OwnServer}[server]
     with start(directory, environment, *options) as process:
@@ -165,9 +165,9 @@ def distributed_stack(
     ws_with: Literal["daphne", "uvicorn"] = "daphne",
     **variables: str,
 ) -> Iterator[Stack]:
-    """http and ws processes on PostgreSQL and a Redis of their own (or `redis_url`, e.g. a Sentinel's).
+    """Run http and ws processes on PostgreSQL and a new Redis (or `redis_url`, e.g. that of a Sentinel).
 
-    `ws_with` serves WebSockets; `ws_options` are its: `("--ping-interval", "1")`.
+    `ws_with` is the WebSocket server, `ws_options` are its options: `("--ping-interval", "1")`.
     """
     with ExitStack() as running:
         redis = None if redis_url else running.enter_context(RedisServer(directory))

@@ -1,4 +1,4 @@
-"""Programs at a terminal: what they show, and what somebody types."""
+"""Programs at a terminal: their output, and the input of a user."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Terminal:
         eventually(lambda: text in self._read(), 60, f"{text} on the terminal")
 
     def _read(self) -> str:
-        """What is on it, without the codes that move the cursor and colour."""
-        # BlockingIOError: nothing more for now. EIO: the program has ended, and nothing more will come.
+        """Return the terminal's text, without the codes for cursor and colour."""
+        # BlockingIOError: there is no output at the moment. EIO: the program has ended.
         with contextlib.suppress(OSError):
             while data := os.read(self._descriptor, 65536):
                 self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data.decode(errors="replace"))
@@ -34,7 +34,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(arguments: list[str], environment: Mapping[str, str] | None = None) -> Iterator[Terminal]:
-    """The program at a terminal of its own; `environment` instead of this process' own."""
+    """Run a program at a new terminal, with `environment` or that of this process."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     child = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""Programs that the tests need beside Python: found, or installed with apt when root, or asked for.
+"""Programs that the tests need in addition to Python: found, or installed with apt (as root).
 
-Every function returns paths, or fails the test with a sentence that names what to install.
+Every function returns paths, or fails the test with a message that names what to install.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Found = TypeVar("Found")
 
 
 class ToolMissingError(Exception):
-    """A program is not there, or too old."""
+    """A program is missing or too old."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PostgresPrograms:
 
 @cache
 def redis_server() -> Path:
-    """redis-server, which is also the Sentinel (`--sentinel`)."""
+    """Return redis-server, which is also the Sentinel (`--sentinel`)."""
     return _found_or_installed(_find_redis, "redis-server", f"Redis >= {REDIS_MAJOR} (redis-server)")
 
 
@@ -60,37 +60,37 @@ def prometheus() -> Path:
 
 @cache
 def promtool() -> Path:
-    """In Prometheus' package."""
+    """Return promtool, which is in Prometheus' package."""
     return _found_or_installed(lambda: _on_path("promtool"), "prometheus", "promtool")
 
 
 @cache
 def alertmanager() -> Path:
-    """Debian calls the program after its package, others just alertmanager."""
+    """Return Alertmanager. Debian names the program like its package, other systems name it alertmanager."""
     return _found_or_installed(_find_alertmanager, "prometheus-alertmanager", "Alertmanager")
 
 
 @cache
 def chromium() -> Path:
-    """The browser; Playwright is told where it is."""
+    """Return the browser, for Playwright."""
     return _found_or_installed(lambda: _on_path("chromium"), "chromium", "Chromium")
 
 
 @cache
 def wscat() -> Path:
-    """wscat at the version of `wscat/package-lock.json`, installed under .cache by npm."""
+    """Return wscat in the version of `wscat/package-lock.json`, installed under .cache by npm."""
     return _npm_project(WSCAT_PROJECT) / "node_modules" / ".bin" / "wscat"
 
 
 @cache
 def asyncapi_validator() -> Path:
-    """A script around AsyncAPI's own parser; see there. It runs under `node`."""
+    """Return a script for `node` that calls AsyncAPI's parser."""
     return _npm_project(ASYNCAPI_PROJECT) / "validate.js"
 
 
 @cache
 def js_client() -> Path:
-    """The folder of the JavaScript client, with what its own tests need installed."""
+    """Return the folder of the JavaScript client, with the packages for its tests installed."""
     folder = REPOSITORY / "clients" / "js"
     lock = (folder / "package-lock.json").read_bytes()
     with _exclusive("js-client"):
@@ -106,12 +106,12 @@ def npm() -> Path:
 
 
 def npm_install(folder: Path) -> None:
-    """What the folder's lock says, and nothing of it is run."""
+    """Install the packages of the folder's lock file, without running their scripts."""
     _run([npm(), "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
 
 
 def _npm_project(source: Path) -> Path:
-    """A copy of `source` under .cache with its packages installed; made again when a file of it has changed."""
+    """Return a copy of `source` under .cache with its packages installed; it is renewed if a file has changed."""
     target = CACHE / source.name
     with _exclusive(source.name):
         complete = target / ".complete"
@@ -134,7 +134,7 @@ def _find_redis() -> Path:
 
 
 def _find_postgres() -> PostgresPrograms:
-    """From the PATH, else the newest of Debian's, which keeps servers off the PATH."""
+    """Return PostgreSQL from the PATH, else Debian's newest, which is not on the PATH."""
     folders = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of_folder, reverse=True)
     problem = ToolMissingError("initdb is not on the PATH")
@@ -202,7 +202,7 @@ def _found_or_installed(find: Callable[[], Found], package: str, wanted: str) ->
 
 
 def _apt_install(package: str) -> None:
-    """Install without letting the package start its service: by a policy-rc.d, unless there is one."""
+    """Install a package without starting its service, by means of a policy-rc.d, unless there is one."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
@@ -235,14 +235,14 @@ def _run(command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[st
 
 @contextmanager
 def _exclusive(name: str) -> Iterator[None]:
-    """One test process of this machine at a time."""
+    """Hold a lock, so that one test process of this machine installs at a time."""
     with (Path(tempfile.gettempdir()) / f"hunarmitra-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def main() -> None:
-    """`python -m tests.support.tools`: have everything before the tests' own clocks run."""
+    """Install everything before the tests and their timeouts begin: `python -m tests.support.tools`."""
     try:
         for path in (
             redis_server(),

@@ -1,4 +1,4 @@
-"""REST calls without a pause, in a thread, while a test breaks something; each is timed and none may fail."""
+"""Continuous REST calls in a thread, while a test breaks a part; each call is timed, and none may fail."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STEP = 0.001
 
 
 class Traffic:
-    """Hands each booking from worker to worker, which is a numbered event each time, and each posts a position.
+    """Reassigns each booking from worker to worker, which makes an event, and posts a location of each worker.
 
-    Positions go north without end, so that their order can be read from them. `durations` are in seconds.
+    Locations always go north, so that they show their order. `durations` are in seconds.
     """
 
     def __init__(self, scene: Scene, bookings: Sequence[str], pause: float = 0.02) -> None:
@@ -43,14 +43,14 @@ class Traffic:
         self.stop()
 
     def stop(self) -> None:
-        """After the call that is under way. Raises what a call raised."""
+        """Stop after the current call. Raises the exception of a failed call."""
         self._stop.set()
         self._thread.join(60)
         if self.error is not None:
             raise self.error
 
     def wait_calls(self, count: int) -> None:
-        """Until that many more calls were answered."""
+        """Wait until that many more calls were answered."""
         target = len(self.durations) + count
         while len(self.durations) < target and self._thread.is_alive():
             time.sleep(0.01)
@@ -76,7 +76,7 @@ class Traffic:
 
 
 def assert_exact(socket: Socket, newest: int) -> None:
-    """Every event from the snapshot's to `newest`, in order and once; positions only ever north."""
+    """Check that every event up to `newest` arrived once and in order, and that locations only went north."""
     first = socket.frames[0]["seq"]
     assert socket.seqs() == list(range(first + 1, newest + 1))
     latitudes = [position["lat"] for position in positions(socket.frames)]

@@ -1,4 +1,4 @@
-"""A client that resumes: it watches one booking over as many connections as it takes."""
+"""A client that watches one booking, and resumes whenever its connection ends."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FINAL = frozenset({"completed", "cancelled"})
 
 
 class Watcher:
-    """Breaks each of its connections after a random number of frames, and resumes with `since` on a random pod.
+    """Breaks each connection after a random number of frames, and resumes with `since` on a random pod.
 
-    `frames` are those of all connections, in their order. `urls` are the booking's, one for each pod.
+    `frames` are those of all connections, in order. `urls` are those of the booking, one for each pod.
     """
 
     def __init__(self, urls: list[str], token: str, rng: random.Random, *, from_start: bool) -> None:
@@ -32,7 +32,7 @@ class Watcher:
         self.joined = asyncio.Event()
 
     async def run(self, *, frames_per_connection: float) -> None:
-        """Until the booking's end was seen; then once more, to see that nothing follows it."""
+        """Watch until the booking's end, then connect again, to see that no event follows."""
         while not self.ended:
             await self._connect_once(int(self._rng.expovariate(1 / frames_per_connection)))
             await asyncio.sleep(self._rng.uniform(0, 0.2))
@@ -56,7 +56,7 @@ class Watcher:
             return
         self.connections += 1
         taken = 0
-        with contextlib.suppress(AssertionError):  # the connection broke; what it brought counts
+        with contextlib.suppress(AssertionError):  # The connection broke; its frames count.
             while not self.ended and taken <= most_frames:
                 frame = await socket.next_frame(30)
                 self._take(frame)
@@ -74,7 +74,7 @@ class Watcher:
 
 
 def nothing_lost_repeated_or_reordered(watcher: Watcher, log: list[tuple[int, str, str]]) -> None:
-    """`log` is the database's: seq, event type, status."""
+    """Check the frames against `log`, the database's events as (seq, event type, status)."""
     seen = [(frame["seq"], frame["event_type"], frame["status"]) for frame in watcher.events]
     assert seen == log[watcher.started_at :]
     assert {frame["type"] for frame in watcher.frames} <= {
@@ -85,7 +85,7 @@ def nothing_lost_repeated_or_reordered(watcher: Watcher, log: list[tuple[int, st
 
 
 def positions_only_forward(watcher: Watcher, key: Callable[[Frame], float]) -> int:
-    """Never an older position after a newer one, over all connections, and none after the end. How many there were.
+    """Check that no older location follows a newer one, and none the end; return their number.
 
     A snapshot may repeat the newest one.
     """

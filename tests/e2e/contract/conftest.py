@@ -1,6 +1,6 @@
-"""The suites of the contract, run against the installed release through its ingress.
+"""The contract's tests, run against the installed release through its ingress.
 
-They are the ones that `make test` runs against processes on this machine; only what is running is another.
+`make test` runs the same tests against processes of this machine.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tests.support.processes import REPOSITORY
 from tests.support.shell import Shell
 from tests.support.stack import WITHOUT_SAMPLES, Stack
 
-# Elsewhere these suites are run as what they are; skipping each test of them once more would say nothing.
+# Without E2E these tests run in their own folders; here they are not even shown as skipped.
 collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]
 SHELL_SERVER = REPOSITORY / "tests" / "support" / "shell_server.py"
 ORIGINS = "ALLOWED_ORIGINS"
-# The chart has a value of its own for origins.
+# The chart has a separate value for origins.
 ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS} | WITHOUT_SAMPLES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of tests for several servers the one on a cluster's is enough."""
+    """Deselect the parameters of other servers: a cluster has only one."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class ClusterStack(Stack):
-    """The release behind its ingress, in the place of processes on this machine."""
+    """The release behind its ingress, instead of processes of this machine."""
 
     release: Release
 
@@ -78,7 +78,7 @@ class ClusterStack(Stack):
         return f"{self.release.ws_url}/ws/notifications/"
 
     def python(self, *arguments: str, stdin: str = "") -> str:
-        """In an http pod, which has no tests: a module of theirs is handed over as its source."""
+        """Run Python in an http pod. It does not contain the tests, so a module of them is sent as source."""
         if arguments[0] == "-m" and arguments[1].startswith("tests."):
             source = (REPOSITORY / arguments[1].replace(".", "/")).with_suffix(".py").read_text()
             arguments = ("-c", source, *arguments[2:])
@@ -102,14 +102,14 @@ class ClusterShell(Shell):
         self._read()
 
     def close(self) -> None:
-        """kubectl may take long to see that what it executes has ended."""
+        """Kill kubectl, which may notice late that its command has ended."""
         self._child.kill()
         self._child.communicate()
 
 
 @pytest.fixture(scope="package")
 def live(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """With the settings that the suites ask for."""
+    """The release with the settings that the tests need."""
     release.apply("upgrade", f"config.allowedOrigins={{{SETTINGS[ORIGINS]}}}", env=ENVIRONMENT)
     release.rolled_out("http", "ws", "relay")
     yield ClusterStack.of(release, tmp_path_factory.mktemp("cluster"))

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def fleet() -> Iterator[Fleet]:
-    """Of a name of its own at the ingress, beside the release of the other tests."""
+    """A release with another host name, beside the release of the other tests."""
     with installed(Fleet(), *SETTINGS) as running:
         assert isinstance(running, Fleet)
         yield running
@@ -42,7 +42,7 @@ def bookings(everybody: People) -> list[str]:
 
 @pytest.fixture
 async def crowd(fleet: Fleet, people: People, bookings: list[str]) -> AsyncIterator[Crowd]:
-    """Watchers on two pods more than their number asks for: `fleet.shrink()` begins to drain those."""
+    """Watchers on two pods more than their number needs; `fleet.shrink()` begins to drain the two."""
 
     def grow() -> None:
         fleet.rolled_out("operator")

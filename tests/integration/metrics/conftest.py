@@ -1,4 +1,4 @@
-"""One system whose processes all show their metrics: gunicorn, our ws server and the relay, on PostgreSQL and Redis."""
+"""One system whose processes all expose metrics: gunicorn, the ws server and the relay, on PostgreSQL and Redis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.stack import Stack, base_environment, fresh_postgres
 
 @dataclass(frozen=True)
 class Measured:
-    """`stack` to act on; `http`, `ws` and `relay` are scraped."""
+    """A `stack`, and the addresses of the metrics of `http`, `ws` and `relay`."""
 
     stack: Stack
     actors: Actors

@@ -23,14 +23,14 @@ def nobody(stack: Stack) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def shell(stack: Stack) -> Iterator[Shell]:
-    """A process of the shared stack that runs the domain's own code."""
+    """A process of the shared stack that calls the domain's functions."""
     with Shell(stack, SERVICES="http") as running:
         yield running
 
 
 @contextmanager
 def http_processes(directory: Path, variables: Mapping[str, str], *, count: int = 1) -> Iterator[Stack]:
-    """Only gunicorn, with these environment variables, on a migrated SQLite database unless they name another."""
+    """Run only gunicorn with these environment variables, on a migrated SQLite database unless they name another."""
     environment = base_environment(WEB_CONCURRENCY="1", SERVICES="http") | dict(variables)
     if "DATABASE_URL" not in variables:
         environment["DATABASE_URL"] = fresh_sqlite(directory)

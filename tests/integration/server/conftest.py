@@ -1,4 +1,4 @@
-"""Our own server with short times, on SQLite: what is tested here is the server."""
+"""The ws server with short times, on SQLite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "control-token-of-the-tests"
 
 @contextmanager
 def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, Stack]]:
-    """The ws server and, beside it, an http process on the same database."""
+    """Run the ws server, and an http process on the same database."""
     token_file = directory / "control-token"
     token_file.write_text(TOKEN)
     given = {
@@ -42,13 +42,13 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
 
 
 def readiness(server: OwnServer) -> tuple[int, dict[str, Any]]:
-    """Status and body of ``/readyz``."""
+    """Return status and body of ``/readyz``."""
     response = httpx.get(f"{server.admin_url}/readyz", trust_env=False, timeout=30)
     return response.status_code, response.json()
 
 
 class Clients:
-    """WebSocket clients of one server, closed at the end."""
+    """Connections to one server, closed at the end."""
 
     def __init__(self, stack: Stack, stop: AsyncExitStack) -> None:
         self.actors = Actors.of(stack)
@@ -60,7 +60,7 @@ class Clients:
         return self._stack.booking_url(booking_id)
 
     async def watch(self, booking_id: str, since: int | None = None) -> Socket:
-        """A socket of the admin's, who may watch any booking."""
+        """Connect as the admin, who may watch any booking."""
         url = self._stack.booking_url(booking_id)
         return await self._stop.enter_async_context(
             await Socket.connect(url, token=self.actors.admin.token, since=since)
@@ -73,7 +73,7 @@ class Clients:
 
 @asynccontextmanager
 async def own_clients(directory: Path, **variables: str) -> AsyncIterator[tuple[OwnServer, Clients]]:
-    """A server with these variables, and clients for it."""
+    """Run a server with these variables; yield clients for it."""
     with own_server(directory, **variables) as (server, stack):
         async with AsyncExitStack() as stop:
             yield server, Clients(stack, stop)
@@ -81,7 +81,7 @@ async def own_clients(directory: Path, **variables: str) -> AsyncIterator[tuple[
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    """For tests that leave the server as it was."""
+    """A server for tests that do not change it."""
     with own_server(tmp_path_factory.mktemp("shared")) as (server, _):
         yield server
 

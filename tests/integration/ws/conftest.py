@@ -1,4 +1,4 @@
-"""The stacks and the people of the WebSocket tests, shared by all of them."""
+"""The stacks and users that all WebSocket tests share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ StackOf = Callable[[str], Stack]
 
 @pytest.fixture(scope="session")
 def stack_of(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackOf]:
-    """The live stack of a name; each is started once in the session."""
+    """Return the stack of a name; each starts once in the session."""
     with live_stacks(tmp_path_factory.mktemp("live"), postgres_server) as stacks:
         yield stacks
 
 
 @pytest.fixture(scope="session", params=with_slow_shapes(SHAPES))
 def live(request: pytest.FixtureRequest, stack_of: StackOf) -> Stack:
-    """The running system in each of its shapes, with the settings of `tests.support.live`."""
+    """The running system in each shape, with the settings of `tests.support.live`."""
     return stack_of(request.param)
 
 
@@ -44,7 +44,7 @@ def shell(live: Stack) -> Iterator[Shell]:
 
 @pytest.fixture
 def newcomer(live: Stack, shell: Shell) -> Iterator[Newcomer]:
-    """Makes users that only this test knows: `newcomer("worker")`."""
+    """Creates users that only this test uses: `newcomer("worker")`."""
     made: list[Person] = []
 
     def make(role: str = "employer", name: str = "") -> Person:
