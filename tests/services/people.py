@@ -21,7 +21,7 @@ def new_user(username: str, role: Role) -> User:
 
 @dataclass(frozen=True)
 class People:
-    """`owner` ordered the bookings and `worker` is assigned to them; the two strangers have no part in them."""
+    """Users: `owner` of the bookings, `worker` assigned to them, and two strangers without a role on them."""
 
     owner: User
     worker: User
@@ -44,7 +44,7 @@ class People:
         return user
 
     def booking(self, status: Status = Status.REQUESTED) -> Booking:
-        """A booking in this status. Beyond `requested` the worker is assigned."""
+        """Create a booking in this status. Unless it is `requested`, the worker is assigned."""
         booking, _ = booking_create(owner=self.owner, order=ORDER)
         if status is Status.REQUESTED:
             return booking

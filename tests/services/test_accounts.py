@@ -296,7 +296,7 @@ def test_expired_sessions_and_tickets_are_pruned(people: People) -> None:
 
 
 def test_spent_tokens_stay_known_within_the_leeway(people: People) -> None:
-    """An expired token is still accepted there, so a spent one would be valid again without its entry."""
+    """An expired token is accepted within the leeway, so a spent one would be valid again without its entry."""
     pair = services.session_start(user=people.owner)
     services.session_rotate(encoded_refresh=pair.refresh)
     now = utc_now()

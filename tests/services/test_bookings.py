@@ -1,4 +1,4 @@
-"""Services and selectors of bookings: who may do what, and exactly what each action writes and publishes."""
+"""Services and selectors of bookings: the roles for each action, and all that it writes and publishes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ALLOWED = {
     ("on_the_way", "cancelled"): {"owner", "staff"},
     ("arrived", "cancelled"): {"owner", "staff"},
 }
-"""Written from the API's text, not from the code."""
+"""Written from the API document, not from the code."""
 
 
 def state(booking: Booking) -> dict[str, Any]:
@@ -54,14 +54,14 @@ def events(booking: Booking) -> list[tuple[int, str, str]]:
 
 
 def told() -> list[tuple[str, int, str]]:
-    """Each notification: to whom, its number, and the event that it tells of."""
+    """Return recipient, seq and event of each notification."""
     rows = Notification.objects.order_by("user__username", "seq")
     return [(row.user.username, row.seq, row.data["event_type"]) for row in rows.select_related("user")]
 
 
 # ── transitions ─────────────────────────────────────────────────────────────────────────────────────────────
 def refusal(current: Status, wanted: Status, who: str) -> tuple[type[BookingError], str] | None:
-    """What the change must raise, and with which code; None when it is allowed or changes nothing."""
+    """Return the error type and code that the change must raise; None if it is allowed or changes nothing."""
     assigned = current not in {Status.REQUESTED, Status.CANCELLED}
     if who in {"stranger", "other_worker"} or (who == "worker" and not assigned):
         return NotVisibleError, "not_found"
@@ -130,7 +130,7 @@ def test_a_repeated_status_publishes_nothing(people: People, layer: RecordingLay
         (3, Status.ON_THE_WAY, None),
         (2, Status.ON_THE_WAY, "seq_mismatch"),
         (4, Status.ON_THE_WAY, "seq_mismatch"),
-        (2, Status.CONFIRMED, None),  # it is reached already: a request that was repeated
+        (2, Status.CONFIRMED, None),  # a repeated request: the booking already has this status
         (2, Status.COMPLETED, "seq_mismatch"),
         (3, Status.COMPLETED, "illegal_transition"),
     ],
@@ -244,7 +244,7 @@ def test_another_owner_or_key_gives_another_booking(people: People, who: str, ke
 # ── assigning ───────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Assignment:
-    """What an assignment by staff does to a booking in `current`: its events, notifications and revocations."""
+    """Effects of an assignment by staff on a booking in `current`: events, notifications and revocations."""
 
     current: Status
     worker: str

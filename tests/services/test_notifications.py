@@ -102,9 +102,9 @@ def test_lists_are_newest_first_and_replays_in_order(people: People) -> None:
     [
         ([], [], [1, 2, 3, 4, 5]),
         ([1, 2], [], [3, 4, 5]),
-        ([1, 2, 4], [3], [3, 4, 5]),  # what is above an unread one stays, so there is no gap
+        ([1, 2, 4], [3], [3, 4, 5]),  # notifications after an unread one stay, so there is no gap
         ([2, 3], [], [1, 2, 3, 4, 5]),
-        ([1, 2, 3, 4, 5], [], [5]),  # the newest tells what was pruned
+        ([1, 2, 3, 4, 5], [], [5]),  # the newest one shows which were pruned
     ],
 )
 def test_a_users_oldest_read_notifications_are_pruned(

@@ -99,7 +99,7 @@ def test_a_message_without_a_row_is_announced_on_commit(layer: RecordingLayer, c
 # ── quarantine ──────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture
 def unrenderable(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes `to_message` of rows with this `seq` raise."""
+    """Make `to_message` raise for rows with this `seq`."""
 
     def install(model: type[OutboxRow], seq: int, error: Exception) -> None:
         to_message = model.to_message
@@ -158,7 +158,7 @@ def test_a_row_alone_in_its_batch_is_quarantined_too(
 
 
 def test_a_stored_number_that_no_frame_can_have_is_such_a_row(people: People, layer: RecordingLayer) -> None:
-    """Valid in the database's JSON, and infinity once it is read."""
+    """The number is valid in the database's JSON, but Python reads it as infinity."""
     people.booking(Status.CONFIRMED)
     broken = Notification.objects.filter(user=people.owner).earliest("seq")
     with connection.cursor() as cursor:

@@ -1,8 +1,8 @@
 """Create users with the domain's service; `actors.seed` runs this module in a stack's environment.
 
 It reads a JSON list of `{"username", "password", "name", "role"}` and prints it with each user's `id`. With the
-argument `--sign-in` it adds the tokens of a first session, and hashes passwords fast: a real hash takes longer than many
-tests.
+argument `--sign-in` it adds the tokens of a first session, and hashes passwords fast, because a real hash takes longer
+than most tests.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def _owner(name: PrivateName) -> Any:
 
 @functools.cache
 def _assigned(kind: type) -> frozenset[str]:
-    """Attributes that the methods of a class, and of its bases, set on ``self``; and daphne on a new connection."""
+    """Return the attributes that a class and its bases set on ``self``, and that daphne sets on a new connection."""
     bases = [base for base in inspect.getmro(kind) if base.__module__.partition(".")[0] in ADAPTERS]
     found = {name for base in bases for name in _assigned_in(base, "self")}
     return frozenset(found | ({*_assigned_in(WebRequest, "protocol")} if kind is WebSocketProtocol else set()))
@@ -74,7 +74,7 @@ def test_a_private_name_exists_as_its_adapter_expects(name: PrivateName) -> None
 
 
 def test_a_connection_gets_no_attribute_that_its_footprint_does_not_know() -> None:
-    """A new attribute would be kept for the life of every connection, and may hold the request with its token."""
+    """A new attribute would stay for the life of every connection, and may contain the request with its token."""
     tables = {*autobahn_adapter.IDLE_VALUES, *autobahn_adapter.AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE}
     kept = autobahn_adapter.KEPT | autobahn_adapter.UNUSED | daphne_adapter.KEPT
     attributes = _assigned(WebSocketProtocol) | set(WebSocketServerProtocol.CONFIG_ATTRS)

@@ -1,4 +1,4 @@
-"""The benchmark judges by medians, says what was not measured, and hides nothing that failed."""
+"""The benchmark compares medians, names what was not measured, and reports every failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documents say is so: links lead somewhere, commands and variables exist, examples are frames."""
+"""Statements of the documents are true: links have targets, commands and variables exist, examples are frames."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def without_code(text: str) -> str:
 
 
 def anchors_of(path: Path) -> set[str]:
-    """As GitHub makes them: lower case, no punctuation, hyphens for spaces."""
+    """Return the anchors that GitHub makes: lower case, no punctuation, hyphens for spaces."""
     headings = re.findall(r"^#+ (.+)$", without_code(path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -80,7 +80,7 @@ def test_every_setting_that_is_named_exists_with_the_default_that_is_told() -> N
 
 # ── docs/realtime.md ────────────────────────────────────────────────────────────────────────────────────────
 def examples() -> list[dict[str, Any]]:
-    """Every JSON object of the reference that has a type: in blocks and in tables."""
+    """Return every JSON object with a type in the reference, from blocks and tables."""
     found = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)]
     found += [json.loads(text) for text in re.findall(r'`(\{"type".*?\})`', REFERENCE)]
     return [example for example in found if "type" in example]
@@ -137,7 +137,7 @@ MADE_BY = (
 
 
 def codes_in_the_source() -> set[str]:
-    """Every word for programs that an error of ours may carry."""
+    """Return every code that an error of the project may have."""
     folders = ("hunarmitra", "services/http/hunarmitra_http", "services/ws/hunarmitra_ws")
     files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
     internal = {"admin.py", "schema.py", "asyncapi.py"}  # an operator's port, and descriptions
@@ -173,7 +173,7 @@ OF_LOG_FORMATS_AND_LIBRARIES = {"connection", "error", "exception", "psycopg", "
 
 
 def log_messages() -> list[str]:
-    """Every text that our code gives to a logger."""
+    """Return every text that the code passes to a logger."""
     files = [
         file for folder in ("hunarmitra", "services", "operator/hunarmitra_operator") for file in python_in(folder)
     ]
@@ -201,7 +201,7 @@ def test_what_runbooks_search_logs_for_is_logged() -> None:
 
 
 def test_the_walks_name_files_in_few_steps() -> None:
-    """A reader follows an event through as few files as there are real steps; each listed file exists."""
+    """The walks have few files, and each listed file exists."""
     text = (REPOSITORY / "ARCHITECTURE.md").read_text()
     for heading, most in (("The walk of a status change", 20), ("The walk of a connect", 12)):
         section = text.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]

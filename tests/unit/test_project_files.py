@@ -1,4 +1,4 @@
-"""What GitHub, editors and package tools read about the project agrees with the project."""
+"""The files for GitHub, editors and package tools agree with the project."""
 
 from __future__ import annotations
 

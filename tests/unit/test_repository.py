@@ -1,4 +1,4 @@
-"""What a reader may rely on in every file of the repository."""
+"""Rules for every file of the repository."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERATED = {"package-lock.json"}
 
 
 def tracked_files() -> list[Path]:
-    """Committed files, and new ones that git does not ignore."""
+    """Return the committed files, and new ones that git does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -59,7 +59,7 @@ def test_python_files_hold_one_idea_each() -> None:
 
 @pytest.mark.parametrize("folder", ["services", "services/http", "services/ws", "operator"])
 def test_folders_named_as_standard_modules_are_no_packages(folder: str) -> None:
-    """With an `__init__.py`, `import http` or `import operator` could find ours."""
+    """With an `__init__.py`, `import http` or `import operator` could import the project's folder."""
     assert not (REPOSITORY / folder / "__init__.py").exists()
 
 
@@ -83,7 +83,7 @@ def test_locks_agree_on_every_shared_package() -> None:
 
 
 def test_locks_are_installed_as_they_are() -> None:
-    """Without `--no-deps`, pip 23 refuses a complete lock once a newer `coverage[toml]` or its like is out."""
+    """Without `--no-deps`, pip 23 rejects a complete lock if an extra such as `coverage[toml]` has a newer version."""
     found = [
         f"{path.relative_to(REPOSITORY)}:{number}"
         for path in tracked_files()

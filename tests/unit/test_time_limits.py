@@ -1,4 +1,4 @@
-"""No test fails because the machine is slow: generated examples have no deadline, and are bounded by number."""
+"""No test fails because the machine is slow: generated examples have no deadline, only a number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_generated_examples_have_no_deadline() -> None:
 
 
 def test_the_operator_s_tests_use_the_same_profile() -> None:
-    """They run in an environment of their own, and cannot import ours."""
+    """The operator's tests have another environment, and cannot import this profile."""
     ours, theirs = (REPOSITORY / folder / "conftest.py" for folder in ("tests", "operator/tests"))
     assert _profile(ours) == _profile(theirs) != []
 

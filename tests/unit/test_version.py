@@ -1,4 +1,4 @@
-"""One version in every file that names it, and a changelog that fits."""
+"""Every file names the same version, and the changelog has a section for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def current() -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The files that name the version, elsewhere."""
+    """Copy the files that name the version to another folder."""
     for place in PLACES:
         target = tmp_path / place.path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Keep words out of the project that a reader with school English stumbles over; each has a plain replacement."""
+"""Forbid words that readers whose first language is not English may not know; each has a plain replacement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN: Final = {
 """Each phrase with what to write instead."""
 
 ALLOWED: Final = {"is no": (r"(?<!there\s)", r"(?! longer\b)")}
-"""What may stand before and after a phrase: "there is no Redis", "it is no longer open"."""
+"""Contexts in which a phrase is allowed, before and after it: "there is no Redis", "it is no longer open"."""
 
 SUFFIXES: Final = (".py", ".md", ".js", ".mjs", ".ts", ".html", ".css", ".yaml", ".yml", ".tpl", ".toml", "Makefile")
 NOT_OURS: Final = ("docs/contract/", "tests/integration/document/coverage_", "tests/unit/test_words.py")
@@ -41,7 +41,7 @@ def texts() -> list[str]:
 
 
 def pattern_of(phrase: str) -> re.Pattern[str]:
-    """Match the phrase also where a line ends in it, with the comment sign of the next line."""
+    """Return a pattern that also matches a phrase across lines, with the comment sign of the next line."""
     before, after = ALLOWED.get(phrase, ("", ""))
     return re.compile(rf"{before}(?<![\w-]){phrase}\b{after}".replace(" ", r"[\s#*/]+"), re.IGNORECASE)
 
@@ -50,7 +50,7 @@ PATTERNS: Final = [(pattern_of(phrase), phrase) for phrase in PLAIN]
 
 
 def found_in(text: str) -> list[tuple[int, str]]:
-    """Line and phrase of each forbidden phrase."""
+    """Return line and phrase of each forbidden phrase."""
     return sorted(
         (text.count("\n", 0, found.start()) + 1, phrase) for known, phrase in PATTERNS for found in known.finditer(text)
     )

@@ -1,4 +1,4 @@
-"""The key ring: which tokens are accepted, and which keys a start refuses."""
+"""The key ring: which tokens are accepted, and which keys stop the start."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ def test_alg_none_is_refused_however_it_is_spelled() -> None:
 
 
 def test_a_kid_fixes_its_algorithm() -> None:
-    """The public key as an HMAC secret: the classic confusion."""
+    """An attacker uses the public key as an HMAC secret (algorithm confusion)."""
     public = pem(RSA.public_key()).encode()
-    # PyJWT refuses to sign like this, so the forger's token is made by hand.
+    # PyJWT refuses to sign like this, so the forged token is built by hand.
     head = unsigned({"alg": "HS256", "typ": "JWT", "kid": "rs"}, payload()).rstrip(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(head.encode(), public)
     forged = f"{head}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
@@ -185,7 +185,7 @@ def test_no_flood_of_headers_is_kept_in_memory() -> None:
 
 @pytest.mark.parametrize("claims", [{"exp": "soon"}, {"iat": "x", "exp": 2**40}, {"nbf": 2**40}])
 def test_wrong_claims_of_a_right_signature_are_refused(claims: dict[str, Any]) -> None:
-    """The holder of a key may sign nonsense; it must not become a 500."""
+    """A holder of a key may sign wrong claims, which must not cause a status 500."""
     keys = ring("hs")
     head = unsigned({"alg": "HS256", "typ": "JWT", "kid": "hs"}, claims).rstrip(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(head.encode(), SECRET.encode())

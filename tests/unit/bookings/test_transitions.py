@@ -1,4 +1,4 @@
-"""The booking's life: every pair of statuses and every set of parts, written out."""
+"""The transitions of a booking: every pair of statuses with every set of roles, in one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose address counts when proxies stand between."""
+"""The client's address behind proxies."""
 
 from __future__ import annotations
 

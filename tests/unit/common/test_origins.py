@@ -1,4 +1,4 @@
-"""Which origins are allowed, and what the log says of the others."""
+"""Allowed origins, and the log lines of rejected ones."""
 
 from __future__ import annotations
 

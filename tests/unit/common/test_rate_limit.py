@@ -1,4 +1,4 @@
-"""The rate limiter of one process; `tests/integration/rest/test_shared_limits.py` has the shared one."""
+"""The rate limiter of one process; `tests/integration/rest/test_shared_limits.py` tests the shared one."""
 
 from __future__ import annotations
 

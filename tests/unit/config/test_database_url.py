@@ -1,4 +1,4 @@
-"""DATABASE_URL."""
+"""The variable DATABASE_URL."""
 
 from __future__ import annotations
 

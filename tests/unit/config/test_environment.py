@@ -1,4 +1,4 @@
-"""Reading the environment: what is understood, and the sentence that a wrong value gets."""
+"""Reading the environment: accepted values, and the error message of a wrong one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hunarmitra.config.reading import process_environment, read_environment
 SECRET = "a-long-random-secret-of-this-test-0123456789"
 SECRETS = {item.name.upper() for item in fields(Environment) if item.metadata["secret"]}
 
-# Any text is a secret key, a host name, a dotted path or a file's. What those mean is judged where they are used.
+# Any text can be a secret key, a host name, a dotted path or a file name. These are checked where they are used.
 ANY_TEXT = {
     "SECRET_KEY",
     "ALLOWED_HOSTS",

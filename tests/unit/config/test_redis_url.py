@@ -1,4 +1,4 @@
-"""REDIS_URL, with and without Sentinels."""
+"""The variable REDIS_URL, with and without Sentinels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stops the start of a process, and what it warns of."""
+"""Settings that stop the start of a process, and settings that it warns about."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def start(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_wrong_value_stops_the_start_in_one_line() -> None:
-    """One real start. The other values are judged in this process, by the functions that the start calls."""
+    """This is one real start. Other tests call the same checks in this process."""
     result = start(SECRET_KEY=SECRET, JWT_KEYS="[]")
     assert result.returncode != 0
     assert result.stderr.startswith("hunarmitra cannot start: JWT_KEYS")
@@ -72,7 +72,7 @@ def test_what_stops_the_start_says_which_setting_is_wrong(name: str, value: str,
 
 @pytest.fixture(autouse=True)
 def _own_keys() -> Iterator[None]:
-    """The keys of this process, which some tests replace, are read again afterwards."""
+    """Read the keys of this process again after a test that replaced them."""
     yield
     token_backend.cache_clear()
 
@@ -89,7 +89,7 @@ def _own_keys() -> Iterator[None]:
 def test_a_pool_too_small_for_the_threads_of_the_sockets_stops_the_start(
     variables: dict[str, str], needed: int
 ) -> None:
-    """A thread without a connection would reject every client that it reads for, five seconds late."""
+    """A thread without a database connection would reject each of its clients after five seconds."""
     given = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "WS_DATABASE_THREADS": "16", **variables}
     too_small = read(**given, DATABASE_POOL_MAX=str(max(1, needed - 1)))
     enough = read(**given, DATABASE_POOL_MAX=str(max(1, needed)))

@@ -1,4 +1,4 @@
-"""Where demo data and the development server are allowed, and where the passwords are kept."""
+"""The conditions for demo data and the development server, and the file of the passwords."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's phone against a scripted server: it stays signed in, waits when told to, and says what is wrong."""
+"""The demo's phone with a scripted server: it stays signed in, waits as told, and reports problems."""
 
 from __future__ import annotations
 

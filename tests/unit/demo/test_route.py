@@ -1,4 +1,4 @@
-"""The worker's way to the site."""
+"""The worker's route to the site."""
 
 from __future__ import annotations
 

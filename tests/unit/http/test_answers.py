@@ -1,4 +1,4 @@
-"""The judge of REST answers finds what is not as described. Without it, every test over REST would prove less."""
+"""The check of REST answers finds differences from the description; all tests over REST depend on it."""
 
 from __future__ import annotations
 

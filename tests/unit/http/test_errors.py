@@ -1,4 +1,4 @@
-"""Every exception that a view may raise, as the client sees it."""
+"""The responses to all exceptions that a view may raise."""
 
 from __future__ import annotations
 

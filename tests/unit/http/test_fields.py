@@ -1,4 +1,4 @@
-"""The serializer fields: what they take, what they make of it, and that nothing else gets through."""
+"""The serializer fields: accepted values, their results, and rejected values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forwarded headers, believed from trusted proxies only."""
+"""Forwarded headers, which count only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def behind_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def passed(peer: str, **headers: str) -> HttpRequest:
-    """The request as the view gets it."""
+    """Return the request that the view receives."""
     seen: list[HttpRequest] = []
 
     def view(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Who is offered the demo's passwords, and what a page may load."""
+"""Who receives the demo's passwords, and what the page may load."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_person_at_this_machine_is_offered_the_demos_people(settings: Any, h
     [
         {"REMOTE_ADDR": "192.0.2.7"},
         {"REMOTE_ADDR": ""},
-        {"HTTP_HOST": "demo.example.org"},  # resolves to 127.0.0.1, or was passed on by a proxy
+        {"HTTP_HOST": "demo.example.org"},  # the name resolves to 127.0.0.1, or a proxy forwarded the request
         {"HTTP_HOST": "localhost.example.org"},
         {"HTTP_X_FORWARDED_HOST": "demo.example.org"},
         {"HTTP_FORWARDED": "for=192.0.2.7"},

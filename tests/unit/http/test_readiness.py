@@ -1,4 +1,4 @@
-"""Readiness: not ready only before the first success, and never slow."""
+"""Readiness: the process is not ready only before the first success, and the probe is never slow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.clock import steady
 
 
 class Dependency:
-    """Answers, fails or hangs, as the test says."""
+    """A dependency that answers, fails or hangs, as the test requires."""
 
     def __init__(self, problem: Exception | None = None) -> None:
         self.problem = problem

@@ -1,4 +1,4 @@
-"""Drives through a city grid with traffic lights, as a phone reports them: noisy, unevenly paced, with jumps."""
+"""Simulated drives through a city grid with traffic lights, with a phone's noise, uneven intervals and jumps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START = 1_767_441_600.0
 
 @dataclass(frozen=True)
 class Kind:
-    """Metres, m/s, seconds and probabilities; ``accuracy`` is the radius of 68 %."""
+    """Parameters of a drive: metres, m/s, seconds and probabilities. ``accuracy`` is the radius of 68 %."""
 
     accuracy: float
     speed: float
@@ -34,7 +34,7 @@ HIGHWAY = Kind(accuracy=5, speed=13, block=600, stops=0.6, stop_seconds=30, turn
 
 @dataclass(frozen=True)
 class Drive:
-    """What the phone reported, and when it arrived at the site."""
+    """The fixes of the phone, and the time of the arrival at the site."""
 
     fixes: Sequence[Fix]
     site: tuple[float, float]
@@ -42,7 +42,7 @@ class Drive:
 
 
 def simulated_drive(kind: Kind, seed: int) -> Drive:
-    """One drive; the same seed gives the same drive."""
+    """Simulate one drive; the same seed gives the same drive."""
     chance = random.Random(seed)
     path = list(_path(kind, chance))
     arrival = float(len(path) - 1)
@@ -59,7 +59,7 @@ def simulated_drive(kind: Kind, seed: int) -> Drive:
 
 
 def _path(kind: Kind, chance: random.Random) -> list[tuple[float, float]]:
-    """Metres east and north of the origin, one place a second."""
+    """Return the path in metres east and north of the origin, one place for each second."""
     east = north = driven = 0.0
     path, northwards = [(east, north)], False
     while driven < kind.length:

@@ -1,4 +1,4 @@
-"""The estimated time of arrival, over cases with known answers and over simulated drives."""
+"""The estimated time of arrival, for cases with known answers and for simulated drives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ latitudes, longitudes = st.floats(-90, 90), st.floats(-180, 180)
 
 
 def estimates(fixes: Sequence[Fix], site: tuple[float, float]) -> list[int | None]:
-    """The estimate at each fix, as the tracking service makes it."""
+    """Return the estimate at each fix, as the tracking service makes it."""
     kept: tuple[Fix, ...] = ()
     found = []
     for fix in fixes:
@@ -59,7 +59,7 @@ def test_a_traffic_light_keeps_the_estimate() -> None:
 
 
 def _truth(drive: Drive) -> Iterator[tuple[int | None, float, float]]:
-    """Estimate, true minutes and metres as the crow flies, until a minute before the arrival."""
+    """Yield estimate, true minutes and distance in metres, until a minute before the arrival."""
     for fix, minutes in zip(drive.fixes, estimates(drive.fixes, drive.site), strict=True):
         left = drive.arrival - fix.seconds
         if left > 60:
@@ -113,7 +113,7 @@ def test_a_fix_that_is_not_later_gives_no_estimate(seconds: float) -> None:
 
 @pytest.mark.parametrize(("metres", "minutes"), [(3000, 5), (3001, 6), (10, 1), (0.5, 1)])
 def test_minutes_are_rounded_up_and_at_least_one(metres: float, minutes: int) -> None:
-    """At 10 m/s; the site is ``metres`` ahead of the newest fix."""
+    """The speed is 10 m/s; the site is ``metres`` ahead of the newest fix."""
     fixes = [Fix(NOON + 10 * n, 100 * n / METRES_PER_DEGREE, 0, 5) for n in range(4)]
     site = ((300 + metres * 0.99999) / METRES_PER_DEGREE, 0.0)
     assert recent_fixes_estimate(fixes, site, NOON + 30) == minutes

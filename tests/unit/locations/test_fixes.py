@@ -1,4 +1,4 @@
-"""Which fixes are kept, and how they are written."""
+"""The fixes that are kept, and their form in the database."""
 
 from __future__ import annotations
 

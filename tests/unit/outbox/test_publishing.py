@@ -1,4 +1,4 @@
-"""The funnel: channel layer, then Redis, then the log; never an exception, never a long wait."""
+"""Publishing: channel layer, then Redis, then the log, without an exception and without a long wait."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POSITION = location_message("booking.1", seq=7, order=1, frame='{"type":"locatio
 
 
 class Recorder:
-    """Stands for a layer of ours or for Redis: takes messages, or fails with `error`."""
+    """Replaces the project's layer or Redis: accepts messages, or fails with `error`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -54,7 +54,7 @@ DOWN = PublisherUnavailableError("down")
 
 
 class Foreign(InMemoryChannelLayer):
-    """A layer of another project: without `publish`, so that its `group_send` is used."""
+    """A layer of another project, without `publish`, so that its `group_send` is used."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def test_redis_takes_what_the_layer_does_not(use: Any, layer: Any, caplog: pytes
 
 
 def test_redis_is_not_tried_when_our_layer_found_it_unavailable(use: Any) -> None:
-    """It is the same client behind the same circuit breaker: it cannot help, and would count the outage twice."""
+    """Both use the same client and circuit breaker: Redis would fail again, and the outage would count twice."""
     redis = Recorder()
     use(Recorder(DOWN), redis)
     assert not publish_event(STATUS.channel, STATUS.body)
@@ -107,7 +107,7 @@ def test_a_foreign_layer_is_used_through_group_send(use: Any) -> None:
 
 
 class Bus:
-    """Stands for the Redis client: remembers what it is asked to publish."""
+    """Replaces the Redis client; records published messages."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes]] = []
@@ -119,7 +119,7 @@ class Bus:
         self.published.append((channel, body))
 
     def execute(self) -> None:
-        """Nothing to wait for."""
+        """Do nothing."""
 
 
 @pytest.fixture

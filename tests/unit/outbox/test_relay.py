@@ -1,4 +1,4 @@
-"""The relay's loop: it pauses, hurries, survives and ends."""
+"""The relay's loop: its pauses, failures and end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Script = Callable[..., None]
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Makes `relay_once` return or raise these, one after the other, then 0."""
+    """Make `relay_once` return or raise these results in order, then return 0."""
 
     def use(*outcomes: Any) -> None:
         remaining = iter(outcomes)
@@ -99,7 +99,7 @@ def test_the_command_refuses_to_run_where_nobody_could_hear_it() -> None:
 
 @pytest.fixture
 def livez(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """What the probe is answered."""
+    """Return the answer to the probe."""
     monkeypatch.setattr(metrics, "_looks", metrics._Looks())
     application = exposition.with_livez(lambda environ, start_response: [b"metrics"], metrics.stuck)
 
@@ -129,7 +129,7 @@ def test_a_loop_that_stands_still_is_not_alive(livez: Callable[[], str]) -> None
 def test_whatever_a_turn_brings_the_next_one_is_a_sign_of_life(
     livez: Callable[[], str], script: Script, outcome: Any
 ) -> None:
-    """An absent database or Redis is waited for; a new process would reach neither."""
+    """The relay waits for an unavailable database or Redis, because a new process would not reach it either."""
     answers = []
 
     class Slow(Stop):

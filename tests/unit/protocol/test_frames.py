@@ -1,4 +1,4 @@
-"""The catalogue of frames against the contract: every example, every key, nothing else."""
+"""The catalogue of frames compared with the contract: every example, every key, and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hunarmitra.protocol.statuses import Status
 from tests.support import contract
 
 EXAMPLES = dict(contract.json_examples())
-# The keys that wire.md adds to the document's.
+# The keys that wire.md adds.
 ADDED = {
     "booking_status": {"seq", "eta_minutes"},
     "location_update": {"eta_minutes", "accuracy", "heading", "speed", "uncertain"},

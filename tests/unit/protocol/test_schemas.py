@@ -1,4 +1,4 @@
-"""The schemas of frames against the catalogue, the document's examples and each other; and what is made from them."""
+"""The schemas of frames compared with the catalogue, the document's examples and each other; the files made of them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_frame_that_breaks_the_contract_is_noticed(change: dict[str, Any]) -> 
 
 
 def test_the_documents_examples_satisfy_the_published_schemas_as_far_as_they_go() -> None:
-    """Their ids are placeholders, and the keys that we add are missing there."""
+    """The examples have placeholders for ids, and lack the keys that wire.md adds."""
     by_type = {kind.type: frame_schema(kind) for kind in reversed(CATALOGUE)}
     examples = [value for _, value in contract.json_examples() if value.get("type") in by_type]
     assert examples

@@ -1,4 +1,4 @@
-"""The catalogue of metrics: its conventions, and that its closed sets are those of the code."""
+"""The catalogue of metrics: its conventions, and its label values compared with the code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_routes_are_those_of_the_urls_with_their_methods() -> None:
         served[route] = {
             method.upper() for method in ("get", "post", "put", "patch", "delete") if hasattr(view, method)
         }
-    # The page's are there only where it is served.
+    # The routes of the page exist only if it is served.
     own = {route: set(methods) for route, methods in ROUTES.items() if route not in {"/admin/", "/static/", UNMATCHED}}
     assert {route: own.get(route) for route in served} == served
     assert set(own) - set(served) <= {"/", "/demo/people/"}

@@ -1,4 +1,4 @@
-"""What a log line looks like, and what never is in one."""
+"""The form of a log line, and the secrets that no log line contains."""
 
 from __future__ import annotations
 

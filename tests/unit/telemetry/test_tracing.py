@@ -1,4 +1,4 @@
-"""Tracing as the rest of the code sees it, without anything that is traced."""
+"""The interface of tracing, without a traced request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def environment(**variables: str) -> Environment:
 
 @pytest.fixture
 def switched_on() -> Iterator[None]:
-    """Configured, and nothing started."""
+    """Configure tracing without starting an exporter."""
     tracing.configure(environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1"), "hunarmitra-test")
     yield
     tracing.configure(environment(), "")

@@ -1,4 +1,4 @@
-"""What `make setup` shows while pip installs a lock."""
+"""The progress that `make setup` shows while pip installs a lock."""
 
 from __future__ import annotations
 

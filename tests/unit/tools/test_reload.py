@@ -1,4 +1,4 @@
-"""`make dev`: which files restart the server, and what a syntax error does."""
+"""`make dev`: the files that restart the server, and the effect of a syntax error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the next location is wanted."""
+"""The time until the next location."""
 
 from __future__ import annotations
 

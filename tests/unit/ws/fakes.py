@@ -1,4 +1,4 @@
-"""Stand-ins for what the pure roles of the ws service talk to."""
+"""Fakes for the unit tests of the ws service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hunarmitra_ws.hub.subscription import Subscription
 
 
 class RecordingLanes:
-    """Lanes that keep what was given to them."""
+    """Lanes that record their frames."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

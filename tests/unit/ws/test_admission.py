@@ -1,4 +1,4 @@
-"""Who may come in, and when those who may not are told to come back."""
+"""Admission of new connections, and the delay for rejected ones."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> Non
     assert answers[:3] == [None, None, None]
     after = [answer.frame.after_ms for answer in answers[3:] if answer and isinstance(answer.frame, Reconnect)]
     assert len(after) == 6
-    # Two a second: the sixth comes three seconds later, give or take the jitter of a second.
+    # Two a second: the sixth reconnects after three seconds, with a jitter of one second.
     assert after[0] < 1600
     assert 3000 <= after[5] <= 4100
     crowd.now += 1
@@ -60,7 +60,7 @@ def test_a_crowd_is_let_in_at_the_rate_and_each_other_gets_a_later_time() -> Non
 
 
 def test_nobody_is_told_to_wait_longer_than_half_a_minute() -> None:
-    """A flood of a few seconds must not keep others out for minutes."""
+    """Many connects within a few seconds must not block other clients for minutes."""
     admission = Crowd().admission(_drain())
     answers = [admission.rejection() for _ in range(2000)]
     after = [answer.frame.after_ms for answer in answers if answer and isinstance(answer.frame, Reconnect)]

@@ -1,4 +1,4 @@
-"""Every task that a hub keeps in the background is supervised, and does its work again after it was killed."""
+"""Every background task of a hub is supervised, and works again after it was cancelled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LIMITS = HubLimits(
 
 
 class Reads:
-    """Counts what the background tasks ask of the database, in place of a database."""
+    """Replaces the database, and counts the queries of the background tasks."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.revocations = self.comparisons = self.relays = 0
@@ -49,7 +49,7 @@ class Reads:
         return {name: queries.ChannelState(0) for name in names}
 
     def relay(self, stop: threading.Event) -> None:
-        """Ends once, as if it had failed, and then runs on."""
+        """Return at the first call, as if it had failed; run until `stop` at later calls."""
         self.relays += 1
         if self.relays > 1:
             stop.wait()

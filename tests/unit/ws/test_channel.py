@@ -1,4 +1,4 @@
-"""A channel delivers events in order, once and without a gap, in whatever order they arrive."""
+"""A channel delivers events in order, once and without a gap, for any order of arrival."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_older_and_void_locations_are_dropped() -> None:
     seen.append(lanes.location)
     channel.receive_location(3, 300, "of the worker before")
     seen.append(lanes.location)
-    # The new worker's clock may be behind.
+    # The new worker's clock may be slow.
     channel.receive_location(4, 150, "of the worker now")
     seen.append(lanes.location)
     assert seen == ["new", None, None, "of the worker now"]

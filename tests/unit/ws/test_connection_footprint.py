@@ -1,4 +1,4 @@
-"""An open connection keeps nothing that it need not have of its own, and no token."""
+"""An open connection keeps only attributes that it needs, and no token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_options_of_the_factory_are_found_without_a_copy_in_each_connection() ->
     assert connection.closeHandshakeTimeout == 7
     assert connection.perMessageCompressionAccept([]) is None
     assert vars(connection) == {}
-    # autobahn copies, and formats for its log, whatever stands here.
+    # autobahn copies this value, and formats it for its log.
     assert connection.CONFIG_ATTRS == ()
     assert all(hasattr(connection, name) for name in WebSocketServerProtocol.CONFIG_ATTRS)
 

@@ -1,4 +1,4 @@
-"""The tasks of a drain are supervised: a failure delays the drain, and neither ends it nor keeps a lease forever."""
+"""The tasks of a drain are supervised: after a failure the drain continues, and leases still end in time."""
 
 from __future__ import annotations
 

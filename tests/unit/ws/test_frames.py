@@ -1,4 +1,4 @@
-"""The framing that all connections share, compared with an independent implementation."""
+"""The shared framing of events, compared with an independent implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handshake reads from the scope: credentials, ``since`` and the Origin rule."""
+"""The handshake's input from the scope: credentials, ``since`` and the Origin rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long events take to connections: the weight of a fan-out, the queue's turn, old messages, wrong clocks."""
+"""The latency of events: the weight of a fan-out, the write queue, messages of older versions, wrong clocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Queue:
-    """In place of the server's queue: so many connections wait."""
+    """Replaces the server's write queue; the test adds waiting connections."""
 
     def __init__(self) -> None:
         self.written = 0
@@ -39,7 +39,7 @@ class Queue:
 
 
 def message(clock: Clock, committed: float, published: float, **more: Any) -> dict[str, Any]:
-    """Committed and published so many seconds ago."""
+    """Return a message that was committed and published some seconds ago."""
     return {
         "committed_at": int((clock.now - committed) * 1e6),
         "published_at": int((clock.now - published) * 1e6),

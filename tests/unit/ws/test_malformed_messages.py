@@ -1,4 +1,4 @@
-"""What anybody may publish on the channel layer must not stop the hub."""
+"""Malformed messages on the channel layer must not stop the hub."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ WELL_FORMED: list[dict[str, Any]] = [
 
 
 def watched() -> tuple[Hub, RecordingLanes]:
-    """A hub with one live subscription that has no event yet."""
+    """Return a hub with one live subscription without events."""
     hub = Hub(LIMITS)
     hub._revocations._number = 0
     subscription, lanes = make_subscription(channel=CHANNEL)

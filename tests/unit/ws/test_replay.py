@@ -1,4 +1,4 @@
-"""A long log is sent a page at a time, no faster than the client reads, and ends without a gap before live events."""
+"""A long log is sent in pages, as fast as the client reads, and without a gap before live events."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SlowLanes(RecordingLanes):
 
 
 class Scene:
-    """A log of `newest` events in a database from which `page` events are read at once."""
+    """A log of `newest` events in a database; one read returns `page` events."""
 
     def __init__(self, *, newest: int, page: int = 10, most_waiting: int = 500) -> None:
         self.newest = newest

@@ -1,4 +1,4 @@
-"""Options that would cut clients off or run out of files stop the start with a sentence."""
+"""Options that would cut clients off, or need too many open files, stop the start with a message."""
 
 from __future__ import annotations
 

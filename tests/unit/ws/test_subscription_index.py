@@ -1,4 +1,4 @@
-"""Connections are found by user, session and expiry, also after a second authentication."""
+"""The index finds subscriptions by user, session and expiry, also after a second authentication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background tasks start again when they end, and the probes say so when they cannot be kept running."""
+"""Background tasks start again when they end, and the probes report tasks that keep failing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Worker:
-    """A background task that ends at once while `error` is set, or returns while `returns` is."""
+    """A background task that fails at once while `error` is set, and returns at once while `returns` is set."""
 
     def __init__(self) -> None:
         self.runs = 0
