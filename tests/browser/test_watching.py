@@ -94,7 +94,7 @@ def test_a_customer_watches_in_one_browser_while_the_worker_drives_in_another(
         expect(each.page.locator(".marker.worker")).to_have_count(0)
 
 
-def test_a_position_that_grows_old_is_called_that(demo: Stack, people: People, visit: Visitor) -> None:
+def test_a_location_that_grows_old_is_called_that(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     people.worker.status(booking, "on_the_way", eta_minutes=7)
     customer = visit(demo)

@@ -62,7 +62,7 @@ class Counted:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_status_events_are_at_their_sockets_in_time(
+async def test_status_events_are_at_their_connections_in_time(
     release: Release, people: People, record_property: Callable[[str, object], None]
 ) -> None:
     def count(pods: Iterable[str]) -> Counted:

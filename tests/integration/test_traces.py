@@ -150,7 +150,7 @@ async def test_a_status_is_one_trace_from_the_request_to_every_process(system: S
     assert len(spans) == 5, "nothing for each socket or frame"
 
 
-async def test_a_position_is_one_trace_too(system: System) -> None:
+async def test_a_location_is_one_trace_too(system: System) -> None:
     spans = await system.change("location", system.people.new_booking("confirmed"))
     request = named(spans, f"POST {TRACKING_ROUTE}")
     assert named(spans, "location_accept").parent_id == request.span_id

@@ -71,7 +71,7 @@ test('a device whose location is off says so until it is on', async () => {
   assert.deepEqual(told.states(), ['locating', 'sharing', 'unavailable', 'sharing']);
 });
 
-test('one location that times out is no reason to complain; no location at all is', async () => {
+test('one location that times out is not reported; the lack of any location is', async () => {
   const { world, sender, device } = overRest();
   sender.start();
   device.move(28.61);
@@ -123,7 +123,7 @@ test('`keepAwake: false`, and browsers without wake locks', async () => {
   assert.equal(old.sender.awake, false);
 });
 
-test('a page that is visible again watches the device anew and sends what waited', async () => {
+test('a page that is visible again watches the device again and sends what waited', async () => {
   const { world, sender, device, lats } = overRest();
   world.answer = () => {
     throw new TypeError('fetch failed');

@@ -26,7 +26,7 @@ OTHERWISE = {
     # It judges when each message comes, and a network bunches them.
     "ten_messages_a_second_after_a_burst_of_twenty_are_allowed",
     # The suites of WebSockets want positions to follow each other at once.
-    "a_second_position_within_two_seconds_is_429_with_whole_seconds",
+    "a_second_location_within_two_seconds_is_429_with_whole_seconds",
 }
 """Tests of these suites that cannot hold here, for the reason above each."""
 

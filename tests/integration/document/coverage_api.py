@@ -25,8 +25,8 @@ _REJECTED: Final = (
     _JOINING + "no_credential_is_4001_whether_or_not_the_booking_exists",
 )
 _RATE: Final = (
-    _EXAMPLES + "one_position_in_two_seconds",
-    "integration/rest/test_tracking_race.py::test_exactly_one_of_200_simultaneous_positions_is_accepted",
+    _EXAMPLES + "one_location_in_two_seconds",
+    "integration/rest/test_tracking_race.py::test_exactly_one_of_200_simultaneous_locations_is_accepted",
 )
 _REDIS: Final = (_COMMANDS + "redis_url_in_an_env_file_selects_redis",)
 _ADVICE: Final = ("(advice to readers, nothing to run)",)
@@ -34,7 +34,7 @@ _ADVICE: Final = ("(advice to readers, nothing to run)",)
 BLOCKS: Final[dict[tuple[str, str, int], tuple[str, ...]]] = {
     ("1. Subscribe to Booking Updates", "javascript", 0): (
         _SNIPPETS + "subscribing_to_a_booking",
-        _SNIPPETS + "a_closed_booking_socket_says_so",
+        _SNIPPETS + "a_closed_booking_connection_says_so",
     ),
     ("1. Subscribe to Booking Updates", "dart", 0): (_SNIPPETS + "the_dart_example_finds_every_key_that_it_reads",),
     ("2. Subscribe to User Notifications", "javascript", 0): (_SNIPPETS + "subscribing_to_notifications",),
@@ -43,7 +43,7 @@ BLOCKS: Final[dict[tuple[str, str, int], tuple[str, ...]]] = {
     ("Connection Established", "json", 0): (_EXAMPLES + "connection_established",),
     ("Update Worker Location", "json", 0): (
         _EXAMPLES + "location_update_by_the_documented_request",
-        _EXAMPLES + "the_timestamp_of_a_position_is_optional",
+        _EXAMPLES + "the_timestamp_of_a_location_is_optional",
     ),
     ("Update Worker Location", "json", 1): (_EXAMPLES + "location_update_by_the_documented_request",),
     ("Client Reconnection", "javascript", 0): (_SNIPPETS + "reconnecting_with_backoff",),
@@ -57,7 +57,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "daphne -b 0.0.0.0 -p 8000 hunarmitra.asgi:application": (_COMMANDS + "the_servers_start_as_documented",),
     "uvicorn hunarmitra.asgi:application --host 0.0.0.0 --port 8000": (_COMMANDS + "the_servers_start_as_documented",),
     "daphne -b 0.0.0.0 -p 8000 -e ssl:443:privateKey=key.pem:certKey=cert.pem hunarmitra.asgi:application": (
-        _COMMANDS + "the_tls_endpoint_serves_rest_and_sockets",
+        _COMMANDS + "the_tls_endpoint_serves_rest_and_connections",
     ),
     "npm install -g wscat": (_COMMANDS + "wscat_is_what_npm_installs",),
     'wscat -c "ws://localhost:8000/ws/bookings/abc-123/?token=YOUR_JWT_TOKEN"': (
@@ -103,7 +103,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "Sent immediately after successful connection.": (_EXAMPLES + "connection_established",),
     "**POST** `/api/v1/tracking/{booking_id}/`": (_EXAMPLES + "location_update_by_the_documented_request",),
     "Update worker's current location for a booking.": (_EXAMPLES + "location_update_by_the_documented_request",),
-    "**Authorization:** JWT token (worker or admin)": (_EXAMPLES + "who_may_post_a_position",),
+    "**Authorization:** JWT token (worker or admin)": (_EXAMPLES + "who_may_post_a_location",),
     "**Request Body:**": (_EXAMPLES + "location_update_by_the_documented_request",),
     "**Response:**": (_EXAMPLES + "location_update_by_the_documented_request",),
     "**Rate Limit:** 1 request per 2 seconds": _RATE,
@@ -147,11 +147,11 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "Implement exponential backoff:": (_SNIPPETS + "reconnecting_with_backoff",),
     "1. **Keep-Alive:** Send ping every 30-60 seconds": (
         _SNIPPETS + "subscribing_to_a_booking",
-        "integration/ws/test_idle.py::test_an_idle_socket_lives_on_and_hears_of_the_next_event",
+        "integration/ws/test_idle.py::test_an_idle_connection_lives_on_and_hears_of_the_next_event",
     ),
     "2. **Reconnection:** Implement automatic reconnection with backoff": (_SNIPPETS + "reconnecting_with_backoff",),
     "3. **State Management:** Re-fetch booking state on reconnect": (
-        "integration/ws/test_first_frame.py::test_a_booking_socket_begins_with_the_bookings_state",
+        "integration/ws/test_first_frame.py::test_a_booking_connection_begins_with_the_bookings_state",
     ),
     "4. **Battery:** On mobile, disconnect when app backgrounded": _ADVICE,
     "5. **Rate Limiting:** Don't update location more than once per 2 seconds": _RATE,
@@ -165,7 +165,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "- Check token is passed in query parameter": _BY_QUERY,
     "**Messages Not Received:**": _ADVICE,
     "- Check Redis is running (production)": (
-        "integration/faults/test_redis_outages.py::test_open_sockets_are_complete_and_rest_goes_on_when_redis_was_away",
+        "integration/faults/test_redis_outages.py::test_open_connections_are_complete_and_rest_goes_on_when_redis_was_away",
     ),
     "- Verify booking signals are publishing events": (
         "integration/ws/test_events.py::test_the_life_of_a_booking_is_numbered_from_one_without_a_gap",

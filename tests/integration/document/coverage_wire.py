@@ -9,11 +9,11 @@ _ORIGIN: Final = "integration/ws/test_origin.py::test_"
 _FIRST: Final = "integration/ws/test_first_frame.py::test_"
 _LIMITS: Final = "integration/ws/test_limits.py::test_"
 _EVENTS: Final = "integration/ws/test_events.py::test_"
-_POSITIONS: Final = "integration/ws/test_positions.py::test_"
+_LOCATIONS: Final = "integration/ws/test_locations.py::test_"
 _SENT: Final = "integration/ws/test_location_messages.py::test_"
 _LANES: Final = "integration/ws/test_lanes.py::test_"
 _RESUME: Final = "integration/ws/test_resume.py::test_"
-_LOAD: Final = "integration/ws/test_resume_under_load.py::test_resuming_sockets_miss_and_repeat_nothing"
+_LOAD: Final = "integration/ws/test_resume_under_load.py::test_resuming_connections_miss_and_repeat_nothing"
 _MESSAGES: Final = "integration/ws/test_client_messages.py::test_"
 _AUTHENTICATE: Final = "integration/ws/test_authenticate.py::test_"
 _EXPIRY: Final = "integration/ws/test_expiry.py::test_"
@@ -33,7 +33,7 @@ _CREDENTIALS: Final = (
     _JOINING + "a_token_in_the_query_opens_both_endpoints",
     _JOINING + "a_token_as_a_subprotocol_is_answered_with_jwt",
     _JOINING + "jwt_is_selected_on_a_rejecting_accept_too",
-    _JOINING + "a_ticket_opens_a_socket_once",
+    _JOINING + "a_ticket_opens_a_connection_once",
     _JOINING + "of_simultaneous_uses_of_a_ticket_one_gets_in",
     _JOINING + "a_ticket_lasts_thirty_seconds_and_has_its_tokens_session_and_expiry",
     _JOINING + "a_ticket_of_a_session_that_was_ended_opens_nothing",
@@ -45,20 +45,20 @@ _RESYNC: Final = (
     _RESUME + "a_log_of_several_pages_arrives_whole_and_then_live",
     _RESUME + "a_pruned_bookings_log_is_not_replayed_in_part",
     _RESUME + "pruned_notifications_are_not_replayed_in_part",
-    "integration/ws/test_restored_backup.py::test_a_restored_backup_makes_sockets_fetch_their_state_anew",
+    "integration/ws/test_restored_backup.py::test_a_restored_backup_makes_connections_fetch_their_state_anew",
 )
 _ORDERED: Final = (
-    _POSITIONS + "an_older_position_is_never_sent_after_a_newer_one",
-    _POSITIONS + "two_positions_of_one_time_are_both_sent",
-    _POSITIONS + "a_position_from_the_future_counts_from_its_receipt",
+    _LOCATIONS + "an_older_location_is_never_sent_after_a_newer_one",
+    _LOCATIONS + "two_locations_of_one_time_are_both_sent",
+    _LOCATIONS + "a_location_from_the_future_counts_from_its_receipt",
     "unit/ws/test_channel.py::test_older_and_void_locations_are_dropped",
 )
 _CLOSED_4001: Final = (
     _JOINING + "what_is_no_valid_credential_is_4001_on_both_endpoints",
     _JOINING + "no_credential_is_4001_whether_or_not_the_booking_exists",
     _JOINING + "tokens_of_deleted_deactivated_and_signed_out_users_are_4001",
-    _EXPIRY + "a_socket_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before",
-    _REVOCATION + "a_deactivated_users_sockets_are_closed_4001",
+    _EXPIRY + "a_connection_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before",
+    _REVOCATION + "a_deactivated_users_connections_are_closed_4001",
     _CLIENT + "close-codes.test.js::4001: a new token, then at once with since",
 )
 _RATE_LIMITED: Final = (
@@ -88,12 +88,12 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         "unit/common/test_redaction.py::test_credentials_are_replaced",
     ),
     "- A rejection is visible to the client: accept, one…": (
-        _JOINING + "a_closed_socket_says_why_after_it_was_accepted",
+        _JOINING + "a_closed_connection_says_why_after_it_was_accepted",
         _JOINING + "what_is_no_valid_credential_is_4001_on_both_endpoints",
     ),
     "Closing before accept shows every client HTTP 403 / 1006 instead,…": (
         _ORIGIN + "any_other_origin_gets_http_403",
-        _JOINING + "a_closed_socket_says_why_after_it_was_accepted",
+        _JOINING + "a_closed_connection_says_why_after_it_was_accepted",
     ),
     "- A missing `Origin` (native apps, wscat) is allowed;…": (
         _ORIGIN + "native_apps_send_no_origin_and_may",
@@ -110,17 +110,17 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _JOINING + "an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004",
     ),
     "- First frame: `connection_established` with the document's keys plus…": (
-        _FIRST + "a_booking_socket_begins_with_the_bookings_state",
+        _FIRST + "a_booking_connection_begins_with_the_bookings_state",
         _FIRST + "the_snapshots_location_has_the_keys_of_a_location_update",
         _FIRST + "a_requested_booking_has_a_status_and_no_location",
         _RESUME + "every_later_event_follows_then_live",
         _CLIENT + "heartbeat.test.js::no pong within 10 s: the peer is dead",
     ),
     'On notifications: message "Connected to notifications",…': (
-        _FIRST + "a_notification_socket_begins_with_the_users_newest_seq",
+        _FIRST + "a_notification_connection_begins_with_the_users_newest_seq",
     ),
     "- At most 20 sockets per user in one process…": (
-        _LIMITS + "of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029",
+        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029",
         _LIMITS + "an_address_that_fails_sixty_times_a_minute_is_left_waiting",
         _LIMITS + "the_failures_of_an_address_are_forgotten_after_a_minute",
         "unit/config/test_environment.py::test_nothing_set_gives_the_defaults",
@@ -148,8 +148,8 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "- `timestamp` is UTC, RFC 3339, ending in `Z`;…": (
         _EVENTS + "the_life_of_a_booking_is_numbered_from_one_without_a_gap",
-        _POSITIONS + "a_position_has_the_documented_keys_and_numbers",
-        _POSITIONS + "a_naive_timestamp_is_an_error_and_reaches_nobody",
+        _LOCATIONS + "a_location_has_the_documented_keys_and_numbers",
+        _LOCATIONS + "a_naive_timestamp_is_an_error_and_reaches_nobody",
         "unit/common/test_clock.py::test_any_offset_is_understood",
     ),
     "- `actor` is the display name of the person who acted, never a phone number;": (
@@ -157,8 +157,8 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "`System` when no person did.": (_EVENTS + "the_actor_of_what_no_person_did_is_system",),
     "- `location_update` carries `eta_minutes`,…": (
-        _POSITIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",
-        _POSITIONS + "a_position_has_the_documented_keys_and_numbers",
+        _LOCATIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",
+        _LOCATIONS + "a_location_has_the_documented_keys_and_numbers",
     ),
     "- Positions are ordered by min(their timestamp, the server's time of receipt).": _ORDERED,
     "Never an older position after a newer one.": _ORDERED,
@@ -188,30 +188,30 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         "integration/faults/test_killed_services.py::test_clients_of_a_killed_ws_process_resume_on_another",
     ),
     "Locations are latest-wins:…": (
-        _LANES + "of_waiting_positions_only_the_newest_is_sent_and_after_every_status",
-        _LANES + "positions_never_overflow_a_buffer",
-        "unit/ws/test_direct_lanes.py::test_a_client_that_does_not_read_gets_the_newest_position_and_every_event",
+        _LANES + "of_waiting_locations_only_the_newest_is_sent_and_after_every_status",
+        _LANES + "locations_never_overflow_a_buffer",
+        "unit/ws/test_direct_lanes.py::test_a_client_that_does_not_read_gets_the_newest_location_and_every_event",
     ),
     "A worker's position is visible only while…": (
-        _POSITIONS + "a_position_may_be_posted_and_seen_while_confirmed_on_the_way_and_arrived",
-        _POSITIONS + "nothing_of_the_position_is_left_after_the_end",
-        _POSITIONS + "a_reassignment_hides_the_former_workers_position",
-        _LANES + "a_waiting_position_is_forgotten_when_it_may_no_longer_be_seen",
+        _LOCATIONS + "a_location_may_be_posted_and_seen_while_confirmed_on_the_way_and_arrived",
+        _LOCATIONS + "nothing_of_the_location_is_left_after_the_end",
+        _LOCATIONS + "a_reassignment_hides_the_former_workers_location",
+        _LANES + "a_waiting_location_is_forgotten_when_it_may_no_longer_be_seen",
     ),
     # Client messages
     '`{"type":"ping"}` → `{"type":"pong"}`.': (_MESSAGES + "ping_gets_pong",),
     '`{"type":"authenticate","token":…}` → …': (
         _AUTHENTICATE + "a_good_token_is_answered_with_its_expiry",
-        _AUTHENTICATE + "a_bad_token_is_invalid_token_and_the_socket_lives_on",
+        _AUTHENTICATE + "a_bad_token_is_invalid_token_and_the_connection_lives_on",
         _AUTHENTICATE + "another_users_token_closes_4003",
-        _AUTHENTICATE + "the_socket_then_belongs_to_the_tokens_session",
-        _EXPIRY + "authenticate_keeps_a_socket_open_until_the_new_expiry",
+        _AUTHENTICATE + "the_connection_then_belongs_to_the_tokens_session",
+        _EXPIRY + "authenticate_keeps_a_connection_open_until_the_new_expiry",
     ),
     'On notifications `{"type":"mark_read","id":…}` → …': (
         _NOTIFICATIONS + "marking_as_read_counts_what_is_left",
         _NOTIFICATIONS + "an_id_that_the_user_has_no_notification_of_is_not_found",
-        _NOTIFICATIONS + "what_rest_marks_is_read_for_sockets_too",
-        _MESSAGES + "mark_read_is_unknown_on_a_booking_socket",
+        _NOTIFICATIONS + "what_rest_marks_is_read_for_connections_too",
+        _MESSAGES + "mark_read_is_unknown_on_a_booking_connection",
     ),
     "Anything else → an `error` frame:…": (
         _MESSAGES + "what_is_no_json_is_invalid_json",
@@ -232,7 +232,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "| 4003 | not allowed, or no longer…": (
         _JOINING + "who_takes_part_may_watch_and_others_are_4003",
         _REVOCATION + "a_removed_staff_right_closes_what_only_it_allowed",
-        _REVOCATION + "a_reassignment_closes_the_former_workers_sockets_of_that_booking",
+        _REVOCATION + "a_reassignment_closes_the_former_workers_connections_of_that_booking",
     ),
     "| 4004 | no such booking (staff only)…": (
         _JOINING + "an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004",
@@ -248,7 +248,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "| 4013 | this server is full…": (_SERVER + "limits.py::test_a_full_server_says_so",),
     "| 4029 | too many messages or sockets…": (
-        _LIMITS + "of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029",
+        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029",
         *_RATE_LIMITED,
     ),
     "Backoff: full jitter, 1 s doubling to 30 s.": (
@@ -263,25 +263,25 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _AUTH + "a_refresh_token_is_exchanged_once_and_its_access_tokens_live_on",
     ),
     "A socket is closed 4001 when its token's `exp` passes without `authenticate`…": (
-        _EXPIRY + "a_socket_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before",
+        _EXPIRY + "a_connection_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before",
         _EXPIRY + "an_expired_token_opens_nothing_once_the_leeway_is_over",
-        _REVOCATION + "a_logout_closes_the_sessions_sockets_and_no_other",
-        _REVOCATION + "a_deactivated_users_sockets_are_closed_4001",
-        _REVOCATION + "a_deleted_users_sockets_are_closed_4001",
-        _REVOCATION + "a_changed_password_closes_every_socket",
-        _REVOCATION + "a_reassignment_closes_the_former_workers_sockets_of_that_booking",
+        _REVOCATION + "a_logout_closes_the_sessions_connections_and_no_other",
+        _REVOCATION + "a_deactivated_users_connections_are_closed_4001",
+        _REVOCATION + "a_deleted_users_connections_are_closed_4001",
+        _REVOCATION + "a_changed_password_closes_every_connection",
+        _REVOCATION + "a_reassignment_closes_the_former_workers_connections_of_that_booking",
         _REVOCATION + "a_worker_who_gets_the_booking_back_may_watch_again",
     ),
     "Rotating a refresh token closes nothing.": (_REVOCATION + "rotating_a_refresh_token_closes_nothing",),
     # REST
     'Every error is `{"detail","code"}`, a 400 adds `fields`.': (
         _OPENAPI + "every_operation_documents_its_errors_in_the_one_shape",
-        _BAD + "a_wrong_position_is_400_and_names_the_field",
+        _BAD + "a_wrong_location_is_400_and_names_the_field",
     ),
     "Who may not see a booking gets 404;…": (
         _REST + "a_booking_is_seen_by_its_people_and_is_404_for_others",
-        _REST + "who_may_post_positions_and_when",
-        _EXAMPLES + "who_may_post_a_position",
+        _REST + "who_may_post_locations_and_when",
+        _EXAMPLES + "who_may_post_a_location",
     ),
     "| call | who | answer |": ("(the table's head)",),
     "| `POST auth/token/`, `auth/refresh/`,…": (
@@ -317,20 +317,20 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "| `GET bookings/{id}/events/?since=` |…": (_REST + "the_event_log_is_numbered_and_can_be_read_from_a_number",),
     "| `POST tracking/{booking_id}/` |…": (
-        _REST + "a_position_is_answered_as_documented_and_can_be_read",
-        _REST + "who_may_post_positions_and_when",
-        _REST + "a_second_position_within_two_seconds_is_429_with_whole_seconds",
-        _BAD + "a_wrong_position_is_400_and_names_the_field",
-        _BAD + "a_position_older_than_the_last_is_409",
-        "integration/rest/test_tracking_race.py::test_exactly_one_of_200_simultaneous_positions_is_accepted",
+        _REST + "a_location_is_answered_as_documented_and_can_be_read",
+        _REST + "who_may_post_locations_and_when",
+        _REST + "a_second_location_within_two_seconds_is_429_with_whole_seconds",
+        _BAD + "a_wrong_location_is_400_and_names_the_field",
+        _BAD + "a_location_older_than_the_last_is_409",
+        "integration/rest/test_tracking_race.py::test_exactly_one_of_200_simultaneous_locations_is_accepted",
     ),
     "| `GET tracking/{booking_id}/` |…": (
-        _REST + "a_position_is_answered_as_documented_and_can_be_read",
-        _POSITIONS + "nothing_of_the_position_is_left_after_the_end",
+        _REST + "a_location_is_answered_as_documented_and_can_be_read",
+        _LOCATIONS + "nothing_of_the_location_is_left_after_the_end",
     ),
     "| `GET notifications/`, `PATCH notifications/{id}/mark_read/`,…": (
         _REST + "notifications_reach_those_concerned_and_can_be_marked",
-        _NOTIFICATIONS + "what_rest_marks_is_read_for_sockets_too",
+        _NOTIFICATIONS + "what_rest_marks_is_read_for_connections_too",
     ),
     "Transitions: requested→confirmed…": (
         _MATRIX,
@@ -367,20 +367,20 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "- **Pace.** `next_in_ms`…": (
         "unit/tracking/test_pace.py::test_a_watcher_is_never_more_than_four_seconds_behind",
-        _POSITIONS + "the_pace_follows_who_watches",
+        _LOCATIONS + "the_pace_follows_who_watches",
     ),
     'When that becomes shorter, the worker\'s connection gets `{"type":"pace","booking_id","next_in_ms"}`.': (
         _SENT + "a_worker_learns_at_once_that_somebody_watches",
     ),
     "Sending sooner, down to 2 s, is allowed.": ("integration/rest/test_throttles.py::test_limits",),
     "- **Optional keys**, passed on in `location_update`…": (
-        _POSITIONS + "what_a_phone_tells_of_its_fix_reaches_watchers_and_rest",
-        _POSITIONS + "a_bad_value_of_a_fix_is_an_error_that_names_it",
+        _LOCATIONS + "what_a_phone_tells_of_its_fix_reaches_watchers_and_rest",
+        _LOCATIONS + "a_bad_value_of_a_fix_is_an_error_that_names_it",
     ),
-    "A location worse than 200 m, or at exactly 0,0…": (_POSITIONS + "a_vague_location_is_accepted_and_marked",),
-    "- **An array** as the body of `POST tracking/{booking_id}/`…": (_POSITIONS + "of_an_array_the_newest_counts",),
+    "A location worse than 200 m, or at exactly 0,0…": (_LOCATIONS + "a_vague_location_is_accepted_and_marked",),
+    "- **An array** as the body of `POST tracking/{booking_id}/`…": (_LOCATIONS + "of_an_array_the_newest_counts",),
     "There is no history of locations: that is a decision (privacy), not an omission.": (
         "unit/locations/test_fixes.py::test_fixes_of_every_two_seconds_span_more_than_a_minute",
     ),
-    "- **The estimate** is one value…": (_POSITIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",),
+    "- **The estimate** is one value…": (_LOCATIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",),
 }

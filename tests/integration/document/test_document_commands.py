@@ -98,7 +98,7 @@ def self_signed(directory: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(directory / "cert.pem"))
 
 
-async def test_the_tls_endpoint_serves_rest_and_sockets(tmp_path: Path) -> None:
+async def test_the_tls_endpoint_serves_rest_and_connections(tmp_path: Path) -> None:
     trust = self_signed(tmp_path)
     environment = base_environment(DATABASE_URL=fresh_sqlite(tmp_path))
     tls_port = free_port()

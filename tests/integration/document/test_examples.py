@@ -66,7 +66,7 @@ async def test_ping_and_pong(stack: Stack, actors: Actors) -> None:
         assert await socket.next_frame() == {"type": "pong"}
 
 
-def test_the_timestamp_of_a_position_is_optional(actors: Actors) -> None:
+def test_the_timestamp_of_a_location_is_optional(actors: Actors) -> None:
     booking = actors.new_booking("on_the_way")
     body = {key: value for key, value in REQUEST.items() if key != "timestamp"}
     answer = actors.worker.call("POST", f"tracking/{booking}/", body)
@@ -74,7 +74,7 @@ def test_the_timestamp_of_a_position_is_optional(actors: Actors) -> None:
     assert answer["location"].keys() == RESPONSE["location"].keys()
 
 
-def test_who_may_post_a_position(actors: Actors) -> None:
+def test_who_may_post_a_location(actors: Actors) -> None:
     for allowed in (actors.worker, actors.admin):
         allowed.call("POST", f"tracking/{actors.new_booking('on_the_way')}/", REQUEST)
     booking = actors.new_booking("on_the_way")
@@ -82,7 +82,7 @@ def test_who_may_post_a_position(actors: Actors) -> None:
     actors.other_worker.call("POST", f"tracking/{booking}/", REQUEST, expect=404)
 
 
-def test_one_position_in_two_seconds(actors: Actors) -> None:
+def test_one_location_in_two_seconds(actors: Actors) -> None:
     _, refused = actors.second_position_at_once()
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] in {"1", "2"}

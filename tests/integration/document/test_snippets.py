@@ -92,7 +92,7 @@ async def test_subscribing_to_a_booking(stack: Stack, actors: Actors) -> None:
     ]
 
 
-async def test_a_closed_booking_socket_says_so(stack: Stack, actors: Actors) -> None:
+async def test_a_closed_booking_connection_says_so(stack: Stack, actors: Actors) -> None:
     code = snippet("1. Subscribe to Booking Updates").replace("abc-123-def-456", actors.new_booking())
     async with run(code, stack) as example:  # the document's own token, which is none
         assert await example.until("closed") == [4001]

@@ -23,7 +23,7 @@ LIMIT = 10.0
 
 
 @pytest.mark.slow
-async def test_sockets_stay_open_and_become_complete_and_rest_answers_503_meanwhile(tmp_path: Path) -> None:
+async def test_connections_stay_open_and_become_complete_and_rest_answers_503_meanwhile(tmp_path: Path) -> None:
     with PostgresServer() as postgres, scene(tmp_path, postgres) as system:
         actors = system.actors
         booking_id = await system.new_booking("confirmed")

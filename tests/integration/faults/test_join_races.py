@@ -119,7 +119,9 @@ async def test_what_happens_during_a_join_is_seen_exactly_once(
             positions_are_right(before, happened)
 
 
-async def test_sockets_that_join_together_but_read_apart_each_see_everything(system: Scene, other_booking: str) -> None:
+async def test_connections_that_join_together_but_read_apart_each_see_everything(
+    system: Scene, other_booking: str
+) -> None:
     """The first reads before an event and goes live after the second, which read after it."""
     booking_id = await system.new_booking("confirmed")
     async with AsyncExitStack() as stack:

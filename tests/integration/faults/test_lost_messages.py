@@ -76,7 +76,7 @@ async def test_an_event_after_a_swallowed_one_brings_it_at_once_and_in_order(
         assert socket.seqs() == [4, 5]
 
 
-async def test_a_swallowed_position_comes_by_the_comparison(system: Scene, swallowing: RedisProxy) -> None:
+async def test_a_swallowed_location_comes_by_the_comparison(system: Scene, swallowing: RedisProxy) -> None:
     booking_id = await system.new_booking()
     async with AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(await system.watch(booking_id, pod=pod)) for pod in (0, 1)]

@@ -63,7 +63,7 @@ async def complete_within(system: Scene, watched: list[tuple[str, Socket]], limi
     [(kill, come_back_empty), (RedisServer.pause, RedisServer.resume)],
     ids=["killed-and-empty", "standing-still"],
 )
-async def test_open_sockets_are_complete_and_rest_goes_on_when_redis_was_away(
+async def test_open_connections_are_complete_and_rest_goes_on_when_redis_was_away(
     system: Scene, away: Callable[[RedisServer], None], back: Callable[[RedisServer], None]
 ) -> None:
     redis = system.stack.redis

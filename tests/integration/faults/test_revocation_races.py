@@ -108,7 +108,7 @@ async def both_closed(sockets: list[Socket], code: int, since: float) -> None:
 
 @pytest.mark.parametrize("kind", CODES)
 @pytest.mark.parametrize("point", JOIN_POINTS)
-async def test_a_right_that_ends_during_a_join_closes_the_socket_on_both_pods(
+async def test_a_right_that_ends_during_a_join_closes_the_connection_on_both_pods(
     system: Scene, ending: Ending, other_booking: str, point: str, kind: str
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -131,7 +131,7 @@ async def test_a_right_that_ends_during_a_join_closes_the_socket_on_both_pods(
 
 
 @pytest.mark.parametrize("point", JOIN_POINTS)
-async def test_a_right_given_back_during_the_join_keeps_the_socket(
+async def test_a_right_given_back_during_the_join_keeps_the_connection(
     system: Scene, ending: Ending, other_booking: str, point: str
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -153,7 +153,7 @@ async def test_a_right_given_back_during_the_join_keeps_the_socket(
 
 
 @pytest.mark.parametrize("kind", CODES)
-async def test_a_right_that_ends_closes_open_sockets_on_both_pods_and_no_other(
+async def test_a_right_that_ends_closes_open_connections_on_both_pods_and_no_other(
     system: Scene, ending: Ending, kind: str
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -194,7 +194,9 @@ async def test_a_right_that_ends_during_a_join_closes_the_notifications_too(
             await both_closed(sockets, CODES[kind], steady())
 
 
-async def test_a_session_that_ends_while_its_socket_tries_another_is_not_missed(system: Scene, ending: Ending) -> None:
+async def test_a_session_that_ends_while_its_connection_tries_another_is_not_missed(
+    system: Scene, ending: Ending
+) -> None:
     """The new token turns out to be revoked, so the socket keeps its old session, which ended meanwhile."""
     async with AsyncExitStack() as stack:
         stack.enter_context(ending.restored("session"))

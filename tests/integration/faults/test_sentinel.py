@@ -24,7 +24,7 @@ LONGER = 1.0
 
 
 @pytest.mark.slow
-async def test_open_sockets_are_complete_and_no_request_fails_when_the_primary_is_killed(
+async def test_open_connections_are_complete_and_no_request_fails_when_the_primary_is_killed(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
     with (

@@ -145,7 +145,7 @@ async def fill_up(system: Scene, booking_id: str, slow: SlowClient, quick: Socke
     raise AssertionError(f"the kernel takes everything: {held} bytes")
 
 
-async def test_a_client_that_reads_on_in_time_has_everything_and_only_the_newest_position(system: Scene) -> None:
+async def test_a_client_that_reads_on_in_time_has_everything_and_only_the_newest_location(system: Scene) -> None:
     booking_id = await system.new_booking("confirmed")
     async with SlowClient.watching(system, booking_id) as slow, await system.watch(booking_id) as quick:
         await quick.joined()
@@ -162,7 +162,7 @@ async def test_a_client_that_reads_on_in_time_has_everything_and_only_the_newest
         assert slow.seqs() == list(range(4, newest + 2))
 
 
-async def test_no_position_reaches_a_slow_client_after_the_booking_ended(system: Scene) -> None:
+async def test_no_location_reaches_a_slow_client_after_the_booking_ended(system: Scene) -> None:
     """It waited for its turn when the booking was cancelled: it is forgotten."""
     booking_id = await system.new_booking("confirmed")
     async with SlowClient.watching(system, booking_id) as slow, await system.watch(booking_id) as quick:

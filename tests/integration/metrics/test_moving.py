@@ -41,7 +41,7 @@ async def on_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.to_thread(call, *arguments)
 
 
-async def test_an_event_is_measured_at_every_stage_and_once_for_each_socket(measured: Measured) -> None:
+async def test_an_event_is_measured_at_every_stage_and_once_for_each_connection(measured: Measured) -> None:
     booking = await on_thread(measured.actors.new_booking, "confirmed")
     async with await watch(measured, booking), await watch(measured, booking) as second:
         ws, http = Change(measured.ws), Change(measured.http)
@@ -67,7 +67,7 @@ async def test_an_event_is_measured_at_every_stage_and_once_for_each_socket(meas
         assert http.of("hunarmitra_http_request_duration_seconds_count", method="PATCH", route=route) == 1
 
 
-async def test_sockets_are_counted_as_they_come_resume_and_go(measured: Measured) -> None:
+async def test_connections_are_counted_as_they_come_resume_and_go(measured: Measured) -> None:
     booking = await on_thread(measured.actors.new_booking, "on_the_way")
     await eventually_async(lambda: measured.ws()("hunarmitra_ws_connections", kind="booking") == 0, 30, "no other's")
     ws = Change(measured.ws)

@@ -120,7 +120,7 @@ def test_a_body_that_is_no_object_is_400(actors: Actors, booking: str, body: Any
         (b'{"lat": 1, "lng": 1, "timestamp": "2026-01-03T11:05:00Z\\u0000"}', "timestamp"),
     ],
 )
-def test_a_wrong_position_is_400_and_names_the_field(actors: Actors, booking: str, body: bytes, field: str) -> None:
+def test_a_wrong_location_is_400_and_names_the_field(actors: Actors, booking: str, body: bytes, field: str) -> None:
     with unchanged(actors, booking):
         answer = raw(actors.worker, "POST", f"tracking/{booking}/", body)
         assert answer.status_code == 400
@@ -132,7 +132,7 @@ def test_a_naive_timestamp_is_told_what_is_missing(actors: Actors, booking: str)
     assert "offset" in answer["fields"]["timestamp"][0]
 
 
-def test_a_position_older_than_the_last_is_409(actors: Actors) -> None:
+def test_a_location_older_than_the_last_is_409(actors: Actors) -> None:
     booking_id = actors.new_booking()
     actors.worker.track(booking_id, 1, 1, timestamp="2026-01-03T11:05:00Z")
 
@@ -141,7 +141,7 @@ def test_a_position_older_than_the_last_is_409(actors: Actors) -> None:
     assert actors.worker.location(booking_id)["lat"] == 1
 
 
-def test_a_position_of_the_last_ones_time_is_taken(actors: Actors) -> None:
+def test_a_location_of_the_last_ones_time_is_taken(actors: Actors) -> None:
     """A phone that has no newer fix says the same again, and so does one that got no answer."""
     booking_id = actors.new_booking()
     actors.worker.track(booking_id, 1, 1, timestamp="2026-01-03T11:05:00Z")

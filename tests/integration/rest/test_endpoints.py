@@ -214,7 +214,7 @@ def test_the_event_log_is_numbered_and_can_be_read_from_a_number(actors: Actors)
         assert list(answer["fields"]) == ["since"], malformed
 
 
-def test_a_position_is_answered_as_documented_and_can_be_read(actors: Actors) -> None:
+def test_a_location_is_answered_as_documented_and_can_be_read(actors: Actors) -> None:
     booking = actors.new_booking()
     assert actors.employer.location(booking, expect=404)["code"] == "no_position"
     answer = actors.worker.track(booking, *DELHI, timestamp="2026-01-03T11:05:00Z")
@@ -242,7 +242,7 @@ def test_a_position_is_answered_as_documented_and_can_be_read(actors: Actors) ->
     assert actors.employer.location(booking, expect=404)["code"] == "no_position"
 
 
-def test_who_may_post_positions_and_when(actors: Actors) -> None:
+def test_who_may_post_locations_and_when(actors: Actors) -> None:
     booking = actors.new_booking()
     for name, actor in names(actors).items():
         if name in {"owner", "stranger", "other worker"}:
@@ -254,7 +254,7 @@ def test_who_may_post_positions_and_when(actors: Actors) -> None:
     assert actors.admin.track(requested, *DELHI, expect=409)["code"] == "not_tracked"
 
 
-def test_a_second_position_within_two_seconds_is_429_with_whole_seconds(actors: Actors) -> None:
+def test_a_second_location_within_two_seconds_is_429_with_whole_seconds(actors: Actors) -> None:
     booking, answer = actors.second_position_at_once()
     assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
     assert answer.headers["Retry-After"] in {"1", "2"}

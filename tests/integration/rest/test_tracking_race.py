@@ -64,7 +64,7 @@ async def post_at_once(stack: Stack, booking_id: str, token: str) -> tuple[list[
     return [(int(head.split()[1]), head) for head, _, _ in heads], sent - begun, answered - begun
 
 
-def test_exactly_one_of_200_simultaneous_positions_is_accepted(two_processes: Stack) -> None:
+def test_exactly_one_of_200_simultaneous_locations_is_accepted(two_processes: Stack) -> None:
     people = Actors.of(two_processes)
     try:
         booking_id = people.new_booking("on_the_way")

@@ -158,7 +158,7 @@ async def test_our_server_closes_1009_with_its_code(clients: Clients) -> None:
 
 
 @pytest.mark.slow
-async def test_a_dead_peer_is_dropped(tmp_path: Path) -> None:
+async def test_a_dead_client_is_dropped(tmp_path: Path) -> None:
     async with own_clients(tmp_path, WS_PING_INTERVAL="1", WS_PING_TIMEOUT="4") as (server, clients):
         dead = _deaf_client(server.port, f"/ws/notifications/?token={clients.actors.employer.token}")
         alive = await clients.notifications()

@@ -30,7 +30,7 @@ async def test_a_good_token_is_answered_with_its_expiry(live: Stack, people: Act
 
 
 @on_every_server
-async def test_a_bad_token_is_invalid_token_and_the_socket_lives_on(
+async def test_a_bad_token_is_invalid_token_and_the_connection_lives_on(
     live: Stack, people: Actors, newcomer: Newcomer
 ) -> None:
     person = newcomer()
@@ -56,7 +56,7 @@ async def test_another_users_token_closes_4003(live: Stack, people: Actors) -> N
 
 
 @pytest.mark.parametrize("pod", [0, 1])
-async def test_the_socket_then_belongs_to_the_tokens_session(live: Stack, newcomer: Newcomer, pod: int) -> None:
+async def test_the_connection_then_belongs_to_the_tokens_session(live: Stack, newcomer: Newcomer, pod: int) -> None:
     person = newcomer()
     other_token, other_refresh = person.new_session()
     async with await join(live.notifications_url(pod), person.token) as socket:

@@ -132,7 +132,7 @@ async def test_an_ordinary_consumer_hears_a_bookings_events(
 
 @pytest.mark.parametrize("live", ["distributed"], indirect=True, scope="session")
 @pytest.mark.parametrize("services", ["http", "ws"])
-async def test_group_send_from_an_ordinary_process_reaches_a_bookings_sockets(
+async def test_group_send_from_an_ordinary_process_reaches_a_bookings_connections(
     live: Stack, people: Actors, services: str
 ) -> None:
     """A cron job or a shell: whichever services it has installed."""

@@ -83,7 +83,7 @@ async def test_a_type_that_is_not_known_is_unknown_type(live: Stack, people: Act
         assert await answer_to(socket, json.dumps({"type": kind})) == "unknown_type"
 
 
-async def test_mark_read_is_unknown_on_a_booking_socket(live: Stack, people: Actors) -> None:
+async def test_mark_read_is_unknown_on_a_booking_connection(live: Stack, people: Actors) -> None:
     async with await watch(live, people) as socket:
         assert await answer_to(socket, '{"type": "mark_read", "id": "x"}') == "unknown_type"
 

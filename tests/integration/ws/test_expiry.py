@@ -142,13 +142,15 @@ def record(request: pytest.FixtureRequest, timeline: dict[str, Record]) -> Recor
 
 
 @pytest.mark.parametrize("name", ["booking", "notifications", "ticket", "badly authenticated"])
-def test_a_socket_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before(record: Record, name: str) -> None:
+def test_a_connection_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before(
+    record: Record, name: str
+) -> None:
     assert record.codes[name] == (4001, "token_expired")
     assert record.closed_after[name] >= LEEWAY
     assert record.taken[name] < LEEWAY + SLACK
 
 
-def test_authenticate_keeps_a_socket_open_until_the_new_expiry(record: Record) -> None:
+def test_authenticate_keeps_a_connection_open_until_the_new_expiry(record: Record) -> None:
     assert record.expiry_moved_by >= 2
     assert record.codes["authenticated"] == (4001, "token_expired")
     assert record.closed_after["authenticated"] - record.expiry_moved_by >= LEEWAY

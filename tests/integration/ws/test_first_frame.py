@@ -26,7 +26,7 @@ def check_times(frame: Frame, token: str, asked: datetime) -> None:
 
 
 @on_every_server
-async def test_a_booking_socket_begins_with_the_bookings_state(live: Stack, people: Actors) -> None:
+async def test_a_booking_connection_begins_with_the_bookings_state(live: Stack, people: Actors) -> None:
     booking = people.new_booking("on_the_way")
     asked = datetime.now(UTC)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
@@ -60,7 +60,7 @@ async def test_a_requested_booking_has_a_status_and_no_location(live: Stack, peo
 
 
 @on_every_server
-async def test_a_notification_socket_begins_with_the_users_newest_seq(
+async def test_a_notification_connection_begins_with_the_users_newest_seq(
     live: Stack, people: Actors, newcomer: Newcomer
 ) -> None:
     employer = newcomer()

@@ -33,7 +33,7 @@ class CountsPings(ClientConnection):
 
 
 @pytest.mark.slow
-async def test_an_idle_socket_lives_on_and_hears_of_the_next_event(stack_of: Callable[[str], Stack]) -> None:
+async def test_an_idle_connection_lives_on_and_hears_of_the_next_event(stack_of: Callable[[str], Stack]) -> None:
     await asyncio.gather(*(idle_on(stack_of(name)) for name in SERVERS))
 
 

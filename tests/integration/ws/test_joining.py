@@ -63,7 +63,7 @@ async def test_jwt_is_selected_on_a_rejecting_accept_too(live: Stack, people: Ac
 
 
 @on_every_server
-async def test_a_ticket_opens_a_socket_once(live: Stack, people: Actors) -> None:
+async def test_a_ticket_opens_a_connection_once(live: Stack, people: Actors) -> None:
     booking = people.new_booking()
     for url in (live.booking_url(booking), live.notifications_url()):
         ticket = people.employer.ticket()
@@ -199,7 +199,7 @@ async def test_an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004(li
 
 
 @on_every_server
-async def test_a_closed_socket_says_why_after_it_was_accepted(live: Stack, people: Actors) -> None:
+async def test_a_closed_connection_says_why_after_it_was_accepted(live: Stack, people: Actors) -> None:
     async with await Socket.connect(live.notifications_url()) as socket:
         code, reason = await socket.closed()
     assert code == 4001

@@ -39,7 +39,7 @@ async def lanes_of_a_slow_client(limit: int = 1000) -> tuple[AsgiLanes, SlowClie
     return lanes, client
 
 
-async def test_of_waiting_positions_only_the_newest_is_sent_and_after_every_status() -> None:
+async def test_of_waiting_locations_only_the_newest_is_sent_and_after_every_status() -> None:
     lanes, client = await lanes_of_a_slow_client()
     for number in range(5):
         lanes.set_location(OutgoingFrame(f"location {number}"))
@@ -48,7 +48,7 @@ async def test_of_waiting_positions_only_the_newest_is_sent_and_after_every_stat
     assert client.sent == ["first", *(f"status {number}" for number in range(5)), "location 4"]
 
 
-async def test_a_waiting_position_is_forgotten_when_it_may_no_longer_be_seen() -> None:
+async def test_a_waiting_location_is_forgotten_when_it_may_no_longer_be_seen() -> None:
     lanes, client = await lanes_of_a_slow_client()
     lanes.set_location(OutgoingFrame("location"))
     lanes.clear_location()
@@ -57,7 +57,7 @@ async def test_a_waiting_position_is_forgotten_when_it_may_no_longer_be_seen() -
     assert client.sent == ["first", "completed"]
 
 
-async def test_a_close_comes_after_the_statuses_and_drops_the_position() -> None:
+async def test_a_close_comes_after_the_statuses_and_drops_the_location() -> None:
     lanes, client = await lanes_of_a_slow_client()
     lanes.push(OutgoingFrame("status"))
     lanes.set_location(OutgoingFrame("location"))
@@ -80,7 +80,7 @@ async def test_a_send_buffer_that_overflows_is_closed_4008() -> None:
     assert client.sent == ["first", 4008]
 
 
-async def test_positions_never_overflow_a_buffer() -> None:
+async def test_locations_never_overflow_a_buffer() -> None:
     lanes, client = await lanes_of_a_slow_client(limit=100)
     for number in range(1000):
         lanes.set_location(OutgoingFrame(f"{number:050d}"))

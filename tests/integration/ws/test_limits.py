@@ -21,7 +21,9 @@ FAILURES_PER_MINUTE = 60
 
 
 @on_every_server
-async def test_of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029(live: Stack, newcomer: Newcomer) -> None:
+async def test_of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029(
+    live: Stack, newcomer: Newcomer
+) -> None:
     person, other = newcomer(), newcomer()
     booking = person.create_booking()["id"]
     bystander = await join(live.notifications_url(), other.token)
@@ -43,7 +45,7 @@ async def test_of_more_than_twenty_sockets_of_a_user_the_oldest_is_closed_4029(l
 
 
 @on_every_server
-async def test_a_socket_that_is_turned_away_closes_no_other(live: Stack, newcomer: Newcomer) -> None:
+async def test_a_connection_that_is_turned_away_closes_no_other(live: Stack, newcomer: Newcomer) -> None:
     """Neither a signed-out device that keeps trying nor a wrong booking costs the user's open sockets anything."""
     person, stranger = newcomer(), newcomer()
     foreign = stranger.create_booking()["id"]

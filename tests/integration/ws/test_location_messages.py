@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.ws.test_positions import ago
+from tests.integration.ws.test_locations import ago
 from tests.support.actors import Actors
 from tests.support.live import SHAPES, Newcomer, join, live_stacks
 from tests.support.postgres import PostgresServer

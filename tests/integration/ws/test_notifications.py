@@ -102,7 +102,7 @@ async def test_an_id_that_the_user_has_no_notification_of_is_not_found(
         assert later.frames[0]["unread"] == 2
 
 
-async def test_what_rest_marks_is_read_for_sockets_too(live: Stack, people: Actors, newcomer: Newcomer) -> None:
+async def test_what_rest_marks_is_read_for_connections_too(live: Stack, people: Actors, newcomer: Newcomer) -> None:
     person = newcomer()
     socket, (first, second) = await told_of_an_assignment(live, people, person)
     async with socket:

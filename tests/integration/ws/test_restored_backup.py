@@ -20,7 +20,7 @@ GO_BACK = """
 """
 
 
-async def test_a_restored_backup_makes_sockets_fetch_their_state_anew(stack: Stack, actors: Actors) -> None:
+async def test_a_restored_backup_makes_connections_fetch_their_state_anew(stack: Stack, actors: Actors) -> None:
     booking = actors.new_booking("on_the_way")
     token = actors.employer.token
     watching = await join(stack.booking_url(booking), token)
@@ -42,7 +42,7 @@ async def test_a_restored_backup_makes_sockets_fetch_their_state_anew(stack: Sta
     await told.close()
 
 
-async def test_a_booking_deleted_by_hand_closes_its_sockets(stack: Stack, actors: Actors) -> None:
+async def test_a_booking_deleted_by_hand_closes_its_connections(stack: Stack, actors: Actors) -> None:
     booking = actors.new_booking("requested")
     async with await join(stack.booking_url(booking), actors.employer.token) as socket:
         with Shell(stack) as shell:

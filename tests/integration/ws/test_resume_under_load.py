@@ -36,7 +36,7 @@ async def follow(url: str, token: str, first: int, last: int, luck: random.Rando
 
 
 @pytest.mark.parametrize("endpoint", ["booking", "notifications"])
-async def test_resuming_sockets_miss_and_repeat_nothing(
+async def test_resuming_connections_miss_and_repeat_nothing(
     live: Stack, people: Actors, newcomer: Newcomer, endpoint: str
 ) -> None:
     person = newcomer()

@@ -38,7 +38,7 @@ def both_endpoints(live: Stack, booking: str) -> list[str]:
     return [url for pod in PODS for url in (live.booking_url(booking, pod), live.notifications_url(pod))]
 
 
-async def test_a_logout_closes_the_sessions_sockets_and_no_other(live: Stack, newcomer: Newcomer) -> None:
+async def test_a_logout_closes_the_sessions_connections_and_no_other(live: Stack, newcomer: Newcomer) -> None:
     person = newcomer()
     urls = both_endpoints(live, person.create_booking()["id"])
     other_session, _ = person.new_session()
@@ -53,7 +53,7 @@ async def test_a_logout_closes_the_sessions_sockets_and_no_other(live: Stack, ne
     await live_on(staying)
 
 
-async def test_a_deactivated_users_sockets_are_closed_4001(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
+async def test_a_deactivated_users_connections_are_closed_4001(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     urls = both_endpoints(live, person.create_booking()["id"])
     other_session, _ = person.new_session()
@@ -63,14 +63,14 @@ async def test_a_deactivated_users_sockets_are_closed_4001(live: Stack, newcomer
     assert await rejection(live.notifications_url(), person.token) == ("unauthenticated", 4001)
 
 
-async def test_a_deleted_users_sockets_are_closed_4001(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
+async def test_a_deleted_users_connections_are_closed_4001(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
     shell.run("user_delete(user_id=user)", user=person.id)
     await closed_in_time(sockets, 4001, steady())
 
 
-async def test_a_changed_password_closes_every_socket(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
+async def test_a_changed_password_closes_every_connection(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
     shell.run("user_set_password(user_id=user, password=None)", user=person.id)
@@ -97,7 +97,7 @@ async def test_a_removed_staff_right_closes_what_only_it_allowed(
         await live_on(staying)
 
 
-async def test_a_reassignment_closes_the_former_workers_sockets_of_that_booking(
+async def test_a_reassignment_closes_the_former_workers_connections_of_that_booking(
     live: Stack, people: Actors, newcomer: Newcomer
 ) -> None:
     former, next_one = newcomer("worker"), newcomer("worker")

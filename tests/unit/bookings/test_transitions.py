@@ -46,5 +46,5 @@ def test_nothing_leaves_a_final_status_and_everything_can_reach_one() -> None:
         assert judge(status, Status.CANCELLED, frozenset(BookingRole)) is Verdict.ALLOWED
 
 
-def test_positions_are_taken_from_confirmation_to_the_end() -> None:
+def test_locations_are_taken_from_confirmation_to_the_end() -> None:
     assert {C, W, A} == TRACKED

@@ -86,7 +86,7 @@ def _own_keys() -> Iterator[None]:
         ({"SERVICES": "http"}, 0),
     ],
 )
-def test_a_pool_too_small_for_the_threads_of_the_sockets_stops_the_start(
+def test_a_pool_too_small_for_the_threads_of_the_connections_stops_the_start(
     variables: dict[str, str], needed: int
 ) -> None:
     """A thread without a database connection would reject each of its clients after five seconds."""

@@ -16,7 +16,7 @@ points = st.tuples(st.floats(-80, 80), st.floats(-180, 180))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 30])
-def test_it_has_as_many_positions_as_asked_for_and_ends_at_the_site(steps: int) -> None:
+def test_it_has_as_many_locations_as_asked_for_and_ends_at_the_site(steps: int) -> None:
     way = route((28.62, 77.20), SITE, steps)
     assert len(way) == steps
     assert way[-1] == SITE

@@ -55,7 +55,7 @@ async def test_what_gathers_in_one_turn_leaves_in_one_write_status_first() -> No
     assert wire.writes == [_frame("one").framed + _frame("two").framed, _frame("here").framed]
 
 
-async def test_a_client_that_does_not_read_gets_the_newest_position_and_every_event() -> None:
+async def test_a_client_that_does_not_read_gets_the_newest_location_and_every_event() -> None:
     lanes, wire = _lanes()
     wire.full = True
     lanes.push(_frame("one"))

@@ -47,7 +47,7 @@ def message(clock: Clock, committed: float, published: float, **more: Any) -> di
     }
 
 
-def test_a_fan_out_counts_for_each_of_its_sockets_once_the_queue_has_written_them(clock: Clock) -> None:
+def test_a_fan_out_counts_for_each_of_its_connections_once_the_queue_has_written_them(clock: Clock) -> None:
     observed, queue = EventLatency(), Queue()
     observed.follow(queue)
     arrival = observed.arrived(message(clock, committed=0.3, published=0.2), "status")

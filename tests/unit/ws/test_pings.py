@@ -41,7 +41,7 @@ def _run(pings: Pings, clock: FakeClock, seconds: int) -> None:
         pings.check_due()
 
 
-def test_a_peer_that_answers_lives_on() -> None:
+def test_a_client_that_answers_lives_on() -> None:
     clock = FakeClock()
     pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
     pings.add(connection)
@@ -54,7 +54,7 @@ def test_a_peer_that_answers_lives_on() -> None:
     assert 60 < len(connection.pings) < 200
 
 
-def test_a_dead_peer_is_pinged_and_dropped_in_time() -> None:
+def test_a_dead_client_is_pinged_and_dropped_in_time() -> None:
     clock = FakeClock()
     pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
     pings.add(connection)
@@ -64,7 +64,7 @@ def test_a_dead_peer_is_pinged_and_dropped_in_time() -> None:
     assert 50 <= connection.dropped_at - 1000 <= 54
 
 
-def test_a_peer_that_is_not_read_lives_on_while_it_takes_what_is_written() -> None:
+def test_a_client_that_is_not_read_lives_on_while_it_takes_what_is_written() -> None:
     clock = FakeClock()
     pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
     pings.add(connection)
@@ -76,7 +76,7 @@ def test_a_peer_that_is_not_read_lives_on_while_it_takes_what_is_written() -> No
     assert connection.dropped_at is not None
 
 
-def test_a_talkative_peer_is_never_pinged() -> None:
+def test_a_talkative_client_is_never_pinged() -> None:
     clock = FakeClock()
     pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
     pings.add(connection)
@@ -86,7 +86,7 @@ def test_a_talkative_peer_is_never_pinged() -> None:
     assert connection.pings == []
 
 
-def test_a_closed_peer_is_forgotten() -> None:
+def test_a_closed_client_is_forgotten() -> None:
     clock = FakeClock()
     pings, connection = Pings(clock, interval=20, timeout=30), FakeConnection(clock)
     pings.add(connection)

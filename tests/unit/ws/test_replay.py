@@ -167,7 +167,7 @@ async def test_a_log_that_is_no_longer_there_gets_resync_required_and_then_live(
     assert scene.seen == [*range(1, 11), scene.newest]
 
 
-async def test_a_booking_that_is_deleted_meanwhile_leaves_the_socket_to_the_hub() -> None:
+async def test_a_booking_that_is_deleted_meanwhile_leaves_the_connection_to_the_hub() -> None:
     scene = Scene(newest=30)
 
     async def gone(after: int) -> tuple[ChannelState | None, Sequence[Event]]:
@@ -177,7 +177,7 @@ async def test_a_booking_that_is_deleted_meanwhile_leaves_the_socket_to_the_hub(
     assert not scene.subscription.live
 
 
-async def test_a_socket_that_is_closed_meanwhile_gets_nothing_more() -> None:
+async def test_a_connection_that_is_closed_meanwhile_gets_nothing_more() -> None:
     scene = Scene(newest=30)
     scene.lanes.abandon()
     assert not await scene.replay.finish([], scene.read_page)

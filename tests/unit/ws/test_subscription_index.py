@@ -11,7 +11,7 @@ from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
 from tests.unit.ws.fakes import make_subscription
 
 
-def test_sockets_of_a_user_come_oldest_first() -> None:
+def test_connections_of_a_user_come_oldest_first() -> None:
     index, user = SubscriptionIndex(), uuid4()
     subscriptions = [make_subscription(user=user)[0] for _ in range(5)]
     for subscription in subscriptions:
@@ -23,7 +23,7 @@ def test_sockets_of_a_user_come_oldest_first() -> None:
     assert list(index.clients()) == left
 
 
-def test_each_socket_expires_once() -> None:
+def test_each_connection_expires_once() -> None:
     index = SubscriptionIndex()
     early, late = (make_subscription(expires=expiry)[0].client for expiry in (1000, 2000))
     index.add_client(early)

@@ -32,7 +32,7 @@ async def next_position(socket: Socket) -> Frame:
     return await socket.next_of("location_update")
 
 
-async def test_a_position_has_the_documented_keys_and_numbers(live: Stack, people: Actors) -> None:
+async def test_a_location_has_the_documented_keys_and_numbers(live: Stack, people: Actors) -> None:
     booking = people.new_booking("confirmed", lat=None, lng=None)
     async with await join(live.booking_url(booking, pod=1), people.employer.token) as socket:
         people.worker.track(booking, 28, 77.25, timestamp="2026-01-03T16:35:00+05:30")
@@ -156,7 +156,7 @@ async def test_who_has_arrived_is_no_minutes_away(live: Stack, people: Actors) -
     assert "eta_minutes" not in people.employer.location(booking)
 
 
-async def test_a_position_from_the_future_counts_from_its_receipt(live: Stack, people: Actors) -> None:
+async def test_a_location_from_the_future_counts_from_its_receipt(live: Stack, people: Actors) -> None:
     booking = people.new_booking("on_the_way")
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         people.worker.track(booking, 28.1, 77.1, timestamp=ago(-50))
@@ -167,7 +167,7 @@ async def test_a_position_from_the_future_counts_from_its_receipt(live: Stack, p
         assert (second["lat"], second["timestamp"] > first["timestamp"]) == (28.2, True)
 
 
-async def test_an_older_position_is_never_sent_after_a_newer_one(live: Stack, people: Actors, shell: Shell) -> None:
+async def test_an_older_location_is_never_sent_after_a_newer_one(live: Stack, people: Actors, shell: Shell) -> None:
     booking = people.new_booking("on_the_way")
     first, second, third = ago(20), ago(10), ago(5)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
@@ -178,7 +178,7 @@ async def test_an_older_position_is_never_sent_after_a_newer_one(live: Stack, pe
         assert [frame["lat"] for frame in await positions_until(socket, 28.3)] == [28.2, 28.3]
 
 
-async def test_two_positions_of_one_time_are_both_sent(live: Stack, people: Actors) -> None:
+async def test_two_locations_of_one_time_are_both_sent(live: Stack, people: Actors) -> None:
     """The server took both, as of a phone that has no newer fix: the second is what REST shows, and so do sockets."""
     booking = people.new_booking("on_the_way")
     moment = ago(10)
@@ -194,7 +194,7 @@ async def positions_until(socket: Socket, lat: float) -> list[Frame]:
     return [{"lat": frame.get("lat")} for frame in frames if frame["type"] == "location_update"]
 
 
-async def test_a_position_may_be_posted_and_seen_while_confirmed_on_the_way_and_arrived(
+async def test_a_location_may_be_posted_and_seen_while_confirmed_on_the_way_and_arrived(
     live: Stack, people: Actors
 ) -> None:
     booking = people.new_booking("requested")
@@ -209,7 +209,7 @@ async def test_a_position_may_be_posted_and_seen_while_confirmed_on_the_way_and_
                 assert later.frames[0]["location"]["lat"] == number
 
 
-async def test_nothing_of_the_position_is_left_after_the_end(live: Stack, people: Actors, shell: Shell) -> None:
+async def test_nothing_of_the_location_is_left_after_the_end(live: Stack, people: Actors, shell: Shell) -> None:
     for ending in ("completed", "cancelled"):
         booking = people.new_booking("arrived")
         people.worker.track(booking, 28.1, 77.1)
@@ -226,7 +226,7 @@ async def test_nothing_of_the_position_is_left_after_the_end(live: Stack, people
         people.employer.location(booking, expect=404)
 
 
-async def test_a_reassignment_hides_the_former_workers_position(live: Stack, people: Actors, shell: Shell) -> None:
+async def test_a_reassignment_hides_the_former_workers_location(live: Stack, people: Actors, shell: Shell) -> None:
     booking = people.new_booking("on_the_way")
     people.worker.track(booking, 28.1, 77.1)
     async with await join(live.booking_url(booking), people.employer.token) as socket:
@@ -243,7 +243,7 @@ async def test_a_reassignment_hides_the_former_workers_position(live: Stack, peo
         assert frames[0]["actor"] == people.other_worker.user.name
 
 
-async def test_a_position_that_staff_posts_is_by_staff(live: Stack, people: Actors, newcomer: Newcomer) -> None:
+async def test_a_location_that_staff_posts_is_by_staff(live: Stack, people: Actors, newcomer: Newcomer) -> None:
     booking = people.new_booking("on_the_way")
     admin = newcomer("admin", name="Support")
     async with await join(live.booking_url(booking), people.employer.token) as socket:

@@ -33,7 +33,7 @@ async def watchers(system: Scene, booking_id: str, stack: AsyncExitStack) -> lis
 
 
 @pytest.mark.parametrize("ending", ["newer position", "cancelled", "reassigned"])
-async def test_a_position_that_was_overtaken_on_its_way_to_redis_is_not_shown(
+async def test_a_location_that_was_overtaken_on_its_way_to_redis_is_not_shown(
     system: Scene, other_booking: str, ending: str
 ) -> None:
     booking_id = await system.new_booking()
@@ -60,7 +60,7 @@ async def test_a_position_that_was_overtaken_on_its_way_to_redis_is_not_shown(
             assert shown == ([28.2] if ending == "newer position" else [])
 
 
-async def test_a_handover_that_comes_late_brings_no_older_position_of_the_new_worker(
+async def test_a_handover_that_comes_late_brings_no_older_location_of_the_new_worker(
     system: Scene, other_booking: str
 ) -> None:
     """The new worker's positions are known before the event that made him the worker."""
