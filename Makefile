@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 VENV ?= .venv
 PORT ?= 8000
-# A candidate has to run: a version manager's shim may exist for a version that it then refuses.
+# Each candidate is started once: the shim of a version manager may exist for a version that is not installed.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 
@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ── environment ─────────────────────────────────────────────────────────────────────────────────────────────
-# lock(name): makes .venv if there is none, then installs what the lock pins, hashes checked.
+# lock(name): create .venv if needed, then install the packages of a lock file, with verified hashes.
 define lock
 	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 with ensurepip found; install one (Debian: apt-get install" \
 		"python3 python3-venv) or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -33,7 +33,7 @@ define lock
 	@touch $@
 endef
 
-# install(name of the lock): that, and the project itself.
+# install(name of the lock): install the packages of a lock file, and the project.
 define install
 	$(call lock,$(1))
 	@echo "installing the project itself, editable: changes of its sources need no new installation"
@@ -52,7 +52,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 $(VENV)/.embedded: requirements/embedded.txt pyproject.toml
 	$(call install,embedded)
 
-# Beside what is there: a lock of its own, and the same versions as the others'.
+# A separate lock file, with the same versions as the others, so that it can be installed into the same environment.
 $(VENV)/.docs: requirements/docs.txt
 	$(call lock,docs)
 
@@ -74,7 +74,7 @@ run: $(VENV)/.embedded ## serve HTTP and WebSocket on 127.0.0.1:8000 with demo d
 	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT)
 
 .PHONY: dev
-dev: $(VENV)/.embedded ## the same, started again when a source file changes; the data stays
+dev: $(VENV)/.embedded ## like run, but restart when a source file changes, with the same data
 	@DEBUG=$${DEBUG:-1} exec $(BIN)/python manage.py serve --port $(PORT) --reload
 
 PROMETHEUS_PORT ?= 9090
@@ -85,13 +85,13 @@ observe: $(VENV)/.dev ## watch the demo (started if need be) with Prometheus and
 
 # ── test ────────────────────────────────────────────────────────────────────────────────────────────────────
 PYTEST := $(BIN)/python -m pytest
-# Sessions of tests side by side; each starts its own servers. Tests await conditions half of their time.
+# Parallel test processes; each starts its own servers. Tests wait for conditions during half of their time.
 JOBS ?= 3
-# Those on a cluster have targets of their own: make e2e-smoke, e2e, e2e-full.
+# The tests on a cluster have other targets: make e2e-smoke, e2e, e2e-full.
 TESTS := tests --ignore=tests/e2e
 
-# tested(options for pytest): the Python tests, and the operator's and the JavaScript client's beside them, whose output is
-# shown when they are over.
+# tested(options for pytest): run the Python tests, and at the same time those of the operator and of the clients, whose
+# output follows at the end.
 define tested
 	@$(BIN)/python -m tests.support.tools
 	@mkdir -p .cache
@@ -103,7 +103,7 @@ define tested
 endef
 
 .PHONY: test
-test: $(VENV)/.dev operator/.venv/.dev ## run what a contributor runs: all tests but the slow ones, on real servers
+test: $(VENV)/.dev operator/.venv/.dev ## run the tests for a contribution: all but the slow ones, on real servers
 	$(call tested,-m "not slow")
 
 .PHONY: test-all
@@ -214,7 +214,7 @@ drift-documents: $(VENV)/.dev ## the part of `make drift` that takes seconds: ge
 	@$(call same,docs/asyncapi.json,hunarmitra.protocol.asyncapi)
 	@$(call same,clients/js/src/events.d.ts,tools.typescript)
 
-# same(file, module that prints it)
+# same(file, module that prints it): compare a generated file with the module's output.
 define same
 $(BIN)/python -m $(2) | diff -u $(1) - || { echo "error: $(1) is out of date: run make generated" >&2; exit 1; }
 endef
@@ -242,7 +242,7 @@ fix: $(VENV)/.dev ## format, and repair what the linter can
 	$(BIN)/ruff check --fix .
 
 # ── documentation ───────────────────────────────────────────────────────────────────────────────────────────
-# Its theme warns of a MkDocs 2 at each start; docs/adr/0015-mkdocs-material.md has what follows from that.
+# The theme warns of MkDocs 2 at each start; docs/adr/0015-mkdocs-material.md explains the consequences.
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 .PHONY: docs
@@ -255,8 +255,8 @@ docs-serve: $(VENV)/.docs ## show the documentation site while writing it, on 12
 	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:$(or $(DOCS_PORT),8100)
 
 # ── images and Kubernetes ───────────────────────────────────────────────────────────────────────────────────
-# IMAGE_BUILD is called as `$(IMAGE_BUILD) -t NAME -f DOCKERFILE CONTEXT`: docker, podman and buildah all understand.
-# Names and tags are those that the chart asks for. podman and buildah need IMAGE_PREFIX=docker.io/library/ for that.
+# IMAGE_BUILD is called as `$(IMAGE_BUILD) -t NAME -f DOCKERFILE CONTEXT`, which docker, podman and buildah accept. The
+# chart uses these names and tags. For podman and buildah this needs IMAGE_PREFIX=docker.io/library/.
 IMAGE_BUILD ?= docker build
 IMAGE_PREFIX ?=
 IMAGE_TAG ?= $(shell sed -n 's/^appVersion: *//p' charts/hunarmitra/Chart.yaml)
@@ -280,8 +280,8 @@ chart manifests: $(VENV)/.dev ## write the chart's README, schema and copies, an
 chart-test: $(VENV)/.dev ## test the chart, the manifests and the Dockerfiles (with helm, kubeconform and kubectl if there)
 	$(PYTEST) tests/chart $(ARGS)
 
-# A program that makes a cluster where no KUBECONFIG is given; see tests/e2e/run.sh. One session has the cluster, the other
-# the chart's tests.
+# A program that creates a cluster if KUBECONFIG is not set; see tests/e2e/run.sh. One test process uses the cluster, the
+# other runs the chart's tests.
 E2E_CLUSTER ?= $(wildcard ../shared/cluster/cluster)
 E2E := PYTHON="$(BIN)/python" E2E_CLUSTER="$(abspath $(E2E_CLUSTER))" tests/e2e/run.sh --numprocesses 2
 
@@ -290,9 +290,9 @@ e2e-smoke: $(VENV)/.dev ## install on a cluster: chart tests, the contract throu
 	HM_NODES=1 E2E_WITHOUT_OPERATOR=1 $(E2E) tests/chart tests/e2e/test_smoke.py $(ARGS)
 
 .PHONY: e2e
-e2e: $(VENV)/.dev ## all of that and rollouts, lost pods, network policies, upgrade, rollback and uninstall
+e2e: $(VENV)/.dev ## e2e-smoke, and rollouts, lost pods, network policies, upgrade, rollback and uninstall
 	$(E2E) tests/chart tests/e2e -m "not slow" $(ARGS)
 
 .PHONY: e2e-full
-e2e-full: $(VENV)/.dev operator/.venv/.dev ## all of that, the longer faults, the operator under load, and its own tests on the cluster
+e2e-full: $(VENV)/.dev operator/.venv/.dev ## e2e, and the longer faults, the operator under load, and the operator's tests on the cluster
 	E2E_FULL=1 $(E2E) tests/chart tests/e2e $(ARGS)
