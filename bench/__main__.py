@@ -19,6 +19,7 @@ from bench import report
 from bench.plot import draw
 from bench.results import Results, Sitting
 from bench.scenarios import (
+    booking,
     connects,
     curves,
     fan_out,
@@ -43,6 +44,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     many.SCENARIO,
     observability.SCENARIO,
     rest.SCENARIO,
+    booking.SCENARIO,
     slow_reader.SCENARIO,
     rolling_restart.SCENARIO,
     curves.SCENARIO,

@@ -15,6 +15,9 @@ OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
     "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
 )  # fmt: skip
 
+EARLIER, GO = "version-0.1", "go-tracking"
+PARTS_OF_A_LOCATION = ("http", "ws", "PostgreSQL", "Redis")
+
 GROWTH = 0.02
 """How much the memory of a server that does not grow goes up and down while clients come and go."""
 
@@ -30,7 +33,19 @@ class Verdict:
 
 
 def verdicts(results: Results) -> Iterator[Verdict]:
-    for group in (_fan_out, _latency, _connecting, _memory, _many, _soak, _slow_reader, _rolling, _rest, _observed):
+    for group in (
+        _fan_out,
+        _latency,
+        _connecting,
+        _memory,
+        _many,
+        _soak,
+        _slow_reader,
+        _rolling,
+        _rest,
+        _booking,
+        _observed,
+    ):
         yield from group(results)
 
 
@@ -181,7 +196,38 @@ def _rolling(results: Results) -> Iterator[Verdict]:
 def _rest(results: Results) -> Iterator[Verdict]:
     name = "requests per CPU second"
     ratio = results.median("rest", OWN, name) / results.median("rest", BARE, name)
-    yield _at_least("POST tracking requests per CPU second, to a bare REST framework view", ratio, 0.6)
+    yield _at_least("POST tracking requests per CPU second, to a bare REST framework view", ratio, 2.4)
+
+
+def _booking(results: Results) -> Iterator[Verdict]:
+    def cost(subject: str, operation: str, *parts: str) -> float:
+        return sum(
+            results.median("booking", subject, f"{operation} {part} us") for part in parts or PARTS_OF_A_LOCATION
+        )
+
+    by_rest, by_connection = "location by REST", "location by connection at 1,000/s"
+    yield _at_most(
+        "A location by REST, CPU of http and PostgreSQL, to version 0.1",
+        cost(OWN, by_rest, "http", "PostgreSQL") / cost(EARLIER, by_rest, "http", "PostgreSQL"),
+        0.28,
+        "×",
+    )
+    yield _at_most(
+        "… CPU of http, to the same endpoint in Go", cost(OWN, by_rest, "http") / cost(GO, by_rest, "http"), 5, "×"
+    )
+    connection = cost(OWN, by_connection, "ws", "PostgreSQL", "Redis")
+    yield _at_most(
+        "A location by connection at 1,000/s, all CPU with two deliveries, to a POST of version 0.1",
+        connection / cost(EARLIER, by_rest),
+        0.055,
+        "×",
+    )
+    yield _at_most("… to a POST in Go with its deliveries", connection / cost(GO, by_rest), 1, "×", "< 1 ×")
+    for rate, most in (("1,000", 60), ("2,500", 120)):
+        p99 = results.median("booking", OWN, f"location by connection at {rate}/s p99 ms")
+        yield _at_most(f"… worker → watcher p99 at {rate}/s", p99, most, "ms")
+    life = results.median("booking", OWN, "life sum ms") / results.median("booking", EARLIER, "life sum ms")
+    yield _at_most("A booking's life, all CPU, to version 0.1", life, 0.1, "×")
 
 
 def _observed(results: Results) -> Iterator[Verdict]:

@@ -1,4 +1,4 @@
-"""The plot beside the results: CPU per delivery of each server, and the scale curves of this one."""
+"""The plot beside the results: CPU per delivery of each server, the scale curves of this one, a booking's life."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import Results
+from bench.scenarios.booking import SCENARIO as BOOKING
 from bench.subjects import ALL, TITLES
+from bench.systems import PARTS
 
 LOADS = ("20 fixed", "20 saturated", "500 fixed", "500 saturated")
 
@@ -20,10 +22,11 @@ def draw(results: Results, path: Path) -> None:
     mpl.rcParams.update({"svg.hashsalt": "hunarmitra", "svg.fonttype": "none", "font.size": 8})
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(3, 1, figsize=(8, 11), constrained_layout=True)
+    figure, axes = plt.subplots(4, 1, figsize=(8, 14), constrained_layout=True)
     _deliveries(axes[0], results)
     _curve(axes[1], results, "sockets", "sockets on one process (100 events/s)")
     _curve(axes[2], results, "events/s", "events a second (2,000 sockets, ten a booking)")
+    _life(axes[3], results)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -62,3 +65,17 @@ def _curve(axis: Any, results: Results, kind: str, label: str) -> None:
         axis.legend()
     else:
         axis.set_title("not measured")
+
+
+def _life(axis: Any, results: Results) -> None:
+    """Draw what a booking's life costs each part of this version and the earlier one."""
+    subjects = [subject for subject in BOOKING.subjects if results.values("booking", subject.name, "life sum ms")]
+    axis.set_title("CPU of a booking's life" if subjects else "not measured")
+    left = [0.0] * len(subjects)
+    for part in PARTS:
+        widths = [results.median("booking", subject.name, f"life {part} ms") for subject in subjects]
+        axis.barh([subject.title for subject in subjects], widths, 0.6, left, label=part)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axis.set_xlabel("CPU of all parts, ms (less is better)")
+    if subjects:
+        axis.legend()

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from bench.must_hold import verdicts
 from bench.pairs import Ratios
 from bench.results import Results
-from bench.subjects import TITLES
+from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE
+from bench.scenarios.booking import SCENARIO as BOOKING
+from bench.subjects import TITLES as SERVER_TITLES
+from bench.systems import PARTS
+
+TITLES = SERVER_TITLES | {subject.name: subject.title for subject in BOOKING.subjects}
+SUMS = {
+    "life": f"a booking's life ({', '.join(f'{times} × {name}' for name, times in LIFE.items())}), ms",
+    "fleet": f"{FLEET:,} live bookings, a location each {FLEET_INTERVAL:g} s, cores",
+}
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,25 @@ def pairs_table(results: Results) -> list[str]:
     return ["", "### Metrics, traces of 1 % of the events and JSON logs, on and off", "", *_markdown(heading, rows)]
 
 
+def booking_tables(results: Results) -> list[str]:
+    """Return what each operation costs each part of a system; a system without an operation has no row of it."""
+    lines: list[str] = []
+    heading = ["µs of CPU an operation", *PARTS, "sum", "p50, ms", "p99, ms"]
+    for subject, runs in results.figures.get("booking", {}).items():
+        operations = [name.removesuffix(" sum us") for name in runs[0] if name.endswith(" sum us")]
+        columns = [*(f"{part} us" for part in (*PARTS, "sum")), "p50 ms", "p99 ms"]
+        rows = [
+            [operation, *(number(results.median("booking", subject, f"{operation} {column}")) for column in columns)]
+            for operation in operations
+        ]
+        for name, unit in (("life", "ms"), ("fleet", "cores")):
+            if f"{name} sum {unit}" in runs[0]:
+                sums = [results.median("booking", subject, f"{name} {part} {unit}") for part in (*PARTS, "sum")]
+                rows.append([f"**{SUMS[name]}**", *map(number, sums), "", ""])
+        lines += ["", f"### Operations of a booking: {TITLES[subject]}", "", *_markdown(heading, rows)]
+    return lines
+
+
 def sittings_table(results: Results) -> list[str]:
     """When, on what machine, and what: figures of two sittings are of two times of day."""
     rows = []
@@ -260,6 +288,7 @@ def page(results: Results) -> str:
     ]
     for table in TABLES:
         lines += table_of(results, table)
+    lines += booking_tables(results)
     lines += pairs_table(results)
     lines += curve_tables(results)
     if results.notes:

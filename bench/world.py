@@ -1,6 +1,7 @@
 """What every measurement needs: Redis, PostgreSQL with people and bookings, and the programs to run.
 
-Redis and PostgreSQL are the real ones, started as the tests start them (``tests/support``), on loopback.
+Redis and PostgreSQL are the real ones, started as the tests start them (``tests/support``), on loopback; commits of
+PostgreSQL wait for the disk, as in production.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ from tests.support.stack import base_environment, fresh_postgres, run_python
 BENCH = REPOSITORY / "bench"
 BUILD = REPOSITORY / ".cache" / "bench"
 PEOPLE = 16_000
-BOOKINGS = 2_000
+EMPLOYERS = 100
+BOOKINGS = 4_000
 
 
 class MissingToolError(RuntimeError):
@@ -42,6 +44,7 @@ class Programs:
 
     generator: Path
     centrifuge: Path
+    tracking: Path
     socketio: Path
 
 
@@ -55,7 +58,9 @@ def build_programs() -> Programs:
         )
     BUILD.mkdir(parents=True, exist_ok=True)
     _run([go, "build", "-trimpath", "-o", f"{BUILD}/", "./..."], BENCH / "go")
-    return Programs(generator=BUILD / "loadgen", centrifuge=BUILD / "centrifuge", socketio=_socketio())
+    return Programs(
+        generator=BUILD / "loadgen", centrifuge=BUILD / "centrifuge", tracking=BUILD / "tracking", socketio=_socketio()
+    )
 
 
 def _socketio() -> Path:
@@ -80,6 +85,17 @@ def _run(command: Sequence[str], folder: Path) -> None:
         raise MissingToolError(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
 
 
+@dataclass(frozen=True)
+class Seeded:
+    """What :mod:`bench.peers.seed` made: tokens of staff and employers, bookings, and each booking's worker."""
+
+    tokens: list[str]
+    employer_tokens: list[str]
+    bookings: list[str]
+    worker_ids: list[str]
+    worker_tokens: list[str]
+
+
 class World:
     """A context manager; ``directory`` takes the logs."""
 
@@ -91,10 +107,11 @@ class World:
 
     def __enter__(self) -> Self:
         try:
-            postgres = self._running.enter_context(PostgresServer())
+            self.postgres = self._running.enter_context(PostgresServer(durable=True))
             self.redis = self._running.enter_context(RedisServer(self.directory))
+            self.database_url = fresh_postgres(self.postgres)
             self.environment = base_environment(
-                DATABASE_URL=fresh_postgres(postgres),
+                DATABASE_URL=self.database_url,
                 REDIS_URL=self.redis.url,
                 JWT_KEYS=json.dumps([{"kid": "bench", "alg": "HS256", "secret": self.jwt_secret}]),
                 JWT_ACCESS_LIFETIME="86400",
@@ -104,7 +121,7 @@ class World:
             )
             # A developer's .env must not decide what is measured.
             self.environment["DEBUG"] = "0"
-            self._seed()
+            self.seeded = seed(self.environment)
         except BaseException:
             self._running.close()
             raise
@@ -114,6 +131,10 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._running.close()
+
+    @property
+    def bookings(self) -> list[str]:
+        return self.seeded.bookings
 
     @property
     def redis_address(self) -> str:
@@ -128,16 +149,19 @@ class World:
         The bookings are those from number ``first`` on.
         """
         return [
-            {"group": self.bookings[first + number // per_booking], "token": self.tokens[number % len(self.tokens)]}
+            {
+                "group": self.bookings[first + number // per_booking],
+                "token": self.seeded.tokens[number % len(self.seeded.tokens)],
+            }
             for number in range(count)
         ]
 
-    def _seed(self) -> None:
-        wanted = json.dumps({"people": PEOPLE, "bookings": BOOKINGS})
-        made: dict[str, Any] = json.loads(run_python(self.environment, "-m", "bench.peers.seed", stdin=wanted))
-        self.tokens: list[str] = made["tokens"]
-        self.worker_token: str = made["worker_token"]
-        self.bookings: list[str] = made["bookings"]
+
+def seed(environment: Mapping[str, str]) -> Seeded:
+    """Fill the migrated database of ``environment``; the version is the first one on its ``PYTHONPATH``."""
+    wanted = json.dumps({"people": PEOPLE, "employers": EMPLOYERS, "bookings": BOOKINGS})
+    made: dict[str, Any] = json.loads(run_python(environment, "bench/peers/seed.py", stdin=wanted))
+    return Seeded(**made)
 
 
 def machine() -> dict[str, str]:

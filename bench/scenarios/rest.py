@@ -44,8 +44,8 @@ def rest_server(world: World, application: str, **variables: str) -> Iterator[Se
 
 def _requests(world: World, server: ServiceProcess) -> list[dict[str, str]]:
     return [
-        {"url": f"{server.url}/api/v1/tracking/{booking}/", "token": world.worker_token}
-        for booking in world.bookings[:BOOKINGS]
+        {"url": f"{server.url}/api/v1/tracking/{booking}/", "token": token}
+        for booking, token in zip(world.bookings[:BOOKINGS], world.seeded.worker_tokens, strict=False)
     ]
 
 

@@ -32,15 +32,17 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "autovacuum": "on",
 }
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
 class PostgresServer:
     """One cluster in a folder under /tmp. The path is short enough for a socket, and readable for the server's user.
 
     PostgreSQL does not run as root, so root runs it as `postgres`, or as `nobody` if there is no such user.
+    `durable` is production's setting: commits wait for the disk.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="hm-pg-", dir="/tmp"))
         self._numbers = itertools.count(1)
@@ -49,7 +51,8 @@ class PostgresServer:
         if account:
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self._account = account
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        configuration = {**_SETTINGS, **(_DURABLE if durable else {})}
+        settings = [part for name, value in configuration.items() for part in ("-c", f"{name}={value}")]
         self.process = Process(
             [
                 tools.postgres().postgres,

@@ -15,6 +15,8 @@ from bench.pairs import Ratios, by_turns
 from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results, Sitting
+from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE, add_life
+from bench.systems import PARTS
 from tests.support.eventually import eventually
 from tests.support.stack import base_environment, run_python
 
@@ -183,3 +185,21 @@ def test_a_server_has_a_core_of_its_own_for_as_long_as_that_is_asked() -> None:
         assert os.sched_getaffinity(0) == os.sched_getaffinity(other.pid) == os.sched_getaffinity(server.pid) == cores
         for process in (server, other):
             process.communicate(b"\n")
+
+
+def test_a_location_is_compared_by_what_it_costs_all_parts() -> None:
+    results = Results()
+    parts = {"http": 100.0, "ws": 10.0, "PostgreSQL": 40.0, "Redis": 5.0}
+    posted = {f"location by REST {part} us": cost for part, cost in parts.items()}
+    results.add("booking", "version-0.1", {name: 10 * cost for name, cost in posted.items()})
+    results.add("booking", "hunarmitra", posted)
+    assert _verdict(results, "A location by REST").measured == "0.1 ×"
+    assert _verdict(results, "A location by REST").held is True
+    assert _verdict(results, "A location by connection").held is None
+
+
+def test_a_life_is_the_sum_of_its_operations_part_by_part() -> None:
+    figures = {f"{operation} {part} us": 10.0 for operation in (*LIFE, "location by REST") for part in (*PARTS, "sum")}
+    add_life(figures)
+    assert figures["life http ms"] == pytest.approx(sum(LIFE.values()) * 10 / 1000)
+    assert figures["fleet http cores"] == pytest.approx(10e-6 * FLEET / FLEET_INTERVAL)

@@ -32,6 +32,7 @@ type engine struct {
 
 	publisher  *publisher
 	positions  *positions
+	answers    map[string]int // of the server to locations that were sent
 	codes      map[int]int
 	seconds    map[int64]int // reconnects by second
 	duplicates int64
@@ -139,6 +140,9 @@ func (e *engine) connect(c command) (any, error) {
 			e.groups[spec.Group] = g
 		}
 		one := &client{engine: e, spec: spec, group: g, state: closed, fd: -1}
+		if spec.Since != nil {
+			one.lastSeq, one.known = *spec.Since, true
+		}
 		e.clients = append(e.clients, one)
 		e.pending = append(e.pending, one)
 	}

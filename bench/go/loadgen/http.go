@@ -25,6 +25,22 @@ type positions struct {
 	latencies *samples
 }
 
+func newPositions() *positions {
+	return &positions{sent: make([]atomic.Int64, latitudes), latencies: newSamples(1 << 20)}
+}
+
+// in counts every location of a message: servers may put several into one frame (Centrifuge does).
+func (p *positions) in(text []byte) {
+	for {
+		at := bytes.Index(text, latKey)
+		if at < 0 {
+			return
+		}
+		text = text[at+len(latKey):]
+		p.arrived(text)
+	}
+}
+
 func (p *positions) arrived(latitude []byte) {
 	end := bytes.IndexByte(latitude, ',')
 	value, err := strconv.ParseFloat(string(latitude[:max(end, 0)]), 64)
@@ -43,7 +59,7 @@ func (p *positions) arrived(latitude []byte) {
 // http posts a position with each request in turn: at a rate, or as fast as `concurrency` connections can. The event
 // loop goes on meanwhile, so that watchers are served and measured.
 func (e *engine) http(c command) (any, error) {
-	e.positions = &positions{sent: make([]atomic.Int64, latitudes), latencies: newSamples(1 << 20)}
+	e.positions = newPositions()
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Concurrency, MaxConnsPerHost: c.Concurrency}
 	poster := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	defer transport.CloseIdleConnections()

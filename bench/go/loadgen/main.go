@@ -41,7 +41,7 @@ type command struct {
 	Socket int  `json:"socket"`
 	On     bool `json:"on"`
 
-	// http
+	// http, send
 	Requests    []requestSpec `json:"requests"`
 	Concurrency int           `json:"concurrency"`
 	Seconds     float64       `json:"seconds"`
@@ -51,6 +51,9 @@ type socketSpec struct {
 	Path  string `json:"path"`
 	Group string `json:"group"`
 	Token string `json:"token"`
+	// Sender: it sends locations of its group when told to. Since: the client resumes after this number.
+	Sender bool   `json:"sender"`
+	Since  *int64 `json:"since"`
 }
 
 func main() {
@@ -127,6 +130,8 @@ func (e *engine) handle(c command) (any, error) {
 		return e.closeAll(), nil
 	case "http":
 		return e.http(c)
+	case "send":
+		return e.send(c)
 	case "floor":
 		return e.floor(len(c.Groups), c.Rate, c.Seconds)
 	default:

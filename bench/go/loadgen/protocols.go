@@ -40,6 +40,9 @@ var (
 	bookingStatus  = []byte(`{"type":"booking_status"`)
 	reconnectFrame = []byte(`{"type":"reconnect","after_ms":`)
 	resyncFrame    = []byte(`{"type":"resync_required"`)
+	acceptedFrame  = []byte(`{"type":"location_accepted"`)
+	errorFrame     = []byte(`{"type":"error"`)
+	codeKey        = []byte(`"code":"`)
 )
 
 // events finds every event of a message: servers may put several into one frame (Centrifuge does).
@@ -89,12 +92,19 @@ func (hunarmitra) message(c *client, text []byte) {
 	case bytes.HasPrefix(text, bookingStatus):
 		events(c, text)
 	case bytes.HasPrefix(text, locationUpdate):
-		if at := bytes.Index(text, latKey); at >= 0 && c.engine.positions != nil {
-			c.engine.positions.arrived(text[at+len(latKey):])
+		if c.engine.positions != nil {
+			c.engine.positions.in(text)
 		}
 	case bytes.HasPrefix(text, established):
 		if at := bytes.Index(text, seqKey); at >= 0 {
 			c.joined(digits(text[at+len(seqKey):]))
+		}
+	case bytes.HasPrefix(text, acceptedFrame):
+		c.engine.answered("accepted")
+	case bytes.HasPrefix(text, errorFrame):
+		if at := bytes.Index(text, codeKey); at >= 0 {
+			code, _, _ := bytes.Cut(text[at+len(codeKey):], []byte(`"`))
+			c.engine.answered(string(code))
 		}
 	case bytes.HasPrefix(text, reconnectFrame):
 		c.after = time.Duration(digits(text[len(reconnectFrame):])) * time.Millisecond
@@ -165,6 +175,8 @@ func (centrifuge) message(c *client, text []byte) {
 		}
 	case bytes.Equal(text, []byte("{}")):
 		c.write(1, []byte("{}"))
+	case c.engine.positions != nil:
+		c.engine.positions.in(text)
 	default:
 		events(c, text)
 	}
