@@ -11,11 +11,12 @@ import threading
 import time
 from queue import SimpleQueue
 
-import msgpack
 import psycopg
 import redis
 
 from bench.peers.frames import ACTOR, EVENT_TYPE, STATUS, event_frame
+from hunarmitra.config.key_ring import derived_secrets, read_keys
+from hunarmitra.outbox.signing import PURPOSE, MessageSigner
 
 MOST_AT_ONCE = 200
 
@@ -36,6 +37,7 @@ def _read(lines: SimpleQueue[tuple[str, int] | None]) -> None:
 def main() -> None:
     lines: SimpleQueue[tuple[str, int] | None] = SimpleQueue()
     client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    signer = MessageSigner(derived_secrets(*read_keys(os.environ["JWT_KEYS"], "", ""), PURPOSE))
     with psycopg.connect(os.environ["DATABASE_URL"]) as database, client:
         threading.Thread(target=_read, args=[lines], daemon=True).start()
         print("ready", flush=True)
@@ -47,10 +49,12 @@ def main() -> None:
                     lines.put(None)
                     break
                 batch.append(following)
-            _publish(database, client, batch)
+            _publish(database, client, signer, batch)
 
 
-def _publish(database: psycopg.Connection, client: redis.Redis, batch: list[tuple[str, int]]) -> None:
+def _publish(
+    database: psycopg.Connection, client: redis.Redis, signer: MessageSigner, batch: list[tuple[str, int]]
+) -> None:
     newest = dict(batch)
     with database.cursor() as cursor:
         cursor.executemany(
@@ -64,7 +68,8 @@ def _publish(database: psycopg.Connection, client: redis.Redis, batch: list[tupl
     for group, seq in batch:
         body = {"type": "realtime.status", "seq": seq, "frame": event_frame(group, seq)}
         body |= {"committed_at": now, "published_at": now}
-        pipeline.publish(f"asgi__group__booking.{group}", msgpack.packb(body))
+        channel = f"booking.{group}"
+        pipeline.publish(f"asgi__group__{channel}", signer.pack(channel, body))
     pipeline.execute()
 
 

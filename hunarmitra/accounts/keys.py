@@ -7,11 +7,8 @@ verifies, and one signs. A ``kid`` determines the algorithm, so a token cannot c
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -21,51 +18,10 @@ from django.conf import settings
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.key_ring import Key, read_keys
 
-ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
-DEFAULT_KID: Final = "default"
-MINIMUM_SECRET_BYTES: Final = 32
 _HEADER_BYTES: Final = 1024
 """Our header has about sixty bytes. A longer one is not cached."""
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key: ``signing`` is None for a key that only verifies (its private half is elsewhere or retired)."""
-
-    kid: str
-    algorithm: str
-    verifying: Any = field(repr=False)
-    signing: Any = field(default=None, repr=False)
-
-
-def _parse_key(entry: Mapping[str, Any]) -> Key:
-    kid, algorithm = entry.get("kid"), entry.get("alg")
-    if not isinstance(kid, str) or not kid:
-        raise ConfigurationError("JWT_KEYS has an entry without a kid; each key needs a name.")
-    if algorithm not in ALGORITHMS:
-        raise ConfigurationError(f"JWT_KEYS: alg of {kid!r} must be one of {', '.join(ALGORITHMS)}.")
-    if algorithm == "HS256":
-        secret = entry.get("secret")
-        if not isinstance(secret, str) or len(secret.encode()) < MINIMUM_SECRET_BYTES:
-            raise ConfigurationError(f"JWT_KEYS: {kid!r} needs a secret of at least {MINIMUM_SECRET_BYTES} bytes.")
-        return Key(kid, algorithm, secret.encode(), secret.encode())
-    method: Any = jwt.get_algorithm_by_name(algorithm)
-    try:
-        private: Any = method.prepare_key(entry["private_key"]) if "private_key" in entry else None
-        own_public: Any = private.public_key() if private is not None else None
-        public: Any = method.prepare_key(entry["public_key"]) if "public_key" in entry else own_public
-        if public is None or hasattr(public, "private_bytes"):
-            raise ValueError("nothing to verify with")
-    except Exception:  # noqa: BLE001 - PyJWT and cryptography raise many kinds
-        # The cause is dropped on purpose: its message may quote the key.
-        raise ConfigurationError(
-            f"JWT_KEYS: {kid!r} needs private_key (to sign) or public_key (to verify only), as PEM for {algorithm}."
-        ) from None
-    if own_public is not None and own_public != public:
-        raise ConfigurationError(f"JWT_KEYS: private_key and public_key of {kid!r} are no pair.")
-    return Key(kid, algorithm, public, private)
 
 
 def _kid_of(token: str | bytes) -> str:
@@ -89,27 +45,7 @@ class KeyRing:
     @classmethod
     def from_settings(cls, text: str, signing_kid: str, secret_key: str) -> KeyRing:
         """Raises :class:`ConfigurationError` naming what is wrong, never the key."""
-        if not text:
-            if signing_kid:
-                raise ConfigurationError("JWT_SIGNING_KID is set without JWT_KEYS, the keys that it chooses from.")
-            secret = hmac.new(secret_key.encode(), b"hunarmitra.jwt", hashlib.sha256).hexdigest().encode()
-            return cls({DEFAULT_KID: Key(DEFAULT_KID, "HS256", secret, secret)}, DEFAULT_KID)
-        try:
-            entries = json.loads(text)
-        except ValueError:
-            raise ConfigurationError("JWT_KEYS is not JSON.") from None
-        if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-            raise ConfigurationError("JWT_KEYS must be a JSON list of objects, one for each key.")
-        keys = [_parse_key(entry) for entry in entries]
-        by_kid = {key.kid: key for key in keys}
-        if len(by_kid) != len(keys):
-            raise ConfigurationError("JWT_KEYS has two keys with the same kid.")
-        chosen = signing_kid or keys[0].kid
-        if chosen not in by_kid:
-            raise ConfigurationError(f"JWT_SIGNING_KID names {chosen!r}, which JWT_KEYS does not have.")
-        if by_kid[chosen].signing is None:
-            raise ConfigurationError(f"JWT_KEYS: {chosen!r} signs new tokens and so needs private_key.")
-        return cls(by_kid, chosen)
+        return cls(*read_keys(text, signing_kid, secret_key))
 
     def encode(self, payload: Mapping[str, Any]) -> str:
         key = self.keys[self.signing_kid]

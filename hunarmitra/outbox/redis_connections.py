@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import redis
 import redis.asyncio
@@ -13,6 +13,10 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from hunarmitra.config.redis_url import RedisTarget
+
+PUBLISHER_PERMISSIONS: Final = "+ping +publish &asgi__group__*"
+SUBSCRIBER_PERMISSIONS: Final = "+ping +subscribe +unsubscribe +publish &asgi__group__* &hunarmitra__heartbeat__*"
+"""What the user of REDIS_URL needs in Redis's access control list: a process that publishes, and a ws process."""
 
 
 def _options(timeout: float | None, connect_timeout: float) -> dict[str, Any]:
@@ -46,3 +50,10 @@ def asyncio_client(target: RedisTarget, *, connect_timeout: float) -> redis.asyn
     sentinel = AsyncSentinel(list(target.sentinels), sentinel_kwargs=sentinel_options)
     client: redis.asyncio.Redis = sentinel.master_for(target.primary_name, **_sentinel_options(target), **options)
     return client
+
+
+def refused(error: Exception) -> str | None:
+    """Return what Redis refuses, ``login`` or ``permission``, or None for another error."""
+    if isinstance(error, redis.AuthenticationError):
+        return "login"
+    return "permission" if isinstance(error, redis.exceptions.NoPermissionError) else None

@@ -1,7 +1,8 @@
-"""Publish to Redis from synchronous code, in the wire format of channels_redis' pub/sub layer.
+"""Publish to Redis from synchronous code, in the wire format of channels_redis' pub/sub layer, signed.
 
-A channel ``c`` is the Redis channel ``asgi__group__c`` and a message is msgpack: the format of
-``channels_redis.pubsub.RedisPubSubChannelLayer``, so that layer may replace either side.
+A channel ``c`` is the Redis channel ``asgi__group__c`` and a message is a msgpack map: the format of
+``channels_redis.pubsub.RedisPubSubChannelLayer``, so that layer can receive it. :mod:`.signing` adds one entry to the
+map. Hubs read the database at a message without it, and deliver nothing of the message itself.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import msgpack
 import redis
 
 from hunarmitra.config.redis_url import RedisTarget
-from hunarmitra.outbox.redis_connections import blocking_client
+from hunarmitra.outbox.redis_connections import PUBLISHER_PERMISSIONS, blocking_client, refused
+from hunarmitra.outbox.signing import message_signer
 from hunarmitra.protocol.messages import Message
+from hunarmitra.telemetry import publisher as metrics
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class RedisPublisher:
     def __init__(self, target: RedisTarget, timeout: float) -> None:
         self._client = blocking_client(target, timeout=timeout)
         self._breaker = CircuitBreaker(OPEN_SECONDS)
+        self._is_refused = False
 
     def publish(self, messages: Sequence[Message]) -> Sequence[int]:
         """Publish all messages in one round trip; return for each how many processes are subscribed to its channel.
@@ -89,15 +92,34 @@ class RedisPublisher:
             listeners: Sequence[int] = pipeline.execute()
         except (redis.RedisError, OSError) as error:
             self._breaker.failed()
-            logger.warning("cannot publish to Redis: %s", type(error).__name__)
+            self._log(error)
             raise PublisherUnavailableError(type(error).__name__) from error
         self._breaker.succeeded()
+        self._is_refused = False
         return listeners
+
+    def _log(self, error: Exception) -> None:
+        """Log a failure. A refusal lasts until somebody corrects it, so it is logged once."""
+        refusal = refused(error)
+        if refusal is None:
+            logger.warning("cannot publish to Redis: %s", type(error).__name__)
+            return
+        metrics.refused("login" if refusal == "login" else "publish")
+        if self._is_refused:
+            return
+        self._is_refused = True
+        if refusal == "login":
+            logger.error("Redis refuses the user or the password of REDIS_URL, correct it: %s", error)
+        else:
+            permissions = PUBLISHER_PERMISSIONS
+            logger.error(
+                "Redis does not permit to publish, correct the user's ACL, it needs %s: %s", permissions, error
+            )
 
 
 def _encode(message: Message) -> bytes:
     try:
-        return bytes(msgpack.packb(dict(message.body)))
+        return message_signer().pack(message.channel, message.body)
     except (TypeError, ValueError, OverflowError) as error:
         raise UnencodableMessageError(f"the message to {message.channel} cannot be encoded: {error}") from error
 

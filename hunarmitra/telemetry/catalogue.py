@@ -28,6 +28,7 @@ from hunarmitra.telemetry.labels import (
     METHODS,
     OUTBOX_STREAMS,
     PUBLISH_SECONDS,
+    PUBLISHER_REFUSALS,
     RATE_LIMITS,
     REMOTE_BACKENDS,
     REQUEST_SECONDS,
@@ -37,6 +38,7 @@ from hunarmitra.telemetry.labels import (
     SERVED,
     SOCKET_KINDS,
     STATUS_CLASSES,
+    SUBSCRIBER_REFUSALS,
 )
 
 PREFIX: Final = "hunarmitra_"
@@ -179,6 +181,12 @@ PUBLISH_MESSAGES: Final = _counter(
 PUBLISH_FAILURES: Final = _counter(
     "publish_failures", "Batches that a backend did not take.", _PUBLISHERS, {"backend": REMOTE_BACKENDS}
 )
+PUBLISH_REFUSALS: Final = _counter(
+    "publish_refusals",
+    "Batches that Redis refused because the user of REDIS_URL may not publish them, or because its password is wrong.",
+    _PUBLISHERS,
+    {"refused": PUBLISHER_REFUSALS},
+)
 PUBLISH_DURATION: Final = _histogram(
     "publish_duration_seconds",
     "Duration of publishing a batch, in seconds, successful or not.",
@@ -315,10 +323,21 @@ WS_SUBSCRIBER_HEARD: Final = _gauge(
     _WS,
     unit="seconds",
 )
+WS_SUBSCRIBER_REFUSALS: Final = _counter(
+    "ws_subscriber_refusals",
+    "Attempts that Redis refused because the user of REDIS_URL may not do it, or because its password is wrong.",
+    _WS,
+    {"refused": SUBSCRIBER_REFUSALS},
+)
+WS_MESSAGES_UNSIGNED: Final = _counter(
+    "ws_messages_unsigned",
+    "Messages on Redis that no process of this installation has signed. The database was read instead.",
+    _WS,
+)
 WS_GAPS: Final = _counter(
     "ws_gaps",
-    "Channels that were behind the database, by what found them: a gap in the numbers, the regular comparison, or the "
-    "comparison after an interrupted subscription.",
+    "Channels that were behind the database, by what found them: a gap in the numbers, the regular comparison, the "
+    "comparison after an interrupted subscription, or an unsigned message.",
     _WS,
     {"found_by": GAP_FINDERS},
 )

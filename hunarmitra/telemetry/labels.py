@@ -19,7 +19,9 @@ CLOSE_CODES: Final = (
 )
 HANDSHAKE_OUTCOMES: Final = ("joined", "refused", "full", "reconnect", "unavailable", "abandoned")
 RESUME_OUTCOMES: Final = ("replayed", "resync", "fresh")
-GAP_FINDERS: Final = ("seq", "comparison", "recovery")
+GAP_FINDERS: Final = ("seq", "comparison", "recovery", "unsigned")
+SUBSCRIBER_REFUSALS: Final = ("login", "subscribe", "publish")
+PUBLISHER_REFUSALS: Final = ("login", "publish")
 OUTBOX_STREAMS: Final = ("bookings", "notifications")
 
 BACKENDS: Final = ("channel_layer", "redis", "log")

@@ -17,6 +17,7 @@ REGISTRY: Final = CollectorRegistry()
 
 _messages: Final = counter(catalogue.PUBLISH_MESSAGES, REGISTRY)
 _failures: Final = counter(catalogue.PUBLISH_FAILURES, REGISTRY)
+_refusals: Final = counter(catalogue.PUBLISH_REFUSALS, REGISTRY)
 _duration: Final = histogram(catalogue.PUBLISH_DURATION, REGISTRY)
 _latency: Final = histogram(catalogue.EVENT_LATENCY, REGISTRY, [(catalogue.PUBLISHER_STAGE, lane) for lane in LANES])
 
@@ -39,6 +40,11 @@ def accepted(backend: str, number: int) -> None:
 def failed(backend: str) -> None:
     """Count a batch that a backend did not accept."""
     _failures.labels(backend).inc()
+
+
+def refused(what: str) -> None:
+    """Redis refused a batch; ``what``: the ``login``, or to ``publish``."""
+    _refusals.labels(what).inc()
 
 
 def published(waits: Sequence[tuple[str, float]]) -> None:

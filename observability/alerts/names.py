@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 REDIS_AWAY: Final = "HunarMitraRedisAway"
+REDIS_REFUSES: Final = "HunarMitraRedisRefuses"
 POSTGRESQL_AWAY: Final = "HunarMitraPostgreSQLAway"
 SUBSCRIBER_DEAF: Final = "HunarMitraSubscriberDeaf"
 OUTBOX_STUCK: Final = "HunarMitraOutboxStuck"

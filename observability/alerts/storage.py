@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from observability.alerts.names import OUTBOX_STUCK, POSTGRESQL_AWAY, REDIS_AWAY, SUBSCRIBER_DEAF
+from observability.alerts.names import OUTBOX_STUCK, POSTGRESQL_AWAY, REDIS_AWAY, REDIS_REFUSES, SUBSCRIBER_DEAF
 from observability.model import Alert, Group, Severity
 from observability.parameters import Parameters
 
@@ -12,7 +12,7 @@ from observability.parameters import Parameters
 def groups(parameters: Parameters) -> Iterator[Group]:
     yield Group(
         name="hunarmitra-storage",
-        rules=(*_redis(parameters), *_postgresql(parameters), *_outbox(parameters)),
+        rules=(*_redis(parameters), *_trust(parameters), *_postgresql(parameters), *_outbox(parameters)),
     )
 
 
@@ -39,6 +39,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
             "up to "
             "five seconds late, through the comparison with the database."
         ),
+        symptom_of=(REDIS_REFUSES,),
     )
     yield Alert(
         name=SUBSCRIBER_DEAF,
@@ -54,7 +55,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
             "clients get "
             "events up to five seconds late, through the comparison with the database."
         ),
-        symptom_of=(REDIS_AWAY,),
+        symptom_of=(REDIS_AWAY, REDIS_REFUSES),
     )
     reconnects = select("hunarmitra_ws_subscriber_reconnects_total")
     yield Alert(
@@ -64,7 +65,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
         severity=Severity.WARNING,
         summary="The ws pod {{ $labels.pod }} loses its subscription at Redis repeatedly.",
         description="{{ $value | humanize }} times in fifteen minutes; each time it compares every channel again.",
-        symptom_of=(REDIS_AWAY, SUBSCRIBER_DEAF),
+        symptom_of=(REDIS_AWAY, REDIS_REFUSES, SUBSCRIBER_DEAF),
         memory="15m",
     )
     messages = "hunarmitra_publish_messages_total"
@@ -81,8 +82,39 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
             "Clients get "
             "these events late, through the relay or the comparison; locations among them are lost."
         ),
-        symptom_of=(REDIS_AWAY,),
+        symptom_of=(REDIS_AWAY, REDIS_REFUSES),
         memory="5m",
+    )
+
+
+def _trust(parameters: Parameters) -> Iterator[Alert]:
+    select, window = parameters.select, parameters.window
+    refusals = ("hunarmitra_ws_subscriber_refusals_total", "hunarmitra_publish_refusals_total")
+    yield Alert(
+        name=REDIS_REFUSES,
+        expr="\nor ".join(
+            f"sum by (namespace, refused) (increase({select(name)}[{window('2m')}])) > 0" for name in refusals
+        ),
+        wait="30s",
+        severity=Severity.CRITICAL,
+        summary="Redis answers, and refuses our processes: {{ $labels.refused }}.",
+        description=(
+            "The user of REDIS_URL lacks a permission (`subscribe`, `publish`), or its password is wrong (`login`). "
+            "The log of the process names the missing permission. Events arrive up to five seconds late, through the "
+            "comparison with the database."
+        ),
+    )
+    unsigned = select("hunarmitra_ws_messages_unsigned_total")
+    yield Alert(
+        name="HunarMitraMessagesUnsigned",
+        expr=f"sum by (namespace) (increase({unsigned}[{window('15m')}])) > 0",
+        wait="5m",
+        severity=Severity.WARNING,
+        summary="Somebody publishes messages on Redis that this installation has not signed.",
+        description=(
+            "{{ $value | humanize }} messages in fifteen minutes. A process has another version or other keys, or "
+            "somebody else may publish on Redis. Nothing of these messages was delivered; the database was read."
+        ),
     )
 
 
@@ -135,7 +167,7 @@ def _outbox(parameters: Parameters) -> Iterator[Alert]:
             "than "
             "two seconds."
         ),
-        symptom_of=(REDIS_AWAY, POSTGRESQL_AWAY),
+        symptom_of=(REDIS_AWAY, REDIS_REFUSES, POSTGRESQL_AWAY),
         memory="1m",
     )
     yield Alert(

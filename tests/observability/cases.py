@@ -24,6 +24,7 @@ from tests.observability.promtool import (
 
 NONE: tuple[str, ...] = ()
 REDIS_AWAY = "HunarMitraRedisAway"
+REDIS_REFUSES = "HunarMitraRedisRefuses"
 DEAF = "HunarMitraSubscriberDeaf"
 POSTGRESQL_AWAY = "HunarMitraPostgreSQLAway"
 
@@ -73,6 +74,28 @@ CASES = (
             http("publish_failures_total", backend="channel_layer"): _burst(10, "20m"),
         },
         {"11m": NONE, "13m": [REDIS_AWAY], "25m": [REDIS_AWAY], "33m": NONE},
+    ),
+    Case(
+        "Redis refuses every pod's subscription; only the refusal pages",
+        {
+            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_refusals_total", pod, refused="subscribe"): _burst(12, "20m") for pod in WS_PODS},
+        },
+        {
+            "10m15s": NONE,
+            "12m": [REDIS_REFUSES, REDIS_AWAY, DEAF],  # the two others are inhibited
+            "34m": NONE,
+        },
+    ),
+    Case(
+        "Redis refuses what http publishes",
+        {http("publish_refusals_total", refused="publish"): _burst(12, "20m")},
+        {"10m15s": NONE, "12m": [REDIS_REFUSES], "34m": NONE},
+    ),
+    Case(
+        "somebody publishes without a signature for a moment",
+        {ws("ws_messages_unsigned_total", "ws-0"): _burst(5, "1m")},
+        {"12m": NONE, "18m": ["HunarMitraMessagesUnsigned"], "32m": NONE},
     ),
     Case(
         "one publish in ten fails, which is not an outage",

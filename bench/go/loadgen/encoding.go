@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"time"
 )
 
@@ -33,7 +36,7 @@ func (v event) json() []byte {
 func (v event) message(encoding string) (string, []byte, error) {
 	switch encoding {
 	case "hunarmitra": // hunarmitra/protocol/messages.py
-		fields, now := 5, time.Now().UnixMicro()
+		fields, now := 6, time.Now().UnixMicro()
 		if v.traced {
 			fields++
 		}
@@ -42,7 +45,7 @@ func (v event) message(encoding string) (string, []byte, error) {
 		if v.traced {
 			body = body.text("traceparent").text(traceparent())
 		}
-		return "asgi__group__booking." + v.group, body, nil
+		return "asgi__group__booking." + v.group, signed("booking."+v.group, body), nil
 	case "plain": // channels_redis.pubsub, for the consumer of bench/peers/plain.py
 		body := pack{}.mapOf(2).text("type").text("bench.event").text("frame").text(string(v.json()))
 		return "asgi__group__" + v.group, body, nil
@@ -60,6 +63,21 @@ func (v event) message(encoding string) (string, []byte, error) {
 		return "centrifuge.client." + v.group, append(body, data...), nil
 	}
 	return "", nil, fmt.Errorf("unknown encoding %q", encoding)
+}
+
+// messageKey is derived from the key of the world's tokens (hunarmitra/outbox/signing.py).
+var messageKey = hmacOf([]byte(os.Getenv("BENCH_JWT_SECRET")), []byte("hunarmitra.messages"))
+
+func hmacOf(key, data []byte) []byte {
+	sum := hmac.New(sha256.New, key)
+	sum.Write(data)
+	return sum.Sum(nil)
+}
+
+// signed appends the last entry of a map.
+func signed(channel string, body pack) pack {
+	body = append(body.text("hunarmitra.signature"), 0xc4, sha256.Size)
+	return append(body, hmacOf(messageKey, append([]byte(channel+"\x00"), body...))...)
 }
 
 // traceparent is of a new trace that is recorded (W3C Trace Context).

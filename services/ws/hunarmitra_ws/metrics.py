@@ -35,6 +35,8 @@ class Metrics:
         self.locations_conflated = LoopCounter(catalogue.WS_LOCATIONS_CONFLATED)
         self.slow_clients_closed = LoopCounter(catalogue.WS_SLOW_CLIENTS)
         self.subscriber_reconnects = LoopCounter(catalogue.WS_SUBSCRIBER_RECONNECTS)
+        self.subscriber_refusals = LoopCounter(catalogue.WS_SUBSCRIBER_REFUSALS)
+        self.messages_unsigned = LoopCounter(catalogue.WS_MESSAGES_UNSIGNED)
         self.gaps = LoopCounter(catalogue.WS_GAPS)
         self.events_recovered = LoopCounter(catalogue.WS_EVENTS_RECOVERED)
         self.comparison_failures = LoopCounter(catalogue.WS_COMPARISON_FAILURES)

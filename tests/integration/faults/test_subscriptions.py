@@ -46,6 +46,7 @@ def transport_of(url: str, receive: Callable[[str, Mapping[str, Any]], None]) ->
         parse_redis_url(url),
         receive=receive,
         on_recovered=lambda: None,
+        on_unsigned=lambda channel: None,
         heartbeat_interval=1,
         heartbeat_timeout=3,
     )

@@ -24,7 +24,7 @@ from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.common import checkpoints
-from hunarmitra.common.clock import utc_now
+from hunarmitra.common.clock import microseconds_now, utc_now
 from hunarmitra.outbox import relay
 from hunarmitra.protocol import channels, messages
 from hunarmitra.telemetry import tracing
@@ -42,6 +42,7 @@ from hunarmitra_ws.hub.revocations import Revocations
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
 from hunarmitra_ws.hub.transport import Transport, make_transport
+from hunarmitra_ws.hub.unsigned import UnsignedMessages
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.supervisor import Supervisor
 
@@ -62,7 +63,10 @@ RELAY_INTERVAL: Final = 1.0
 
 @dataclass(frozen=True)
 class HubLimits:
-    """Intervals in seconds; ``expiry_leeway`` is how long a connection outlives its token."""
+    """Intervals in seconds; ``expiry_leeway`` is how long a connection outlives its token.
+
+    ``location_future``: how many microseconds the time of a location may be in the future.
+    """
 
     comparison_interval: float
     revocation_interval: float
@@ -71,6 +75,7 @@ class HubLimits:
     relays: bool
     joins: JoinLimits
     locations: BatchLimits
+    location_future: int = 60_000_000
 
 
 class Hub:
@@ -84,7 +89,7 @@ class Hub:
         self._supervisor = Supervisor()
         self._background = DatabaseThreads("hub", 1)
         self._threads = DatabaseThreads("connections", limits.database_threads)
-        self._transport: Transport = make_transport(self.receive, self._on_recovered)
+        self._transport: Transport = make_transport(self.receive, self._on_recovered, self._on_unsigned)
         self._index = SubscriptionIndex()
         self._recovery = Recovery(
             self._index.channels, self._background, interval=limits.comparison_interval, on_gone=self._on_gone
@@ -99,6 +104,7 @@ class Hub:
             self._revocations,
             limits.joins,
         )
+        self._unsigned = UnsignedMessages(self._index.channels, self._recovery.request, self._revocations.check)
         self._locations = LocationBatch(self._index.channels, limits.locations)
         self.consumers = ConsumerChannels(self._transport, self._index.channels.__contains__)
         self._relay = _RelayThread() if limits.relays else None
@@ -129,6 +135,7 @@ class Hub:
         await asyncio.gather(*waiting, return_exceptions=True)
         await self._locations.stop()
         await self._transport.stop()
+        self._unsigned.stop()
         if self._relay is not None:
             await self._relay.stop()
         self._threads.stop()
@@ -158,14 +165,20 @@ class Hub:
                 if not channel.receive(body["seq"], body["frame"], body.get("clears_location", False), arrival):
                     self._recovery.request(channel_name, "seq")
             elif kind == messages.LOCATION and channel is not None:
+                if body["order"] > microseconds_now() + self._limits.location_future:
+                    logger.warning("dropped a location of %s whose time is too far in the future", channel_name)
+                    return
                 arrival = metrics.latency.arrived(body, "location")
                 channel.receive_location(body["seq"], body["order"], body["frame"], arrival)
             elif kind == messages.WATCHED:
                 self._locations.watched(channel_name)
             elif kind == messages.REVOCATION and channel_name == channels.CONTROL:
-                self._revocations.announced(body)
+                self._revocations.check()
         except Exception:  # one message must not harm the others
             logger.exception("failed to deliver a message to %s", channel_name)
+
+    def _on_unsigned(self, channel_name: str) -> None:
+        self._unsigned.received(channel_name)
 
     def _on_recovered(self) -> None:
         self._recovery.request_all("recovery")
@@ -318,6 +331,7 @@ async def _start() -> Hub:
             locations=BatchLimits(
                 gather=environment.ws_location_batch_ms / 1000, least_interval=environment.tracking_min_interval
             ),
+            location_future=round((environment.tracking_max_future + environment.jwt_leeway) * 1_000_000),
         )
     )
     await hub.start()

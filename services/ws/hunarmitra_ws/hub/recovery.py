@@ -1,7 +1,8 @@
 """Recovers missed events from the database.
 
-One loop serves every reason: a gap in a channel's seq, an interrupted Redis subscription, and the clock. Each round
-compares the requested channels with the database in batches, and reads only the logs of the channels that are behind.
+One loop serves every reason: a gap in a channel's seq, an interrupted Redis subscription, an unsigned message, and the
+clock. Each round compares the requested channels with the database in batches, and reads only the logs of the channels
+that are behind.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from django.db import Error as DatabaseError
@@ -47,7 +48,7 @@ class Recovery:
         self._available = True
 
     def request(self, channel_name: str, found_by: str) -> None:
-        """``found_by`` is ``seq`` or ``recovery``, for the metrics; the first reason is kept."""
+        """``found_by`` is ``seq``, ``recovery`` or ``unsigned``, for the metrics; the first reason is kept."""
         self._requested.setdefault(channel_name, found_by)
         self._wake.set()
 
@@ -126,7 +127,7 @@ class Recovery:
             if state.location_order > channel.location_order:
                 moved.append(name)
         if behind:
-            await self._recover_events(behind, states)
+            await self._recover_events(behind, states, lost={name for name in behind if requested[name] != "unsigned"})
         if moved:
             await self._recover_locations(moved)
 
@@ -135,7 +136,10 @@ class Recovery:
             if (channel := self._channels.get(name)) is not None:
                 channel.recover_location(*location)
 
-    async def _recover_events(self, behind: Mapping[str, int], states: Mapping[str, ChannelState]) -> None:
+    async def _recover_events(
+        self, behind: Mapping[str, int], states: Mapping[str, ChannelState], *, lost: Container[str]
+    ) -> None:
+        """``lost``: channels whose message did not arrive; that of the others is not signed."""
         missing = [LogRange(name, after, states[name].seq) for name, after in behind.items()]
         for name, events in (await self._threads.run(queries.read_logs, missing)).items():
             channel = self._channels.get(name)
@@ -145,7 +149,8 @@ class Recovery:
             for event in events:
                 channel.receive(event.seq, event.frame, event.clears_location, event.committed_at)
             last_seq = channel.last_seq or 0
-            metrics.events_recovered.inc(amount=sum(before < event.seq <= last_seq for event in events))
+            if name in lost:
+                metrics.events_recovered.inc(amount=sum(before < event.seq <= last_seq for event in events))
             if last_seq < states[name].seq:
                 logger.warning("the log of %s has a hole after seq %d", name, last_seq)
                 channel.restart(states[name].seq)

@@ -4,7 +4,8 @@ A subscription can stop delivering without an error: a half-open TCP connection,
 a proxy. So the transport publishes a heartbeat to itself, and reconnects when it does not arrive. After each
 interruption it calls ``on_recovered``: messages may have been lost, and only the database has those events.
 
-The wire format is that of channels_redis' pub/sub layer: msgpack on the Redis channel ``asgi__group__<channel>``.
+The wire format is that of channels_redis' pub/sub layer, signed (:mod:`hunarmitra.outbox.signing`): msgpack on the
+Redis channel ``asgi__group__<channel>``.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import msgpack
 import redis.asyncio
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 from hunarmitra.config.redis_url import RedisTarget
-from hunarmitra.outbox.redis_connections import asyncio_client
+from hunarmitra.outbox.redis_connections import SUBSCRIBER_PERMISSIONS, asyncio_client, refused
 from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX, redis_channel
+from hunarmitra.outbox.signing import UnsignedMessageError, message_signer
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.supervisor import Supervisor
 
@@ -35,12 +36,20 @@ FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 0.5
 """Seconds between two attempts to connect; each process tries alone, so there is no herd to spread."""
 
+LONGEST_REFUSED_PAUSE: Final = 5.0
+"""The same while Redis answers, but refuses: somebody must correct the user's rights or its password first."""
+
 ACKNOWLEDGEMENT_TIMEOUT: Final = 2.0
 HEARTBEAT_CHANNEL: Final = "hunarmitra__heartbeat__"
+MOST_BEATS: Final = 60
+"""Heartbeats that may be on their way; an older one counts as lost."""
 
 
 class RedisTransport:
-    """Calls ``receive(channel_name, body)`` for each message, and ``on_recovered()`` after each interruption."""
+    """Calls ``receive(channel_name, body)`` for each message, and ``on_recovered()`` after each interruption.
+
+    Calls ``on_unsigned(channel_name)`` instead for a message that no process of this installation has signed.
+    """
 
     def __init__(
         self,
@@ -48,12 +57,15 @@ class RedisTransport:
         *,
         receive: Callable[[str, Mapping[str, Any]], None],
         on_recovered: Callable[[], None],
+        on_unsigned: Callable[[str], None],
         heartbeat_interval: float,
         heartbeat_timeout: float,
     ) -> None:
         self._client: redis.asyncio.Redis = asyncio_client(target, connect_timeout=CONNECT_TIMEOUT)
         self._receive = receive
         self._on_recovered = on_recovered
+        self._on_unsigned = on_unsigned
+        self._signer = message_signer()
         self._heartbeat_interval = heartbeat_interval
         self._heartbeat_timeout = heartbeat_timeout
         self._heartbeat_channel = HEARTBEAT_CHANNEL + uuid.uuid4().hex
@@ -64,6 +76,8 @@ class RedisTransport:
         self._connection: Any = None
         self._attempted = asyncio.Event()
         self._pause = FIRST_PAUSE
+        self._refusals: set[str] = set()
+        self._beats: dict[bytes, float] = {}
         self._heard_at = time.monotonic()
         self._was_connected = False
         self._heard_time = time.time()
@@ -104,7 +118,7 @@ class RedisTransport:
 
     async def publish(self, channel_name: str, body: Mapping[str, Any]) -> None:
         """Raises RedisError, OSError or TimeoutError."""
-        await self._publish(redis_channel(channel_name), msgpack.packb(dict(body)))
+        await self._publish(redis_channel(channel_name), self._signer.pack(channel_name, body))
 
     async def _publish(self, channel: str, data: bytes) -> None:
         await asyncio.wait_for(self._client.publish(channel, data), CONNECT_TIMEOUT)
@@ -117,17 +131,17 @@ class RedisTransport:
                 connection = self._client.connection_pool.make_connection()
                 await asyncio.wait_for(connection.connect(), 2 * CONNECT_TIMEOUT)
             except (RedisError, OSError, TimeoutError) as error:
-                logger.warning("cannot connect to Redis: %s; trying again", type(error).__name__)
+                if not self._is_refused(error, "subscribe"):
+                    logger.warning("cannot connect to Redis: %s; trying again", type(error).__name__)
                 self._attempted.set()
                 await self._wait_to_reconnect()
                 continue
             try:
                 await self._listen(connection)
                 logger.warning("lost the subscription at Redis; reconnecting")
-            except NoPermissionError as error:
-                logger.error("Redis does not permit the subscription, correct the user's ACL: %s", error)
             except (RedisError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-                logger.warning("lost the subscription at Redis: %s; reconnecting", type(error).__name__)
+                if not self._is_refused(error, "subscribe"):
+                    logger.warning("lost the subscription at Redis: %s; reconnecting", type(error).__name__)
             finally:
                 self._disconnected()
                 self._attempted.set()
@@ -138,7 +152,29 @@ class RedisTransport:
     async def _wait_to_reconnect(self) -> None:
         """Pause longer after each attempt, until a subscription was acknowledged."""
         await asyncio.sleep(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        longest = LONGEST_REFUSED_PAUSE if self._refusals and self._pause >= LONGEST_PAUSE else LONGEST_PAUSE
+        self._pause = min(2 * self._pause, longest)
+
+    def _is_refused(self, error: Exception, attempt: str) -> bool:
+        """Count and log an answer by which Redis refuses the attempt; each kind is logged once until it is permitted.
+
+        ``attempt`` is ``subscribe`` or ``publish``. Return False for another error.
+        """
+        refusal = refused(error)
+        if refusal is None:
+            return False
+        kind = "login" if refusal == "login" else attempt
+        metrics.subscriber_refusals.inc(kind)
+        if kind not in self._refusals:
+            self._refusals.add(kind)
+            if kind == "login":
+                logger.error("Redis refuses the user or the password of REDIS_URL, correct it: %s", error)
+            else:
+                logger.error(
+                    "Redis does not permit to %s, correct the user's ACL, it needs %s: %s",
+                    attempt, SUBSCRIBER_PERMISSIONS, error,
+                )  # fmt: skip
+        return True
 
     async def _listen(self, connection: Any) -> None:
         """Read until the connection is lost. One of the two tasks that ends, for any reason, ends the other."""
@@ -181,6 +217,7 @@ class RedisTransport:
                         metrics.subscriber_reconnects.inc(amount=self._was_connected)
                         self._was_connected = True
                         self._pause = FIRST_PAUSE
+                        self._refusals -= {"login", "subscribe"}
                         self._on_recovered()
 
     async def _send_commands(self, connection: Any, commands: asyncio.Queue[tuple[str, str]]) -> None:
@@ -222,22 +259,22 @@ class RedisTransport:
         if channel == self._heartbeat_channel:
             self._heard_heartbeat(data)
             return
+        name = channel.removeprefix(CHANNEL_PREFIX)
         try:
-            body = msgpack.unpackb(data)
-        except ValueError:
-            body = None
-        if isinstance(body, dict):
-            self._receive(channel.removeprefix(CHANNEL_PREFIX), body)
+            body = self._signer.unpack(name, data)
+        except UnsignedMessageError:
+            self._on_unsigned(name)
+        except ValueError as error:
+            logger.warning("dropped a message on %s that msgpack cannot decode: %s", channel, error)
         else:
-            logger.warning("dropped a message on %s that is not a msgpack map", channel)
+            self._receive(name, body)
+
+    # The heartbeat
 
     def _heard_heartbeat(self, data: bytes) -> None:
-        try:
-            sent_at = float(data)
-        except ValueError:
-            sent_at = math.nan
-        if not math.isfinite(sent_at):
-            logger.warning("dropped a heartbeat that is not a number")
+        """Take a heartbeat that this process sent, once: others may publish on its channel too."""
+        sent_at = self._beats.pop(data, None)
+        if sent_at is None:
             return
         self._heard_at, self._heard_time = time.monotonic(), time.time()
         self._lag = self._heard_at - sent_at
@@ -248,12 +285,25 @@ class RedisTransport:
             connection = self._connection
             if connection is None:
                 continue
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self._publish(self._heartbeat_channel, b"%f" % time.monotonic())
+            await self._send_heartbeat()
             silent = time.monotonic() - self._heard_at
-            if silent > self._heartbeat_timeout and connection is self._connection:
+            # Without the right to publish there is no heartbeat that could be lost.
+            if silent > self._heartbeat_timeout and connection is self._connection and "publish" not in self._refusals:
                 logger.warning("heartbeat lost after %.1f s; reconnecting to Redis", silent)
                 await connection.disconnect(nowait=True)
+
+    async def _send_heartbeat(self) -> None:
+        now = time.monotonic()
+        beat = secrets.token_bytes(16)
+        self._beats[beat] = now
+        while len(self._beats) > MOST_BEATS:
+            del self._beats[next(iter(self._beats))]
+        try:
+            await self._publish(self._heartbeat_channel, beat)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._is_refused(error, "publish")
+        else:
+            self._refusals.discard("publish")
 
 
 def _text(value: Any) -> str:

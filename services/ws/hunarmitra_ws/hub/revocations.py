@@ -1,12 +1,15 @@
-"""Ends what a user may no longer watch: at the announcement, and from the numbered rows read every second."""
+"""Ends what a user may no longer watch, from the numbered rows that are read every second and at each announcement.
+
+An announcement is only a reason to read. It ends nothing by itself, and does not change the number of the newest known
+revocation: a forged or repeated one can neither close a connection nor hide a row.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
-from typing import Any
+from typing import Final
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -21,6 +24,9 @@ from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
 
 logger = logging.getLogger(__name__)
 
+LEAST_INTERVAL: Final = 0.1
+"""Least seconds between two reads: many announcements of one moment cost a process one read."""
+
 
 class Revocations:
     """Applies each revocation once, in the order of the numbers. Subscriptions may join once ``ready`` is set."""
@@ -33,18 +39,8 @@ class Revocations:
         self._wake = asyncio.Event()
         self.ready = asyncio.Event()
 
-    def announced(self, body: Mapping[str, Any]) -> None:
-        """Apply an announcement of the control channel, or read the table if numbers before it are missing."""
-        if self._number is None or body["number"] > self._number + 1:
-            self._wake.set()
-        elif body["number"] == self._number + 1:
-            # Parsed before the number counts as applied: a malformed announcement must not hide its row.
-            subject, booking = UUID(body["subject"]), UUID(body["booking"]) if body["booking"] else None
-            self._number += 1
-            self._apply(body["kind"], subject, booking)
-
     def check(self) -> None:
-        """Read the table now: announcements may have been missed."""
+        """Read the table now: there is an announcement, or announcements may have been missed."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -58,8 +54,10 @@ class Revocations:
                 if available:
                     logger.warning("cannot read the revocations: %s; trying again", type(error).__name__)
                 available = False
+            pause = min(LEAST_INTERVAL, self._interval)
+            await asyncio.sleep(pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._interval)
+                await asyncio.wait_for(self._wake.wait(), self._interval - pause)
             self._wake.clear()
 
     async def _read(self) -> None:

@@ -17,7 +17,10 @@ Receive = Callable[[str, Mapping[str, Any]], None]
 
 
 class Transport(Protocol):
-    """Calls ``receive(channel_name, body)`` for each message of the subscribed channels."""
+    """Calls ``receive(channel_name, body)`` for each message of the subscribed channels.
+
+    Calls ``on_unsigned(channel_name)`` instead for a message that no process of this installation has signed.
+    """
 
     async def start(self, supervisor: Supervisor) -> None: ...
 
@@ -38,7 +41,7 @@ class Transport(Protocol):
     async def stop(self) -> None: ...
 
 
-def make_transport(receive: Receive, on_recovered: Callable[[], None]) -> Transport:
+def make_transport(receive: Receive, on_recovered: Callable[[], None], on_unsigned: Callable[[str], None]) -> Transport:
     """Make the transport that ``REDIS_URL`` selects."""
     environment = settings.ENVIRONMENT
     if environment.redis_url is None:
@@ -47,6 +50,7 @@ def make_transport(receive: Receive, on_recovered: Callable[[], None]) -> Transp
         environment.redis_url,
         receive=receive,
         on_recovered=on_recovered,
+        on_unsigned=on_unsigned,
         heartbeat_interval=environment.hub_heartbeat_interval,
         heartbeat_timeout=environment.hub_heartbeat_timeout,
     )
