@@ -18,6 +18,12 @@ class WebSocketSettings:
         "Connections of one user to one process. One more closes the oldest with 4029.",
         section="WebSocket limits",
     )
+    ws_subscriptions: int = variable(
+        integer(1, 100000), 20, "Subscriptions of one connection of `/ws/`. One more is refused with 4029."
+    )
+    ws_subscriptions_staff: int = variable(
+        integer(1, 100000), 500, "The same for staff, who watch many bookings at once."
+    )
     ws_failed_handshakes_per_minute: int = variable(
         integer(1, 1000000), 60, "Rejected handshakes of one address per minute in one process."
     )

@@ -17,6 +17,7 @@ from hunarmitra.protocol.schemas import (
     BOOKING_FRAMES,
     CLIENT_MESSAGES,
     NOTIFICATIONS_FRAMES,
+    SHARED_FRAMES,
     ClientMessage,
     frame_example,
     frame_schema,
@@ -56,6 +57,10 @@ _QUERY: Final[Json] = {
         "ticket": {"type": "string", "description": "A single-use ticket, instead of a token."},
     },
 }
+_SHARED_QUERY: Final[Json] = {
+    **_QUERY,
+    "properties": {name: schema for name, schema in _QUERY["properties"].items() if name != "since"},
+}
 
 
 def document() -> Json:
@@ -78,6 +83,14 @@ def document() -> Json:
                 "messages": _references(BOOKING_FRAMES, "booking"),
                 "bindings": {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}},
             },
+            "shared": {
+                "address": "/ws/",
+                "title": "One connection, many subscriptions",
+                "description": "The frames of the two other channels, for each subscription that the client asks for. "
+                "A subscription that is refused or ends is an `unsubscribed` frame; the connection lives.",
+                "messages": _references(SHARED_FRAMES, "shared"),
+                "bindings": {"ws": {"method": "GET", "query": _SHARED_QUERY, "bindingVersion": "0.1.0"}},
+            },
             "notifications": {
                 "address": "/ws/notifications/",
                 "title": "The user's notifications",
@@ -89,6 +102,7 @@ def document() -> Json:
         "operations": {
             **_operations("booking", BOOKING_FRAMES),
             **_operations("notifications", NOTIFICATIONS_FRAMES),
+            **_operations("shared", SHARED_FRAMES),
         },
         "components": {
             "messages": {
@@ -113,7 +127,7 @@ def render() -> str:
 
 
 def _client_messages(channel: str) -> list[ClientMessage]:
-    return [message for message in CLIENT_MESSAGES if message.channel in {None, channel}]
+    return [message for message in CLIENT_MESSAGES if channel == "shared" or message.channel in {None, channel}]
 
 
 def _client_name(message: ClientMessage) -> str:

@@ -21,6 +21,10 @@ def user_channel(user_id: UUID) -> str:
     return f"{_USER}{user_id}"
 
 
+def is_booking(channel: str) -> bool:
+    return channel.startswith(_BOOKING)
+
+
 def booking_of(channel: str) -> UUID | None:
     """Return the booking of a channel, or None for another kind of channel. Raises ValueError for a malformed id."""
     return UUID(channel.removeprefix(_BOOKING)) if channel.startswith(_BOOKING) else None

@@ -72,7 +72,7 @@ class LocationUpdated(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationCreated(Frame):
-    """A notification. ``seq`` counts 1, 2, 3 … per user without a gap."""
+    """A notification. ``seq`` counts 1, 2, 3 … per user without a gap. ``channel`` is there on `/ws/` only."""
 
     type: ClassVar[str] = "notification"
 
@@ -83,6 +83,7 @@ class NotificationCreated(Frame):
     data: Mapping[str, Any]
     created_at: str
     ack: Any = OMIT
+    channel: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ class BookingConnected(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationsConnected(Frame):
-    """First frame of a notification connection; ``title`` is there because clients display every frame of it."""
+    """First frame of the notifications; ``title`` is there because clients display every frame of them."""
 
     type: ClassVar[str] = "connection_established"
 
@@ -116,15 +117,49 @@ class NotificationsConnected(Frame):
     heartbeat_seconds: float
     expires_at: str
     server_time: str
+    channel: Any = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Frame):
+    """First frame of `/ws/`; the client may have ``max_subscriptions`` subscriptions at once."""
+
+    type: ClassVar[str] = "connected"
+
+    message: str = "Connected"
+    heartbeat_seconds: float
+    expires_at: str
+    server_time: str
+    max_subscriptions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribed(Frame):
+    """A subscription of `/ws/` has ended: with 1000 as the client asked, else with ``message`` for another reason.
+
+    ``code`` is the close code that the endpoint of this one channel would use.
+    """
+
+    type: ClassVar[str] = "unsubscribed"
+
+    channel: str
+    booking_id: Any = OMIT
+    code: int
+    message: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncRequired(Frame):
-    """The log cannot be replayed from ``since``: fetch the state over REST and go on from ``seq``."""
+    """The log cannot be replayed from ``since``: fetch the state over REST and go on from ``seq``.
+
+    On `/ws/`, ``booking_id`` or ``channel`` tells which subscription it is about.
+    """
 
     type: ClassVar[str] = "resync_required"
 
     seq: int
+    booking_id: Any = OMIT
+    channel: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +180,7 @@ class MarkedRead(Frame):
 
     id: str
     unread: int
+    channel: Any = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +216,10 @@ class Reconnect(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error(Frame):
-    """An error, as a code for programs and a sentence for people."""
+    """An error, as a code for programs and a sentence for people.
+
+    On `/ws/`, ``booking_id`` or ``channel`` tells which subscription it is about, if it is about one.
+    """
 
     type: ClassVar[str] = "error"
 
@@ -188,6 +227,8 @@ class Error(Frame):
     message: str
     retry_in_ms: Any = OMIT
     id: Any = OMIT
+    booking_id: Any = OMIT
+    channel: Any = OMIT
 
 
 CATALOGUE: Final[tuple[type[Frame], ...]] = (
@@ -196,6 +237,8 @@ CATALOGUE: Final[tuple[type[Frame], ...]] = (
     NotificationCreated,
     BookingConnected,
     NotificationsConnected,
+    Connected,
+    Unsubscribed,
     ResyncRequired,
     Pong,
     Authenticated,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from hunarmitra.protocol import frames
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.protocol.frames import CATALOGUE, OMIT, Frame
 from hunarmitra.protocol.statuses import Status
 
@@ -24,6 +25,12 @@ TIMESTAMP: Final[Schema] = {
     "description": "RFC 3339, UTC, ending in `Z`.",
 }
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
+CHANNELS: Final = ("booking", "notifications")
+SINCE: Final[Schema] = {
+    "type": "integer",
+    "minimum": 0,
+    "description": "Number of the last event processed: exactly the later ones follow. 0 asks for all.",
+}
 
 
 def _text(description: str) -> Schema:
@@ -40,6 +47,11 @@ def _moment(description: str) -> Schema:
 
 KEYS: Final[dict[str, Schema]] = {
     "booking_id": _UUID,
+    "channel": {
+        "type": "string",
+        "enum": list(CHANNELS),
+        "description": "The kind of channel. Frames of notifications have it on `/ws/` only.",
+    },
     "id": _UUID,
     "status": {"type": "string", "enum": list(STATUSES)},
     "event_type": {
@@ -84,6 +96,7 @@ KEYS: Final[dict[str, Schema]] = {
     "expires_at": _moment("When the token of this connection expires."),
     "server_time": TIMESTAMP,
     "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
+    "max_subscriptions": _count(1, "How many subscriptions this connection may have at once."),
     "after_ms": _count(0, "Milliseconds after which to reconnect."),
     "next_in_ms": _count(0, "Milliseconds after which the server wants the next location."),
     "retry_in_ms": _count(0, "Milliseconds after which the same message may succeed."),
@@ -94,7 +107,15 @@ LOCATION_ID: Final[Schema] = {
     "maxLength": 36,
     "description": "The `id` of the client's message, if it had one.",
 }
+CLOSE_CODE: Final[Schema] = {
+    "type": "integer",
+    "enum": [1000, *CloseCode],
+    "description": "1000 as the client asked; else the close code that the endpoint of this channel would use.",
+}
+ANY_ID: Final[Schema] = {"type": "string", "description": "The booking's id, as the client sent it."}
 _EXAMPLES: Final[Schema] = {
+    "channel": "notifications",
+    "max_subscriptions": 20,
     "booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52",
     "id": "0c8be2a0-1e0e-4e58-a2e8-0a1a5a3c6d11",
     "status": "on_the_way",
@@ -124,6 +145,7 @@ _EXAMPLES: Final[Schema] = {
     "retry_in_ms": 1200,
     "code": "unknown_type",
 }
+_ENDED: Final[Schema] = {"channel": "booking", "code": 4003, "message": "You may no longer watch this booking."}
 _NUMBER: Final = {
     frames.BookingStatusChanged: _count(1, "1, 2, 3 … per booking, without a gap."),
     frames.NotificationCreated: _count(1, "1, 2, 3 … per user, without a gap."),
@@ -162,6 +184,10 @@ def _key(kind: type[Frame], name: str, closed: bool) -> Schema:
         return _NUMBER.get(kind, KEYS["seq"])
     if name == "id" and kind in (frames.LocationAccepted, frames.Error):
         return LOCATION_ID
+    if kind is frames.Unsubscribed and name == "code":
+        return CLOSE_CODE
+    if kind is frames.Unsubscribed and name == "booking_id":
+        return ANY_ID
     return KEYS[name]
 
 
@@ -173,6 +199,8 @@ def frame_example(kind: type[Frame]) -> Schema:
             example[item.name] = frame_example(frames.LocationUpdated)
         elif kind is frames.Error and item.name == "message":
             example[item.name] = "This type of message is not known."
+        elif kind is frames.Unsubscribed and item.name in _ENDED:
+            example[item.name] = _ENDED[item.name]
         else:
             example[item.name] = item.default if isinstance(item.default, str) else _EXAMPLES[item.name]
     return example
@@ -201,6 +229,10 @@ class ClientMessage:
         }
 
 
+ON_SHARED: Final[dict[str, Schema]] = {
+    "booking_id": {**_UUID, "description": "Of which booking; on `/ws/` only."},
+    "channel": {"const": "notifications", "type": "string", "description": "Of a notification; on `/ws/` only."},
+}
 CLIENT_MESSAGES: Final = (
     ClientMessage("ping", {}, "Keeps the connection open, and shows that it works.", frames.Pong),
     ClientMessage(
@@ -221,17 +253,48 @@ CLIENT_MESSAGES: Final = (
         {
             **{name: KEYS[name] for name in ("lat", "lng", "timestamp", "accuracy", "heading", "speed")},
             "id": LOCATION_ID,
+            "booking_id": ON_SHARED["booking_id"],
         },
         "The assigned worker's location, by the rules of `POST /api/v1/tracking/{booking_id}/`.",
         frames.LocationAccepted,
         "booking",
-        frozenset({"timestamp", "accuracy", "heading", "speed", "id"}),
+        frozenset({"timestamp", "accuracy", "heading", "speed", "id", "booking_id"}),
     ),
     ClientMessage(
         "ack",
-        {"seq": _count(1, "The event's.")},
+        {"seq": _count(1, "The event's."), **ON_SHARED},
         "Confirms that an event with `ack` was processed. Optional, and only for measurement.",
         None,
+        None,
+        frozenset(ON_SHARED),
+    ),
+    ClientMessage(
+        "subscribe",
+        {
+            "channel": {"type": "string", "enum": list(CHANNELS)},
+            "booking_id": {**_UUID, "description": "One booking to watch."},
+            "booking_ids": {"type": "array", "items": _UUID, "description": "Several bookings, as one request."},
+            "since": {
+                "anyOf": [SINCE, {"type": "object", "additionalProperties": SINCE}],
+                "description": "As `since` of an endpoint; with `booking_ids` an object of booking ids.",
+            },
+        },
+        "Subscribes to one booking, several bookings, or the notifications.",
+        frames.Unsubscribed,
+        "shared",
+        frozenset({"booking_id", "booking_ids", "since"}),
+    ),
+    ClientMessage(
+        "unsubscribe",
+        {
+            "channel": {"type": "string", "enum": list(CHANNELS)},
+            "booking_id": {**_UUID, "description": "One booking."},
+            "booking_ids": {"type": "array", "items": _UUID, "description": "Several bookings."},
+        },
+        "Ends subscriptions.",
+        frames.Unsubscribed,
+        "shared",
+        frozenset({"booking_id", "booking_ids"}),
     ),
 )
 
@@ -250,4 +313,9 @@ NOTIFICATIONS_FRAMES: Final = (
     frames.MarkedRead,
     *_COMMON,
 )
-assert {*BOOKING_FRAMES, *NOTIFICATIONS_FRAMES} == {*CATALOGUE}, "every frame belongs to an endpoint"
+SHARED_FRAMES: Final = (
+    frames.Connected,
+    frames.Unsubscribed,
+    *dict.fromkeys((*BOOKING_FRAMES, *NOTIFICATIONS_FRAMES)),
+)
+assert {*SHARED_FRAMES} == {*CATALOGUE}, "every frame belongs to an endpoint"

@@ -16,6 +16,7 @@ from typing import Final
 from hunarmitra.telemetry.labels import (
     AGE_SECONDS,
     BACKENDS,
+    CHANNEL_KINDS,
     CLOSE_CODES,
     CONNECTION_KINDS,
     EVENT_SECONDS,
@@ -261,7 +262,8 @@ REPLAYED_AGE: Final = _histogram(
 # Connections
 WS_CONNECTIONS: Final = _gauge(
     "ws_connections",
-    "Open connections, by kind. `joining` are those that have not received their first frame.",
+    "Open connections, by kind: those of one channel, those of `/ws/` (`shared`), and those that have not received "
+    "their first frame (`joining`).",
     _WS,
     {"kind": CONNECTION_KINDS},
 )
@@ -269,6 +271,12 @@ WS_CONNECTIONS_LIMIT: Final = _gauge(
     "ws_connections_limit",
     "Connection limit of this process (WS_MAX_CONNECTIONS); +Inf on a server without a limit.",
     _WS,
+)
+WS_SUBSCRIPTIONS: Final = _gauge(
+    "ws_subscriptions",
+    "Subscriptions, by kind of channel. A connection of `/ws/` may have many, each other connection has one.",
+    _WS,
+    {"channel": CHANNEL_KINDS},
 )
 WS_CONNECTS: Final = _counter("ws_connects", "Connections that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
 WS_HANDSHAKES: Final = _counter(

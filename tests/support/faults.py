@@ -35,6 +35,7 @@ JOIN_POINTS = (
 POINTS = (
     *JOIN_POINTS,
     "user read, not the notifications",
+    "registered, session not read",
     "reidentified, not checked",
     "committed, not published",
     "published, not marked",

@@ -79,6 +79,9 @@ class Stack:
     def notifications_url(self, pod: int = 0) -> str:
         return f"{self.ws_urls[pod % len(self.ws)]}/ws/notifications/"
 
+    def shared_url(self, pod: int = 0) -> str:
+        return f"{self.ws_urls[pod % len(self.ws)]}/ws/"
+
     @property
     def processes(self) -> list[Process]:
         unique: dict[int, Process] = {id(process): process for process in [*self.http, *self.ws]}

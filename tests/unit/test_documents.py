@@ -92,8 +92,10 @@ def frame_of(example: dict[str, Any]) -> type[Frame]:
     return next(frame for frame in CATALOGUE if frame.type == example["type"])
 
 
-OPTIONAL_KEYS = {"accuracy", "ack", "eta_minutes", "heading", "id", "retry_in_ms", "speed", "uncertain"}
-CLIENT_MESSAGES = {"ping", "authenticate", "mark_read", "location", "ack"}
+OPTIONAL_KEYS = {
+    *("accuracy", "ack", "booking_id", "channel", "eta_minutes", "heading", "id", "retry_in_ms", "speed", "uncertain"),
+}
+CLIENT_MESSAGES = {"ping", "authenticate", "mark_read", "location", "ack", "subscribe", "unsubscribe"}
 
 
 def test_every_example_is_a_frame_of_the_catalogue_key_for_key() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 class ClientMessageError(Exception):
-    """``code`` and the message go to the client in an ``error`` frame; the connection stays open."""
+    """``code``, the message and ``id`` go to the client in an ``error`` frame; the connection stays open."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, identifier: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.id = identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class MarkRead:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
+    """``keys`` are those of the message."""
+
     seq: int
+    keys: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,21 @@ class PostLocation:
     id: str | None
 
 
-ClientMessage = Ping | Authenticate | MarkRead | Acknowledge | PostLocation
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """``keys`` are those of the message: :mod:`hunarmitra_ws.subscription_requests` reads them."""
+
+    keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """``keys`` as of :class:`Subscribe`."""
+
+    keys: Mapping[str, Any]
+
+
+ClientMessage = Ping | Authenticate | MarkRead | Acknowledge | PostLocation | Subscribe | Unsubscribe
 
 LONGEST_ID = 36
 
@@ -62,17 +80,10 @@ def parse_client_message(text: str | None) -> ClientMessage:
     kind = body.get("type")
     if not isinstance(kind, str):
         raise ClientMessageError("invalid_message", "The message needs a type, a string.")
-    if kind == "ping":
-        return Ping()
-    if kind == "authenticate":
-        return Authenticate(_string(body, "token"))
-    if kind == "mark_read":
-        return MarkRead(_string(body, "id"))
-    if kind == "ack":
-        return Acknowledge(_number(body, "seq"))
-    if kind == "location":
-        return PostLocation(body, _optional_id(body))
-    raise ClientMessageError("unknown_type", "This type of message is not known.")
+    parse = _PARSERS.get(kind)
+    if parse is None:
+        raise ClientMessageError("unknown_type", "This type of message is not known.")
+    return parse(body)
 
 
 def _reject_constant(name: str) -> NoReturn:
@@ -99,6 +110,17 @@ def _number(body: Mapping[str, Any], name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ClientMessageError("invalid_message", f"The message needs {name}, a whole number from 1.")
     return value
+
+
+_PARSERS: Final[Mapping[str, Callable[[Mapping[str, Any]], ClientMessage]]] = {
+    "ping": lambda _: Ping(),
+    "authenticate": lambda body: Authenticate(_string(body, "token")),
+    "mark_read": lambda body: MarkRead(_string(body, "id")),
+    "ack": lambda body: Acknowledge(_number(body, "seq"), body),
+    "location": lambda body: PostLocation(body, _optional_id(body)),
+    "subscribe": Subscribe,
+    "unsubscribe": Unsubscribe,
+}
 
 
 class TokenBucket:

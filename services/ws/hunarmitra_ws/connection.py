@@ -25,10 +25,9 @@ from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
 from hunarmitra.protocol.close_codes import CloseCode
-from hunarmitra.protocol.frames import Authenticated, Error, Pong, encode
+from hunarmitra.protocol.frames import OMIT, Authenticated, Error, Pong, encode
 from hunarmitra.telemetry import request_id, tracing
 from hunarmitra_ws.client_messages import (
-    Acknowledge,
     Authenticate,
     ClientMessageError,
     Ping,
@@ -45,17 +44,17 @@ from hunarmitra_ws.hub.disconnects import (
     TOO_MANY_FAILURES,
     TOO_MANY_MESSAGES,
     UNAUTHENTICATED,
+    UNAVAILABLE,
     DisconnectError,
 )
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
-from hunarmitra_ws.hub.join_reader import Snapshot
-from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.subscriptions import Subscriptions
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE: Final = Error(code="unavailable", message="The service is unavailable; try again.")
+_UNAVAILABLE: Final = Error(code="unavailable", message=UNAVAILABLE.message)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -101,14 +100,14 @@ def _limits() -> tuple[ConnectionLimits, FailedHandshakes]:
 
 
 class Connection:
-    """Serves one connection with one subscription: ``await Connection(...).run()``.
+    """Serves one connection: ``await Connection(...).run()``. Its subscriptions call it as their :class:`Owner`.
 
     ``_outcome`` is the handshake's outcome and ``_kind`` the connection's kind, as the metrics count them.
     """
 
     __slots__ = (
-        "_began", "_client", "_endpoint", "_failed", "_host", "_hub", "_kind", "_lanes", "_limits", "_outcome",
-        "_receive", "_scope", "_send", "_subscription",
+        "_began", "_endpoint", "_failed", "_host", "_kind", "_lanes", "_limits", "_outcome", "_receive", "_scope",
+        "_send", "_subscriptions",
     )  # fmt: skip
 
     def __init__(
@@ -129,9 +128,7 @@ class Connection:
         self._failed = failed
         self._host = host_of(scope)
         self._lanes = self._host.lanes(send, limits.send_buffer_bytes)
-        self._client: Client | None = None
-        self._subscription: Subscription | None = None
-        self._hub: Hub | None = None
+        self._subscriptions: Subscriptions | None = None
         self._began = 0.0
         self._outcome = "abandoned"
         self._kind = "joining"
@@ -159,11 +156,8 @@ class Connection:
                 await self._listen(hub)
         finally:
             self._lanes.abandon()
-            if self._hub is not None:
-                if self._subscription is not None:
-                    self._hub.unsubscribe(self._subscription)
-                if self._client is not None:
-                    self._hub.forget(self._client)
+            if self._subscriptions is not None:
+                self._subscriptions.close()
 
     # The handshake, up to the first frame
 
@@ -178,7 +172,7 @@ class Connection:
         handshake = read_handshake(self._scope)
         await self._send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
         tracing.mark("accepted")
-        hub = self._hub = await running_hub()
+        hub = await running_hub()
         await self._authenticate_and_join(hub, handshake)
         return hub
 
@@ -195,11 +189,8 @@ class Connection:
             if identity is None:
                 # Spent only now: a client that is told to reconnect keeps its ticket.
                 identity = await self._claim_ticket(hub, handshake)
-            client = self._client = Client(identity, self._lanes)
-            self._subscription = Subscription(
-                client, booking_id=self._endpoint.booking_id, channel_name=self._endpoint.channel_name(identity)
-            )
-            if not await hub.subscribe(self._subscription, handshake.since, self) and client.ended:
+            subscriptions = self._subscriptions = self._endpoint.subscriptions(self, hub, identity, self._lanes)
+            if not await subscriptions.open(handshake.since) and subscriptions.client.ended:
                 self._outcome = "refused"
         except DisconnectError as error:
             self._outcome = "refused"
@@ -208,7 +199,7 @@ class Connection:
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a client could not join, the database is unavailable: %s", type(error).__name__)
             self._outcome = "unavailable"
-            self._lanes.push(OutgoingFrame(encode(UNAVAILABLE)))
+            self._lanes.push(OutgoingFrame(encode(_UNAVAILABLE)))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
 
     def _identity_of_token(self, handshake: Handshake, address: str) -> Identity | None:
@@ -233,17 +224,20 @@ class Connection:
             raise DisconnectError(UNAUTHENTICATED)
         return identity
 
-    # What the hub calls during the join
+    # What the subscriptions call
+
+    @property
+    def heartbeat(self) -> float:
+        return self._limits.heartbeat
 
     def read_slot(self) -> AbstractAsyncContextManager[None]:
         return self._host.read_slot()
 
-    def joined(self, subscription: Subscription, snapshot: Snapshot, replayed: int) -> None:
-        subscription.send(self._endpoint.first_frame(snapshot, subscription, replayed, self._limits.heartbeat))
+    def first_frame_sent(self) -> None:
         self._outcome = "joined"
         metrics.handshake_seconds.observe(time.monotonic() - self._began)
 
-    def live(self, subscription: Subscription) -> None:
+    def live(self) -> None:
         self._kind = self._endpoint.kind
         self._host.live(self._kind)
         metrics.live(self._kind)
@@ -257,8 +251,8 @@ class Connection:
             if event["type"] == "websocket.disconnect":
                 self._host.closed(event.get("code") or 1006)
                 return
-            client, subscription = self._client, self._subscription
-            if client is None or subscription is None or self._lanes.closing or event["type"] != "websocket.receive":
+            subscriptions = self._subscriptions
+            if subscriptions is None or self._lanes.closing or event["type"] != "websocket.receive":
                 continue
             text = event.get("text")
             data = text.encode() if text is not None else event.get("bytes") or b""
@@ -267,27 +261,26 @@ class Connection:
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(time.monotonic()):
-                client.disconnect(TOO_MANY_MESSAGES)
-            elif await self._handle(hub, subscription, text):
+                subscriptions.client.disconnect(TOO_MANY_MESSAGES)
+            elif await self._handle(hub, subscriptions, text):
                 bucket.give_back()
 
-    async def _handle(self, hub: Hub, subscription: Subscription, text: str | None) -> bool:
+    async def _handle(self, hub: Hub, subscriptions: Subscriptions, text: str | None) -> bool:
         """Return True for a message that the server asked for, which does not count against the client."""
+        client = subscriptions.client
         try:
             message = parse_client_message(text)
             if isinstance(message, Ping):
-                subscription.send(Pong())
-            elif isinstance(message, Acknowledge):
-                return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
+                client.send(Pong())
             elif isinstance(message, Authenticate):
-                await self._reauthenticate(hub, subscription.client, message)
+                await self._reauthenticate(hub, client, message)
             else:
-                await self._endpoint.handle(message, subscription, hub)
+                return await subscriptions.handle(message)
         except ClientMessageError as error:
-            subscription.send(Error(code=error.code, message=str(error)))
+            client.send(Error(code=error.code, message=str(error), id=OMIT if error.id is None else error.id))
         except DatabaseError as error:
             logger.warning("a client message failed, the database is unavailable: %s", type(error).__name__)
-            subscription.send(UNAVAILABLE)
+            client.send(_UNAVAILABLE)
         return False
 
     @staticmethod

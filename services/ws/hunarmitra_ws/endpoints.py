@@ -1,138 +1,48 @@
-"""The WebSocket endpoints: a booking's events and locations, and the user's notifications.
-
-An endpoint decides its path, channel, first frame, and the client messages that only it understands.
-"""
+"""The WebSocket endpoints: what each path means."""
 
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol
-from uuid import UUID
-
-from django.conf import settings
+from dataclasses import dataclass
+from typing import Final
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra.common.clock import to_wire, utc_now
-from hunarmitra.notifications.selectors import unread_count
-from hunarmitra.notifications.services import notification_mark_read
-from hunarmitra.protocol import channels
-from hunarmitra.protocol.frames import OMIT, BookingConnected, Error, Frame, MarkedRead, NotificationsConnected
-from hunarmitra.tracking.readings import InvalidReadingError, reading_from
-from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead, PostLocation
+from hunarmitra_ws.channel_kinds import BookingKind, ChannelKind, NotificationsKind
 from hunarmitra_ws.hub.hub import Hub
-from hunarmitra_ws.hub.join_reader import Snapshot
-from hunarmitra_ws.hub.subscription import Subscription
+from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.shared_subscriptions import SharedSubscriptions
+from hunarmitra_ws.single_subscription import SingleSubscription
+from hunarmitra_ws.subscriptions import Owner, Subscriptions
+
+SHARED: Final = "shared"
 
 _BOOKING_PATH: Final = re.compile(r"/ws/bookings/([^/]+)/")
 _NOTIFICATIONS_PATH: Final = "/ws/notifications/"
+_SHARED_PATH: Final = "/ws/"
 
 
-class Endpoint(Protocol):
-    """``booking_id`` is None for notifications, and for a booking whose id in the URL is not a UUID."""
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """``channel`` is what its connections listen to; None for ``/ws/``, whose clients subscribe by messages."""
 
-    kind: str
-    booking_id: UUID | None
+    channel: ChannelKind | None
 
-    def channel_name(self, identity: Identity) -> str: ...
+    @property
+    def kind(self) -> str:
+        """The kind of its connections, in metrics."""
+        return SHARED if self.channel is None else self.channel.kind
 
-    def first_frame(self, snapshot: Snapshot, subscription: Subscription, replay: int, heartbeat: float) -> Frame:
-        """Return the first frame: ``replay`` events follow; ``heartbeat`` is in seconds."""
-        ...
-
-    async def handle(self, message: ClientMessage, subscription: Subscription, hub: Hub) -> None:
-        """Handle a message that is not common to all endpoints. Raises ClientMessageError."""
-        ...
+    def subscriptions(self, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> Subscriptions:
+        if self.channel is None:
+            return SharedSubscriptions(owner, hub, identity, lanes)
+        return SingleSubscription(self.channel, owner, hub, identity, lanes)
 
 
 def endpoint_for(path: str) -> Endpoint | None:
     """Return None for a path that the API does not have."""
+    if path == _SHARED_PATH:
+        return Endpoint(None)
     if path == _NOTIFICATIONS_PATH:
-        return NotificationsEndpoint()
+        return Endpoint(NotificationsKind())
     booking = _BOOKING_PATH.fullmatch(path)
-    return BookingEndpoint(booking[1]) if booking else None
-
-
-class BookingEndpoint:
-    """``/ws/bookings/<id>/``."""
-
-    __slots__ = ("booking_id",)
-    kind = "booking"
-
-    def __init__(self, url_id: str) -> None:
-        self.booking_id = parse_uuid(url_id)
-
-    def channel_name(self, identity: Identity) -> str:
-        # For an id that is not a UUID, the channel of no booking: the join answers as for an unknown booking.
-        return channels.booking_channel(self.booking_id or UUID(int=0))
-
-    def first_frame(self, snapshot: Snapshot, subscription: Subscription, replay: int, heartbeat: float) -> Frame:
-        return BookingConnected(
-            booking_id=str(self.booking_id),
-            seq=snapshot.state.seq,
-            status=snapshot.status,
-            location=snapshot.location.to_wire() if snapshot.location else None,
-            replay=replay,
-            heartbeat_seconds=_whole(heartbeat),
-            expires_at=to_wire(subscription.client.identity.expires_at),
-            server_time=to_wire(utc_now()),
-        )
-
-    async def handle(self, message: ClientMessage, subscription: Subscription, hub: Hub) -> None:
-        if not isinstance(message, PostLocation):
-            raise ClientMessageError("unknown_type", "This type of message is not known here.")
-        try:
-            reading = reading_from(message.keys, now=utc_now(), max_future=settings.ENVIRONMENT.tracking_max_future)
-        except InvalidReadingError as error:
-            identifier = OMIT if message.id is None else message.id
-            subscription.send(Error(code="invalid_message", message=str(error), id=identifier))
-        else:
-            hub.post_location(subscription, reading, message.id)
-
-
-class NotificationsEndpoint:
-    """``/ws/notifications/``."""
-
-    kind = "notifications"
-    booking_id: UUID | None = None
-
-    def channel_name(self, identity: Identity) -> str:
-        return channels.user_channel(identity.user_id)
-
-    def first_frame(self, snapshot: Snapshot, subscription: Subscription, replay: int, heartbeat: float) -> Frame:
-        return NotificationsConnected(
-            seq=snapshot.state.seq,
-            unread=snapshot.unread,
-            replay=replay,
-            heartbeat_seconds=_whole(heartbeat),
-            expires_at=to_wire(subscription.client.identity.expires_at),
-            server_time=to_wire(utc_now()),
-        )
-
-    async def handle(self, message: ClientMessage, subscription: Subscription, hub: Hub) -> None:
-        if not isinstance(message, MarkRead):
-            raise ClientMessageError("unknown_type", "This type of message is not known here.")
-        unread = await hub.run(_mark_read, subscription.client.identity.user_id, message.id)
-        if unread is None:
-            raise ClientMessageError("not_found", "You have no notification of this id.")
-        subscription.send(MarkedRead(id=message.id.lower(), unread=unread))
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """Parse the canonical form only; ``UUID()`` would also accept braces and URNs."""
-    try:
-        parsed = UUID(text)
-    except ValueError:
-        return None
-    return parsed if str(parsed) == text.lower() else None
-
-
-def _whole(seconds: float) -> float:
-    return int(seconds) if seconds == int(seconds) else seconds
-
-
-def _mark_read(user_id: UUID, text: str) -> int | None:
-    """Return the number of unread notifications left, or None if the user has no such notification."""
-    notification_id = parse_uuid(text)
-    if notification_id is None or notification_mark_read(user_id=user_id, notification_id=notification_id) is None:
-        return None
-    return unread_count(user_id)
+    return Endpoint(BookingKind(booking[1])) if booking else None

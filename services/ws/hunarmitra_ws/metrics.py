@@ -49,6 +49,9 @@ class Metrics:
 
         self._open = dict.fromkeys(catalogue.WS_CONNECTIONS.labels["kind"], 0)
         self.connections = LoopGauge(catalogue.WS_CONNECTIONS, lambda: self._open)
+        self.subscriptions = LoopGauge(
+            catalogue.WS_SUBSCRIPTIONS, lambda: dict.fromkeys(catalogue.WS_SUBSCRIPTIONS.labels["channel"], 0)
+        )
         self.connections_limit = LoopGauge(catalogue.WS_CONNECTIONS_LIMIT, lambda: math.inf)
         self.send_buffer = LoopGauge(catalogue.WS_SEND_BUFFER, lambda: 0)
         self.channels = LoopGauge(catalogue.WS_GROUPS, lambda: 0)

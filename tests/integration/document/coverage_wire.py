@@ -19,6 +19,7 @@ _AUTHENTICATE: Final = "integration/ws/test_authenticate.py::test_"
 _EXPIRY: Final = "integration/ws/test_expiry.py::test_"
 _REVOCATION: Final = "integration/ws/test_revocation.py::test_"
 _NOTIFICATIONS: Final = "integration/ws/test_notifications.py::test_"
+_SHARED: Final = "integration/ws/test_shared_connection.py::test_"
 _SECRETS: Final = "integration/ws/test_secrets_in_logs.py::test_"
 _EXAMPLES: Final = "integration/document/test_examples.py::test_"
 _REST: Final = "integration/rest/test_endpoints.py::test_"
@@ -383,4 +384,36 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         "unit/locations/test_fixes.py::test_fixes_of_every_two_seconds_span_more_than_a_minute",
     ),
     "- **The estimate** is one value…": (_LOCATIONS + "an_estimate_is_a_whole_number_of_minutes_from_one",),
+    # One connection
+    "Handshake, tokens, tickets, Origin, rejection, limits,…": (
+        _SHARED + "a_rejected_connection_is_told_why",
+        _AUTHENTICATE + "a_good_token_is_answered_with_its_expiry",
+        _SERVER + "drain.py::test_clients_that_resume_elsewhere_miss_nothing",
+        "integration/metrics/test_moving.py::test_an_acknowledgement_of_a_shared_connection_names_the_channel",
+    ),
+    'First frame: `{"type":"connected",…': (_SHARED + "the_first_frame_tells_how_many_subscriptions_are_allowed",),
+    '- `{"type":"subscribe","channel":"booking",…': (
+        _SHARED + "one_connection_brings_several_bookings_and_the_notifications",
+        _RESUME + "every_later_event_follows_then_live",
+        "integration/faults/test_join_races.py::test_what_happens_during_a_join_is_seen_exactly_once",
+    ),
+    'Notification frames have `"channel":"notifications"` too.': (
+        _SHARED + "one_connection_brings_several_bookings_and_the_notifications",
+        _NOTIFICATIONS + "marking_as_read_counts_what_is_left",
+    ),
+    "Subscribing again with another `since` starts anew.": (
+        _SHARED + "subscribing_again_begins_anew_and_takes_no_second_place",
+    ),
+    'A list, `"booking_ids":[…]` with…': (
+        _SHARED + "a_list_is_one_request_with_a_number_for_each_booking",
+        "services/test_joins.py::test_five_hundred_bookings_are_joined_with_a_few_queries",
+    ),
+    '- `{"type":"unsubscribe",…}` → …': (
+        _SHARED + "after_unsubscribe_nothing_more_comes_and_another_may_be_subscribed",
+    ),
+    "A subscription refused or ended by the server:…": (
+        _SHARED + "a_refused_subscription_tells_the_code_and_the_connection_lives",
+        _SHARED + "a_right_that_ends_ends_one_subscription_and_no_other",
+        _SHARED + "one_subscription_above_the_limit_is_refused_4029",
+    ),
 }

@@ -94,6 +94,26 @@ async def test_connections_are_counted_as_they_come_resume_and_go(measured: Meas
     await ws.comes_to(1, "hunarmitra_ws_closes_total", code="4001")
 
 
+async def test_a_shared_connection_counts_once_and_each_of_its_subscriptions(measured: Measured) -> None:
+    bookings = [await on_thread(measured.actors.new_booking, "on_the_way") for _ in range(3)]
+    ws = Change(measured.ws)
+    url, token = measured.stack.shared_url(), measured.actors.employer.token
+    async with await Socket.connect(url, token=token) as socket:
+        await socket.send({"type": "subscribe", "channel": "booking", "booking_ids": bookings})
+        await socket.send({"type": "subscribe", "channel": "notifications"})
+        for _ in range(4):
+            await socket.next_of("connection_established")
+        await ws.comes_to(1, "hunarmitra_ws_connections", kind="shared")
+        await ws.comes_to(1, "hunarmitra_ws_connects_total", kind="shared")
+        await ws.comes_to(3, "hunarmitra_ws_subscriptions", channel="booking")
+        await ws.comes_to(1, "hunarmitra_ws_subscriptions", channel="notifications")
+        await socket.send({"type": "unsubscribe", "channel": "booking", "booking_ids": bookings[:2]})
+        await ws.comes_to(1, "hunarmitra_ws_subscriptions", channel="booking")
+    await ws.comes_to(0, "hunarmitra_ws_subscriptions", channel="booking")
+    await ws.comes_to(0, "hunarmitra_ws_connections", kind="shared")
+    await ws.comes_to(1, "hunarmitra_ws_handshakes_total", outcome="joined")
+
+
 async def test_acknowledgements_are_asked_for_and_timed_and_cost_the_client_nothing(measured: Measured) -> None:
     booking = await on_thread(measured.actors.new_booking, "confirmed")
     async with await watch(measured, booking) as socket:
@@ -112,6 +132,22 @@ async def test_acknowledgements_are_asked_for_and_timed_and_cost_the_client_noth
         assert "ack" not in (await on_thread(measured.actors.employer.events, booking, 3))["results"][0]
     async with await watch(measured, booking, since=3) as late:
         assert "ack" not in await late.next_of("booking_status")
+
+
+async def test_an_acknowledgement_of_a_shared_connection_names_the_channel(measured: Measured) -> None:
+    booking = await on_thread(measured.actors.new_booking, "confirmed")
+    async with await Socket.connect(measured.stack.shared_url(), token=measured.actors.employer.token) as socket:
+        for address in ({"channel": "booking", "booking_id": booking}, {"channel": "notifications"}):
+            await socket.send({"type": "subscribe", **address})
+            await socket.next_of("connection_established")
+        ws = Change(measured.ws)
+        await on_thread(measured.actors.worker.status, booking, "on_the_way")
+        await ws.comes_to(2, "hunarmitra_ws_acks_requested_total")
+        await eventually_async(lambda: len(socket.seqs()) == 2, 30, "both events")
+        [event], [notification] = socket.of_type("booking_status"), socket.of_type("notification")
+        await socket.send({"type": "ack", "booking_id": booking, "seq": event["seq"]})
+        await socket.send({"type": "ack", "channel": "notifications", "seq": notification["seq"]})
+        await ws.comes_to(2, "hunarmitra_ws_acks_total")
 
 
 @pytest.mark.parametrize("seq", [None, "4", 0, -1, 1.5, True, [1]])

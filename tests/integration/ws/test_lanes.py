@@ -57,6 +57,21 @@ async def test_a_waiting_location_is_forgotten_when_it_may_no_longer_be_seen() -
     assert client.sent == ["first", "completed"]
 
 
+async def test_bookings_take_turns_so_that_a_busy_one_delays_no_other() -> None:
+    lanes, client = await lanes_of_a_slow_client()
+    busy, quiet, gone = object(), object(), object()
+    lanes.set_location_of(busy, OutgoingFrame("busy 1"))
+    lanes.set_location_of(gone, OutgoingFrame("gone"))
+    lanes.set_location_of(quiet, OutgoingFrame("quiet"))
+    lanes.set_location_of(busy, OutgoingFrame("busy 2"))
+    lanes.clear_location_of(gone)
+    await client.reads(1)
+    lanes.set_location_of(busy, OutgoingFrame("busy 3"))
+    lanes.push(OutgoingFrame("status"))
+    await client.reads(10)
+    assert client.sent == ["first", "busy 2", "status", "quiet", "busy 3"]
+
+
 async def test_a_close_comes_after_the_statuses_and_drops_the_location() -> None:
     lanes, client = await lanes_of_a_slow_client()
     lanes.push(OutgoingFrame("status"))

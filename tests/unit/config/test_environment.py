@@ -98,6 +98,8 @@ WRONG = {
     "HTTP_ADMIN_PORT": ["-1", "65536", "admin"],
     "METRICS_PORT": ["-1", "65536", "metrics"],
     "WS_SOCKETS_PER_USER": ["0"],
+    "WS_SUBSCRIPTIONS": ["0", "many"],
+    "WS_SUBSCRIPTIONS_STAFF": ["0", "many"],
     "WS_FAILED_HANDSHAKES_PER_MINUTE": ["0"],
     "WS_MESSAGE_MAX_BYTES": ["127", "1048577"],
     "WS_MESSAGES_PER_SECOND": ["0", "fast"],

@@ -37,6 +37,12 @@ class RecordingLanes:
     def clear_location(self) -> None:
         self.location = None
 
+    def set_location_of(self, slot: object, frame: OutgoingFrame) -> None:
+        self.location = frame.text
+
+    def clear_location_of(self, slot: object) -> None:
+        self.location = None
+
     def close(self, code: CloseCode) -> None:
         self.closed_with = code
 

@@ -7,7 +7,7 @@ import asyncio
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.metrics import metrics
-from hunarmitra_ws.server.direct_lanes import DirectLanes
+from hunarmitra_ws.server.direct_lanes import SLOTS_PER_WRITE, DirectLanes
 from hunarmitra_ws.server.write_queue import SLICE, WriteQueue
 
 
@@ -71,6 +71,37 @@ async def test_a_client_that_does_not_read_gets_the_newest_location_and_every_ev
     await _turn()
     assert wire.writes[1:] == [_frame("two").framed, _frame("c").framed]
     assert metrics.locations_conflated.values[""] - conflated == 2
+
+
+async def test_bookings_take_turns_and_each_is_sent_its_newest_location_after_every_event() -> None:
+    lanes, wire = _lanes()
+    wire.full = True
+    lanes.push(_frame("one"))
+    await _turn()
+    conflated = metrics.locations_conflated.values[""]
+    busy, *quiet = (object() for _ in range(SLOTS_PER_WRITE + 2))
+    for number in range(50):
+        lanes.set_location_of(busy, _frame(f"busy {number}"))
+    for number, slot in enumerate(quiet):
+        lanes.set_location_of(slot, _frame(f"quiet {number}"))
+    lanes.set_location_of(busy, _frame("busy"))
+    lanes.clear_location_of(quiet[0])
+    lanes.push(_frame("two"))
+    wire.full = False
+    lanes.flushed()
+    await _turn()
+    first = [_frame("busy").framed, *(_frame(f"quiet {number}").framed for number in range(1, SLOTS_PER_WRITE))]
+    assert wire.writes[1:] == [_frame("two").framed, b"".join(first), _frame(f"quiet {SLOTS_PER_WRITE}").framed]
+    assert metrics.locations_conflated.values[""] - conflated == 50
+    wire.full = True
+    lanes.set_location_of(busy, _frame("busy again"))
+    await _turn()
+    lanes.set_location_of(busy, _frame("not read"))
+    lanes.close(CloseCode.DRAINING)
+    wire.full = False
+    lanes.flushed()
+    await _turn()
+    assert wire.writes[-1] == _frame("busy again").framed
 
 
 async def test_overflow_drops_the_lanes_and_closes_4008() -> None:

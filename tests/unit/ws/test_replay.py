@@ -11,11 +11,11 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hunarmitra_ws.hub import joining
+from hunarmitra_ws.hub import replay
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.joining import Replay
 from hunarmitra_ws.hub.queries import ChannelState, Event
+from hunarmitra_ws.hub.replay import Replay
 from tests.unit.ws.fakes import RecordingLanes, make_subscription
 
 FRAME = "x" * 100
@@ -24,7 +24,7 @@ FRAME = "x" * 100
 @pytest.fixture(autouse=True, scope="module")
 def impatient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(joining, "PAUSE", 0)
+        patch.setattr(replay, "PAUSE", 0)
         yield
 
 
@@ -64,7 +64,7 @@ class Scene:
         self.failures = 0
         self.lanes = SlowLanes()
         self.subscription, _ = make_subscription()
-        self.subscription.lanes = self.lanes
+        self.subscription.lanes = self.subscription.client.lanes = self.lanes
         self.channel = Channel("booking.x")
         self.channel.subscriptions[self.subscription] = None
         self.channel.start(seq=newest, min_location_seq=0, location_order=0)

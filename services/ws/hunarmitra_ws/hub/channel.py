@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from hunarmitra.protocol.frames import ResyncRequired, encode
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.latency import Arrival
@@ -103,13 +102,12 @@ class Channel:
         self.min_location_seq = 0
         self.location_order = self.location_seq = 0
         self._pending.clear()
-        frame = OutgoingFrame(encode(ResyncRequired(seq=seq)))
         for subscription in self.subscriptions:
             if subscription.live:
                 subscription.last_seq = seq
                 subscription.location_order = subscription.location_seq = 0
                 subscription.known_location_order = 0
-                subscription.lanes.push(frame)
+                subscription.require_resync(seq)
 
     def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
         if len(self._pending) < MOST_PENDING:

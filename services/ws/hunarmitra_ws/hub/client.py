@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol.frames import Frame, encode
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.hub.lanes import Lanes, SubscriptionLanes
 
 if TYPE_CHECKING:
     from hunarmitra_ws.hub.subscription import Subscription
@@ -28,6 +29,14 @@ class Client:
         self.lanes = lanes
         self.admitted = False
         self.ended: Disconnect | None = None
+
+    def lanes_of(self, subscription: Subscription) -> SubscriptionLanes:
+        """Return what the subscription pushes to."""
+        return self.lanes
+
+    def address_of(self, subscription: Subscription) -> Mapping[str, str]:
+        """Return the keys that tell which subscription a frame is about: none, where there is one subscription."""
+        return {}
 
     def send(self, frame: Frame) -> None:
         self.lanes.push(OutgoingFrame(encode(frame)))

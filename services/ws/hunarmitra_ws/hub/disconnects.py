@@ -16,14 +16,20 @@ from hunarmitra_ws.hub.lanes import Lanes
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A reason to end a connection."""
+    """A reason to end a connection or a subscription. ``frame`` is None where the close code says it all."""
 
-    frame: Frame
+    frame: Frame | None
     close: CloseCode
+
+    @property
+    def message(self) -> str:
+        """The reason as a sentence for people."""
+        return self.frame.message if isinstance(self.frame, Error) else self.close.reason
 
     def send(self, lanes: Lanes) -> None:
         """Push the frame behind the waiting ones, then close; the lanes take nothing more."""
-        lanes.push(OutgoingFrame(encode(self.frame)))
+        if self.frame is not None:
+            lanes.push(OutgoingFrame(encode(self.frame)))
         lanes.close(self.close)
 
 
@@ -59,5 +65,10 @@ ANOTHER_USER: Final = _error(*_FORBIDDEN, "The token is another user's.")
 NOT_FOUND: Final = _error(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
 TOO_MANY_FAILURES: Final = _error(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
 TOO_MANY_CONNECTIONS: Final = _error(CloseCode.TOO_MANY, "too_many_sockets", "A newer connection took its place.")
+TOO_MANY_SUBSCRIPTIONS: Final = _error(
+    CloseCode.TOO_MANY, "too_many_subscriptions", "Too many subscriptions; unsubscribe from some first."
+)
+REPLAY_FAILED: Final = Disconnect(None, CloseCode.TOO_SLOW)
+UNAVAILABLE: Final = _error(CloseCode.INTERNAL_ERROR, "unavailable", "The service is unavailable; try again.")
 TOO_MANY_MESSAGES: Final = _error(CloseCode.TOO_MANY, "rate_limited", "Too many messages.")
 FULL: Final = _error(CloseCode.FULL, "full", "This server is full; try again.")

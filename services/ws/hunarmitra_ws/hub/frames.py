@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+_NOTIFICATIONS: Final = ',"channel":"notifications"}'
+"""Takes the place of a frame's last brace."""
+
 _FINAL_TEXT: Final = 0x81
 _LENGTH_IN_16_BITS: Final = 126
 _LENGTH_IN_64_BITS: Final = 127
@@ -26,11 +29,19 @@ def frame_text(payload: bytes) -> bytes:
 class OutgoingFrame:
     """Shared by every subscription of a channel; ASGI servers take ``text``, the project's server takes ``framed``."""
 
-    __slots__ = ("_framed", "text")
+    __slots__ = ("_framed", "_labelled", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._framed: bytes | None = None
+        self._labelled: OutgoingFrame | None = None
+
+    @property
+    def labelled(self) -> OutgoingFrame:
+        """The same notification for ``/ws/``, where it names its channel: made once for all connections."""
+        if self._labelled is None:
+            self._labelled = OutgoingFrame(self.text[:-1] + _NOTIFICATIONS)
+        return self._labelled
 
     @property
     def framed(self) -> bytes:

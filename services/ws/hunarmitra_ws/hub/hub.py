@@ -13,13 +13,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.transitions import BookingRole
@@ -34,8 +35,7 @@ from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.consumer_channels import ConsumerChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
-from hunarmitra_ws.hub.join_reader import JoinReader
-from hunarmitra_ws.hub.joining import Joiner, Joining, JoinLimits
+from hunarmitra_ws.hub.joining import Joiner, Joining, JoinLimits, Outcome, Wanted
 from hunarmitra_ws.hub.location_batch import BatchLimits, LocationBatch
 from hunarmitra_ws.hub.recovery import Recovery
 from hunarmitra_ws.hub.revocations import Revocations
@@ -99,7 +99,7 @@ class Hub:
             self._index,
             self._transport,
             self._threads,
-            JoinReader(self._threads, limits.database_threads),
+            limits.database_threads,
             self._recovery,
             self._revocations,
             limits.joins,
@@ -116,6 +116,7 @@ class Hub:
         metrics.compared_at = time.time()
         metrics.comparison_success.read = lambda: metrics.compared_at
         metrics.channels.read = lambda: len(self._index.channels)
+        metrics.subscriptions.read = self._index.counts
         metrics.send_buffer.read = lambda: sum(each.lanes.waiting_bytes for each in self._index.clients())
         # Before the start, so that the first SUBSCRIBE at Redis has it.
         await self._transport.subscribe(channels.CONTROL)
@@ -184,19 +185,32 @@ class Hub:
         self._recovery.request_all("recovery")
         self._revocations.check()
 
-    # Subscriptions
+    # Connections and subscriptions
+
+    async def connect(self, client: Client) -> User:
+        """Admit a connection that subscribes by messages: see :meth:`.Joiner.connect`."""
+        return await self._joiner.connect(client)
 
     async def subscribe(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
         """Join the subscription to its channel: see :meth:`.Joiner.join`. Call :meth:`unsubscribe` in every case."""
         joined = await self._joiner.join(subscription, since, connection)
-        if joined and subscription.known_location_order and subscription.roles - {BookingRole.WORKER}:
-            await self._announce_watcher(subscription.channel_name)
+        if joined:
+            await self._announce_watchers([subscription])
         return joined
 
-    async def _announce_watcher(self, channel_name: str) -> None:
+    async def subscribe_all(self, wanted: Sequence[Wanted], connection: Joining) -> list[Outcome]:
+        """Join subscriptions of one connection: see :meth:`.Joiner.join_all`."""
+        outcomes = await self._joiner.join_all(wanted, connection)
+        joined = [each.subscription for each, outcome in zip(wanted, outcomes, strict=True) if outcome is True]
+        await self._announce_watchers(joined)
+        return outcomes
+
+    async def _announce_watchers(self, subscriptions: Sequence[Subscription]) -> None:
         """Let the process that holds the worker's connection know: the worker may send less often while unwatched."""
         try:
-            await self._transport.publish(channel_name, {"type": messages.WATCHED})
+            for each in subscriptions:
+                if each.known_location_order and each.roles - {BookingRole.WORKER}:
+                    await self._transport.publish(each.channel_name, {"type": messages.WATCHED})
         except (RedisError, OSError, TimeoutError) as error:
             logger.debug("did not announce a watcher: %s", type(error).__name__)
 

@@ -1,15 +1,9 @@
-"""Authorizes joining subscriptions and reads their snapshot and log, many of them in one batch.
-
-A join that comes alone is read for at once. Joins that come while reads are under way wait and are read for together,
-in as many queries as one join needs: when a whole fleet reconnects, the database gets dozens of queries, not thousands.
-"""
+"""Authorizes joining subscriptions and reads their snapshot and log: many of them in as many queries as one needs."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from django.db.models import Count
@@ -25,11 +19,8 @@ from hunarmitra.common import checkpoints
 from hunarmitra.notifications.models import Notification
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import LocationUpdated
-from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Disconnect, DisconnectError
+from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Disconnect
 from hunarmitra_ws.hub.queries import ChannelState, Event, LogRange, read_logs, state_of
-
-MOST_PER_BATCH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,60 +56,10 @@ class Snapshot:
 Answer = Snapshot | Disconnect
 
 
-class JoinReader:
-    """Batches the reads of one event loop; at most ``concurrency`` batches are under way at once."""
-
-    def __init__(self, threads: DatabaseThreads, concurrency: int) -> None:
-        self._threads = threads
-        self._free = concurrency
-        self._waiting: list[tuple[JoinRequest, asyncio.Future[Answer]]] = []
-        self._scheduled = False
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def read(self, request: JoinRequest) -> Snapshot:
-        """Raises :class:`DisconnectError` if the user may not join, or what the database raises."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((request, answered))
-        if not self._scheduled:
-            # Later in this turn of the loop, so that joins of the same turn share a batch.
-            self._scheduled = True
-            loop.call_soon(self._dispatch)
-        answer = await answered
-        if isinstance(answer, Disconnect):
-            raise DisconnectError(answer)
-        return answer
-
-    def _dispatch(self) -> None:
-        self._scheduled = False
-        while self._free and self._waiting:
-            batch, self._waiting = self._waiting[:MOST_PER_BATCH], self._waiting[MOST_PER_BATCH:]
-            self._free -= 1
-            task = asyncio.create_task(self._answer(batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]]) -> None:
-        try:
-            answers = await self._threads.run(read_joins, [request for request, _ in batch])
-        except asyncio.CancelledError:
-            _fail(batch, TimeoutError("the read was cancelled"))
-            raise
-        except Exception as error:  # noqa: BLE001 - each waiting join raises it
-            _fail(batch, error)
-        else:
-            for (_, answered), answer in zip(batch, answers, strict=True):
-                if not answered.done():
-                    answered.set_result(answer)
-        finally:
-            self._free += 1
-            self._dispatch()
-
-
-def _fail(batch: Sequence[tuple[JoinRequest, asyncio.Future[Answer]]], error: Exception) -> None:
-    for _, answered in batch:
-        if not answered.done():
-            answered.set_exception(error)
+def read_users(identities: Sequence[Identity]) -> list[User | None]:
+    """Return each identity's user, or None if its session has ended: one query."""
+    users = users_of_sessions(set(identities))
+    return [users.get(identity) for identity in identities]
 
 
 def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:

@@ -1,6 +1,7 @@
 """How a subscription joins its channel: no event is lost, none comes twice.
 
-:meth:`Joiner.join` has the six steps in their order. The order is the guarantee:
+:meth:`Joiner.join_all` has the six steps in their order, for one subscription or for several of one connection, which
+are read for together. The order is the guarantee:
 
 1. *Register* before anything is read: revocations find the subscription, and it holds back what its channel receives.
 2. *Subscribe* the process to the channel at Redis, and wait for the acknowledgement: later events arrive.
@@ -16,28 +17,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from django.db import Error as DatabaseError
-
+from hunarmitra.accounts.models import User
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common import checkpoints
 from hunarmitra.protocol import channels
-from hunarmitra.protocol.close_codes import CloseCode
-from hunarmitra.protocol.frames import ResyncRequired
 from hunarmitra.telemetry import tracing
 from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.batches import BatchedReads
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.disconnects import TOO_MANY_CONNECTIONS
-from hunarmitra_ws.hub.frames import OutgoingFrame
-from hunarmitra_ws.hub.join_reader import JoinReader, JoinRequest, Snapshot
+from hunarmitra_ws.hub.disconnects import (
+    REPLAY_FAILED,
+    TOO_MANY_CONNECTIONS,
+    UNAUTHENTICATED,
+    Disconnect,
+    DisconnectError,
+)
+from hunarmitra_ws.hub.join_reader import Answer, JoinRequest, Snapshot, read_joins, read_users
 from hunarmitra_ws.hub.queries import ChannelState, Event, read_page
 from hunarmitra_ws.hub.recovery import Recovery
+from hunarmitra_ws.hub.replay import Replay
 from hunarmitra_ws.hub.revocations import Revocations
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
@@ -49,17 +54,8 @@ logger = logging.getLogger(__name__)
 REVOCATIONS_TIMEOUT: Final = 5.0
 """Seconds that a join waits for the first read of the revocations after the process started."""
 
-PAUSE: Final = 0.2
-"""Seconds before the next read after the database failed, or lacked an event that Redis already announced."""
-
-AT_ONCE: Final = 5
-"""Events encoded before the event loop serves others: about 0.05 ms, which delays live events in each such turn."""
-
-PER_WRITE: Final = 25
-"""Events pushed together, so that they leave in one write: a write costs as much as encoding a frame."""
-
-ReadPage = Callable[[int], Awaitable[tuple[ChannelState | None, Sequence[Event]]]]
-"""Reads a page of events after a seq; the state is None when the channel's booking or user was deleted."""
+JOINS_AT_ONCE: Final = 10
+"""Joins of one connection that are completed before the event loop serves others: well under a millisecond."""
 
 
 class Joining(Protocol):
@@ -79,6 +75,25 @@ class Joining(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A subscription that is to join, and the client's last seq."""
+
+    subscription: Subscription
+    since: Since
+
+
+Outcome = bool | Disconnect
+"""False if the subscription or its connection ended before the first frame; a reason if the user may not join."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    wanted: Wanted
+    channel: Channel
+    request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True)
 class JoinLimits:
     """``replay_buffer_bytes`` is how much may wait for a client before its replay pauses."""
 
@@ -95,7 +110,7 @@ class Joiner:
         index: SubscriptionIndex,
         transport: Transport,
         threads: DatabaseThreads,
-        reader: JoinReader,
+        concurrency: int,
         recovery: Recovery,
         revocations: Revocations,
         limits: JoinLimits,
@@ -103,63 +118,95 @@ class Joiner:
         self._index = index
         self._transport = transport
         self._threads = threads
-        self._reader = reader
+        self._reader: BatchedReads[JoinRequest, Answer] = BatchedReads(threads, concurrency, read_joins)
+        self._users: BatchedReads[Identity, User | None] = BatchedReads(threads, concurrency, read_users)
         self._recovery = recovery
         self._revocations = revocations
         self._limits = limits
 
-    async def join(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
-        """Return True once the first frame is sent and the events are sent, or a replay task sends them.
+    async def connect(self, client: Client) -> User:
+        """Admit a connection that has no subscription yet, and return its user.
 
-        Return False if the connection ended before the first frame. Raises :class:`DisconnectError` if the user may not
-        join, a database error, or TimeoutError.
+        Registered before its session is read, so that a session that ends in between is seen. Raises
+        :class:`DisconnectError`, a database error, or TimeoutError.
+        """
+        await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
+        self._index.add_client(client)
+        await checkpoints.reach_async("registered, session not read")
+        user = (await self._users.ask([client.identity]))[0]
+        if user is None:
+            raise DisconnectError(UNAUTHENTICATED)
+        self._enforce_connection_limit(client)
+        client.admitted = True
+        return user
+
+    async def join(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
+        """Join one subscription, as :meth:`join_all`. Raises :class:`DisconnectError` if the user may not join."""
+        outcome = (await self.join_all([Wanted(subscription, since)], connection))[0]
+        if isinstance(outcome, Disconnect):
+            raise DisconnectError(outcome)
+        return outcome
+
+    async def join_all(self, wanted: Sequence[Wanted], connection: Joining) -> list[Outcome]:
+        """Join subscriptions of one connection.
+
+        The outcome is True for a subscription whose first frame is sent, and whose events are sent or are being sent by
+        a replay task. Raises a database error, or TimeoutError.
         """
         # 1. Register.
         await checkpoints.reach_async("accepted, not registered")
         await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
-        channel = self._index.add(subscription)
+        joins = {id(each): self._register(each) for each in wanted if not _has_ended(each.subscription)}
 
         # 2. Subscribe. Without Redis the join goes on, and the comparison with the database recovers what is missed.
-        if channel.acknowledged is None or _has_failed(channel.acknowledged):
-            channel.acknowledged = asyncio.create_task(self._subscribe(channel.name))
-        acknowledged = await asyncio.shield(channel.acknowledged)
+        acknowledged = await self._acknowledged([join.channel for join in joins.values()])
         tracing.mark("subscribed")
         await checkpoints.reach_async("subscribed, not read")
-        if _has_ended(subscription):
-            return False
+        joins = {key: join for key, join in joins.items() if not _has_ended(join.wanted.subscription)}
+        if not joins:
+            return [False] * len(wanted)
 
         # 3. Authorize and read.
-        request = JoinRequest(
-            identity=subscription.client.identity,
-            notifications=channels.user_of(channel.name) is not None,
-            booking_id=subscription.booking_id,
-            since=since.seq,
-            page_events=self._limits.replay_page_events,
-        )
-        snapshot = await self._read(request, connection)
+        answers = await self._read([join.request for join in joins.values()], connection)
         tracing.mark("read")
         await checkpoints.reach_async("read, not live")
+        outcomes: dict[int, Outcome] = {}
+        for number, ((key, join), answer) in enumerate(zip(joins.items(), answers, strict=True), 1):
+            if number % JOINS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            try:
+                outcomes[key] = await self._complete(join, answer, connection, acknowledged)
+            except DisconnectError as error:
+                outcomes[key] = error.disconnect
+        return [outcomes.get(id(each), False) for each in wanted]
+
+    async def _complete(self, join: _Join, answer: Answer, connection: Joining, acknowledged: bool) -> bool:
+        subscription, since, channel = join.wanted.subscription, join.wanted.since, join.channel
+        snapshot = _granted(answer)
         channel.start(
             seq=snapshot.state.seq,
             min_location_seq=snapshot.state.min_location_seq,
             location_order=snapshot.state.location_order,
         )
+        while subscription.lanes.waiting_bytes > self._limits.replay_buffer_bytes and not _has_ended(subscription):
+            await subscription.lanes.taken()
 
         # 4. Read again.
         while _is_outdated(snapshot, subscription, channel):
-            snapshot = await self._read(request, connection)
+            snapshot = _granted((await self._read([join.request], connection))[0])
         if _has_ended(subscription):
             return False
 
         # 5. Replay. From here to the end of a short replay nothing else runs on the event loop.
-        self._enforce_connection_limit(subscription.client)
+        if not subscription.client.admitted:
+            self._enforce_connection_limit(subscription.client)
         newest = snapshot.state.seq
         events = None if since.malformed else snapshot.events
         missed = newest - since.seq if events is not None and since.seq is not None else 0
         connection.joined(subscription, snapshot, missed)
         subscription.client.admitted = True
         if events is None:
-            subscription.send(ResyncRequired(seq=newest))
+            subscription.require_resync(newest)
         _count_resume(since, None if events is None else missed)
         replay = Replay(
             subscription=subscription,
@@ -177,13 +224,33 @@ class Joiner:
         self._go_live(subscription, channel, connection, compare=not acknowledged or (channel.last_seq or 0) < newest)
         return True
 
+    def _register(self, wanted: Wanted) -> _Join:
+        subscription = wanted.subscription
+        channel = self._index.add(subscription)
+        request = JoinRequest(
+            identity=subscription.client.identity,
+            notifications=channels.user_of(channel.name) is not None,
+            booking_id=subscription.booking_id,
+            since=wanted.since.seq,
+            page_events=self._limits.replay_page_events,
+        )
+        return _Join(wanted, channel, request)
+
+    async def _acknowledged(self, subscribed: Sequence[Channel]) -> bool:
+        """Wait for Redis to acknowledge the process's subscriptions; whether it did for all of them."""
+        for channel in subscribed:
+            if channel.acknowledged is None or _has_failed(channel.acknowledged):
+                channel.acknowledged = asyncio.create_task(self._subscribe(channel.name))
+        waiting = [channel.acknowledged for channel in subscribed if channel.acknowledged is not None]
+        return all(await asyncio.gather(*map(asyncio.shield, waiting)))
+
     async def _subscribe(self, channel_name: str) -> bool:
         await checkpoints.reach_async("registered, not subscribed")
         return await self._transport.subscribe(channel_name)
 
-    async def _read(self, request: JoinRequest, connection: Joining) -> Snapshot:
+    async def _read(self, requests: Sequence[JoinRequest], connection: Joining) -> Sequence[Answer]:
         async with connection.read_slot():
-            return await self._reader.read(request)
+            return await self._reader.ask(requests)
 
     def _enforce_connection_limit(self, client: Client) -> None:
         """Disconnect the user's oldest connections above the limit.
@@ -211,7 +278,7 @@ class Joiner:
                 self._go_live(subscription, channel, connection, compare=True)
         except Exception:
             logger.exception("the replay of %s failed; the client is asked to resume", channel.name)
-            subscription.client.lanes.close(CloseCode.TOO_SLOW)
+            subscription.disconnect(REPLAY_FAILED)
         finally:
             subscription.replay = None
 
@@ -231,6 +298,12 @@ def _has_ended(subscription: Subscription) -> bool:
     return subscription.lanes.closing
 
 
+def _granted(answer: Answer) -> Snapshot:
+    if isinstance(answer, Disconnect):
+        raise DisconnectError(answer)
+    return answer
+
+
 def _is_outdated(snapshot: Snapshot, subscription: Subscription, channel: Channel) -> bool:
     misses_events = subscription.misses_events_after(snapshot.state.seq, channel.last_seq)
     return misses_events or not subscription.grant(snapshot.roles)
@@ -245,87 +318,3 @@ def _count_resume(since: Since, replayed: int | None) -> None:
     else:
         metrics.resumes.inc("replayed")
         metrics.resumed_events.observe(replayed)
-
-
-@dataclass
-class Replay:
-    """Sends a subscription the events that its client missed: at once if they fit, else page by page.
-
-    A log of any length can be replayed. A slow client with a long log costs no more memory than its send buffer: events
-    committed meanwhile stay in the database, and the replay reads on until no event is missing.
-
-    ``last_seq`` is the newest event that was pushed. ``most_waiting`` bounds the bytes that wait for the client.
-    """
-
-    subscription: Subscription
-    channel: Channel
-    last_seq: int
-    location_order: int
-    min_location_seq: int
-    most_waiting: int
-
-    def finish_at_once(self, events: Sequence[Event], newest: int) -> bool:
-        """Push ``events`` and go live. Return False if they are not all up to ``newest``, or exceed the buffer."""
-        frames = [OutgoingFrame(event.frame) for event in events]
-        if self.last_seq + len(events) < newest or sum(frame.size for frame in frames) > self.most_waiting:
-            self.subscription.stop_holding()
-            return False
-        for event, frame in zip(events, frames, strict=True):
-            self._push(event, frame)
-        self.subscription.go_live(
-            seq=newest, location_order=self.location_order, min_location_seq=self.min_location_seq
-        )
-        return True
-
-    async def finish(self, events: Sequence[Event], read_page: ReadPage) -> bool:
-        """Push ``events``, then the following pages, and go live. Return False if the subscription ended before."""
-        lanes = self.subscription.lanes
-        while True:
-            for start in range(0, len(events), PER_WRITE):
-                await self._send(events[start : start + PER_WRITE])
-            await lanes.taken()
-            try:
-                state, events = await read_page(self.last_seq)
-            except (DatabaseError, TimeoutError) as error:
-                logger.warning(
-                    "the database is unavailable (%s); the replay of %s waits", type(error).__name__, self.channel.name
-                )
-                await asyncio.sleep(PAUSE)
-                events = ()
-                continue
-            if state is None or lanes.closing:
-                return False
-            missing = state.seq > self.last_seq and (not events or events[0].seq != self.last_seq + 1)
-            if missing or state.seq < self.last_seq:
-                # Events were pruned meanwhile, or the database was restored from a backup.
-                self.subscription.send(ResyncRequired(seq=state.seq))
-                self.last_seq, events = state.seq, ()
-            if events:
-                continue
-            if (self.channel.last_seq or 0) <= self.last_seq:
-                self.subscription.go_live(
-                    seq=self.last_seq,
-                    location_order=self.location_order,
-                    min_location_seq=max(self.min_location_seq, self.channel.min_location_seq),
-                )
-                return True
-            await asyncio.sleep(PAUSE)
-
-    async def _send(self, events: Sequence[Event]) -> None:
-        lanes = self.subscription.lanes
-        frames = []
-        for number, event in enumerate(events, 1):
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-            frames.append(OutgoingFrame(event.frame))
-        for event, frame in zip(events, frames, strict=True):
-            if lanes.waiting_bytes + frame.size > self.most_waiting:
-                await lanes.taken()
-            self._push(event, frame)
-
-    def _push(self, event: Event, frame: OutgoingFrame) -> None:
-        self.subscription.lanes.push(frame)
-        self.last_seq = event.seq
-        if event.clears_location:
-            self.min_location_seq = max(self.min_location_seq, event.seq)
-        metrics.replayed_age.observe(max(0.0, time.time() - event.committed_at))

@@ -1,8 +1,9 @@
-"""What waits to be written to one client: a lossless lane for status frames, and a slot for the location.
+"""What waits to be written to one client: a lossless lane for status frames, and slots for locations.
 
 The status lane keeps the order and loses nothing, so it is bounded in bytes; a client that lets it overflow is closed
-with 4008 and resumes with ``since``. The location slot conflates: a newer location replaces one that was not written
-yet. It is written only when no status frame waits.
+with 4008 and resumes with ``since``. A location slot conflates: a newer location replaces one that was not written
+yet. Slots are written only when no status frame waits. A connection with one subscription has one slot; a shared one
+has a slot for each booking, and they take turns.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ logger = logging.getLogger(__name__)
 AsgiSend = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-class Lanes(Protocol):
-    """Both lanes of one connection, for any way of writing."""
+class SubscriptionLanes(Protocol):
+    """What one subscription pushes to."""
 
     @property
     def closing(self) -> bool:
@@ -45,6 +46,20 @@ class Lanes(Protocol):
         """Forget a location that was not written yet."""
         ...
 
+    async def taken(self) -> None:
+        """Wait until everything pushed was taken, or nothing more can be pushed."""
+        ...
+
+
+class Lanes(SubscriptionLanes, Protocol):
+    """Both lanes of one connection, for any way of writing."""
+
+    def set_location_of(self, slot: object, frame: OutgoingFrame) -> None:
+        """Set the location of one of several bookings. Slots that wait are written in turn."""
+        ...
+
+    def clear_location_of(self, slot: object) -> None: ...
+
     def close(self, code: CloseCode) -> None:
         """Close once the status lane has been written; a waiting location is dropped."""
         ...
@@ -54,10 +69,6 @@ class Lanes(Protocol):
 
         Raises what the server raises, so that the application fails and daphne closes with 1011.
         """
-        ...
-
-    async def taken(self) -> None:
-        """Wait until everything pushed was taken, or nothing more can be pushed."""
         ...
 
     def abandon(self) -> None:
@@ -72,7 +83,9 @@ class AsgiLanes:
     slow client, so the lanes fill; on stock daphne it never waits.
     """
 
-    __slots__ = ("_bytes", "_close", "_ended", "_finishing", "_flusher", "_frames", "_limit", "_location", "_send")
+    __slots__ = (
+        "_bytes", "_close", "_ended", "_finishing", "_flusher", "_frames", "_limit", "_location", "_send", "_slots",
+    )  # fmt: skip
 
     def __init__(self, send: AsgiSend, limit_bytes: int) -> None:
         self._send = send
@@ -80,6 +93,7 @@ class AsgiLanes:
         self._frames: deque[OutgoingFrame] = deque()
         self._bytes = 0
         self._location: OutgoingFrame | None = None
+        self._slots: dict[object, OutgoingFrame] | None = None
         self._close: Mapping[str, Any] | None = None
         self._ended = False
         self._finishing = False
@@ -116,10 +130,24 @@ class AsgiLanes:
     def clear_location(self) -> None:
         self._location = None
 
+    def set_location_of(self, slot: object, frame: OutgoingFrame) -> None:
+        if self.closing:
+            return
+        if self._slots is None:
+            self._slots = {}
+        elif slot in self._slots:
+            metrics.locations_conflated.inc()
+        self._slots[slot] = frame
+        self._wake()
+
+    def clear_location_of(self, slot: object) -> None:
+        if self._slots is not None:
+            self._slots.pop(slot, None)
+
     def close(self, code: CloseCode) -> None:
         if self.closing:
             return
-        self._location = None
+        self._location = self._slots = None
         self._close = _close_message(code)
         self._wake()
 
@@ -127,7 +155,7 @@ class AsgiLanes:
         if self.closing:
             return
         self._finishing = True
-        self._location = None
+        self._location = self._slots = None
         if self._flusher is not None:
             await self._flusher
         if not self._ended:
@@ -142,7 +170,7 @@ class AsgiLanes:
         self._ended = True
         self._frames.clear()
         self._bytes = 0
-        self._location = None
+        self._location = self._slots = None
 
     def _wake(self) -> None:
         if self._flusher is None:
@@ -160,6 +188,8 @@ class AsgiLanes:
                     return
                 elif self._location is not None:
                     frame, self._location = self._location, None
+                elif self._slots:
+                    frame = self._slots.pop(next(iter(self._slots)))
                 else:
                     return
                 await self._send({"type": "websocket.send", "text": frame.text})

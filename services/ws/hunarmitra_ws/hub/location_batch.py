@@ -161,5 +161,6 @@ class LocationBatch:
                 message=message,
                 retry_in_ms=OMIT if retry_in_ms is None else retry_in_ms,
                 id=OMIT if each.id is None else each.id,
+                **each.sender.address,
             )
         )

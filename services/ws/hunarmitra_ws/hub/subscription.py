@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from uuid import UUID
 
 from hunarmitra.bookings.transitions import BookingRole
-from hunarmitra.protocol.frames import Frame, encode
+from hunarmitra.protocol.frames import Frame, ResyncRequired
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.frames import OutgoingFrame
@@ -20,8 +21,8 @@ class Subscription:
 
     ``roles`` are the roles by which the user may watch the booking; empty for notifications. ``last_seq`` is the newest
     event that was pushed. ``known_location_order`` is the time of a location that the client has although its message
-    may still be on its way: the one in the first frame, or one that the client sent itself. ``lanes`` are the client's,
-    kept here too because every delivery needs them. ``replay`` is the task that sends a long log.
+    may still be on its way: the one in the first frame, or one that the client sent itself. ``lanes`` is where
+    frames go: the client's lanes, or a part of them. ``replay`` is the task that sends a long log.
     """
 
     __slots__ = (
@@ -43,8 +44,8 @@ class Subscription:
 
     def __init__(self, client: Client, *, booking_id: UUID | None, channel_name: str) -> None:
         self.client = client
-        self.lanes = client.lanes
         self.booking_id = booking_id
+        self.lanes = client.lanes_of(self)
         self.channel_name = channel_name
         self.roles: frozenset[BookingRole] = frozenset()
         self.live = False
@@ -61,6 +62,11 @@ class Subscription:
     def joined(self) -> bool:
         """Whether the first frame was sent: the subscription is live, or a long replay is under way."""
         return self._held is None
+
+    @property
+    def address(self) -> Mapping[str, str]:
+        """Keys that tell a client with several subscriptions which of them a frame is about; else none."""
+        return self.client.address_of(self)
 
     # Roles
 
@@ -142,7 +148,12 @@ class Subscription:
         self._held_location = None
 
     def send(self, frame: Frame) -> None:
-        self.lanes.push(OutgoingFrame(encode(frame)))
+        """Send a frame of this subscription alone, which has its address itself."""
+        self.client.send(frame)
+
+    def require_resync(self, seq: int) -> None:
+        """Tell the client that its log cannot be replayed."""
+        self.send(ResyncRequired(seq=seq, **self.address))
 
     def disconnect(self, reason: Disconnect) -> None:
         """End the subscription: the client decides what ends with it."""

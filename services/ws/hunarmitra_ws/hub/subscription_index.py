@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from hunarmitra.accounts.tokens import Identity
+from hunarmitra.protocol import channels
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.subscription import Subscription
@@ -94,6 +95,13 @@ class SubscriptionIndex:
             return None
         del channel.subscriptions[subscription]
         return None if channel.subscriptions else self.channels.pop(channel.name)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of subscriptions of each kind of channel."""
+        counts = {"booking": 0, "notifications": 0}
+        for name, channel in self.channels.items():
+            counts["booking" if channels.is_booking(name) else "notifications"] += len(channel.subscriptions)
+        return counts
 
     def of_channel(self, channel_name: str) -> list[Subscription]:
         channel = self.channels.get(channel_name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from itertools import islice
+from typing import Final, Protocol
 
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.hub.frames import OVERHEAD, OutgoingFrame
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.write_queue import WriteQueue
+
+SLOTS_PER_WRITE: Final = 16
+"""Locations of different bookings in one write: few enough that a status event never waits behind many of them."""
 
 
 class Wire(Protocol):
@@ -40,6 +44,7 @@ class DirectLanes:
         "_location",
         "_queue",
         "_queued",
+        "_slots",
         "_taken",
         "_wire",
     )
@@ -52,6 +57,7 @@ class DirectLanes:
         self._bytes = 0
         self._buffered = 0
         self._location: OutgoingFrame | None = None
+        self._slots: dict[object, OutgoingFrame] | None = None
         self._close: CloseCode | None = None
         self._ended = False
         self._queued = False
@@ -87,10 +93,24 @@ class DirectLanes:
     def clear_location(self) -> None:
         self._location = None
 
+    def set_location_of(self, slot: object, frame: OutgoingFrame) -> None:
+        if self.closing:
+            return
+        if self._slots is None:
+            self._slots = {}
+        elif slot in self._slots:
+            metrics.locations_conflated.inc()
+        self._slots[slot] = frame
+        self._wake()
+
+    def clear_location_of(self, slot: object) -> None:
+        if self._slots is not None:
+            self._slots.pop(slot, None)
+
     def close(self, code: CloseCode) -> None:
         if self.closing:
             return
-        self._location = None
+        self._location = self._slots = None
         self._close = code
         if self._buffered and self._wire is not None:
             self._wire.end_soon()
@@ -111,7 +131,7 @@ class DirectLanes:
         self._wire = None
         self._frames.clear()
         self._bytes = self._buffered = 0
-        self._location = None
+        self._location = self._slots = None
         self._tell_taken()
 
     def also_waiting(self, size: int) -> None:
@@ -121,7 +141,7 @@ class DirectLanes:
     def flushed(self) -> None:
         """The kernel has taken everything that was written."""
         self._buffered = 0
-        if self._frames or self._location is not None or self._close is not None:
+        if self._frames or self._location is not None or self._slots or self._close is not None:
             self._wake()
         else:
             self._tell_taken()
@@ -140,6 +160,9 @@ class DirectLanes:
         if self._location is not None and not self._buffered and self._wire is not None:
             location, self._location = self._location, None
             self._buffered = wire.write(location.framed)
+        while self._slots and not self._buffered and self._wire is not None:
+            turn = list(islice(self._slots, SLOTS_PER_WRITE))
+            self._buffered = wire.write(b"".join(self._slots.pop(slot).framed for slot in turn))
         if self._close is not None and self._wire is not None:
             self._ended = True
             wire.end(self._close)
@@ -149,7 +172,7 @@ class DirectLanes:
     def _overflow(self) -> None:
         self._frames.clear()
         self._bytes = 0
-        self._location = None
+        self._location = self._slots = None
         self._close = CloseCode.TOO_SLOW
         self._ended = True
         metrics.slow_clients_closed.inc()

@@ -1,0 +1,233 @@
+"""The subscriptions of a connection of ``/ws/``: any number up to a limit, each by a message of the client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from hunarmitra.accounts.models import Role
+from hunarmitra.accounts.tokens import Identity
+from hunarmitra.common.clock import to_wire, utc_now
+from hunarmitra.protocol.frames import OMIT, Connected, Error, Unsubscribed
+from hunarmitra_ws.channel_kinds import BookingKind, ChannelKind, NotificationsKind, parse_uuid, whole
+from hunarmitra_ws.client_messages import (
+    Acknowledge,
+    ClientMessage,
+    ClientMessageError,
+    MarkRead,
+    PostLocation,
+    Subscribe,
+    Unsubscribe,
+)
+from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE, Disconnect
+from hunarmitra_ws.hub.hub import Hub
+from hunarmitra_ws.hub.join_reader import Snapshot
+from hunarmitra_ws.hub.joining import Wanted
+from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.hub.shared_client import SharedClient
+from hunarmitra_ws.hub.subscription import Subscription
+from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.subscription_requests import BOOKING, NOTIFICATIONS, ChannelRequest, requested_channels
+from hunarmitra_ws.subscriptions import Owner
+
+logger = logging.getLogger(__name__)
+
+_CLOSED_AS_ASKED: Final = 1000
+
+
+@dataclass(slots=True)
+class _Held:
+    """A subscription, what it is to, and the task that joins it."""
+
+    subscription: Subscription
+    channel: ChannelKind
+    joining: asyncio.Task[None] | None = None
+
+
+class SharedSubscriptions:
+    """Each subscription joins, ends and is refused by itself; the connection lives on."""
+
+    __slots__ = ("_held", "_hub", "_most", "_owner", "_staff", "_tasks", "client")
+
+    def __init__(self, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> None:
+        self._owner = owner
+        self._hub = hub
+        self._held: dict[str, _Held] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._most = 0
+        self._staff = False
+        self.client = SharedClient(identity, lanes, self._on_ended)
+
+    async def open(self, since: Since) -> bool:
+        """Send ``connected``; ``since`` of the URL is ignored, each subscription has its own."""
+        user = await self._hub.connect(self.client)
+        if self.client.lanes.closing:
+            return False
+        self._staff = user.effective_role == Role.ADMIN
+        environment = settings.ENVIRONMENT
+        self._most = environment.ws_subscriptions_staff if self._staff else environment.ws_subscriptions
+        self.client.send(
+            Connected(
+                heartbeat_seconds=whole(self._owner.heartbeat),
+                expires_at=to_wire(self.client.identity.expires_at),
+                server_time=to_wire(utc_now()),
+                max_subscriptions=self._most,
+            )
+        )
+        self._owner.first_frame_sent()
+        self._owner.live()
+        return True
+
+    async def handle(self, message: ClientMessage) -> bool:
+        if isinstance(message, Subscribe):
+            self._subscribe(requested_channels(message.keys))
+        elif isinstance(message, Unsubscribe):
+            self._unsubscribe(requested_channels(message.keys))
+        elif isinstance(message, Acknowledge):
+            held = self._addressed(message.keys)
+            subscription = held.subscription
+            return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
+        elif isinstance(message, PostLocation):
+            await self._pass_on(self._addressed({**message.keys, "channel": BOOKING}, message.id), message)
+        elif isinstance(message, MarkRead):
+            await self._pass_on(self._addressed({"channel": NOTIFICATIONS}), message)
+        else:
+            raise ClientMessageError("unknown_type", "This type of message is not known here.")
+        return False
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for held in self._held.values():
+            self._hub.unsubscribe(held.subscription)
+        self._held.clear()
+        self._hub.forget(self.client)
+
+    # Subscribing
+
+    def _subscribe(self, requests: Sequence[ChannelRequest]) -> None:
+        """Join the channels together. A channel that is subscribed to already starts again."""
+        wanted: list[tuple[_Held, Since]] = []
+        for request in requests:
+            channel = _kind_of(request)
+            if request.booking is not None and channel.booking_id is None:
+                self._refuse(request, NOT_FOUND if self._staff else FORBIDDEN)
+                continue
+            name = channel.channel_name(self.client.identity.user_id)
+            self._drop(name)
+            if len(self._held) >= self._most:
+                self._refuse(request, TOO_MANY_SUBSCRIPTIONS)
+                continue
+            subscription = Subscription(self.client, booking_id=channel.booking_id, channel_name=name)
+            held = self._held[name] = _Held(subscription, channel)
+            wanted.append((held, request.since))
+        if not wanted:
+            return
+        task = asyncio.create_task(self._join([Wanted(held.subscription, since) for held, since in wanted]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        for held, _ in wanted:
+            held.joining = task
+
+    async def _join(self, wanted: Sequence[Wanted]) -> None:
+        try:
+            outcomes = await self._hub.subscribe_all(wanted, self)
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("subscriptions could not join, the database is unavailable: %s", type(error).__name__)
+            self._end_unjoined(wanted)
+        except Exception:
+            logger.exception("subscriptions could not join")
+            self._end_unjoined(wanted)
+        else:
+            for each, outcome in zip(wanted, outcomes, strict=True):
+                if isinstance(outcome, Disconnect):
+                    each.subscription.disconnect(outcome)
+        finally:
+            # Registered perhaps after the client had unsubscribed or left.
+            for each in wanted:
+                if each.subscription.lanes.closing:
+                    self._hub.unsubscribe(each.subscription)
+
+    @staticmethod
+    def _end_unjoined(wanted: Sequence[Wanted]) -> None:
+        for each in wanted:
+            if not each.subscription.joined:
+                each.subscription.disconnect(UNAVAILABLE)
+
+    def _unsubscribe(self, requests: Sequence[ChannelRequest]) -> None:
+        for request in requests:
+            self._drop(_kind_of(request).channel_name(self.client.identity.user_id))
+            self.client.send(self._unsubscribed(request, _CLOSED_AS_ASKED))
+
+    def _drop(self, channel_name: str) -> None:
+        """End a subscription, if there is one, without telling the client."""
+        held = self._held.pop(channel_name, None)
+        if held is not None:
+            self.client.drop(held.subscription)
+            self._hub.unsubscribe(held.subscription)
+
+    def _on_ended(self, subscription: Subscription) -> None:
+        """Forget a subscription that the server has ended; the client has been told."""
+        held = self._held.get(subscription.channel_name)
+        if held is not None and held.subscription is subscription:
+            del self._held[subscription.channel_name]
+        self._hub.unsubscribe(subscription)
+
+    def _refuse(self, request: ChannelRequest, reason: Disconnect) -> None:
+        self.client.send(self._unsubscribed(request, int(reason.close), reason.message))
+
+    @staticmethod
+    def _unsubscribed(request: ChannelRequest, code: int, message: str | None = None) -> Unsubscribed:
+        booking_id = None if request.booking is None else parse_uuid(request.booking)
+        return Unsubscribed(
+            channel=NOTIFICATIONS if request.booking is None else BOOKING,
+            booking_id=OMIT if request.booking is None else str(booking_id or request.booking),
+            code=code,
+            message=OMIT if message is None else message,
+        )
+
+    # Messages of one subscription
+
+    def _addressed(self, keys: Mapping[str, Any], identifier: str | None = None) -> _Held:
+        """Return the subscription that a message is about. Raises ClientMessageError."""
+        booking, notifications = keys.get("booking_id"), keys.get("channel") == NOTIFICATIONS
+        if not notifications and not isinstance(booking, str):
+            raise ClientMessageError("invalid_message", "The message needs booking_id, a string.", identifier)
+        channel = NotificationsKind() if notifications else BookingKind(str(booking))
+        held = self._held.get(channel.channel_name(self.client.identity.user_id))
+        if held is None:
+            raise ClientMessageError("not_subscribed", "Subscribe to the channel first.", identifier)
+        return held
+
+    async def _pass_on(self, held: _Held, message: ClientMessage) -> None:
+        """Handle a message once its subscription has joined, as an endpoint of one channel does."""
+        if held.joining is not None and not held.subscription.joined:
+            await asyncio.wait({held.joining})
+        try:
+            await held.channel.handle(message, held.subscription, self._hub)
+        except ClientMessageError as error:
+            self.client.send(Error(code=error.code, message=str(error), **held.subscription.address))
+
+    # What the hub calls during the joins
+
+    def read_slot(self) -> AbstractAsyncContextManager[None]:
+        return self._owner.read_slot()
+
+    def joined(self, subscription: Subscription, snapshot: Snapshot, replayed: int) -> None:
+        held = self._held[subscription.channel_name]
+        subscription.send(held.channel.first_frame(snapshot, subscription, replayed, self._owner.heartbeat))
+
+    def live(self, subscription: Subscription) -> None:
+        """Do nothing: the connection has been live since its own first frame."""
+
+
+def _kind_of(request: ChannelRequest) -> ChannelKind:
+    return NotificationsKind() if request.booking is None else BookingKind(request.booking)
