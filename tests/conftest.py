@@ -15,6 +15,7 @@ from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.side_by_side import ByFileAndShape
+from tests.support.sockets import Socket
 from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
 
 # A slow or busy machine is not a fault of what is tested, so generated examples have no time limit.
@@ -36,6 +37,16 @@ def pytest_configure() -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndShape:
     return ByFileAndShape(config, log)
+
+
+def _over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test with a connection for each channel, and again with subscriptions of `/ws/`."""
+    monkeypatch.setattr(Socket, "over_shared", request.param == "/ws/")
+
+
+over = pytest.fixture(params=["endpoint", "/ws/"])(_over)
+over_slowly = pytest.fixture(params=["endpoint", pytest.param("/ws/", marks=pytest.mark.slow)])(_over)
+"""The same, where `make test` should not take twice as long."""
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_connection
 from websockets.exceptions import ConnectionClosed
 
+from hunarmitra.protocol.close_codes import CloseCode
 from tests.support.clock import steady
 from tests.support.frames import problems_of_frame
 
@@ -24,11 +26,15 @@ Presentation = Literal["query", "subprotocol", "ticket"]
 class Socket:
     """One connection. `frames` are all received frames, decoded; `cursor` is how many of them the helpers have read.
 
-    A rejected handshake (HTTP 403) raises websockets' InvalidStatus from `connect`.
+    A rejected handshake (HTTP 403) raises websockets' InvalidStatus from `connect`. With `over_shared` it goes to
+    `/ws/` and subscribes to what the URL names: the fixture `over` runs a test both ways.
     """
 
-    def __init__(self, connection: ClientConnection) -> None:
+    over_shared: ClassVar[bool] = False
+
+    def __init__(self, connection: ClientConnection, shared: SharedView | None = None) -> None:
         self.connection = connection
+        self._shared = shared
         self.frames: list[Frame] = []
         self.problems: list[str] = []
         self.cursor = 0
@@ -50,6 +56,9 @@ class Socket:
         timeout: float = 30,
     ) -> Self:
         """Open `url` with `token` (a ticket if `how` is "ticket"). The connection sends no pings by itself."""
+        shared = SharedView.of(url, since) if cls.over_shared else None
+        if shared is not None:
+            url, since = shared.url, None
         query = [] if since is None else [f"since={quote(str(since))}"]
         subprotocols: list[Any] | None = None
         if token is not None and how == "subprotocol":
@@ -68,7 +77,7 @@ class Socket:
             max_size=None,
             proxy=None,
         )
-        return cls(connection)
+        return cls(connection, shared)
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,6 +145,8 @@ class Socket:
 
     # ── sending and ending ──────────────────────────────────────────────────────────────────────────────────
     async def send(self, message: Any) -> None:
+        if self._shared is not None:
+            message = self._shared.addressed(message)
         await self.connection.send(json.dumps(message))
 
     async def send_raw(self, message: str | bytes) -> None:
@@ -173,14 +184,29 @@ class Socket:
             async for message in self.connection:
                 frame = json.loads(message)
                 self.problems += self.check(frame)
+                if self._shared is not None and not await self._take(self._shared, frame):
+                    continue
                 self.frames.append(frame)
                 self._news.set()
+                if self._shared is not None and self._shared.ended is not None:
+                    await self.connection.close()
+                    break
         except ConnectionClosed:
             pass
         finally:
             code = self.connection.close_code
             self._close = (1006 if code is None else code, self.connection.close_reason or "")
+            if self._shared is not None and self._shared.ended is not None:
+                self._close = self._shared.ended
             self._news.set()
+
+    async def _take(self, shared: SharedView, frame: Frame) -> bool:
+        """Whether the frame is one that the endpoint of this channel would have sent."""
+        if frame["type"] == "connected":
+            await self.connection.send(json.dumps(shared.subscribe))
+            return False
+        self.problems += shared.translate(frame)
+        return True
 
     async def _until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         """Check again at each arrival. Fails at once when the connection closes."""
@@ -206,4 +232,51 @@ class PlainSocket(Socket):
         return []
 
 
+class SharedView:
+    """One subscription of `/ws/`, shown as the endpoint of its channel shows it."""
+
+    def __init__(self, url: str, address: Frame, since: int | str | None) -> None:
+        self.url = url
+        self.address = address
+        self.subscribe = {"type": "subscribe", **address, **({} if since is None else {"since": since})}
+        self.ended: tuple[int, str] | None = None
+
+    @classmethod
+    def of(cls, url: str, since: int | str | None) -> SharedView | None:
+        """None for a URL that is not one of the two documented endpoints."""
+        base, _, path = url.partition("/ws/")
+        booking = re.fullmatch(r"bookings/([^/]+)/", path)
+        if booking:
+            return cls(f"{base}/ws/", {"channel": "booking", "booking_id": booking[1]}, since)
+        if path == "notifications/":
+            return cls(f"{base}/ws/", {"channel": "notifications"}, since)
+        return None
+
+    def addressed(self, message: Any) -> Any:
+        """The message with the keys that name the subscription."""
+        named = isinstance(message, dict) and message.get("type") in {"location", "ack"}
+        return {**message, **self.address} if named else message
+
+    def translate(self, frame: Frame) -> list[str]:
+        """Make the frame what the endpoint of the channel sends; what is wrong with it."""
+        notifications = self.address["channel"] == "notifications"
+        if frame["type"] == "unsubscribed":
+            code = frame["code"]
+            named = {key: frame[key] for key in ("channel", "booking_id") if key in frame} == self.address
+            frame_code = {4003: "forbidden", 4004: "not_found", 4029: "too_many_subscriptions"}.get(code, "unavailable")
+            self.ended = (code, CloseCode(code).reason)
+            message = frame["message"]
+            frame.clear()
+            frame.update(type="error", code=frame_code, message=message)
+            return [] if named else [f"not about {self.address}: {frame}"]
+        if notifications and frame["type"] in OF_NOTIFICATIONS:
+            return [] if frame.pop("channel", None) == "notifications" else [f"without a channel: {frame}"]
+        if notifications and frame["type"] == "error":
+            frame.pop("channel", None)
+        if frame["type"] == "resync_required" or (frame["type"] == "error" and "booking_id" in frame):
+            return [] if frame.pop("booking_id") == self.address["booking_id"] else [f"of another booking: {frame}"]
+        return []
+
+
+OF_NOTIFICATIONS = frozenset({"connection_established", "notification", "marked_read", "resync_required"})
 NUMBERED = frozenset({"booking_status", "notification"})

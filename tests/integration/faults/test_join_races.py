@@ -16,6 +16,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Arrival, Scene, off_loop, positions, scene
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 PLACES = [
     *((point, True) for point in JOIN_POINTS),
     *((point, False) for point in JOIN_POINTS if point != "registered, not subscribed"),

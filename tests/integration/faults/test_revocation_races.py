@@ -16,6 +16,8 @@ from tests.support.scene import Arrival, Scene, off_loop, scene
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 LIMIT = 2.0
 """Seconds from the answer to the user who ended the right until every pod has closed the socket; while a test
 holds a socket at a checkpoint, nothing can."""

@@ -16,6 +16,8 @@ from tests.support.metrics import Scrape
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 

@@ -11,6 +11,8 @@ from tests.support.actors import Actors
 from tests.support.live import Newcomer, check_error, join, on_every_server
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over")
+
 
 def expiry_of(token: str) -> str:
     seconds = jwt.decode(token, options={"verify_signature": False})["exp"]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hunarmitra.common.clock import from_wire
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, join
 from tests.support.shell import Shell
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("over")
 
 KEYS = {"type", "booking_id", "status", "event_type", "actor", "timestamp", "seq"}
 

@@ -17,6 +17,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over")
+
 HERE: dict[str, Any] = {"type": "location", "lat": 28.6139, "lng": 77.209}
 
 
@@ -83,6 +85,7 @@ async def test_the_rules_and_codes_are_rests(live: Stack, people: Actors) -> Non
         assert (await answer(worker, HERE))["code"] == "not_tracked"
 
 
+@pytest.mark.parametrize("over", ["endpoint"], indirect=True)
 async def test_staff_may_send_and_notifications_may_not(live: Stack, people: Actors) -> None:
     booking = people.new_booking("on_the_way")
     async with await join(live.booking_url(booking), people.admin.token) as staff:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hunarmitra.common.clock import from_wire
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, Person, check_error, join
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("over")
 
 
 async def told_of_an_assignment(live: Stack, people: Actors, person: Person) -> tuple[Socket, list[Frame]]:

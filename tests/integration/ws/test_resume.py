@@ -12,6 +12,8 @@ from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over")
+
 NEWEST = 5
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from tests.support.actors import Actors
 from tests.support.clock import steady
 from tests.support.live import Newcomer, join, rejection
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("over")
 
 WITHIN = 2.0
 PODS = (0, 1)
