@@ -29,6 +29,7 @@ ADAPTERS: Final[Mapping[str, str]] = {
     "autobahn": "hunarmitra_ws.server.autobahn_adapter",
     "daphne": "hunarmitra_ws.server.daphne_adapter",
     "drf_spectacular": "hunarmitra_http.spectacular_adapter",
+    "gunicorn": "hunarmitra_http.gunicorn_adapter",
     "opentelemetry": "hunarmitra.telemetry.opentelemetry_adapter",
     "prometheus_client": "hunarmitra.telemetry.prometheus_adapter",
     "twisted": "hunarmitra_ws.server.twisted_adapter",

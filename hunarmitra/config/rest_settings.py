@@ -24,6 +24,32 @@ class RestSettings:
         "Port of /livez, /readyz and /metrics for any `Host`; the public port then no longer answers them. "
         "0: probes are on the public port, and metrics on none.",
     )
+    http_header_timeout: float = variable(
+        seconds(0.1, 300),
+        10,
+        "Seconds in which a client must send the header of a request. A later one gets 408.",
+    )
+    http_body_timeout: float = variable(
+        seconds(0.1, 3600), 30, "Seconds after the header in which a client must send the body. A later one gets 408."
+    )
+    http_send_timeout: float = variable(
+        seconds(0.1, 3600), 60, "Seconds in which a client must read a response; then the connection is closed."
+    )
+    http_max_connections: int = variable(
+        integer(16, 100000),
+        512,
+        "Open connections of one gunicorn process, idle ones included. One more closes the slowest: that which has "
+        "been sending a request or reading a response for the longest time, over a second; else the one idle longest.",
+    )
+    http_header_max_bytes: int = variable(
+        integer(8192, 262144), 32768, "Largest header of a request, in bytes. A larger one gets 431."
+    )
+    http_send_buffer_bytes: int = variable(
+        integer(1048576, 1073741824),
+        33554432,
+        "Bytes of responses that may wait in one gunicorn process for clients that read slowly. Above it, the slowest "
+        "are closed.",
+    )
 
     demo_page: bool | None = variable(
         boolean,

@@ -19,11 +19,13 @@ from hunarmitra.telemetry.labels import (
     CHANNEL_KINDS,
     CLOSE_CODES,
     CONNECTION_KINDS,
+    CUT_REASONS,
     EVENT_SECONDS,
     EVENTS,
     GAP_FINDERS,
     HANDSHAKE_OUTCOMES,
     HANDSHAKE_SECONDS,
+    HTTP_CONNECTION_STATES,
     LANES,
     LOOP_SECONDS,
     METHODS,
@@ -169,6 +171,21 @@ HTTP_RATE_LIMITED: Final = _counter(
 )
 HTTP_DATABASE_UNAVAILABLE: Final = _counter(
     "http_database_unavailable", "REST requests answered with 503 because the database did not answer.", _HTTP
+)
+
+HTTP_CONNECTIONS: Final = _gauge(
+    "http_connections",
+    "Open connections of the public port, by state: idle (no request), receiving (a part of a request), "
+    "waiting (for a thread), serving, sending (the client reads the response slowly).",
+    _HTTP,
+    {"state": HTTP_CONNECTION_STATES},
+)
+HTTP_CONNECTIONS_CUT: Final = _counter(
+    "http_connections_cut",
+    "Connections that gunicorn closed because the client was slow, by reason: silent (no byte after the connect), "
+    "header, body or response (not sent or read in time), full (made room at a limit).",
+    _HTTP,
+    {"reason": CUT_REASONS},
 )
 
 # Publishing

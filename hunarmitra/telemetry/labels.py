@@ -35,6 +35,8 @@ RESPONSE_CODES: Final = (
     *("400", "401", "403", "404", "405", "406", "409", "413", "415", "429"),
     *("500", "503", OTHER),
 )
+HTTP_CONNECTION_STATES: Final = ("idle", "receiving", "waiting", "serving", "sending")
+CUT_REASONS: Final = ("silent", "header", "body", "response", "full")
 RATE_LIMITS: Final = ("user", "auth", "login", "position")
 
 _API: Final = "/api/v1"

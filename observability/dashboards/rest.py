@@ -111,5 +111,25 @@ PAGE = Page(
                 ),
             ),
         ),
+        Row(
+            title="Connections",
+            panels=(
+                Panel(
+                    title="Open connections",
+                    description="Connections of the public port, by state. Those that wait have sent a complete "
+                    "request and need a free thread: more threads, processes or pods help.",
+                    unit=Unit.NUMBER,
+                    look=Look.STACKED,
+                    queries=(Query(total("hunarmitra_http_connections", "state"), "{{state}}"),),
+                ),
+                Panel(
+                    title="Slow clients cut off",
+                    description="Connections closed because a request or the reading of a response took too long, or "
+                    "because a limit was reached, by reason.",
+                    unit=Unit.REQUESTS,
+                    queries=(Query(per_second("hunarmitra_http_connections_cut_total", "reason"), "{{reason}}"),),
+                ),
+            ),
+        ),
     ),
 )

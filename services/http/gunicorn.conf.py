@@ -26,7 +26,8 @@ except ConfigurationError as error:
 bind = ["0.0.0.0:8000"]
 if _environment.http_admin_port:
     bind.append(f"0.0.0.0:{_environment.http_admin_port}")
-worker_class = "gthread"
+# Threads that never wait for a client: docs/adr/0024-slow-clients.md.
+worker_class = "hunarmitra_http.gunicorn_adapter.HttpWorker"
 workers = _environment.web_concurrency
 threads = _environment.web_threads
 
@@ -50,6 +51,9 @@ control_socket_disable = True
 
 # X-Forwarded-… is TrustedProxyMiddleware's to judge, by TRUSTED_PROXIES; gunicorn believes none of it.
 forwarded_allow_ips = ""
+
+# sendfile(2) would wait for the client.
+sendfile = False
 
 # The request line that HTTP/1.1 servers commonly take; longer is 414.
 limit_request_line = 8190

@@ -21,8 +21,8 @@ _making: Final = threading.Lock()
 
 UNROUTED: Final = frozenset({400, 404, 413})
 """The allowed answers of a path without an operation: an unknown host, an unknown path, a too large body."""
-SERVERS_OWN: Final = frozenset({414})
-"""Answers of gunicorn to a request that does not reach the application, because its request line is too long."""
+SERVERS_OWN: Final = frozenset({408, 414, 431})
+"""Answers to a request that does not reach the application: it came too slowly, or its line or header is too long."""
 
 GATEWAYS_OWN: Final = frozenset({502, 503, 504})
 """Answers of an ingress without a backend. They are HTML; those of the project are JSON."""

@@ -80,6 +80,17 @@ class RawSocket:
                 code = int.from_bytes(payload[:2], "big")
         return code
 
+    def take(self, length: int) -> bytes:
+        """The next `length` bytes."""
+        while len(self._received) < length:
+            assert self._fill(), f"the connection ended after {self._received!r}"
+        taken, self._received = self._received[:length], self._received[length:]
+        return taken
+
+    def end(self) -> None:
+        """Send no more; the server's half stays open."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def rest(self) -> bytes:
         """Read and return all bytes to the end of the connection."""
         while self._fill():

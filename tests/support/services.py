@@ -96,7 +96,13 @@ def uvicorn(directory: Path, environment: Mapping[str, str], *options: str, name
     return ServiceProcess(arguments, port=port, name=name, directory=directory, environment=environment)
 
 
-def gunicorn(directory: Path, environment: Mapping[str, str], *options: str, name: str = "http") -> ServiceProcess:
+def gunicorn(
+    directory: Path,
+    environment: Mapping[str, str],
+    *options: str,
+    name: str = "http",
+    application: str = "hunarmitra.wsgi:application",
+) -> ServiceProcess:
     """The http service, with its configuration file."""
     port = free_port()
     arguments = [
@@ -107,7 +113,7 @@ def gunicorn(directory: Path, environment: Mapping[str, str], *options: str, nam
         "--bind",
         f"{HOST}:{port}",
         *options,
-        "hunarmitra.wsgi:application",
+        application,
     ]
     return ServiceProcess(
         arguments, port=port, name=name, directory=directory, environment={**environment, "SERVICES": "http"}

@@ -73,7 +73,9 @@ def test_every_setting_that_is_named_exists_with_the_default_that_is_told() -> N
     limits = re.findall(r"^\| (.+?) \| (.+?) \| (`[A-Z_`, ]+`) \|$", REFERENCE, re.MULTILINE)
     assert len(limits) >= 10
     for _, told, names in limits:
-        text = told.replace("64 KiB", "65536").replace("16 KiB", "16384").replace("1 MiB", "1048576")
+        text = told
+        for shown, bytes_ in (("64 KiB", 65536), ("32 KiB", 32768), ("16 KiB", 16384), ("1 MiB", 1048576)):
+            text = text.replace(shown, str(bytes_))
         for name in re.findall(r"[A-Z_]+", names):
             assert re.search(rf"\b{int(known[name])}\b", text), f"{name} is {known[name]}, not {told}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -24,6 +24,8 @@ _duration: Final = histogram(catalogue.HTTP_DURATION, REGISTRY)
 _in_progress: Final = gauge(catalogue.HTTP_IN_PROGRESS, REGISTRY)
 _rate_limited: Final = counter(catalogue.HTTP_RATE_LIMITED, REGISTRY)
 _database_unavailable: Final = counter(catalogue.HTTP_DATABASE_UNAVAILABLE, REGISTRY)
+_connections: Final = gauge(catalogue.HTTP_CONNECTIONS, REGISTRY)
+_connections_cut: Final = counter(catalogue.HTTP_CONNECTIONS_CUT, REGISTRY)
 
 _ADMIN: Final = "/admin/"
 _STATIC: Final = "/static/"
@@ -36,6 +38,16 @@ def rate_limited(limit: str) -> None:
 
 def database_unavailable() -> None:
     _database_unavailable.inc()
+
+
+def connections(counts: Mapping[str, int]) -> None:
+    """Show the open connections of this process by state."""
+    for state, count in counts.items():
+        _connections.labels(state).set(count)
+
+
+def connection_cut(reason: str) -> None:
+    _connections_cut.labels(reason).inc()
 
 
 def route_of(request: HttpRequest, status: int) -> str:

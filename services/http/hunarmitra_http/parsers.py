@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, Any, Final, NoReturn
 
 from django.conf import settings
@@ -68,10 +69,14 @@ class BoundedJSONParser(BaseParser):
 
 
 def _drain(stream: IO[Any]) -> None:
-    """Read and drop the rest of a body, up to a limit: a server closes the connection when much of it is unread."""
+    """Read and drop the rest of a body, up to a limit: a server closes the connection when much of it is unread.
+
+    A server may end such a body early.
+    """
     left = DRAIN_MAX_BYTES
-    while left > 0 and (piece := stream.read(min(left, 65536))):
-        left -= len(piece)
+    with suppress(OSError):
+        while left > 0 and (piece := stream.read(min(left, 65536))):
+            left -= len(piece)
 
 
 def _check_encoding(parser_context: Mapping[str, Any] | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support import services
+from tests.support import held_wsgi, services
 from tests.support.eventually import eventually
 from tests.support.metrics import Scrape
 from tests.support.ports import free_port
@@ -53,9 +53,9 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
     inner = free_port()
     environment = base_environment(
         DATABASE_URL=fresh_sqlite(tmp_path), HTTP_ADMIN_PORT=str(inner), WEB_CONCURRENCY=str(WORKERS)
-    )
+    ) | {held_wsgi.FILE: str(tmp_path / "never")}
     options = ("--bind", f"{HOST}:{inner}", "--max-requests", "5")
-    with services.gunicorn(tmp_path, environment, *options) as server:
+    with services.gunicorn(tmp_path, environment, *options, application=held_wsgi.APPLICATION) as server:
 
         def scrape() -> Scrape:
             return Scrape(f"http://{HOST}:{inner}/metrics")
@@ -77,10 +77,7 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
         eventually(lambda: len(booted(server)) > 2 * WORKERS, 30, "workers have come and gone")
 
         with socket.create_connection((HOST, server.port)) as slow:
-            slow.sendall(
-                b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 50\r\n\r\n{"
-            )
+            slow.sendall(b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, 60, "it is being answered")
             kill(booted(server))
             eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, 60, "what died is over")

@@ -1,0 +1,1 @@
+"""The server side of the REST service: receives requests and sends responses without a thread for each client."""

@@ -1,0 +1,371 @@
+"""Receive requests and send responses with one thread for all clients of some ports.
+
+A connection gets a thread of the pool when its request is complete, and gives it back when the response is made. So a
+client that sends or reads slowly costs a socket and some memory. Both are bounded: each phase of a connection has a
+deadline, and the number of connections and the bytes that wait for clients have limits. At a limit, the connection that
+has been slow for the longest time makes room. See docs/adr/0024-slow-clients.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import selectors
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hunarmitra_http.server.answers import HEADER_TOO_LONG, LATE, too_large
+from hunarmitra_http.server.connection import Connection, Phase
+from hunarmitra_http.server.framing import Incoming, Progress
+
+logger = logging.getLogger(__name__)
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+HEADER_PIECE: Final = 16384
+BODY_PIECE: Final = 65536
+"""Bytes that are received at once."""
+
+LINGER_SECONDS: Final = 5.0
+"""For which a connection that the server ends waits for the client's end, so that the client gets the response."""
+MOST_DRAINED: Final = 4 * 1024 * 1024
+"""Bytes of a body over the limit that are received and dropped, for the same reason."""
+STOP_LINGER: Final = 2.0
+"""Seconds that idle connections stay open when the process stops: a client may be sending its next request."""
+SLOW_AFTER: Final = 1.0
+"""Seconds after which a connection that receives or sends may have to make room for a new one."""
+TICK: Final = 0.25
+"""Seconds between two looks at the deadlines."""
+OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+REASONS: Final[Mapping[Phase, str]] = {
+    Phase.NEW: "silent",
+    Phase.HEADER: "header",
+    Phase.BODY: "body",
+    Phase.SENDING: "response",
+}
+"""Why a connection was cut off, by the phase whose deadline passed. Ends of other phases are usual."""
+FULL: Final = "full"
+
+_TIMED: Final = (Phase.NEW, Phase.IDLE, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
+_SLOW: Final = (Phase.NEW, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
+
+Cut = Callable[[str, Any], None]
+"""Is told the reason and the client's address of a connection that is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    header_timeout: float
+    body_timeout: float
+    send_timeout: float
+    idle_timeout: float
+    connections: int
+    header_bytes: int
+    body_bytes: int
+    unsent_bytes: int
+
+
+class Reception:
+    """The connections of some listening sockets. All but :meth:`finished` and :meth:`wake` belong to one thread."""
+
+    def __init__(self, listeners: Sequence[Any], limits: Limits, serve: Callable[[Connection], None], cut: Cut) -> None:
+        """``listeners`` are listening sockets, or gunicorn's objects around them.
+
+        ``serve`` is called with a complete request; when its response is made, call :meth:`finished`.
+        """
+        self._listeners = {listener: listener.getsockname() for listener in listeners}
+        self._limits = limits
+        self._serve = serve
+        self._cut = cut
+        self._phases: dict[Phase, OrderedDict[Connection, None]] = {
+            phase: OrderedDict() for phase in Phase if phase is not Phase.CLOSED
+        }
+        self._finished: deque[Connection] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._wake_reader, self._wake_writer = os.pipe()
+        for descriptor in (self._wake_reader, self._wake_writer):
+            os.set_blocking(descriptor, False)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._accepting = False
+        self._stopping = False
+        self._unsent = 0
+        self._checked_at = 0.0
+        self._accept_at = 0.0
+        self._listen(True)
+
+    # The loop
+
+    def run_once(self) -> None:
+        """Wait for events, up to a second, and handle them."""
+        quiet = self._accepting and not any(self._phases[phase] for phase in _SLOW)
+        for key, _ in self._selector.select(1.0 if quiet else TICK):
+            if isinstance(key.data, Connection):
+                self._ready(key.data)
+            elif key.fd == self._wake_reader:
+                self._finish()
+            else:
+                self._accept(key.fileobj)
+        now = time.monotonic()
+        if now - self._checked_at >= TICK:
+            self._checked_at = now
+            self._expire(now)
+            if not self._stopping and now >= self._accept_at:
+                self._listen(True)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._phases.values()))
+
+    def counts(self) -> Mapping[Phase, int]:
+        """Return the connections by phase."""
+        return {phase: len(connections) for phase, connections in self._phases.items()}
+
+    def finished(self, connection: Connection, keeps: bool) -> None:
+        """Take a connection back from the thread that has made its response. Callable from any thread."""
+        connection.keeps = keeps
+        self._finished.append(connection)
+        self.wake()
+
+    def wake(self) -> None:
+        """End the wait of :meth:`run_once`. Callable from any thread, and from a signal handler."""
+        try:
+            os.write(self._wake_writer, b"\0")
+        except OSError:
+            return  # the pipe is full, so the thread wakes in any case; or closed, and no thread waits
+
+    def stop(self) -> None:
+        """Accept no more connections, and end idle ones soon."""
+        self._stopping = True
+        self._listen(False)
+        deadline = time.monotonic() + STOP_LINGER
+        for phase in (Phase.NEW, Phase.IDLE):
+            for connection in self._phases[phase]:
+                connection.deadline = min(connection.deadline, deadline)
+
+    def close(self) -> None:
+        """End every connection but those that a thread still writes to."""
+        for phase in _TIMED:
+            for connection in list(self._phases[phase]):
+                self._close(connection)
+        self._listen(False)
+        self._selector.close()
+        if not self._phases[Phase.SERVING]:
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
+
+    # Accepting
+
+    def _listen(self, accepting: bool) -> None:
+        if accepting == self._accepting:
+            return
+        self._accepting = accepting
+        for listener in self._listeners:
+            if accepting:
+                listener.setblocking(False)
+                self._selector.register(listener, selectors.EVENT_READ)
+            else:
+                self._selector.unregister(listener)
+
+    def _accept(self, listener: Any) -> None:
+        if not self._accepting:
+            return
+        if len(self) >= self._limits.connections and not self._make_room():
+            self._listen(False)  # until the next tick: new connections wait in the kernel's queue
+            return
+        try:
+            sock, client = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # another process has taken it, or the client has gone
+        except OSError as error:
+            if error.errno not in OUT_OF_FILES:
+                raise
+            logger.error("cannot accept a connection: %s; trying again in a second", error.strerror)
+            self._accept_at = time.monotonic() + 1
+            self._listen(False)
+            return
+        sock.setblocking(False)
+        incoming = Incoming(self._limits.header_bytes, self._limits.body_bytes)
+        connection = Connection(sock, client, self._listeners[listener], incoming)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+        self._phases[Phase.NEW][connection] = None
+        self._enter(connection, Phase.NEW, self._limits.header_timeout)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been slow for the longest time, or else the one that is idle longest."""
+        slow_since = time.monotonic() - SLOW_AFTER
+        slow = [next(iter(self._phases[phase])) for phase in _SLOW if self._phases[phase]]
+        oldest = min(slow, key=lambda connection: connection.since, default=None)
+        if oldest is None or oldest.since > slow_since:
+            oldest = next(iter(self._phases[Phase.IDLE]), None)
+        if oldest is None:
+            return False
+        self._cut(FULL, oldest.client)
+        self._close(oldest)
+        return True
+
+    # Phases
+
+    def _enter(self, connection: Connection, phase: Phase, seconds: float = 0.0) -> None:
+        del self._phases[connection.phase][connection]
+        connection.phase = phase
+        connection.since = now = time.monotonic()
+        connection.deadline = now + seconds
+        self._phases[phase][connection] = None
+
+    def _expire(self, now: float) -> None:
+        """End what is late. In each phase all have the same time, so the first to enter is the first to be late."""
+        for phase in _TIMED:
+            connections = self._phases[phase]
+            while connections and (connection := next(iter(connections))).deadline <= now:
+                if phase in REASONS:
+                    self._cut(REASONS[phase], connection.client)
+                if phase in {Phase.HEADER, Phase.BODY}:
+                    self._reject(connection, LATE)
+                else:
+                    self._close(connection)
+
+    def _ready(self, connection: Connection) -> None:
+        match connection.phase:
+            case Phase.NEW | Phase.IDLE | Phase.HEADER | Phase.BODY:
+                self._receive(connection)
+            case Phase.SENDING:
+                self._send(connection)
+            case Phase.LINGERING:
+                self._drain(connection)
+            case Phase.SERVING | Phase.CLOSED:
+                pass  # an event of this round, from before the phase changed
+
+    def _receive(self, connection: Connection) -> None:
+        data = _received(connection.socket, BODY_PIECE if connection.phase is Phase.BODY else HEADER_PIECE)
+        if data:
+            self._take(connection, data)
+        elif data is not None:
+            self._close(connection)
+
+    def _take(self, connection: Connection, data: bytes) -> None:
+        match connection.incoming.add(data):
+            case Progress.COMPLETE:
+                self._hand_over(connection)
+            case Progress.BODY_TOO_LONG:
+                connection.truncated = True
+                self._hand_over(connection)
+            case Progress.HEADER:
+                if connection.phase is not Phase.HEADER:
+                    self._enter(connection, Phase.HEADER, self._limits.header_timeout)
+            case Progress.BODY:
+                if connection.phase is not Phase.BODY:
+                    self._enter(connection, Phase.BODY, self._limits.body_timeout)
+                    self._send_continue(connection)
+            case Progress.HEADER_TOO_LONG:
+                self._reject(connection, HEADER_TOO_LONG)
+            case Progress.FRAMES_TOO_LONG:
+                self._reject(connection, too_large(self._limits.body_bytes))
+
+    def _send_continue(self, connection: Connection) -> None:
+        """Tell a client that asks for it to send the body. A client that is not told sends it after a while."""
+        if connection.incoming.expects:
+            try:
+                connection.socket.send(CONTINUE)
+            except OSError:
+                return
+
+    def _hand_over(self, connection: Connection) -> None:
+        self._selector.unregister(connection.socket)
+        self._enter(connection, Phase.SERVING)
+        self._serve(connection)
+
+    def _finish(self) -> None:
+        try:
+            os.read(self._wake_reader, 4096)
+        except BlockingIOError:
+            return
+        while self._finished:
+            connection = self._finished.popleft()
+            if unsent := len(connection.sock.unsent):
+                self._unsent += unsent
+                self._selector.register(connection.socket, selectors.EVENT_WRITE, connection)
+                self._enter(connection, Phase.SENDING, self._limits.send_timeout)
+                self._limit_unsent()
+            else:
+                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+                self._sent(connection)
+
+    def _send(self, connection: Connection) -> None:
+        before = len(connection.sock.unsent)
+        try:
+            connection.sock.flush()
+        except OSError:
+            self._close(connection)
+            return
+        self._unsent -= before - len(connection.sock.unsent)
+        if not connection.sock.unsent:
+            self._selector.modify(connection.socket, selectors.EVENT_READ, connection)
+            self._sent(connection)
+
+    def _limit_unsent(self) -> None:
+        """Cut off the slowest readers while too many bytes wait for them. The newest response always has room."""
+        sending = self._phases[Phase.SENDING]
+        while self._unsent > self._limits.unsent_bytes and len(sending) > 1:
+            connection = next(iter(sending))
+            self._cut(FULL, connection.client)
+            self._close(connection)
+
+    def _sent(self, connection: Connection) -> None:
+        """Wait for the next request, which may be here already; or end the connection."""
+        if not connection.keeps:
+            self._linger(connection)
+            return
+        self._enter(connection, Phase.IDLE, STOP_LINGER if self._stopping else self._limits.idle_timeout)
+        if rest := connection.incoming.take():
+            self._take(connection, rest)
+
+    # Ending
+
+    def _reject(self, connection: Connection, answer: bytes) -> None:
+        try:
+            connection.socket.send(answer)
+        except OSError:
+            self._close(connection)
+        else:
+            self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """End our half of the connection. If bytes are unread at a close, the kernel resets the connection."""
+        try:
+            connection.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(connection)
+        else:
+            self._enter(connection, Phase.LINGERING, LINGER_SECONDS)
+
+    def _drain(self, connection: Connection) -> None:
+        data = _received(connection.socket, BODY_PIECE)
+        if data is None:
+            return
+        connection.drained += len(data)
+        if not data or connection.drained > MOST_DRAINED:
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        if connection.phase is Phase.SENDING:
+            self._unsent -= len(connection.sock.unsent)
+        del self._phases[connection.phase][connection]
+        connection.phase = Phase.CLOSED
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+
+
+def _received(sock: socket.socket, size: int) -> bytes | None:
+    """Return what the client has sent, None if there is nothing, and nothing if the connection has ended."""
+    try:
+        return sock.recv(size)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
