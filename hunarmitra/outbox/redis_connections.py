@@ -15,8 +15,9 @@ from redis.sentinel import Sentinel
 from hunarmitra.config.redis_url import RedisTarget
 
 PUBLISHER_PERMISSIONS: Final = "+ping +publish &asgi__group__*"
+LIMITER_PERMISSIONS: Final = "+evalsha +script|load +time +get +set ~hunarmitra:limit:*"
 SUBSCRIBER_PERMISSIONS: Final = "+ping +subscribe +unsubscribe +publish &asgi__group__* &hunarmitra__heartbeat__*"
-"""What the user of REDIS_URL needs in Redis's access control list: a process that publishes, and a ws process."""
+"""What the user of REDIS_URL needs in Redis's access control list: to publish, to limit rates, and in a ws process."""
 
 
 def _options(timeout: float | None, connect_timeout: float) -> dict[str, Any]:

@@ -201,7 +201,8 @@ PUBLISH_FAILURES: Final = _counter(
 )
 PUBLISH_REFUSALS: Final = _counter(
     "publish_refusals",
-    "Batches that Redis refused because the user of REDIS_URL may not publish them, or because its password is wrong.",
+    "Batches, and counts of the rate `limit`, that Redis refused because the user of REDIS_URL may not do it, or "
+    "because its password is wrong.",
     _PUBLISHERS,
     {"refused": PUBLISHER_REFUSALS},
 )

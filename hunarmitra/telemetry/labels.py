@@ -22,7 +22,7 @@ HANDSHAKE_OUTCOMES: Final = ("joined", "refused", "full", "reconnect", "unavaila
 RESUME_OUTCOMES: Final = ("replayed", "resync", "fresh")
 GAP_FINDERS: Final = ("seq", "comparison", "recovery", "unsigned")
 SUBSCRIBER_REFUSALS: Final = ("login", "subscribe", "publish")
-PUBLISHER_REFUSALS: Final = ("login", "publish")
+PUBLISHER_REFUSALS: Final = ("login", "publish", "limit")
 OUTBOX_STREAMS: Final = ("bookings", "notifications")
 
 BACKENDS: Final = ("channel_layer", "redis", "log")

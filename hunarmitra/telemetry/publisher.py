@@ -43,7 +43,7 @@ def failed(backend: str) -> None:
 
 
 def refused(what: str) -> None:
-    """Redis refused a batch; ``what``: the ``login``, or to ``publish``."""
+    """Count a refusal of Redis; ``what``: the ``login``, to ``publish``, or to count for a rate ``limit``."""
     _refusals.labels(what).inc()
 
 

@@ -99,7 +99,8 @@ def _trust(parameters: Parameters) -> Iterator[Alert]:
         severity=Severity.CRITICAL,
         summary="Redis answers, and refuses our processes: {{ $labels.refused }}.",
         description=(
-            "The user of REDIS_URL lacks a permission (`subscribe`, `publish`), or its password is wrong (`login`). "
+            "The user of REDIS_URL lacks a permission (`subscribe`, `publish`, `limit`), or its password is wrong "
+            "(`login`). "
             "The log of the process names the missing permission. Events arrive up to five seconds late, through the "
             "comparison with the database."
         ),

@@ -180,6 +180,8 @@ def test_every_variable_that_is_set_exists() -> None:
         "PGDATA",
         "PGSSLROOTCERT",
         "REDIS_PASSWORD",
+        "REDIS_PASSWORD_HTTP",
+        "REDIS_PASSWORD_WS",
         "CLAIM",
     }
     for scenario in ("minimal", "gateway", "operator"):

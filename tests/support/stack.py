@@ -163,6 +163,7 @@ def distributed_stack(
     http: int = 1,
     ws: int = 2,
     redis_url: str | None = None,
+    ws_redis_url: str | None = None,
     with_relay: bool = True,
     ws_options: tuple[str, ...] = (),
     ws_with: Literal["daphne", "uvicorn"] = "daphne",
@@ -170,7 +171,8 @@ def distributed_stack(
 ) -> Iterator[Stack]:
     """Run http and ws processes on PostgreSQL and a new Redis (or `redis_url`, e.g. that of a Sentinel).
 
-    `ws_with` is the WebSocket server, `ws_options` are its options: `("--ping-interval", "1")`.
+    `ws_redis_url` is that of the ws processes, if their user at Redis is another. `ws_with` is the WebSocket server,
+    `ws_options` are its options: `("--ping-interval", "1")`.
     """
     with ExitStack() as running:
         redis = None if redis_url else running.enter_context(RedisServer(directory))
@@ -182,8 +184,9 @@ def distributed_stack(
         stack = Stack("distributed", directory, environment, redis=redis)
         for number in range(http):
             stack.http.append(services.gunicorn(directory, environment, name=f"http{number}"))
+        ws_environment = environment | ({"REDIS_URL": ws_redis_url} if ws_redis_url else {})
         for number in range(ws):
-            stack.ws.append(services.ws_server(directory, environment, *ws_options, name=f"ws{number}", by=ws_with))
+            stack.ws.append(services.ws_server(directory, ws_environment, *ws_options, name=f"ws{number}", by=ws_with))
         if with_relay:
             stack.relay = services.relay(directory, environment)
         for process in stack.processes:  # all at once, for each takes seconds to import

@@ -11,28 +11,38 @@
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end -}}
 
-{{/* The environment of every process that runs Django. */}}
+{{/* The key of the Secret with the REDIS_URL of a process. Takes root and process: "ws" subscribes, "http" is all others.
+The Secret that the chart makes has one for each user of the bundled Redis. */}}
+{{- define "hunarmitra.redisUrlKey" -}}
+{{- $made := ternary "REDIS_URL" (printf "REDIS_URL_%s" (upper .process)) (ne .root.Values.secrets.existingSecret "") -}}
+{{- ternary .root.Values.redis.wsUrlKey .root.Values.redis.httpUrlKey (eq .process "ws") | default $made -}}
+{{- end -}}
+
+{{/* The environment of every process that runs Django. Takes root and process ("ws" or "http"). */}}
 {{- define "hunarmitra.environment" -}}
-{{- $secret := include "hunarmitra.secretName" . | quote -}}
-{{- range list "SECRET_KEY" "DATABASE_URL" "REDIS_URL" }}
+{{- $secret := include "hunarmitra.secretName" .root | quote -}}
+{{- range list "SECRET_KEY" "DATABASE_URL" }}
 - name: {{ . }}
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: {{ . }}}
 {{- end }}
+- name: REDIS_URL
+  valueFrom:
+    secretKeyRef: {name: {{ $secret }}, key: {{ include "hunarmitra.redisUrlKey" . }}}
 - name: JWT_KEYS
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: JWT_KEYS, optional: true}
 - name: ALLOWED_HOSTS
-  value: {{ join "," .Values.config.allowedHosts | quote }}
+  value: {{ join "," .root.Values.config.allowedHosts | quote }}
 - name: ALLOWED_ORIGINS
-  value: {{ join "," .Values.config.allowedOrigins | quote }}
+  value: {{ join "," .root.Values.config.allowedOrigins | quote }}
 - name: TRUSTED_PROXIES
-  value: {{ join "," .Values.config.trustedProxies | quote }}
+  value: {{ join "," .root.Values.config.trustedProxies | quote }}
 - name: LOG_LEVEL
-  value: {{ .Values.config.logLevel | quote }}
+  value: {{ .root.Values.config.logLevel | quote }}
 - name: LOG_FORMAT
-  value: {{ .Values.config.logFormat | quote }}
-{{- with .Values.tracing }}
+  value: {{ .root.Values.config.logFormat | quote }}
+{{- with .root.Values.tracing }}
 {{- if .endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ .endpoint | quote }}
@@ -49,10 +59,10 @@
   valueFrom:
     fieldRef: {fieldPath: metadata.name}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: {{ printf "service.namespace=hunarmitra,k8s.namespace.name=%s,k8s.pod.name=$(POD_NAME)" $.Release.Namespace | quote }}
+  value: {{ printf "service.namespace=hunarmitra,k8s.namespace.name=%s,k8s.pod.name=$(POD_NAME)" $.root.Release.Namespace | quote }}
 {{- end }}
 {{- end }}
-{{- range $name, $value := .Values.config.env }}
+{{- range $name, $value := .root.Values.config.env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
@@ -77,8 +87,8 @@
 {{- end }}
 {{- end -}}
 
-{{/* Waits in an init container for the bundled servers, which start beside this pod. Takes root, workload, image and
-`migrations` (whether to wait for those too). */}}
+{{/* Waits in an init container for the bundled servers, which start beside this pod. Takes root, workload, image,
+`migrations` (whether to wait for those too) and process. */}}
 {{- define "hunarmitra.wait" -}}
 {{- $values := .root.Values -}}
 {{- if $values.database.bundled.enabled }}
@@ -87,7 +97,7 @@
   imagePullPolicy: {{ $values.image.pullPolicy }}
   command: [python, /wait/wait.py, database{{ if .migrations }}, migrations{{ if $values.redis.bundled.enabled }}, redis{{ end }}{{ end }}]
   env:
-    {{- include "hunarmitra.environment" .root | trim | nindent 4 }}
+    {{- include "hunarmitra.environment" (dict "root" .root "process" (.process | default "http")) | trim | nindent 4 }}
     {{- with .workload.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -135,7 +145,7 @@ image; with metricsPort it has /metrics and /livez there; `wait` is what it wait
 {{- end -}}
 
 {{- define "hunarmitra.commandPod.env" -}}
-{{- include "hunarmitra.environment" .root }}
+{{- include "hunarmitra.environment" (dict "root" .root "process" "http") }}
 {{- with .metricsPort }}
 - {name: METRICS_HOST, value: {{ $.root.Values.listenAddress | quote }}}
 - {name: METRICS_PORT, value: {{ . | quote }}}

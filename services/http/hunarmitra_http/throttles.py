@@ -15,8 +15,9 @@ from rest_framework.throttling import BaseThrottle
 from hunarmitra.accounts.models import User
 from hunarmitra.common.addresses import subscriber_of
 from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
-from hunarmitra.outbox.redis_connections import blocking_client
+from hunarmitra.outbox.redis_connections import LIMITER_PERMISSIONS, blocking_client, refused
 from hunarmitra.outbox.redis_publisher import OPEN_SECONDS, CircuitBreaker
+from hunarmitra.telemetry.publisher import refused as refused_by_redis
 from hunarmitra_http.metrics import rate_limited
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class FallbackLimiter:
         self._shared = shared
         self._local = LocalLimiter()
         self._breaker = CircuitBreaker(OPEN_SECONDS)
+        self._is_refused = False
 
     def take(self, limit: Limit, subject: str) -> float:
         if self._breaker.allows():
@@ -40,11 +42,31 @@ class FallbackLimiter:
                 wait = self._shared.take(limit, subject)
             except (redis.RedisError, OSError) as error:
                 self._breaker.failed()
-                logger.warning("rate limits count per process, because Redis does not answer: %s", type(error).__name__)
+                self._log(error)
             else:
                 self._breaker.succeeded()
+                self._is_refused = False
                 return wait
         return self._local.take(limit, subject)
+
+    def _log(self, error: Exception) -> None:
+        """Log a failure. A refusal lasts until somebody corrects it, so it is logged once."""
+        refusal = refused(error)
+        if refusal is None:
+            logger.warning("rate limits count per process, because Redis does not answer: %s", type(error).__name__)
+            return
+        refused_by_redis("login" if refusal == "login" else "limit")
+        if self._is_refused:
+            return
+        self._is_refused = True
+        if refusal == "login":
+            logger.error("rate limits count per process: Redis refuses the login of REDIS_URL, correct it: %s", error)
+        else:
+            logger.error(
+                "rate limits count per process: Redis does not permit it, correct the user's ACL, it needs %s: %s",
+                LIMITER_PERMISSIONS,
+                error,
+            )
 
 
 @functools.cache
