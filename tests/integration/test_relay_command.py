@@ -21,7 +21,7 @@ from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.processes import Process
 from tests.support.redis import RedisServer
-from tests.support.stack import base_environment, fresh_postgres, fresh_sqlite, run_python
+from tests.support.stack import base_environment, call_in, fresh_postgres, fresh_sqlite, run_python
 
 
 def book(environment: dict[str, str], **variables: str) -> str:
@@ -97,17 +97,17 @@ def test_it_waits_for_redis_and_ends_on_sigterm(
         assert httpx.get(f"http://127.0.0.1:{port}/livez").text == "ok\n", "no restart would bring Redis back"
         assert "outbox" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         redis_server.start()
-        eventually(lambda: run_python(environment, "-c", UNPUBLISHED).strip() == "0", 90, "everything is published")
+        eventually(lambda: call_in(environment, count_unpublished) == 0, 90, "everything is published")
         assert relay.terminate() == 0
 
 
-UNPUBLISHED = """
-import os, django
-os.environ["DJANGO_SETTINGS_MODULE"] = "hunarmitra.settings"
-django.setup()
-from hunarmitra.outbox.models import outbox_models
-print(sum(model._default_manager.filter(published_at=None).count() for model in outbox_models()))
-"""
+def count_unpublished() -> int:
+    import django
+
+    django.setup()
+    from hunarmitra.outbox.models import outbox_models
+
+    return sum(model._default_manager.filter(published_at=None).count() for model in outbox_models())
 
 
 def test_without_redis_it_says_who_relays_instead(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
-from tests.support.stack import Stack, base_environment, distributed_stack, embedded_stack, fresh_sqlite, run_python
+from tests.support.stack import Stack, base_environment, call_in, distributed_stack, embedded_stack, fresh_sqlite
 
 STATUS_ROUTE = "/api/v1/bookings/<id:booking_id>/status/"
 TRACKING_ROUTE = "/api/v1/tracking/<id:booking_id>/"
@@ -286,49 +286,65 @@ def test_a_fork_traces_anew(tmp_path: Path) -> None:
             DJANGO_SETTINGS_MODULE="hunarmitra.settings",
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         )
-        program = """
-            import os, sys
-            import django
-            django.setup()
-            from hunarmitra.telemetry import tracing
-            with tracing.root_span("before the fork"):
-                pass
-            child = os.fork()
-            with tracing.root_span("child" if child == 0 else "parent"):
-                pass
-            if child:
-                os.waitpid(child, 0)
-            print(os.getpid())
-        """
-        run_python(environment, "-c", "\n".join(line[12:] for line in program.splitlines()))
+        call_in(environment, trace_before_and_after_a_fork)
         eventually(lambda: len(collector.received.spans) >= 3)
         spans = {span.name: span for span in collector.received.spans}
         assert len(collector.received.spans) == 3, "the child does not export its parent's span again"
         assert spans["before the fork"].pid == spans["parent"].pid != spans["child"].pid
 
 
-UNTRACED = """
-import sys
-import django
-django.setup()
-from django.test import Client
-import hunarmitra.asgi, hunarmitra.wsgi, hunarmitra_ws.connection, hunarmitra_ws.hub.hub
-from hunarmitra.protocol.messages import Message
-from hunarmitra.outbox.publishing import publish_events
-from hunarmitra.outbox.transactions import traced_transaction
-traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-answer = Client().get("/api/v1/users/me/", headers={"traceparent": traceparent, "host": "127.0.0.1"})
-with traced_transaction("change"):
-    pass
-publish_events([Message("booking.1", {"type": "realtime.status", "seq": 1}, traceparent)])
-from hunarmitra_ws.metrics import metrics
-body = {"committed_at": 1, "published_at": 1, "traceparent": traceparent}
-assert metrics.latency.arrived(body, "status").trace_id == traceparent[3:35]
-tracing = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "grpc")
-tracing += ("hunarmitra.telemetry.opentelemetry_spans",)
-print(answer.status_code, sorted(name for name in sys.modules if name.startswith(tracing)))
-"""
-"""What redis-py loads for metrics of its own, wherever OpenTelemetry is installed, is not in our hands."""
+def trace_before_and_after_a_fork() -> None:
+    import os
+
+    import django
+
+    django.setup()
+    from hunarmitra.telemetry import tracing
+
+    with tracing.root_span("before the fork"):
+        pass
+    child = os.fork()
+    with tracing.root_span("child" if child == 0 else "parent"):
+        pass
+    if child:
+        os.waitpid(child, 0)
+
+
+def modules_of_tracing_after_all_kinds_of_work() -> list[Any]:
+    """Return the status of a request, and the loaded modules of tracing.
+
+    redis-py loads parts of OpenTelemetry for its metrics wherever it is installed; these do not count.
+    """
+    import sys
+
+    import django
+
+    django.setup()
+    from django.test import Client
+
+    from hunarmitra.outbox.publishing import publish_events
+    from hunarmitra.outbox.transactions import traced_transaction
+    from hunarmitra.protocol.messages import Message
+    from hunarmitra_ws.metrics import metrics
+
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    answer = Client().get("/api/v1/users/me/", headers={"traceparent": traceparent, "host": "127.0.0.1"})
+    with traced_transaction("change"):
+        pass
+    publish_events([Message("booking.1", {"type": "realtime.status", "seq": 1}, traceparent)])
+    body = {"committed_at": 1, "published_at": 1, "traceparent": traceparent}
+    arrival = metrics.latency.arrived(body, "status")
+    assert arrival is not None
+    assert arrival.trace_id == traceparent[3:35]
+    tracing = (
+        "opentelemetry.sdk.trace",
+        "opentelemetry.exporter",
+        "opentelemetry.proto",
+        "google.protobuf",
+        "grpc",
+        "hunarmitra.telemetry.opentelemetry_spans",
+    )
+    return [answer.status_code, sorted(name for name in sys.modules if name.startswith(tracing))]
 
 
 @pytest.mark.slow
@@ -339,4 +355,4 @@ def test_where_nobody_traces_no_tracing_is_even_loaded(tmp_path: Path, off: dict
     environment = base_environment(
         DATABASE_URL=fresh_sqlite(tmp_path), DJANGO_SETTINGS_MODULE="hunarmitra.settings", **off
     )
-    assert run_python(environment, "-c", UNTRACED).strip().splitlines()[-1] == "401 []"
+    assert call_in(environment, modules_of_tracing_after_all_kinds_of_work) == [401, []]

@@ -68,22 +68,27 @@ class Person(Api):
         super().__init__(stack.base_url)
         self._shell = shell
         self.name = name or f"{role.title()} {secrets.token_hex(3)}"
-        self.id: str = shell.run(
-            "result = user_create(username=username, password=None, name=name, role=role).pk",
-            username=f"{role}-{secrets.token_hex(5)}",
-            name=self.name,
-            role=role,
-        )
+        self.id: str = shell.call(create_user, username=f"{role}-{secrets.token_hex(5)}", name=self.name, role=role)
         self.token, self.refresh_token = self.new_session()
 
     def new_session(self) -> tuple[str, str]:
         """Start another session; return its access token and refresh token."""
-        source = """
-            pair = session_start(user=User.objects.get(pk=user))
-            result = [pair.access, pair.refresh]
-        """
-        access, refresh = self._shell.run(source, user=self.id)
+        access, refresh = self._shell.call(start_session, user_id=self.id)
         return access, refresh
+
+
+def create_user(username: str, name: str, role: str) -> str:
+    from hunarmitra.accounts.services import user_create
+
+    return str(user_create(username=username, password=None, name=name, role=role).pk)
+
+
+def start_session(user_id: str) -> list[str]:
+    from hunarmitra.accounts.models import User
+    from hunarmitra.accounts.services import session_start
+
+    pair = session_start(user=User.objects.get(pk=user_id))
+    return [pair.access, pair.refresh]
 
 
 class Newcomer(Protocol):

@@ -1,6 +1,6 @@
-"""An ordinary process of a stack (a management command, a cron job) that a test tells what to do.
+"""An ordinary process of a stack (a management command, a cron job) that calls functions for a test.
 
-It stays up, because starting Django takes longer than some of the times that tests measure.
+It keeps running, because starting Django takes longer than some of the times that tests measure.
 """
 
 from __future__ import annotations
@@ -8,19 +8,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from textwrap import dedent
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support import remote
 from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import Stack
 
 
 class Shell:
-    """`run(source, **variables)` executes there and returns what the source put into `result`.
-
-    `variables` replace or add to environment variables of the stack: `Shell(stack, SERVICES="http")`.
-    """
+    """A process for `call`. `variables` replace or extend the stack's environment: `Shell(stack, SERVICES="http")`."""
 
     def __init__(self, stack: Stack, **variables: str) -> None:
         with (stack.directory / "shell.log").open("ab") as log:
@@ -43,10 +41,13 @@ class Shell:
     ) -> None:
         self.close()
 
-    def run(self, source: str, **variables: Any) -> Any:
-        """Raises AssertionError with the traceback of whatever failed there."""
+    def call(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Call a function of the project or of the tests there; see `tests.support.remote`. Return its result.
+
+        Raises AssertionError with the traceback of a failed function.
+        """
         assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps({"source": dedent(source), "variables": variables}, default=str) + "\n")
+        self._child.stdin.write(json.dumps(remote.request(function, arguments), default=str) + "\n")
         self._child.stdin.flush()
         return self._read()
 

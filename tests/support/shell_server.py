@@ -1,13 +1,14 @@
-"""Run by `shell.Shell` in a stack's environment: executes what it is sent, a JSON line at a time.
+"""Call functions in a stack's environment; `shell.Shell` runs this module and sends it one JSON line for each call.
 
-A request is `{"source", "variables"}`. The source runs with every public name of the domain's models and services
-in reach, and may set `result`; a coroutine function `main` is awaited on one event loop, which runs all the time in a
-thread of its own. The answer is `{"result"}` or `{"error"}`.
+A request has the `name` of a function, its `arguments`, and the `module` or the `source` that defines it. Coroutine
+functions run on one event loop, which runs all the time in its own thread. The answer is `{"result"}` or `{"error"}`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
+import inspect
 import json
 import os
 import sys
@@ -18,59 +19,32 @@ from typing import Any
 import django
 
 
-def namespace() -> dict[str, Any]:
-    from asgiref.sync import async_to_sync
-    from channels.layers import get_channel_layer
-
-    from hunarmitra.accounts import models as account_models
-    from hunarmitra.accounts import services as account_services
-    from hunarmitra.bookings import models as booking_models
-    from hunarmitra.common import clock
-    from hunarmitra.notifications import models as notification_models
-    from hunarmitra.notifications import services as notification_services
-    from hunarmitra.outbox import publishing
-    from hunarmitra.protocol import channels, messages
-
-    names: dict[str, Any] = {
-        "asyncio": asyncio,
-        "async_to_sync": async_to_sync,
-        "get_channel_layer": get_channel_layer,
-        "channels": channels,
-        "messages": messages,
-    }
-    for module in (
-        account_models,
-        account_services,
-        booking_models,
-        clock,
-        notification_models,
-        notification_services,
-        publishing,
-    ):
-        names |= {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    return names
+def function_of(request: dict[str, Any]) -> Any:
+    if "module" in request:
+        return getattr(importlib.import_module(request["module"]), request["name"])
+    scope: dict[str, Any] = {"__name__": "sent_by_a_test"}
+    exec(compile(request["source"], f"<{request['name']}>", "exec"), scope)  # noqa: S102 - a function of the test
+    return scope[request["name"]]
 
 
-def execute(request: dict[str, Any], names: dict[str, Any], loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    scope = {**names, **request["variables"], "result": None}
+def execute(request: dict[str, Any], loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
     try:
-        exec(compile(request["source"], "<test>", "exec"), scope)  # noqa: S102 - the test's own source
-        if "main" in scope:
-            scope["result"] = asyncio.run_coroutine_threadsafe(scope["main"](), loop).result(60)
-    except BaseException:  # noqa: BLE001 - the test that asked raises it
+        result = function_of(request)(**request["arguments"])
+        if inspect.iscoroutine(result):
+            result = asyncio.run_coroutine_threadsafe(result, loop).result(60)
+    except BaseException:  # noqa: BLE001 - the test raises it
         return {"error": traceback.format_exc()}
-    return {"result": scope["result"]}
+    return {"result": result}
 
 
 def serve() -> None:
-    names = namespace()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what the code under test prints is not an answer
+    os.dup2(2, 1)  # output of the code under test is not an answer
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     answers.write(json.dumps({"result": "ready"}) + "\n")
     for line in sys.stdin:
-        answers.write(json.dumps(execute(json.loads(line), names, loop), default=str) + "\n")
+        answers.write(json.dumps(execute(json.loads(line), loop), default=str) + "\n")
 
 
 if __name__ == "__main__":

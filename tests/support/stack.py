@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.support import services
+from tests.support import remote, services
 from tests.support.postgres import PostgresServer
 from tests.support.processes import REPOSITORY, Process, clean_environment
 from tests.support.redis import RedisServer
@@ -97,6 +98,15 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         return self.python("manage.py", *arguments)
+
+
+def call_in(environment: Mapping[str, str], function: Callable[..., Any], **arguments: Any) -> Any:
+    """Call a function of the tests in a new process (see `tests.support.remote`) and return its result.
+
+    The last line that the process prints is the result. Raises AssertionError if the function fails.
+    """
+    printed = run_python(environment, "-c", remote.program_of(function), stdin=json.dumps(arguments, default=str))
+    return json.loads(printed.splitlines()[-1])
 
 
 def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 120) -> str:

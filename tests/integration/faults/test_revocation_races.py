@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 
+from hunarmitra.accounts.services import user_set_active, user_set_staff
 from tests.support.actors import Actor, seed
 from tests.support.clock import steady
 from tests.support.eventually import eventually_async
@@ -47,7 +48,7 @@ class Ending:
         self._supporter.close()
 
     def _make_staff(self, staff: bool) -> None:
-        self._shell.run("user_set_staff(user_id=user, staff=staff)", user=self._supporter.id, staff=staff)
+        self._shell.call(user_set_staff, user_id=self._supporter.id, staff=staff)
 
     def whose(self, kind: str) -> Actor:
         return {"staff": self._supporter, "assignment": self._worker}.get(kind, self._employer)
@@ -56,7 +57,7 @@ class Ending:
         if kind == "session":
             self._employer.logout()
         elif kind == "user":
-            self._shell.run("user_set_active(user_id=user, active=False)", user=self._employer.id)
+            self._shell.call(user_set_active, user_id=self._employer.id, active=False)
         elif kind == "staff":
             self._make_staff(False)
         else:
@@ -70,7 +71,7 @@ class Ending:
             if kind == "session":
                 self._employer.sign_in()
             elif kind == "user":
-                self._shell.run("user_set_active(user_id=user, active=True)", user=self._employer.id)
+                self._shell.call(user_set_active, user_id=self._employer.id, active=True)
                 self._employer.sign_in()
             elif kind == "staff":
                 self._make_staff(True)

@@ -13,6 +13,7 @@ from tests.integration.metrics.conftest import Measured
 from tests.support.eventually import eventually_async
 from tests.support.metrics import Scrape
 from tests.support.sockets import Socket
+from tests.support.stack import call_in
 
 
 class Change:
@@ -163,21 +164,37 @@ async def test_a_bad_acknowledgement_is_told_what_it_lacks(measured: Measured, s
         assert await socket.synchronized() == []
 
 
+def write_an_event_without_publishing(booking_id: str) -> None:
+    """Write event 4 as a process does that dies after its commit."""
+    import django
+
+    django.setup()
+    from django.db import transaction
+    from django.db.models import F
+    from django.utils import timezone
+
+    from hunarmitra.bookings.models import Booking, BookingEvent
+
+    with transaction.atomic():
+        Booking.objects.filter(pk=booking_id).update(seq=F("seq") + 1)
+        BookingEvent.objects.create(
+            booking_id=booking_id,
+            seq=4,
+            event_type="booking_on_the_way",
+            status="on_the_way",
+            actor="Test",
+            created_at=timezone.now(),
+        )
+
+
 async def test_what_no_message_brought_is_told_apart(measured: Measured) -> None:
     """The relay publishes what was written and not published; the comparison finds what was never published."""
     booking = await on_thread(measured.actors.new_booking, "confirmed")
     async with await watch(measured, booking) as socket:
         ws, relay = Change(measured.ws), Change(measured.relay)
-        statement = (
-            "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'hunarmitra.settings'; django.setup();"
-            "from hunarmitra.bookings.models import *; from django.db.models import F;"
-            "from django.utils import timezone as t; from django.db import transaction;"
-            "transaction.set_autocommit(False);"
-            f"b = Booking.objects.get(pk='{booking}'); b.seq = F('seq') + 1; b.save();"
-            "BookingEvent.objects.create(booking=b, seq=4, event_type='booking_on_the_way', status='on_the_way',"
-            "actor='Test', created_at=t.now()); transaction.commit()"
+        await asyncio.to_thread(
+            call_in, measured.stack.environment, write_an_event_without_publishing, booking_id=booking
         )
-        await on_thread(measured.stack.python, "-c", statement)
         await socket.until_seq(4)
         await ws.comes_to(1, "hunarmitra_ws_gaps_total", found_by="comparison")
         await ws.comes_to(1, "hunarmitra_ws_events_recovered_total")

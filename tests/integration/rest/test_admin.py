@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hunarmitra.accounts.services import user_set_staff
 from tests.support.actors import Actor, Actors, User, seed
 from tests.support.shell import Shell
 from tests.support.stack import Stack
@@ -88,7 +89,7 @@ def browser(stack: Stack, actors: Actors) -> Iterator[Browser]:
 def support(stack: Stack, shell: Shell) -> Iterator[Browser]:
     """Signed in as staff with no permission but to be there."""
     user = seed(stack, ["employer"])[0]
-    shell.run("user_set_staff(user_id=user_id, staff=True)", user_id=user.id)
+    shell.call(user_set_staff, user_id=user.id, staff=True)
     with closing(Browser(stack.base_url)) as opened:
         opened.sign_in(user)
         yield opened
@@ -151,20 +152,24 @@ def test_deactivating_a_user_ends_their_sessions_and_is_announced(
     path = f"/admin/accounts/user/{person.id}/change/"
     assert browser.submit(path, without=("is_active",)).status_code == 302
     assert person.send("GET", "users/me/").status_code == 401
-    assert revocations(shell, person) == ["user"]
+    assert shell.call(revocations_of, user_id=person.id) == ["user"]
     assert browser.submit(path, is_active="on").status_code == 302
     assert person.me()
 
 
-def revocations(shell: Shell, person: Actor) -> list[str]:
-    kinds: list[str] = shell.run(
-        "from hunarmitra.outbox.models import Revocation\n"
-        "sessions = Session.objects.filter(user_id=user_id).values_list('pk', flat=True)\n"
-        "rows = Revocation.objects.filter(subject__in=[user_id, *sessions]).order_by('number')\n"
-        "result = [row.kind for row in rows]",
-        user_id=person.id,
-    )
-    return kinds
+def revocations_of(user_id: str) -> list[str]:
+    """Return the kinds of the revocations of a user and of the user's sessions, in order."""
+    from hunarmitra.accounts.models import Session
+    from hunarmitra.outbox.models import Revocation
+
+    sessions = Session.objects.filter(user_id=user_id).values_list("pk", flat=True)
+    return [row.kind for row in Revocation.objects.filter(subject__in=[user_id, *sessions]).order_by("number")]
+
+
+def notification_seq(user_id: str) -> int:
+    from hunarmitra.accounts.models import User
+
+    return User.objects.get(pk=user_id).notification_seq
 
 
 def test_rights_that_are_taken_away_are_announced(browser: Browser, person: Actor, shell: Shell) -> None:
@@ -176,7 +181,7 @@ def test_rights_that_are_taken_away_are_announced(browser: Browser, person: Acto
     assert browser.submit(path, role="admin").status_code == 302
     assert browser.submit(path, role="employer").status_code == 302
     assert person.me()["role"] == "employer"
-    assert revocations(shell, person) == ["staff", "staff"]
+    assert shell.call(revocations_of, user_id=person.id) == ["staff", "staff"]
 
 
 def test_a_changed_name_writes_nothing_else(browser: Browser, person: Actor, actors: Actors, shell: Shell) -> None:
@@ -189,8 +194,8 @@ def test_a_changed_name_writes_nothing_else(browser: Browser, person: Actor, act
             "is_active": "on", "phone": "", "email": "", "_save": "Save"}  # fmt: skip
     assert browser.request("POST", path, data).status_code == 302
     assert person.me()["name"] == "New Name"
-    numbers = shell.run("result = User.objects.get(pk=user_id).notification_seq", user_id=person.id)
-    assert numbers == person.notifications()["results"][0]["seq"] > 0
+    newest = shell.call(notification_seq, user_id=person.id)
+    assert newest == person.notifications()["results"][0]["seq"] > 0
 
 
 def test_a_changed_password_signs_out_everywhere(browser: Browser, person: Actor, stack: Stack) -> None:
@@ -223,7 +228,7 @@ def test_signing_out_and_deactivating_chosen_users(browser: Browser, person: Act
         data = {"csrfmiddlewaretoken": TOKEN.findall(page)[0], "action": action, "_selected_action": person.id}
         assert browser.request("POST", "/admin/accounts/user/", data).status_code == 302
         assert person.send("GET", "users/me/").status_code == 401
-        assert revocations(shell, person) == kinds
+        assert shell.call(revocations_of, user_id=person.id) == kinds
         if action == "sign_out":
             person.sign_in()
 

@@ -16,6 +16,7 @@ import jwt
 import pytest
 
 from hunarmitra.accounts.keys import KeyRing
+from hunarmitra.accounts.services import user_delete, user_set_active
 from tests.support.actors import Actor, User, seed
 from tests.support.api import Api
 from tests.support.shell import Shell
@@ -66,11 +67,7 @@ def test_wrong_unknown_and_deactivated_get_the_same_answer(nobody: Api, user: Us
     wrong = refused(nobody, "POST", "auth/token/", {"username": user.username, "password": "wrong"})
     assert wrong["code"] == "no_active_account"
     unknown = refused(nobody, "POST", "auth/token/", {"username": "nobody", "password": user.password})
-    shell.run(
-        "from hunarmitra.accounts.services import user_set_active\nuser_set_active(user_id=user_id, active=False)\n"
-        "result = None",
-        user_id=user.id,
-    )
+    shell.call(user_set_active, user_id=user.id, active=False)
     inactive = refused(nobody, "POST", "auth/token/", {"username": user.username, "password": user.password})
     assert wrong == unknown == inactive
 
@@ -119,8 +116,8 @@ def test_signing_out_ends_this_session_and_no_other(actor: Actor, nobody: Api, s
 
 
 def test_tokens_of_deactivated_and_deleted_users_are_refused(actor: Actor, nobody: Api, shell: Shell) -> None:
-    for call in ("user_set_active(user_id=user_id, active=False)", "user_delete(user_id=user_id)"):
-        shell.run(f"from hunarmitra.accounts.services import *\n{call}\nresult = None", user_id=actor.id)
+    for end, arguments in ((user_set_active, {"active": False}), (user_delete, {})):
+        shell.call(end, user_id=actor.id, **arguments)
         assert refused(actor, "GET", "users/me/")["code"] == "token_not_valid"
         assert refused(nobody, "POST", "auth/verify/", {"token": actor.token})
         assert refused(nobody, "POST", "auth/refresh/", {"refresh": actor.refresh_token})

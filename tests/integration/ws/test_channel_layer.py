@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
@@ -145,14 +146,10 @@ async def test_group_send_from_an_ordinary_process_reaches_a_bookings_connection
         "timestamp": "2026-01-03T11:05:00Z",
         "actor": "Cron",
     }
-    source = """
-        message = messages.location_message(channels.booking_channel(booking), seq=4, order=10**15, frame=frame)
-        async_to_sync(get_channel_layer().group_send)(message.channel, dict(message.body))
-    """
 
     def run_elsewhere() -> None:
         with Shell(live, SERVICES=services) as ordinary:
-            ordinary.run(source, booking=booking, frame=json.dumps(frame))
+            ordinary.call(send_location_to_group, booking_id=booking, frame=json.dumps(frame))
 
     sockets = [await join(live.booking_url(booking, pod), people.employer.token) for pod in (0, 1)]
     # In a thread: the sockets have to answer the server's pings meanwhile.
@@ -162,10 +159,28 @@ async def test_group_send_from_an_ordinary_process_reaches_a_bookings_connection
         await socket.close()
 
 
-SEMANTICS = """
-async def main():
+def send_location_to_group(booking_id: str, frame: str) -> None:
+    """Send a location with `group_send`, as any code with Channels can do."""
+    from uuid import UUID
+
+    from asgiref.sync import async_to_sync
+    from channels.layers import get_channel_layer
+
+    from hunarmitra.protocol import channels, messages
+
+    channel = channels.booking_channel(UUID(booking_id))
+    message = messages.location_message(channel, seq=4, order=10**15, frame=frame)
+    async_to_sync(get_channel_layer().group_send)(message.channel, dict(message.body))
+
+
+async def use_the_layer() -> dict[str, Any]:
+    """Use every method of the channel layer; return what was received."""
+    import asyncio
+
+    from channels.layers import get_channel_layer
+
     layer = get_channel_layer()
-    seen = {}
+    seen: dict[str, Any] = {}
     first, second = await layer.new_channel(), await layer.new_channel("prefix")
     seen["distinct"] = first != second and second.startswith("prefix")
     seen["valid"] = bool(layer.require_valid_channel_name(first) and layer.require_valid_channel_name(second))
@@ -176,9 +191,9 @@ async def main():
     await layer.group_add("g", first)
     await layer.group_add("g", second)
     await layer.group_send("g", {"type": "m", "value": [1, "a", None, {"b": 2.5}, b"bytes"]})
-    messages_ = [await layer.receive(channel) for channel in (first, second)]
-    seen["separate copies"] = messages_[0] == messages_[1] and messages_[0] is not messages_[1]
-    seen["value"] = messages_[0]["value"] == [1, "a", None, {"b": 2.5}, b"bytes"]
+    received = [await layer.receive(channel) for channel in (first, second)]
+    seen["separate copies"] = received[0] == received[1] and received[0] is not received[1]
+    seen["value"] = received[0]["value"] == [1, "a", None, {"b": 2.5}, b"bytes"]
     await layer.group_discard("g", first)
     await layer.group_discard("g", "never.joined!x")
     await layer.group_send("g", {"type": "m", "number": 7})
@@ -198,11 +213,10 @@ async def main():
     seen["a full channel hinders no other"] = (await layer.receive(second))["number"]
     await layer.flush()
     return seen
-"""
 
 
 async def test_the_layer_does_what_channels_asks_of_one(shell: Shell) -> None:
-    assert shell.run(SEMANTICS) == {
+    assert shell.call(use_the_layer) == {
         "distinct": True,
         "valid": True,
         "in order": [0, 1, 2],

@@ -82,7 +82,7 @@ async def test_the_actor_is_a_display_name_never_a_phone_number(
 ) -> None:
     worker = newcomer("worker", name="Asha")
     phone = f"+9198{int(worker.id[:6], 16):08d}"
-    shell.run("User.objects.filter(pk=user).update(phone=phone, username=phone)", user=worker.id, phone=phone)
+    shell.call(sign_up_by_phone, user_id=worker.id, phone=phone)
     booking = people.new_booking("requested")
     people.admin.assign(booking, worker.id)
     async with await join(live.booking_url(booking), people.employer.token, since=0) as socket:
@@ -94,19 +94,30 @@ async def test_the_actor_is_a_display_name_never_a_phone_number(
     assert phone not in str(people.employer.notifications())
 
 
+def sign_up_by_phone(user_id: str, phone: str) -> None:
+    from hunarmitra.accounts.models import User
+
+    User.objects.filter(pk=user_id).update(phone=phone, username=phone)
+
+
+def cancel_without_an_actor(booking_id: str) -> None:
+    from django.db import transaction
+
+    from hunarmitra.bookings.models import Booking
+    from hunarmitra.bookings.services import _Change
+    from hunarmitra.common.clock import utc_now
+
+    with transaction.atomic():
+        row = Booking.objects.select_for_update().get(pk=booking_id)
+        row.status = "cancelled"
+        change = _Change(row, None, utc_now())
+        change.emit("booking_cancelled", clears_location=True)
+        change.commit()
+
+
 async def test_the_actor_of_what_no_person_did_is_system(live: Stack, people: Actors, shell: Shell) -> None:
     booking = people.new_booking("confirmed")
-    source = """
-        from django.db import transaction
-        from hunarmitra.bookings.services import _Change
-        with transaction.atomic():
-            row = Booking.objects.select_for_update().get(pk=booking)
-            row.status = "cancelled"
-            change = _Change(row, None, utc_now())
-            change.emit("booking_cancelled", clears_location=True)
-            change.commit()
-    """
-    shell.run(source, booking=booking)
+    shell.call(cancel_without_an_actor, booking_id=booking)
     async with await join(live.booking_url(booking), people.employer.token, since=3) as socket:
         assert (await socket.until_seq(4))[-1]["actor"] == "System"
 

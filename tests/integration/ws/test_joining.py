@@ -11,6 +11,7 @@ import uuid
 import jwt
 import pytest
 
+from hunarmitra.accounts.services import user_delete, user_set_active
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, join, on_every_server, rejection
 from tests.support.shell import Shell
@@ -82,6 +83,12 @@ async def test_of_simultaneous_uses_of_a_ticket_one_gets_in(live: Stack, people:
         await socket.close()
 
 
+def expiry_of_ticket(session_id: str) -> float:
+    from hunarmitra.accounts.models import Ticket
+
+    return Ticket.objects.get(session_id=session_id).expires_at.timestamp()
+
+
 async def test_a_ticket_lasts_thirty_seconds_and_has_its_tokens_session_and_expiry(
     live: Stack, newcomer: Newcomer, shell: Shell
 ) -> None:
@@ -92,7 +99,7 @@ async def test_a_ticket_lasts_thirty_seconds_and_has_its_tokens_session_and_expi
     assert answer.keys() == {"ticket", "expires_in"}
     assert answer["expires_in"] == 30
     claims = jwt.decode(person.token, options={"verify_signature": False})
-    expires = shell.run("result = Ticket.objects.get(session=sid).expires_at.timestamp()", sid=claims["sid"])
+    expires = shell.call(expiry_of_ticket, session_id=claims["sid"])
     assert asked + 30 <= expires <= answered + 30
     socket = await join(live.notifications_url(), answer["ticket"], how="ticket")
     tokens_own = await join(live.notifications_url(), person.token)
@@ -158,8 +165,8 @@ async def test_tokens_of_deleted_deactivated_and_signed_out_users_are_4001(
     live: Stack, newcomer: Newcomer, shell: Shell
 ) -> None:
     deleted, inactive, signed_out = newcomer(), newcomer(), newcomer()
-    shell.run("user_delete(user_id=user)", user=deleted.id)
-    shell.run("user_set_active(user_id=user, active=False)", user=inactive.id)
+    shell.call(user_delete, user_id=deleted.id)
+    shell.call(user_set_active, user_id=inactive.id, active=False)
     signed_out.logout()
     for person in (deleted, inactive, signed_out):
         assert await rejection(live.notifications_url(), person.token) == UNAUTHENTICATED

@@ -15,13 +15,17 @@ from tests.support.stack import Stack
 
 KEYS = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}
 
-STALE_POSITION = """
-    body = messages.location_message(
-        channels.booking_channel(booking), seq=seq, order=order, frame='{"type":"location_update","stale":true}'
-    )
-    publish_event(body.channel, body.body)
-"""
-"""What a slow process publishes after newer things were published."""
+
+def publish_stale_location(booking_id: str, seq: int, order: int) -> None:
+    """Publish a location as a slow process does, after newer messages were published."""
+    from uuid import UUID
+
+    from hunarmitra.outbox.publishing import publish_event
+    from hunarmitra.protocol import channels, messages
+
+    frame = '{"type":"location_update","stale":true}'
+    message = messages.location_message(channels.booking_channel(UUID(booking_id)), seq=seq, order=order, frame=frame)
+    publish_event(message.channel, message.body)
 
 
 def ago(seconds: float) -> str:
@@ -173,7 +177,7 @@ async def test_an_older_location_is_never_sent_after_a_newer_one(live: Stack, pe
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         people.worker.track(booking, 28.2, 77.2, timestamp=second)
         people.worker.track(booking, 28.1, 77.1, timestamp=first, expect=409)
-        shell.run(STALE_POSITION, booking=booking, seq=4, order=1)  # accepted earlier, published late
+        shell.call(publish_stale_location, booking_id=booking, seq=4, order=1)  # accepted earlier, published late
         people.worker.track(booking, 28.3, 77.3, timestamp=third)
         assert [frame["lat"] for frame in await positions_until(socket, 28.3)] == [28.2, 28.3]
 
@@ -218,7 +222,7 @@ async def test_nothing_of_the_location_is_left_after_the_end(live: Stack, people
             (people.worker if ending == "completed" else people.employer).status(booking, ending)
             await socket.until_seq(6)
             # Accepted before the end, published after it; and one that claims to be new.
-            shell.run(STALE_POSITION, booking=booking, seq=5, order=2**60)
+            shell.call(publish_stale_location, booking_id=booking, seq=5, order=2**60)
             people.worker.track(booking, 28.2, 77.2, expect=409)
             async with await join(live.booking_url(booking), people.employer.token) as later:
                 assert (later.frames[0]["status"], later.frames[0]["location"]) == (ending, None)
@@ -232,7 +236,7 @@ async def test_a_reassignment_hides_the_former_workers_location(live: Stack, peo
     async with await join(live.booking_url(booking), people.employer.token) as socket:
         people.admin.assign(booking, people.other_worker.id)
         await socket.until_seq(5)
-        shell.run(STALE_POSITION, booking=booking, seq=4, order=2**60)
+        shell.call(publish_stale_location, booking_id=booking, seq=4, order=2**60)
         async with await join(live.booking_url(booking), people.employer.token) as later:
             assert later.frames[0]["location"] is None
         people.worker.track(booking, 28.2, 77.2, expect=404)

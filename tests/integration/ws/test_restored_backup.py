@@ -10,14 +10,25 @@ from tests.support.live import join
 from tests.support.shell import Shell
 from tests.support.stack import Stack
 
-GO_BACK = """
-    BookingEvent.objects.filter(booking=booking, seq__gt=2).delete()
-    row = Booking.objects.get(pk=booking)
+
+def restore_a_backup(booking_id: str, last_notification: int) -> None:
+    """Set the booking back to its second event, and its owner to the notification `last_notification`."""
+    from hunarmitra.accounts.models import User
+    from hunarmitra.bookings.models import Booking, BookingEvent
+    from hunarmitra.notifications.models import Notification
+
+    BookingEvent.objects.filter(booking_id=booking_id, seq__gt=2).delete()
+    row = Booking.objects.get(pk=booking_id)
     row.seq, row.status, row.location_lat = 2, "confirmed", None
     row.save()
-    Notification.objects.filter(user=row.owner, seq__gt=last).delete()
-    User.objects.filter(pk=row.owner_id).update(notification_seq=last)
-"""
+    Notification.objects.filter(user=row.owner, seq__gt=last_notification).delete()
+    User.objects.filter(pk=row.owner_id).update(notification_seq=last_notification)
+
+
+def delete_booking(booking_id: str) -> None:
+    from hunarmitra.bookings.models import Booking
+
+    Booking.objects.get(pk=booking_id).delete()
 
 
 async def test_a_restored_backup_makes_connections_fetch_their_state_anew(stack: Stack, actors: Actors) -> None:
@@ -27,7 +38,7 @@ async def test_a_restored_backup_makes_connections_fetch_their_state_anew(stack:
     told = await join(stack.notifications_url(pod=1), token)
     last = told.frames[0]["seq"] - 1
     with Shell(stack) as shell:
-        shell.run(GO_BACK, booking=booking, last=last)
+        shell.call(restore_a_backup, booking_id=booking, last_notification=last)
     assert await watching.next_frame() == {"type": "resync_required", "seq": 2}
     assert await told.next_frame() == {"type": "resync_required", "seq": last}
     # A client with a `since` from before the restore gets it as well.
@@ -46,5 +57,5 @@ async def test_a_booking_deleted_by_hand_closes_its_connections(stack: Stack, ac
     booking = actors.new_booking("requested")
     async with await join(stack.booking_url(booking), actors.employer.token) as socket:
         with Shell(stack) as shell:
-            shell.run("Booking.objects.get(pk=booking).delete()", booking=booking)
+            shell.call(delete_booking, booking_id=booking)
         assert (await socket.closed())[0] == 4003

@@ -128,9 +128,22 @@ async def test_a_log_of_several_pages_arrives_whole_and_then_live(log: Log) -> N
         newest += 1
 
 
+def finish_long_ago(booking_id: str) -> None:
+    from hunarmitra.bookings.models import Booking
+
+    Booking.objects.filter(pk=booking_id).update(finished_at="2020-01-01T00:00:00Z")
+
+
+def read_first_two_notifications_long_ago(user_id: str) -> None:
+    from hunarmitra.notifications.models import Notification
+
+    old = "2020-01-01T00:00:00Z"
+    Notification.objects.filter(user_id=user_id, seq__lte=2).update(created_at=old, read_at=old)
+
+
 async def test_a_pruned_bookings_log_is_not_replayed_in_part(live: Stack, people: Actors, shell: Shell) -> None:
     booking, url = people.new_booking("completed"), ""
-    shell.run("Booking.objects.filter(pk=booking).update(finished_at='2020-01-01T00:00:00Z')", booking=booking)
+    shell.call(finish_long_ago, booking_id=booking)
     live.manage("prune")
     url = live.booking_url(booking)
     for since in (0, 3, 5):
@@ -151,8 +164,7 @@ async def test_pruned_notifications_are_not_replayed_in_part(
     people.admin.assign(booking, people.worker.id)
     for status in ("on_the_way", "arrived"):
         people.worker.status(booking, status)
-    source = "Notification.objects.filter(user=user, seq__lte=2).update(created_at=old, read_at=old)"
-    shell.run(source, user=person.id, old="2020-01-01T00:00:00Z")
+    shell.call(read_first_two_notifications_long_ago, user_id=person.id)
     live.manage("prune")
     for since in (0, 1):
         async with await join(live.notifications_url(), person.token, since=since) as socket:

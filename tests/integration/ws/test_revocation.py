@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
+from hunarmitra.accounts.services import user_delete, user_set_active, user_set_password, user_set_role, user_set_staff
 from tests.support.actors import Actors
 from tests.support.clock import steady
-from tests.support.live import Newcomer, join, rejection
+from tests.support.live import Newcomer, Person, join, rejection
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
@@ -62,7 +64,7 @@ async def test_a_deactivated_users_connections_are_closed_4001(live: Stack, newc
     urls = both_endpoints(live, person.create_booking()["id"])
     other_session, _ = person.new_session()
     sockets = await open_all(urls, person.token) + await open_all(urls, other_session)
-    shell.run("user_set_active(user_id=user, active=False)", user=person.id)
+    shell.call(user_set_active, user_id=person.id, active=False)
     await closed_in_time(sockets, 4001, steady())
     assert await rejection(live.notifications_url(), person.token) == ("unauthenticated", 4001)
 
@@ -70,14 +72,14 @@ async def test_a_deactivated_users_connections_are_closed_4001(live: Stack, newc
 async def test_a_deleted_users_connections_are_closed_4001(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
-    shell.run("user_delete(user_id=user)", user=person.id)
+    shell.call(user_delete, user_id=person.id)
     await closed_in_time(sockets, 4001, steady())
 
 
 async def test_a_changed_password_closes_every_connection(live: Stack, newcomer: Newcomer, shell: Shell) -> None:
     person = newcomer()
     sockets = await open_all([live.notifications_url(pod) for pod in PODS], person.token)
-    shell.run("user_set_password(user_id=user, password=None)", user=person.id)
+    shell.call(user_set_password, user_id=person.id, password=None)
     await closed_in_time(sockets, 4001, steady())
 
 
@@ -86,16 +88,17 @@ async def test_a_removed_staff_right_closes_what_only_it_allowed(
 ) -> None:
     booking = people.new_booking()
     by_flag, by_role = newcomer("admin"), newcomer("admin")
-    shell.run("user_set_role(user_id=user, role='employer')", user=by_flag.id)
-    shell.run("user_set_staff(user_id=user, staff=False)", user=by_role.id)
-    for person, change in (
-        (by_flag, "user_set_staff(user_id=user, staff=False)"),
-        (by_role, "user_set_role(user_id=user, role='employer')"),
-    ):
+    shell.call(user_set_role, user_id=by_flag.id, role="employer")
+    shell.call(user_set_staff, user_id=by_role.id, staff=False)
+    changes: list[tuple[Person, Callable[..., object], dict[str, Any]]] = [
+        (by_flag, user_set_staff, {"staff": False}),
+        (by_role, user_set_role, {"role": "employer"}),
+    ]
+    for person, change, arguments in changes:
         own = person.create_booking()["id"]
         ending = await open_all([live.booking_url(booking, pod) for pod in PODS], person.token)
         staying = await open_all(both_endpoints(live, own), person.token)
-        shell.run(change, user=person.id)
+        shell.call(change, user_id=person.id, **arguments)
         await closed_in_time(ending, 4003, steady())
         assert await rejection(live.booking_url(booking), person.token) == ("forbidden", 4003)
         await live_on(staying)

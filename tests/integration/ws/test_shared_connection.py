@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from hunarmitra.outbox.publishing import publish_event
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, check_error, join, on_every_server, rejection
 from tests.support.shell import Shell
@@ -245,16 +246,20 @@ async def test_a_rejected_connection_is_told_why(live: Stack, people: Actors, ne
         assert (await socket.next_frame())["type"] == "connected"
 
 
+def delete_booking(booking_id: str) -> None:
+    from hunarmitra.bookings.models import Booking
+
+    Booking.objects.filter(pk=booking_id).delete()
+
+
 async def test_a_deleted_booking_ends_its_subscription(live: Stack, people: Actors, shell: Shell) -> None:
     booking, other = people.new_booking(), people.new_booking()
     async with await connect(live, people.employer.token) as socket:
         for each in (booking, other):
             await subscribe(socket, each)
-        shell.run("Booking.objects.filter(pk=booking).delete()", booking=booking)
-        shell.run(
-            "publish_event(f'booking.{booking}', {'type': 'realtime.status', 'seq': 99, 'frame': '{}'})",
-            booking=booking,
-        )
+        shell.call(delete_booking, booking_id=booking)
+        event = {"type": "realtime.status", "seq": 99, "frame": "{}"}
+        shell.call(publish_event, channel=f"booking.{booking}", body=event)
         assert without_message(await socket.next_of("unsubscribed")) == ended(4003, booking)
         people.worker.status(other, "on_the_way")
         await socket.until_seq(4)
