@@ -6,21 +6,20 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-from tests.support.actors import Actors
-from tests.support.postgres import PostgresServer
-from tests.support.redis import RedisServer
-from tests.support.side_by_side import ByFileAndShape
-from tests.support.sockets import Socket
-from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
+from tests.support.shapes import SHAPES, with_slow_shapes
 
-# A slow or busy machine is not a fault of what is tested, so generated examples have no time limit.
-settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no time limits")
+if TYPE_CHECKING:
+    from tests.support.actors import Actors
+    from tests.support.postgres import PostgresServer
+    from tests.support.redis import RedisServer
+    from tests.support.side_by_side import ByFileAndShape
+    from tests.support.stack import Stack
+
+# Servers and Hypothesis are imported only for tests that use them: a unit test starts in half of the time.
 
 
 def pytest_configure() -> None:
@@ -34,13 +33,23 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_pycollect_makemodule(module_path: Path) -> None:
+    """Load the profile of Hypothesis before the import of a module that uses it."""
+    if "hypothesis" in module_path.read_text():
+        import tests.support.generated_examples  # noqa: F401 - loads the profile
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndShape:
+    from tests.support.side_by_side import ByFileAndShape
+
     return ByFileAndShape(config, log)
 
 
 def _over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test with a connection for each channel, and again with subscriptions of `/ws/`."""
+    from tests.support.sockets import Socket
+
     monkeypatch.setattr(Socket, "over_shared", request.param == "/ws/")
 
 
@@ -52,6 +61,8 @@ over_slowly = pytest.fixture(params=["endpoint", pytest.param("/ws/", marks=pyte
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL; `fresh_postgres(postgres_server)` is the URL of a migrated database in it."""
+    from tests.support.postgres import PostgresServer
+
     with PostgresServer() as server:
         yield server
 
@@ -59,16 +70,20 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of one test, which may kill and restart it."""
+    from tests.support.redis import RedisServer
+
     with RedisServer(tmp_path) as server:
         yield server
 
 
-@pytest.fixture(scope="session", params=with_slow_shapes(("embedded", "distributed")))
+@pytest.fixture(scope="session", params=with_slow_shapes(SHAPES))
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running system in each shape, shared by the session: tests may create users and bookings, but break nothing.
 
     A test that kills processes or changes settings starts a new one: `embedded_stack` or `distributed_stack`.
     """
+    from tests.support.stack import distributed_stack, embedded_stack
+
     directory = tmp_path_factory.mktemp(request.param)
     if request.param == "embedded":
         with embedded_stack(directory) as running:
@@ -82,6 +97,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def actors(stack: Stack) -> Iterator[Actors]:
     """The users of the shared stack, signed in."""
+    from tests.support.actors import Actors
+
     people = Actors.of(stack)
     yield people
     people.close()

@@ -16,9 +16,10 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.postgres import PostgresServer
+from tests.support.shapes import SHAPES, with_slow_shapes
 from tests.support.shell import Shell
 from tests.support.sockets import Frame, Presentation, Socket
-from tests.support.stack import Stack, distributed_stack, embedded_stack, with_slow_shapes
+from tests.support.stack import Stack, distributed_stack, embedded_stack
 
 ALLOWED_ORIGIN = "https://app.example.org"
 APP_ORIGIN = "capacitor://localhost"
@@ -32,7 +33,6 @@ SETTINGS = {
 DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "7")
 UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "7")
 
-SHAPES = ("embedded", "distributed")
 SERVERS = (*SHAPES, "uvicorn")
 on_every_server = pytest.mark.parametrize("live", with_slow_shapes(SERVERS), indirect=True, scope="session")
 """The servers for tests of behaviour that depends on the server: handshakes, closes, frame sizes, timers."""

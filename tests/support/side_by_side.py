@@ -10,10 +10,11 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager
 
+from tests.support.shapes import SHAPES
+
 # Seconds. pytest-xdist kills a worker that takes longer, and its servers would then continue to run.
 NodeManager.EXIT_TIMEOUT = 60
 
-SHAPES = ("embedded", "distributed")
 ON_A_CLUSTER = "tests/e2e/"
 
 

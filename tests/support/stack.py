@@ -15,13 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-
-import pytest
 
 from tests.support import remote, services
 from tests.support.postgres import PostgresServer
@@ -42,11 +40,6 @@ WITHOUT_LIMITS = {
     "WS_FAILED_HANDSHAKES_PER_MINUTE": "1000000",
     "JWT_ACCESS_LIFETIME": "7200",
 }
-
-
-def with_slow_shapes(shapes: Sequence[str]) -> list[Any]:
-    """Return parameters for a fixture: `make test` runs the distributed shape, `make test-all` the others too."""
-    return [shape if shape == "distributed" else pytest.param(shape, marks=pytest.mark.slow) for shape in shapes]
 
 
 @dataclass

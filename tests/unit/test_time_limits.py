@@ -19,7 +19,8 @@ def test_generated_examples_have_no_deadline() -> None:
 
 def test_the_operator_s_tests_use_the_same_profile() -> None:
     """The operator's tests have another environment, and cannot import this profile."""
-    ours, theirs = (REPOSITORY / folder / "conftest.py" for folder in ("tests", "operator/tests"))
+    ours = REPOSITORY / "tests" / "support" / "generated_examples.py"
+    theirs = REPOSITORY / "operator" / "tests" / "conftest.py"
     assert _profile(ours) == _profile(theirs) != []
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.actors import Actors
-from tests.support.live import SHAPES, Newcomer, Person, live_stacks
+from tests.support.live import Newcomer, Person, live_stacks
 from tests.support.postgres import PostgresServer
+from tests.support.shapes import SHAPES, with_slow_shapes
 from tests.support.shell import Shell
-from tests.support.stack import Stack, with_slow_shapes
+from tests.support.stack import Stack
 
 StackOf = Callable[[str], Stack]
 

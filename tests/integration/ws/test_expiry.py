@@ -17,8 +17,9 @@ import jwt
 import pytest
 
 from tests.support.clock import steady
-from tests.support.live import SHAPES, Person, join, live_stacks, rejection
+from tests.support.live import Person, join, live_stacks, rejection
 from tests.support.postgres import PostgresServer
+from tests.support.shapes import SHAPES
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack

@@ -12,8 +12,9 @@ import pytest
 
 from tests.integration.ws.test_locations import ago
 from tests.support.actors import Actors
-from tests.support.live import SHAPES, Newcomer, join, live_stacks
+from tests.support.live import Newcomer, join, live_stacks
 from tests.support.postgres import PostgresServer
+from tests.support.shapes import SHAPES
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
