@@ -15,7 +15,9 @@ import pytest
 from redis import Redis
 
 from hunarmitra.common.clock import microseconds_now
+from hunarmitra.outbox.publishing import publish_event
 from hunarmitra.outbox.redis_publisher import redis_channel
+from hunarmitra.outbox.revocations import newest_number
 from hunarmitra.protocol import channels, messages
 from hunarmitra.protocol.messages import Message
 from tests.support.actors import Actors
@@ -111,11 +113,8 @@ async def test_a_signed_location_of_the_far_future_freezes_no_map(live: Stack, p
     """A publisher whose clock is wrong, or a program with the key."""
     booking = people.new_booking("on_the_way")
     sockets = await watch(live, people, booking)
-    source = """
-        message = messages.location_message(f"booking.{booking}", seq=4, order=order, frame="{}")
-        result = publish_event(message.channel, message.body)
-    """
-    assert await asyncio.to_thread(shell.run, source, booking=booking, order=FAR_FUTURE)
+    message = messages.location_message(f"booking.{booking}", seq=4, order=FAR_FUTURE, frame="{}")
+    assert await asyncio.to_thread(shell.call, publish_event, channel=message.channel, body=dict(message.body))
     people.worker.track(booking, 28.5, 77.5)
     for socket in sockets:
         assert (await socket.next_of("location_update"))["lat"] == 28.5
@@ -138,13 +137,11 @@ async def test_an_announced_revocation_closes_nothing_and_keeps_no_revoked_conne
     person, other = newcomer(), newcomer()
     sockets = [await join(live.notifications_url(pod), person.token) for pod in (0, 1)]
     others = [await join(live.notifications_url(pod), other.token) for pod in (0, 1)]
-    newest = await asyncio.to_thread(
-        shell.run, "from hunarmitra.outbox.revocations import newest_number; result = newest_number()"
-    )
+    newest = await asyncio.to_thread(shell.call, newest_number)
     for message in forged_revocations(other.id, newest + 1):
         if signed:
-            source = "assert publish_event(channel, body)"
-            await asyncio.to_thread(shell.run, source, channel=message.channel, body=dict(message.body))
+            body = dict(message.body)
+            assert await asyncio.to_thread(shell.call, publish_event, channel=message.channel, body=body)
         else:
             forge(redis, message)
     person.logout()
@@ -198,6 +195,17 @@ async def test_a_signed_message_is_not_believed_on_another_channel_and_changes_n
     await close([*sockets, *first])
 
 
+def set_on_the_way(booking_id: str, user_id: str) -> None:
+    from uuid import UUID
+
+    from hunarmitra.accounts.models import User
+    from hunarmitra.bookings.services import booking_status_change
+    from hunarmitra.protocol.statuses import Status
+
+    user = User.objects.get(pk=user_id)
+    booking_status_change(booking_id=UUID(booking_id), user=user, status=Status.ON_THE_WAY)
+
+
 @pytest.mark.parametrize("newest_signs", [False, True], ids=["added last", "moved to the front"])
 async def test_a_change_of_keys_loses_no_event(live: Stack, people: Actors, newest_signs: bool) -> None:
     """Pods that restarted publish for pods that did not. The pods of this stack know the key `default` only."""
@@ -213,16 +221,7 @@ async def test_a_change_of_keys_loses_no_event(live: Stack, people: Actors, newe
     def change() -> None:
         keys = json.dumps(ring[::-1] if newest_signs else ring)
         with Shell(live, JWT_KEYS=keys, SERVICES="http") as restarted:
-            restarted.run(
-                """
-                from hunarmitra.bookings.services import booking_status_change
-                from hunarmitra.protocol.statuses import Status
-                person = User.objects.get(pk=worker)
-                booking_status_change(booking_id=booking, user=person, status=Status.ON_THE_WAY)
-                """,
-                booking=booking,
-                worker=people.worker.id,
-            )
+            restarted.call(set_on_the_way, booking_id=booking, user_id=people.worker.id)
 
     await asyncio.to_thread(change)
     for socket in sockets:
