@@ -144,7 +144,12 @@ def test_http_alone_has_keys_and_only_those_of_the_rate_limits(redis: BundledRed
 
 @pytest.mark.parametrize("user", RIGHTS)
 def test_nobody_gets_in_without_the_password(redis: BundledRedis, user: str) -> None:
-    for credentials in ({}, {"username": user, "password": "wrong"}, {"username": "hunarmitra", "password": ""}):
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"username": user, "password": "wrong"},
+        {"username": "hunarmitra", "password": ""},
+    ]
+    for credentials in wrong:
         client = Redis(host=HOST, port=redis.port, retry=Retry(NoBackoff(), 0), **credentials)
         with client, pytest.raises(AuthenticationError):
             client.ping()
@@ -201,11 +206,15 @@ async def test_each_kind_of_process_does_its_work_as_its_user(
     redis: BundledRedis, tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
     """http, relay and ws processes, with the URLs that the chart gives them; the comparison comes once a minute."""
-    settings = {"HUB_COMPARISON_INTERVAL": "60", "HUB_REVOCATION_INTERVAL": "60", "TRACKING_MIN_INTERVAL": "0"}
-    urls = {"redis_url": redis.urls["http"], "ws_redis_url": redis.urls["ws"]}
+    settings: dict[str, Any] = {
+        "HUB_COMPARISON_INTERVAL": "60",
+        "HUB_REVOCATION_INTERVAL": "60",
+        "TRACKING_MIN_INTERVAL": "0",
+    }
+    settings |= {"redis_url": redis.urls["http"], "ws_redis_url": redis.urls["ws"]}
     with redis.client("admin") as admin:
         admin.acl_log_reset()
-    with distributed_stack(tmp_path, postgres_server, **urls, **settings) as stack, closing(Actors.of(stack)) as people:
+    with distributed_stack(tmp_path, postgres_server, **settings) as stack, closing(Actors.of(stack)) as people:
         booking = people.new_booking("confirmed")
         employers = [await join(stack.booking_url(booking, pod), people.employer.token) for pod in (0, 1)]
         notifications = await join(stack.notifications_url(), people.employer.token)
