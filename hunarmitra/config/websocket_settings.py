@@ -15,7 +15,8 @@ class WebSocketSettings:
     ws_sockets_per_user: int = variable(
         integer(1, 100000),
         20,
-        "Connections of one user to one process. One more closes the oldest with 4029.",
+        "Connections of one user to one process. One more is refused with 4029. If the user's oldest connection has "
+        "been silent for two heartbeats (`WS_HEARTBEAT`), that one is closed instead.",
         section="WebSocket limits",
     )
     ws_subscriptions: int = variable(

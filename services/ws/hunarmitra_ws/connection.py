@@ -34,13 +34,14 @@ from hunarmitra_ws.client_messages import (
     TokenBucket,
     parse_client_message,
 )
-from hunarmitra_ws.endpoints import Endpoint, endpoint_for
+from hunarmitra_ws.endpoints import Endpoint, endpoint_for, subscriptions
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import host_of
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import (
     ANOTHER_USER,
+    TOO_MANY_CONNECTIONS,
     TOO_MANY_FAILURES,
     TOO_MANY_MESSAGES,
     UNAUTHENTICATED,
@@ -189,12 +190,13 @@ class Connection:
             if identity is None:
                 # Spent only now: a client that is told to reconnect keeps its ticket.
                 identity = await self._claim_ticket(hub, handshake)
-            subscriptions = self._subscriptions = self._endpoint.subscriptions(self, hub, identity, self._lanes)
-            if not await subscriptions.open(handshake.since) and subscriptions.client.ended:
+            opened = self._subscriptions = subscriptions(self._endpoint, self, hub, identity, self._lanes)
+            if not await opened.open(handshake.since) and opened.client.ended:
                 self._outcome = "refused"
         except DisconnectError as error:
             self._outcome = "refused"
-            self._failed.record(address, time.monotonic())
+            if error.disconnect is not TOO_MANY_CONNECTIONS:  # a user with a valid token guesses nothing
+                self._failed.record(address, time.monotonic())
             error.disconnect.send(self._lanes)
         except (DatabaseError, TimeoutError) as error:
             logger.warning("a client could not join, the database is unavailable: %s", type(error).__name__)
@@ -251,23 +253,24 @@ class Connection:
             if event["type"] == "websocket.disconnect":
                 self._host.closed(event.get("code") or 1006)
                 return
-            subscriptions = self._subscriptions
-            if subscriptions is None or self._lanes.closing or event["type"] != "websocket.receive":
+            opened = self._subscriptions
+            if opened is None or self._lanes.closing or event["type"] != "websocket.receive":
                 continue
             text = event.get("text")
             data = text.encode() if text is not None else event.get("bytes") or b""
+            now = opened.client.heard_at = time.monotonic()
             if bucket is None:
-                bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, time.monotonic())
+                bucket = TokenBucket(self._limits.messages_per_second, self._limits.message_burst, now)
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
-            elif not bucket.take(time.monotonic()):
-                subscriptions.client.disconnect(TOO_MANY_MESSAGES)
-            elif await self._handle(hub, subscriptions, text):
+            elif not bucket.take(now):
+                opened.client.disconnect(TOO_MANY_MESSAGES)
+            elif await self._handle(hub, opened, text):
                 bucket.give_back()
 
-    async def _handle(self, hub: Hub, subscriptions: Subscriptions, text: str | None) -> bool:
+    async def _handle(self, hub: Hub, opened: Subscriptions, text: str | None) -> bool:
         """Return True for a message that the server asked for, which does not count against the client."""
-        client = subscriptions.client
+        client = opened.client
         try:
             message = parse_client_message(text)
             if isinstance(message, Ping):
@@ -275,7 +278,7 @@ class Connection:
             elif isinstance(message, Authenticate):
                 await self._reauthenticate(hub, client, message)
             else:
-                return await subscriptions.handle(message)
+                return await opened.handle(message)
         except ClientMessageError as error:
             client.send(Error(code=error.code, message=str(error), id=OMIT if error.id is None else error.id))
         except DatabaseError as error:

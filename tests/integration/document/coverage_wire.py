@@ -121,7 +121,8 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _FIRST + "a_notification_connection_begins_with_the_users_newest_seq",
     ),
     "- At most 20 sockets per user in one process…": (
-        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029",
+        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_newest_is_refused_4029",
+        _LIMITS + "the_oldest_connection_gives_way_once_it_has_been_silent_for_two_heartbeats",
         _LIMITS + "an_address_that_fails_sixty_times_a_minute_is_left_waiting",
         _LIMITS + "the_failures_of_an_address_are_forgotten_after_a_minute",
         "unit/config/test_environment.py::test_nothing_set_gives_the_defaults",
@@ -249,7 +250,8 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "| 4013 | this server is full…": (_SERVER + "limits.py::test_a_full_server_says_so",),
     "| 4029 | too many messages or sockets…": (
-        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029",
+        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_newest_is_refused_4029",
+        _LIMITS + "the_oldest_connection_gives_way_once_it_has_been_silent_for_two_heartbeats",
         *_RATE_LIMITED,
     ),
     "Backoff: full jitter, 1 s doubling to 30 s.": (
@@ -350,6 +352,9 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "Roles: `employer`, `worker`, `admin`;": (_REST + "me_tells_id_name_and_role",),
     "`is_staff` counts as admin.": (_REVOCATION + "a_removed_staff_right_closes_what_only_it_allowed",),
     "Ids are UUIDs.": (_JOINING + "an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004",),
+    "Nothing above changes, but for who is closed at the limit of sockets.": (
+        _LIMITS + "of_more_than_twenty_connections_of_a_user_the_newest_is_refused_4029",
+    ),
     "Older clients keep working: keys and types they do not know are theirs to ignore.": (
         "unit/protocol/test_frames.py::test_the_documents_keys_come_first_and_in_its_order",
     ),

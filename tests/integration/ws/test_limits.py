@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from websockets.asyncio.client import connect as open_connection
 
 from hunarmitra_ws.failed_handshakes import MOST_ADDRESSES, FailedHandshakes
+from tests.support.eventually import eventually_async
 from tests.support.live import Newcomer, Person, check_error, join, on_every_server, rejection
 from tests.support.shell import Shell
 from tests.support.sockets import Socket
@@ -21,27 +22,68 @@ FAILURES_PER_MINUTE = 60
 
 
 @on_every_server
-async def test_of_more_than_twenty_connections_of_a_user_the_oldest_is_closed_4029(
+async def test_of_more_than_twenty_connections_of_a_user_the_newest_is_refused_4029(
     live: Stack, newcomer: Newcomer
 ) -> None:
     person, other = newcomer(), newcomer()
     booking = person.create_booking()["id"]
-    bystander = await join(live.notifications_url(), other.token)
     urls = (live.notifications_url(), live.booking_url(booking))
-    sockets = [await join(urls[number % 2], person.token) for number in range(SOCKETS_PER_USER)]
-    assert all([await socket.synchronized() == [] for socket in sockets])
-    for number in range(2):
-        sockets.append(await join(urls[0], person.token))
-        assert (await sockets[number].closed())[0] == 4029
-        assert check_error(sockets[number].frames[-1]) == "too_many_sockets"
-    assert all([await socket.synchronized() == [] for socket in sockets[2:]])
-    assert await bystander.synchronized() == []
-    # One that left makes room for another.
-    await sockets[-1].close()
-    sockets.append(await join(urls[1], person.token))
-    assert await sockets[2].synchronized() == []
-    for socket in [*sockets, bystander]:
-        await socket.close()
+    async with AsyncExitStack() as stack:
+        bystander = await stack.enter_async_context(await join(live.notifications_url(), other.token))
+        opened = [
+            await stack.enter_async_context(await join(urls[number % 2], person.token))
+            for number in range(SOCKETS_PER_USER)
+        ]
+        for url in (*urls, live.shared_url()):
+            assert await rejection(url, person.token) == ("too_many_sockets", 4029)
+        assert all([await socket.synchronized() == [] for socket in (*opened, bystander)])
+        # One that left makes room for another, also for a shared one, which takes one place.
+        await opened[0].close()
+        shared = await stack.enter_async_context(await connected(live.shared_url(), person.token))
+        await shared.send({"type": "subscribe", "channel": "booking", "booking_id": booking})
+        await shared.next_of("connection_established")
+        assert await rejection(urls[0], person.token) == ("too_many_sockets", 4029)
+
+
+async def connected(url: str, token: str) -> Socket:
+    """A connection of `/ws/`, once the server has noticed that another has left."""
+    opened: list[Socket] = []
+
+    async def accepted() -> bool:
+        socket = await Socket.connect(url, token=token)
+        opened.append(socket)
+        return bool((await socket.next_frame())["type"] == "connected")
+
+    await eventually_async(accepted, 30, "a place is free")
+    return opened[-1]
+
+
+@pytest.mark.parametrize("server", [pytest.param("daphne", marks=pytest.mark.slow), "hunarmitra_ws"])
+async def test_the_oldest_connection_gives_way_once_it_has_been_silent_for_two_heartbeats(
+    tmp_path: Path, server: Literal["daphne", "hunarmitra_ws"]
+) -> None:
+    settings: dict[str, Any] = {
+        "WS_SOCKETS_PER_USER": "2",
+        "WS_HEARTBEAT": "1",
+        "WS_DRAIN_SETTLE": "0",
+        "WS_DRAIN_WINDOW": "0",
+    }
+    with embedded_stack(tmp_path, server=server, **settings) as stack:
+        with Shell(stack) as shell:
+            person = Person(stack, shell)
+        url = stack.notifications_url()
+        oldest, other = await join(url, person.token), await join(url, person.token)
+
+        async def accepted() -> bool:
+            await other.synchronized()
+            async with await Socket.connect(url, token=person.token) as socket:
+                return bool((await socket.next_frame())["type"] == "connection_established")
+
+        await eventually_async(accepted, 30, "the oldest has been silent", interval=0.3)
+        assert await oldest.closed() == (4029, "too many messages or sockets" if server != "daphne" else "")
+        assert check_error(oldest.frames[-1]) == "too_many_sockets"
+        assert await other.synchronized() == []
+        person.close()
 
 
 @on_every_server

@@ -19,6 +19,7 @@ class RecordingLanes:
         self.texts: list[str] = []
         self.location: str | None = None
         self.closed_with: CloseCode | None = None
+        self.heard_at = 0.0
 
     @property
     def closing(self) -> bool:

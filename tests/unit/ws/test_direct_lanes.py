@@ -14,6 +14,8 @@ from hunarmitra_ws.server.write_queue import SLICE, WriteQueue
 class FakeWire:
     """Takes everything until ``full``."""
 
+    heard_at = 0.0
+
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.full = False

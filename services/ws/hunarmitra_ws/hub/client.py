@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,22 @@ class Client:
     """What ends with the user's session, token or account ends the client, with all its subscriptions.
 
     ``admitted`` is whether the connection received its first frame: it counts towards the user's limit from then on.
-    ``ended`` is the reason for which the hub ended the connection.
+    ``ended`` is the reason for which the hub ended the connection. ``heard_at`` is when the client sent its last
+    message, in monotonic seconds.
     """
 
-    __slots__ = ("admitted", "ended", "identity", "lanes")
+    __slots__ = ("admitted", "ended", "heard_at", "identity", "lanes")
 
     def __init__(self, identity: Identity, lanes: Lanes) -> None:
         self.identity = identity
         self.lanes = lanes
         self.admitted = False
         self.ended: Disconnect | None = None
+        self.heard_at = time.monotonic()
+
+    def silent_seconds(self) -> float:
+        """Return for how long nothing has come from the client, as far as the server tells."""
+        return time.monotonic() - max(self.heard_at, self.lanes.heard_at)
 
     def lanes_of(self, subscription: Subscription) -> SubscriptionLanes:
         """Return what the subscription pushes to."""

@@ -64,7 +64,12 @@ BOOKING_GONE: Final = _error(*_FORBIDDEN, "The booking no longer exists.")
 ANOTHER_USER: Final = _error(*_FORBIDDEN, "The token is another user's.")
 NOT_FOUND: Final = _error(CloseCode.NOT_FOUND, "not_found", "There is no such booking.")
 TOO_MANY_FAILURES: Final = _error(CloseCode.TOO_MANY, "too_many_attempts", "Too many failed attempts; wait a minute.")
-TOO_MANY_CONNECTIONS: Final = _error(CloseCode.TOO_MANY, "too_many_sockets", "A newer connection took its place.")
+TOO_MANY_CONNECTIONS: Final = _error(
+    CloseCode.TOO_MANY, "too_many_sockets", "You have too many connections to this server; close one of them first."
+)
+REPLACED: Final = _error(
+    CloseCode.TOO_MANY, "too_many_sockets", "This connection was silent, and a newer one took its place."
+)
 TOO_MANY_SUBSCRIPTIONS: Final = _error(
     CloseCode.TOO_MANY, "too_many_subscriptions", "Too many subscriptions; unsubscribe from some first."
 )

@@ -57,6 +57,9 @@ EXPIRY_INTERVAL: Final = 1.0
 DELAY_INTERVAL: Final = 0.1
 """Seconds between two samples of the event loop's delay."""
 
+SILENT_HEARTBEATS: Final = 2
+"""Heartbeats without a sign of life after which a client is probably gone."""
+
 RELAY_INTERVAL: Final = 1.0
 """Seconds between two looks whether the relay's thread is alive."""
 
@@ -339,6 +342,7 @@ async def _start() -> Hub:
             relays=environment.relays_in_process,
             joins=JoinLimits(
                 connections_per_user=environment.ws_sockets_per_user,
+                silent_seconds=SILENT_HEARTBEATS * environment.ws_heartbeat,
                 replay_page_events=environment.ws_replay_page_events,
                 replay_buffer_bytes=environment.ws_send_buffer_bytes // 2,
             ),

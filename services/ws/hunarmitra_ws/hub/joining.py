@@ -33,6 +33,7 @@ from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import (
+    REPLACED,
     REPLAY_FAILED,
     TOO_MANY_CONNECTIONS,
     UNAUTHENTICATED,
@@ -95,9 +96,13 @@ class _Join:
 
 @dataclass(frozen=True, slots=True)
 class JoinLimits:
-    """``replay_buffer_bytes`` is how much may wait for a client before its replay pauses."""
+    """``replay_buffer_bytes`` is how much may wait for a client before its replay pauses.
+
+    ``silent_seconds`` is how long a user's oldest connection must be silent to give way to a new one.
+    """
 
     connections_per_user: int
+    silent_seconds: float
     replay_page_events: int
     replay_buffer_bytes: int
 
@@ -136,8 +141,7 @@ class Joiner:
         user = (await self._users.ask([client.identity]))[0]
         if user is None:
             raise DisconnectError(UNAUTHENTICATED)
-        self._enforce_connection_limit(client)
-        client.admitted = True
+        self._take_place(client)
         return user
 
     async def join(self, subscription: Subscription, since: Since, connection: Joining) -> bool:
@@ -199,12 +203,11 @@ class Joiner:
 
         # 5. Replay. From here to the end of a short replay nothing else runs on the event loop.
         if not subscription.client.admitted:
-            self._enforce_connection_limit(subscription.client)
+            self._take_place(subscription.client)
         newest = snapshot.state.seq
         events = None if since.malformed else snapshot.events
         missed = newest - since.seq if events is not None and since.seq is not None else 0
         connection.joined(subscription, snapshot, missed)
-        subscription.client.admitted = True
         if events is None:
             subscription.require_resync(newest)
         _count_resume(since, None if events is None else missed)
@@ -252,18 +255,22 @@ class Joiner:
         async with connection.read_slot():
             return await self._reader.ask(requests)
 
-    def _enforce_connection_limit(self, client: Client) -> None:
-        """Disconnect the user's oldest connections above the limit.
+    def _take_place(self, client: Client) -> None:
+        """Count the connection towards its user's limit. Raises :class:`DisconnectError` if the user has no place left.
 
-        Called after authorization, so that a rejected client evicts nobody.
+        The oldest connection gives up its place if it has been silent: its client is probably gone. Called after
+        authorization, so that a rejected client takes nobody's place.
         """
         others = [
             other
             for other in self._index.of_user(client.identity.user_id)
             if other.admitted and not other.lanes.closing
         ]
-        for oldest in others[: max(0, len(others) + 1 - self._limits.connections_per_user)]:
-            oldest.disconnect(TOO_MANY_CONNECTIONS)
+        if len(others) >= self._limits.connections_per_user:
+            if others[0].silent_seconds() <= self._limits.silent_seconds:
+                raise DisconnectError(TOO_MANY_CONNECTIONS)
+            others[0].disconnect(REPLACED)
+        client.admitted = True
 
     async def _replay_pages(self, replay: Replay, events: Sequence[Event], connection: Joining) -> None:
         """Send a long log as fast as the client reads; its messages are answered meanwhile."""

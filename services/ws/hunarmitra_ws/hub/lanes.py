@@ -54,6 +54,11 @@ class SubscriptionLanes(Protocol):
 class Lanes(SubscriptionLanes, Protocol):
     """Both lanes of one connection, for any way of writing."""
 
+    @property
+    def heard_at(self) -> float:
+        """When the server last received anything of the client, also a pong; 0 if the server does not tell."""
+        ...
+
     def set_location_of(self, slot: object, frame: OutgoingFrame) -> None:
         """Set the location of one of several bookings. Slots that wait are written in turn."""
         ...
@@ -98,6 +103,10 @@ class AsgiLanes:
         self._ended = False
         self._finishing = False
         self._flusher: asyncio.Task[None] | None = None
+
+    @property
+    def heard_at(self) -> float:
+        return 0.0
 
     @property
     def closing(self) -> bool:

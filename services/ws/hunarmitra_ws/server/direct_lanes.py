@@ -15,8 +15,14 @@ SLOTS_PER_WRITE: Final = 16
 """Locations of different bookings in one write: few enough that a status event never waits behind many of them."""
 
 
+_IN_SLOTS: Final = OutgoingFrame("")
+"""Stands for the location where the slots have it, so that a connection without slots looks at one attribute."""
+
+
 class Wire(Protocol):
-    """A connection's end that takes bytes."""
+    """A connection's end that takes bytes. ``heard_at``: when the client last sent anything, in monotonic seconds."""
+
+    heard_at: float
 
     def write(self, data: bytes) -> int:
         """Bytes that the kernel did not take, now buffered: then ``flushed`` of the lanes is called once they left."""
@@ -64,6 +70,10 @@ class DirectLanes:
         self._taken: asyncio.Future[None] | None = None
 
     @property
+    def heard_at(self) -> float:
+        return 0.0 if self._wire is None else self._wire.heard_at
+
+    @property
     def closing(self) -> bool:
         return self._ended or self._close is not None
 
@@ -101,6 +111,7 @@ class DirectLanes:
         elif slot in self._slots:
             metrics.locations_conflated.inc()
         self._slots[slot] = frame
+        self._location = _IN_SLOTS
         self._wake()
 
     def clear_location_of(self, slot: object) -> None:
@@ -141,7 +152,7 @@ class DirectLanes:
     def flushed(self) -> None:
         """The kernel has taken everything that was written."""
         self._buffered = 0
-        if self._frames or self._location is not None or self._slots or self._close is not None:
+        if self._frames or self._location is not None or self._close is not None:
             self._wake()
         else:
             self._tell_taken()
@@ -158,16 +169,24 @@ class DirectLanes:
             self._bytes = 0
             self._buffered = wire.write(data)
         if self._location is not None and not self._buffered and self._wire is not None:
-            location, self._location = self._location, None
-            self._buffered = wire.write(location.framed)
-        while self._slots and not self._buffered and self._wire is not None:
-            turn = list(islice(self._slots, SLOTS_PER_WRITE))
-            self._buffered = wire.write(b"".join(self._slots.pop(slot).framed for slot in turn))
+            if self._slots is None:
+                location, self._location = self._location, None
+                self._buffered = wire.write(location.framed)
+            else:
+                self._write_slots(self._slots)
         if self._close is not None and self._wire is not None:
             self._ended = True
             wire.end(self._close)
         if self._taken is not None and (self.closing or not self.waiting_bytes):
             self._tell_taken()
+
+    def _write_slots(self, slots: dict[object, OutgoingFrame]) -> None:
+        """Write the locations of several bookings, those that wait longest first, while the kernel takes them."""
+        while slots and not self._buffered and self._wire is not None:
+            turn = list(islice(slots, SLOTS_PER_WRITE))
+            self._buffered = self._wire.write(b"".join([slots.pop(slot).framed for slot in turn]))
+        if not slots:
+            self._location = None
 
     def _overflow(self) -> None:
         self._frames.clear()
