@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from hunarmitra.telemetry.exposition import exposition
+from hunarmitra_ws.server.twisted_adapter import BoundedBody
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
@@ -30,6 +31,8 @@ Answer = tuple[int, Any]
 Handler = Callable[[Request], Answer]
 
 MOST_BYTES: Final = 4096
+BODY_SECONDS: Final = 10.0
+"""In which a body must arrive. It has a few bytes."""
 LONGEST_NAME: Final = 200
 LONGEST_LEASE: Final = 3600.0
 
@@ -52,10 +55,18 @@ def start_admin_ports(server: Server) -> None:
         if not port:
             continue
         try:
-            reactor.listenTCP(port, Site(make(server)), interface=bind)
+            reactor.listenTCP(port, Site(make(server), requestFactory=_InternalRequest), interface=bind)
         except OSError as error:
             logger.critical("cannot listen on %s:%d: %s; stopping", bind, port, error)
             server.stop()
+
+
+class _InternalRequest(BoundedBody, Request):
+    """A request of an internal port. A body over the limit is not kept, and much more than that is not received."""
+
+    most_bytes = MOST_BYTES
+    most_dropped = 65536
+    body_timeout = BODY_SECONDS
 
 
 class _Page(Resource):

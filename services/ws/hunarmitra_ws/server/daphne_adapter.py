@@ -20,6 +20,7 @@ from hunarmitra.common.private_names import Library, PrivateName, names_of
 from hunarmitra_ws.server import autobahn_adapter
 from hunarmitra_ws.server.autobahn_adapter import AutobahnConnection
 from hunarmitra_ws.server.inbox import Inbox
+from hunarmitra_ws.server.twisted_adapter import BoundedBody, EarlyAnswer, early_answer
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +75,6 @@ LIBRARY: Final = Library(
         *names_of(
             "twisted.web.http:_GenericHTTPChannelProtocol",
             {"_channel": "has the transport, whose protocol changes at an upgrade"},
-        ),
-        *names_of(
-            "daphne.http_protocol:WebRequest",
-            {
-                "gotLength(length)": "called when the header is complete",
-                "handleContentChunk(data)": "a part of the body",
-                "requestReceived(command, path, version)": "the body is complete",
-            },
         ),
         *names_of(
             _PROTOCOL,
@@ -150,41 +143,31 @@ class _LoggedRequest:
         self.path = path
 
 
-class UpgradeRequest(WebRequest):
-    """A request to a process that serves WebSocket connections only.
-
-    A request that is not an upgrade is answered when its header is complete: 404, or 400 for an upgrade with a body.
-    """
-
-    answered = False
+class UpgradeRequest(EarlyAnswer, WebRequest):
+    """A request of a process that serves connections only: anything else is answered when its header is complete."""
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         super().gotLength(length)
         upgrade = (self.requestHeaders.getRawHeaders(b"upgrade") or [b""])[0].lower() == b"websocket"
         if not upgrade:
-            self._answer(b"404 Not Found")
+            self.answer_early(early_answer("404 Not Found"))
         elif length != 0:
-            self._answer(b"400 Bad Request")
+            self.answer_early(early_answer("400 Bad Request"))
 
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        if not self.answered:
-            super().handleContentChunk(data)
 
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
-        if not self.answered:
-            super().requestReceived(command, path, version)
+class RestRequest(BoundedBody, WebRequest):
+    """A request of a process that serves REST too."""
 
-    def _answer(self, status: bytes) -> None:
-        """Answer, then close the TCP connection when the client closes it, or after one second.
+    most_dropped = 4 * 1024 * 1024
 
-        Until then the server reads and drops bytes that still arrive. If they stayed unread, the kernel would reset
-        the connection, and the client might not receive the answer.
-        """
-        self.answered = True
-        transport = self.transport
-        transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        transport.loseWriteConnection()
-        event_loop.call_later(1, transport.abortConnection)
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        self.channel.header_arrived = True
+        super().gotLength(length)
+
+
+def _drop_unless_requested(protocol: Any) -> None:
+    if not getattr(protocol._channel, "header_arrived", False):
+        _drop_unless_upgraded(protocol)
 
 
 def _drop_unless_upgraded(protocol: Any) -> None:
@@ -230,6 +213,23 @@ class DaphneServer(Server):
             protocol = build(address)
             protocol.requestFactory = UpgradeRequest
             self.loop.call_later(header_timeout, _drop_unless_upgraded, protocol)
+            return protocol
+
+        self.http_factory.buildProtocol = build_protocol
+
+    def serve_requests(self, *, header_timeout: float, body_timeout: float, most_bytes: int) -> None:
+        """Limit the bodies of REST requests while they arrive.
+
+        A TCP connection that has not sent its first header after ``header_timeout`` seconds is dropped.
+        """
+        build = self.http_factory.buildProtocol
+        limits = {"most_bytes": most_bytes, "body_timeout": body_timeout}
+        request_class = type("LimitedRestRequest", (RestRequest,), limits)
+
+        def build_protocol(address: Any) -> Any:
+            protocol = build(address)
+            protocol.requestFactory = request_class
+            self.loop.call_later(header_timeout, _drop_unless_requested, protocol)
             return protocol
 
         self.http_factory.buildProtocol = build_protocol

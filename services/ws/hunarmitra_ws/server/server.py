@@ -84,8 +84,15 @@ class Server(DaphneServer):
             failByDrop=False,
             closeHandshakeTimeout=self.options.close_timeout,
         )
-        if not settings.SERVES_HTTP:
-            self.serve_upgrades_only(settings.ENVIRONMENT.ws_handshake_timeout)
+        environment = settings.ENVIRONMENT
+        if settings.SERVES_HTTP:
+            self.serve_requests(
+                header_timeout=environment.http_header_timeout,
+                body_timeout=environment.http_body_timeout,
+                most_bytes=environment.request_max_bytes,
+            )
+        else:
+            self.serve_upgrades_only(environment.ws_handshake_timeout)
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._hang_up)

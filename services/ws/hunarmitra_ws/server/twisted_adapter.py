@@ -6,6 +6,7 @@ buffers are empty. Otherwise the new bytes would overtake the waiting ones, and 
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -43,7 +44,15 @@ LIBRARY: Final = Library(
                 "_networkProducer": "refers to the transport, which keeps the channel alive",
             },
         ),
-        *names_of("twisted.web.http:Request", {"channel": "refers back to the channel"}),
+        *names_of(
+            "twisted.web.http:Request",
+            {
+                "channel": "refers back to the channel",
+                "gotLength(length)": "called when the header is complete",
+                "handleContentChunk(data)": "a part of the body",
+                "requestReceived(command, path, version)": "the body is complete",
+            },
+        ),
     ),
 )
 
@@ -130,3 +139,102 @@ def release_http_channel(channel: Any) -> None:
         request.channel = None
     channel.requests = []
     channel.transport = channel._networkProducer = None
+
+
+def early_answer(status: str, detail: str = "", code: str = "") -> bytes:
+    """A response that ends the connection, in the API's error format if there is a detail."""
+    body = json.dumps({"detail": detail, "code": code}).encode() if detail else b""
+    lines = (f"HTTP/1.1 {status}", "Connection: close", f"Content-Length: {len(body)}")
+    kind = ("Content-Type: application/json",) if body else ()
+    return "".join(f"{line}\r\n" for line in (*lines, *kind, "")).encode() + body
+
+
+class EarlyAnswer:
+    """For a class of twisted.web's requests: a request may be answered before its body is here."""
+
+    answered = False
+    transport: Any
+
+    def answer_early(self, answer: bytes) -> None:
+        """Answer, and end the connection: at once for a client that closes, else after a second.
+
+        What is still on its way is read and dropped meanwhile: with it unread, the kernel would reset the connection,
+        and the client might not see the answer.
+        """
+        self.answered = True
+        transport = self.transport
+        transport.write(answer)
+        transport.loseWriteConnection()
+        _call_later(1, transport.abortConnection)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if not self.answered:
+            super().handleContentChunk(data)  # type: ignore[misc]
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        if not self.answered:
+            super().requestReceived(command, path, version)  # type: ignore[misc]
+
+
+class BoundedBody(EarlyAnswer):
+    """For a class of twisted.web's requests: a body ends at a limit while it arrives, and has a deadline.
+
+    One byte more than the limit is kept, so that the application sees that the body is too long and answers as it
+    answers everywhere. The rest is dropped as it arrives. A body that is longer than the limit by more than
+    ``most_dropped``, or that is late, is answered here.
+    """
+
+    most_bytes: int
+    most_dropped: int
+    body_timeout: float
+
+    _arrived = 0
+    _late: Any = None
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        kept = self.most_bytes + 1
+        # What is longer than 100,000 bytes, or of unknown length, Twisted keeps in a file: bounded like the rest.
+        super().gotLength(kept if length is None else min(length, kept))  # type: ignore[misc]
+        if length == 0:
+            return
+        if length is not None and length > self.most_bytes + self.most_dropped:
+            self._answer_too_large()
+        else:
+            self._late = _call_later(self.body_timeout, self.answer_early, LATE)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        room = self.most_bytes + 1 - self._arrived
+        self._arrived += len(data)
+        if room > 0:
+            super().handleContentChunk(data[:room])
+        elif self._arrived > self.most_bytes + self.most_dropped and not self.answered:
+            self._answer_too_large()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        self._forget_deadline()
+        super().requestReceived(command, path, version)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
+        self._forget_deadline()
+        super().connectionLost(reason)  # type: ignore[misc]
+
+    def _answer_too_large(self) -> None:
+        self._forget_deadline()
+        detail = f"The body is over {self.most_bytes} bytes."
+        self.answer_early(early_answer("413 Content Too Large", detail, "too_large"))
+
+    def _forget_deadline(self) -> None:
+        late, self._late = self._late, None
+        if late is not None and late.active():
+            late.cancel()
+
+
+LATE: Final = early_answer("408 Request Timeout", "The request did not arrive in time.", "request_timeout")
+
+
+def _call_later(seconds: float, function: Callable[..., object], *arguments: object) -> Any:
+    # Imported late: daphne chooses the reactor before anything may load it.
+    from twisted.internet import reactor as twisted_reactor
+
+    reactor: Any = twisted_reactor
+    return reactor.callLater(seconds, function, *arguments)
