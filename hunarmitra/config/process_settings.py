@@ -28,7 +28,7 @@ class ProcessSettings:
     secret_key: str = variable(
         text_value,
         "",
-        "Signs sessions, and tokens unless JWT_KEYS is set. Required when DEBUG is off.",
+        "Signs sessions, and tokens and messages on Redis unless JWT_KEYS is set. Required when DEBUG is off.",
         secret=True,
         shown="none (a fixed development key while DEBUG is on)",
         section="Django",
@@ -131,7 +131,8 @@ class ProcessSettings:
         "",
         'The signing-key ring, JSON: `[{"kid": "2026-11", "alg": "EdDSA", "private_key": "<PEM>"}, '
         '{"kid": "2026-05", "alg": "RS256", "public_key": "<PEM>"}]`; HS256 keys have `secret`. '
-        "The first signs unless JWT_SIGNING_KID names another; all verify.",
+        "The first signs unless JWT_SIGNING_KID names another; all verify. Messages on Redis are signed with keys "
+        "derived from them.",
         secret=True,
         shown="one HS256 key derived from SECRET_KEY",
     )

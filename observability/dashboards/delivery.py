@@ -186,10 +186,27 @@ PAGE = Page(
                     ),
                 ),
                 Panel(
+                    title="Refused by Redis",
+                    description="What Redis refuses: a subscription, a message, the counting for rate limits, or the "
+                    "login.",
+                    unit=Unit.PER_SECOND,
+                    queries=(
+                        Query(per_second("hunarmitra_ws_subscriber_refusals_total", "refused"), "ws: {{refused}}"),
+                        Query(per_second("hunarmitra_publish_refusals_total", "refused"), "http, relay: {{refused}}"),
+                    ),
+                ),
+                Panel(
+                    title="Unsigned messages",
+                    description="Messages on Redis that this installation has not signed: another version, other keys, "
+                    "or a forgery. The database was read instead.",
+                    unit=Unit.PER_SECOND,
+                    queries=(Query(per_second("hunarmitra_ws_messages_unsigned_total", "pod"), "{{pod}}"),),
+                ),
+                Panel(
                     title="Gaps",
                     description="Channels that were behind the database: found by a gap in the numbers, by the "
                     "comparison "
-                    "every five seconds, or by the comparison after an interruption.",
+                    "every five seconds, by the comparison after an interruption, or by an unsigned message.",
                     unit=Unit.PER_SECOND,
                     queries=(Query(per_second("hunarmitra_ws_gaps_total", "found_by"), "{{found_by}}"),),
                 ),

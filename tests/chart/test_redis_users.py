@@ -19,10 +19,13 @@ from redis.retry import Retry
 from tests.chart.rendering import Object, containers, of_kind, pod_templates, render
 from tests.support import tools
 from tests.support.actors import Actors
+from tests.support.eventually import eventually_async
 from tests.support.live import join
+from tests.support.metrics import Scrape
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.processes import Process
+from tests.support.services import OwnServer
 from tests.support.stack import distributed_stack
 
 HOST = "127.0.0.1"
@@ -245,3 +248,30 @@ async def test_each_kind_of_process_does_its_work_as_its_user(
         assert "does not permit" not in stack.log_text()
         assert "refuses" not in stack.log_text()
     assert [entry for entry in redis.refused() if "client|setinfo" not in str(entry)] == []
+
+
+async def test_a_ws_process_that_may_not_subscribe_serves_and_tells_it(
+    redis: BundledRedis, tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    """It has the URL of http, as after a mistake in a Secret. Events arrive by the comparison."""
+    settings: dict[str, Any] = {"ws": 0, "HUB_COMPARISON_INTERVAL": "1", "redis_url": redis.urls["http"]}
+    with (
+        distributed_stack(tmp_path, postgres_server, **settings) as stack,
+        OwnServer(tmp_path, {**stack.environment, "SERVICES": "ws"}) as server,
+        closing(Actors.of(stack)) as people,
+    ):
+        booking = people.new_booking("confirmed")
+        async with await join(f"{server.ws_url}/ws/bookings/{booking}/", people.employer.token) as socket:
+            people.worker.status(booking, "on_the_way")
+            assert (await socket.next_of("booking_status"))["status"] == "on_the_way"
+
+            async def is_counted() -> bool:
+                scrape = await asyncio.to_thread(Scrape, f"{server.admin_url}/metrics")
+                return scrape("hunarmitra_ws_subscriber_refusals_total", refused="subscribe") >= 5
+
+            await eventually_async(is_counted, 60, "the metric counts every attempt")
+            ready = await asyncio.to_thread(httpx.get, f"{server.admin_url}/readyz", trust_env=False, timeout=30)
+            assert ready.status_code == 200
+        told = [line for line in server.log_text().splitlines() if "does not permit" in line]
+        assert len(told) == 1
+        assert "+subscribe +unsubscribe +publish &asgi__group__* &hunarmitra__heartbeat__*" in told[0]
