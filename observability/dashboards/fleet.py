@@ -35,7 +35,7 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="Open connections by kind",
-                    description="`joining` are those that have not received their first frame.",
+                    description="`shared` are those of `/ws/`; `joining` have not received their first frame.",
                     unit=Unit.NUMBER,
                     look=Look.STACKED,
                     queries=(Query(total("hunarmitra_ws_connections", "kind"), "{{kind}}"),),
@@ -83,6 +83,14 @@ PAGE = Page(
                     unit=Unit.PER_SECOND,
                     span=12,
                     queries=(Query(per_second("hunarmitra_ws_deliveries_total", "lane"), "{{lane}}"),),
+                ),
+                Panel(
+                    title="Subscriptions, by channel",
+                    description="A connection of `/ws/` may have many; each other connection has one.",
+                    unit=Unit.NUMBER,
+                    span=12,
+                    look=Look.STACKED,
+                    queries=(Query(total("hunarmitra_ws_subscriptions", "channel"), "{{channel}}"),),
                 ),
             ),
         ),

@@ -245,3 +245,22 @@ async def test_revocations_are_seen_after_the_database_went_back(system: Scene, 
     system.sql("UPDATE realtime_counter SET value = 1 WHERE name = 'revocation'")
     await eventually_async(noticed, 30, "both processes noticed")
     await logout_closes()
+
+
+@pytest.mark.parametrize("over_slowly", ["endpoint"], indirect=True)
+@pytest.mark.parametrize("kind", ["session", "user"])
+async def test_a_session_that_ends_while_a_shared_connection_is_checked_is_not_missed(
+    system: Scene, ending: Ending, other_booking: str, kind: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        arrival = await Arrival.at(system, other_booking, (0,), stack)
+        stack.enter_context(ending.restored(kind))
+        fault = system.faults.arm("registered, session not read")
+        url, token = system.stack.shared_url(), ending.whose(kind).token
+        connection = await stack.enter_async_context(await Socket.connect(url, token=token))
+        await fault.reached_by_one()
+        await off_loop(ending.end, kind)
+        await arrival.wait()
+        fault.release()
+        await both_closed([connection], 4001, steady())
+        assert [frame["type"] for frame in connection.frames] == ["error"]

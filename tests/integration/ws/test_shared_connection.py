@@ -263,3 +263,38 @@ async def test_a_deleted_booking_ends_its_subscription(live: Stack, people: Acto
         assert without_message(await socket.next_of("unsubscribed")) == ended(4003, booking)
         people.worker.status(other, "on_the_way")
         await socket.until_seq(4)
+
+
+def create_requested_bookings(owner_id: str, count: int) -> list[str]:
+    """Runs in the stack: through the API, it would take minutes."""
+    from hunarmitra.bookings.models import Booking, BookingEvent
+    from hunarmitra.common.clock import utc_now
+
+    now = utc_now()
+    made = [
+        Booking(owner_id=owner_id, service="Plumbing", address="x", seq=1, created_at=now, updated_at=now)
+        for _ in range(count)
+    ]
+    Booking.objects.bulk_create(made)
+    keys = {"event_type": "booking_requested", "status": "requested", "actor": "x", "created_at": now}
+    BookingEvent.objects.bulk_create(BookingEvent(booking=each, seq=1, **keys) for each in made)
+    return [str(each.pk) for each in made]
+
+
+@pytest.mark.slow
+async def test_a_dispatcher_with_five_hundred_bookings_joins_all_of_them(
+    live: Stack, people: Actors, shell: Shell
+) -> None:
+    """With as many messages as the ids need, which are not too many for the limit of messages."""
+    bookings = shell.call(create_requested_bookings, owner_id=people.employer.id, count=MOST_OF_STAFF)
+    async with await connect(live, people.admin.token) as socket:
+        for start in range(0, MOST_OF_STAFF, 180):
+            ids = bookings[start : start + 180]
+            since = dict.fromkeys(ids, 0)
+            await socket.send({"type": "subscribe", "channel": "booking", "booking_ids": ids, "since": since})
+        while len(socket.of_type("booking_status")) < MOST_OF_STAFF:
+            await socket.next_frame()
+        assert {frame["booking_id"] for frame in socket.of_type("booking_status")} == set(bookings)
+        assert len(socket.of_type("connection_established")) == MOST_OF_STAFF
+        await socket.send({"type": "subscribe", "channel": "notifications"})
+        assert (await socket.next_of("unsubscribed"))["code"] == 4029
