@@ -3,6 +3,8 @@
 /** Milliseconds that the device may take for one location. */
 const ASK_MS = 15_000;
 const LIMITS = { accuracy: 100_000, heading: 360, speed: 150 };
+const METRES_PER_DEGREE = 111_195;
+const NOISE_METRES = 10;
 /** About 10 cm. */
 const DECIMALS = 6;
 
@@ -45,3 +47,10 @@ export function fromDevice({ lat, lng, timestamp = undefined, ...more }, now) {
 export const toMessage = ({ location, at }, ahead) => ({ ...location, timestamp: new Date(at + ahead).toISOString() });
 
 const round = (degrees) => Number(degrees.toFixed(DECIMALS));
+
+/** Whether two readings are farther apart than the device's error. */
+export function hasMoved({ location: one }, { location: other }) {
+  const north = (other.lat - one.lat) * METRES_PER_DEGREE;
+  const east = (other.lng - one.lng) * METRES_PER_DEGREE * Math.cos((one.lat * Math.PI) / 180);
+  return Math.hypot(north, east) > Math.max(NOISE_METRES, other.accuracy ?? 0);
+}

@@ -5,7 +5,7 @@
 import { Credentials } from '../credentials.js';
 import { Emitter } from '../emitter.js';
 import { platform, Timers } from '../platform.js';
-import { fromDevice, toMessage, watchDevice } from './device.js';
+import { fromDevice, hasMoved, toMessage, watchDevice } from './device.js';
 import { Screen } from './screen.js';
 
 /** The pace until the server says one. */
@@ -43,7 +43,8 @@ export class LocationSender extends Emitter {
   #newest = -Infinity; // the time of the newest location, by the device's clock
   #paceMs = FIRST_PACE_MS;
   #acceptedAt = -Infinity;
-  #hurried = false; // whether a returning network may shorten the current delay
+  #accepted; // the location that was accepted last
+  #delayedBy; // 'pace', 'backoff' or 'server': what may shorten the current delay
   #failures = 0;
   #retryAt;
   #refresh = false; // the server rejected the token
@@ -113,6 +114,7 @@ export class LocationSender extends Emitter {
     }
     if (this.#geolocation === undefined) throw new TypeError('geolocation is missing: pass `geolocation`, or null and call `push`');
     this.#newest = this.#acceptedAt = -Infinity;
+    this.#accepted = this.#delayedBy = undefined;
     this.#failures = 0;
     this.#paceMs = FIRST_PACE_MS;
     this.#precise = true;
@@ -142,6 +144,8 @@ export class LocationSender extends Emitter {
     this._emit('location', reading.location);
     this.#settle();
     if (!this.#timers.has('due')) this.#deliver();
+    // The server's pace for a worker at rest is slower than it need be for one who sets out.
+    else if (this.#precise && this.#accepted && hasMoved(this.#accepted, reading)) this.#hurry(FIRST_PACE_MS);
   }
 
   get #running() {
@@ -233,7 +237,7 @@ export class LocationSender extends Emitter {
     const { status, ok } = response;
     const retryMs = Number(response.headers?.get('Retry-After')) * 1000 || undefined;
     this.#learnTime(response.headers?.get('Date'));
-    if (ok) return this.#accepted(answer.location?.timestamp, answer.next_in_ms, 'rest');
+    if (ok) return this.#take(answer.location?.timestamp, answer.next_in_ms, 'rest');
     if (status === 401) {
       if (!this.#credentials.renewable) return this.#close('unauthenticated', answer.detail);
       this.#refresh = true;
@@ -253,7 +257,11 @@ export class LocationSender extends Emitter {
 
   #receive(frame) {
     if (!this.#running) return;
-    if (frame.type === 'pace') return this.#hurry(frame.next_in_ms);
+    if (frame.type === 'pace') {
+      this.#setPace(frame.next_in_ms);
+      this.#listen();
+      return this.#hurry(this.#paceMs);
+    }
     const { id } = this.#underWay ?? {};
     if (!id) return;
     if (frame.code === 'unknown_type') {
@@ -261,28 +269,28 @@ export class LocationSender extends Emitter {
       return this.#sendAgain(0);
     }
     if (frame.id !== id) return;
-    if (frame.type === 'location_accepted') this.#accepted(frame.timestamp, frame.next_in_ms, 'connection');
+    if (frame.type === 'location_accepted') this.#take(frame.timestamp, frame.next_in_ms, 'connection');
     else if (frame.type === 'error') this.#rejected(frame.code, frame.message, frame.retry_in_ms);
   }
 
-  #accepted(timestamp, nextInMs, via) {
-    const { location } = this.#arrive();
+  #take(timestamp, nextInMs, via) {
+    const { location } = (this.#accepted = this.#arrive());
     this.#acceptedAt = this.#env.clock();
     this.#failures = 0;
     this.#retryAt = undefined;
     this.#setPace(nextInMs);
-    this.#later(this.#paceMs);
+    this.#later(this.#paceMs, 'pace');
     this._emit('accepted', { location, timestamp, nextInMs: this.#paceMs, via });
     this.#settle();
   }
 
   #rejected(code, message, retryMs) {
     if (TERMINAL.includes(code)) return this.#close(code, message);
-    if (code === 'too_soon') return this.#sendAgain(Math.max(retryMs ?? this.#paceMs, LEAST_PACE_MS));
+    if (code === 'too_soon') return this.#sendAgain(Math.max(retryMs ?? this.#paceMs, LEAST_PACE_MS), 'server');
     if (code === 'unavailable') return this.#failed(retryMs ?? 0);
     this.#arrive();
     if (code !== 'stale_position') this._emit('error', { code, message });
-    this.#later(this.#paceMs);
+    this.#later(this.#paceMs, 'pace');
   }
 
   /** Wait longer after each failure, at least as long as the server asks. */
@@ -290,15 +298,15 @@ export class LocationSender extends Emitter {
     const limit = Math.min(BACKOFF_MS.max, BACKOFF_MS.min * 2 ** this.#failures++);
     const delay = Math.max(leastMs, this.#env.random() * limit, LEAST_PACE_MS);
     this.#retryAt = this.#env.date() + delay;
-    this.#sendAgain(delay, !leastMs);
+    this.#sendAgain(delay, leastMs ? 'server' : 'backoff');
     this.#settle();
   }
 
   /** Keep the location that was under way, unless a newer one waits. */
-  #sendAgain(delay, hurried = false) {
+  #sendAgain(delay, by) {
     const reading = this.#arrive();
     this.#waiting ??= reading;
-    this.#later(delay, hurried);
+    this.#later(delay, by);
   }
 
   #arrive() {
@@ -309,8 +317,8 @@ export class LocationSender extends Emitter {
     return reading;
   }
 
-  #later(delay, hurried = false) {
-    this.#hurried = hurried;
+  #later(delay, by) {
+    this.#delayedBy = by;
     if (delay > 0) return this.#timers.set('due', delay, () => this.#deliver());
     this.#timers.cancel('due');
     this.#deliver();
@@ -324,17 +332,14 @@ export class LocationSender extends Emitter {
     this.#watch();
   }
 
-  /** Somebody watches now. */
-  #hurry(nextInMs) {
-    this.#setPace(nextInMs);
-    this.#listen();
-    if (this.#underWay || this.#retryAt !== undefined || this.#acceptedAt === -Infinity) return;
-    this.#later(this.#acceptedAt + this.#paceMs - this.#env.clock());
+  /** Send the next location `ms` after the last accepted one, if that is sooner. */
+  #hurry(ms) {
+    if (!this.#underWay && this.#delayedBy === 'pace' && ms <= this.#paceMs) this.#later(this.#acceptedAt + ms - this.#env.clock(), 'pace');
   }
 
   /** The network or the connection is back: do not wait for the end of the backoff. */
   #wake = () => {
-    if (this.#running && this.#hurried && this.#timers.has('due')) this.#later(0);
+    if (this.#running && this.#delayedBy === 'backoff' && this.#timers.has('due')) this.#later(0);
   };
 
   #connection(state) {
