@@ -73,6 +73,9 @@ if SERVES_HTTP:
     STATICFILES_DIRS.append(("swagger-ui", _files_of("drf_spectacular_sidecar", *swagger)))
     if ENVIRONMENT.serves_page:
         INSTALLED_APPS.append("hunarmitra_http.page")
+        from hunarmitra_http.page.shell import add_static_headers
+
+        WHITENOISE_ADD_HEADERS_FUNCTION = add_static_headers
         # The page runs the published JavaScript client, not a copy.
         STATICFILES_DIRS += [
             ("realtime", str(BASE_DIR / "clients" / "js" / "src")),

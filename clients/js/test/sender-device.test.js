@@ -71,7 +71,7 @@ test('a device whose location is off says so until it is on', async () => {
   assert.deepEqual(told.states(), ['locating', 'sharing', 'unavailable', 'sharing']);
 });
 
-test('one location that times out is not reported; the lack of any location is', async () => {
+test('a single timeout is not reported, a lasting one is', async () => {
   const { world, sender, device } = overRest();
   sender.start();
   device.move(28.61);

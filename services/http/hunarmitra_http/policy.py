@@ -23,6 +23,8 @@ def apply_policy(response: HttpResponse, *, tile_url: str = "") -> None:
         "style-src": [_OWN],
         "img-src": images,
         "connect-src": [_OWN],
+        "manifest-src": [_OWN],
+        "worker-src": [_OWN],
         "base-uri": ["'none'"],
         "form-action": [_OWN],
         "frame-ancestors": ["'none'"],

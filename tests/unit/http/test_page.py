@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+import hunarmitra_http.page
 from hunarmitra_http.page.people import offers_people
+from hunarmitra_http.page.shell import add_static_headers
 from hunarmitra_http.policy import apply_policy
+from tests.support.processes import REPOSITORY
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}
 
@@ -60,6 +66,7 @@ def test_a_page_loads_only_its_own_files_and_runs_nothing_written_into_it() -> N
     given = policy()
     assert given["default-src"] == ["'none'"]
     assert given["script-src"] == given["style-src"] == given["connect-src"] == ["'self'"]
+    assert given["manifest-src"] == given["worker-src"] == ["'self'"]
     assert not any("unsafe" in word or "*" in word for words in given.values() for word in words)
 
 
@@ -67,3 +74,29 @@ def test_tiles_may_come_from_their_origin_and_only_images() -> None:
     given = policy("https://tiles.example.org:8443/{z}/{x}/{y}.png?key=1")
     assert given.pop("img-src") == ["'self'", "data:", "https://tiles.example.org:8443"]
     assert not any("example" in word for words in given.values() for word in words)
+
+
+PAGE = Path(hunarmitra_http.page.__file__).parent / "static" / "page"
+CLIENT = REPOSITORY / "clients" / "js" / "src"
+
+
+def test_the_offline_shell_is_all_that_the_page_loads() -> None:
+    kept = set(re.findall(r"^  '([^']+)',$", (PAGE / "service-worker.js").read_text(), re.MULTILINE))
+    own = {f"page/{path.relative_to(PAGE)}" for path in PAGE.rglob("*.*") if path.name != "service-worker.js"}
+    client = {f"realtime/{path.relative_to(CLIENT)}" for path in CLIENT.rglob("*.js") if path.parent.name != "react"}
+    assert kept == own | client | {"leaflet/leaflet.css", "leaflet/leaflet.js"}
+
+
+def test_the_service_worker_may_serve_the_whole_page_and_no_other_file_may() -> None:
+    for path, allowed in {"page/service-worker.js": "/", "page/app.js": None, "realtime/index.js": None}.items():
+        headers: dict[str, str] = {}
+        add_static_headers(headers, path, f"/static/{path}")
+        assert headers.get("Service-Worker-Allowed") == allowed
+
+
+def test_the_manifest_describes_an_installed_page() -> None:
+    manifest = json.loads((PAGE / "manifest.webmanifest").read_text())
+    assert manifest["start_url"] == manifest["scope"] == "/"
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        assert (PAGE / icon["src"]).is_file()

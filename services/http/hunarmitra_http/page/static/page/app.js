@@ -4,6 +4,7 @@ import { Demo } from './demo.js';
 import { fill, h } from './dom.js';
 import { Bell } from './notifications.js';
 import { Session } from './session.js';
+import { Sharing } from './sharing.js';
 import { bookingsView } from './views/bookings.js';
 import { bookingView } from './views/booking.js';
 import { initials, signInView } from './views/sign-in.js';
@@ -50,7 +51,8 @@ async function begin(session) {
   session.onend = () => end('Your session has ended. Please sign in again.');
   const me = await session.get('users/me/');
   const bell = new Bell(session);
-  app = { session, me, bell, configuration, demo: new Demo(session, me, configuration.trackingSeconds), leave, retitle: () => view && retitle(), reload: () => route(false) };
+  const sharing = new Sharing(session);
+  app = { session, me, bell, configuration, sharing, demo: new Demo(session, me, configuration.trackingSeconds, sharing), leave, retitle: () => view && retitle(), reload: () => route(false) };
   fill(bar, brand(), pill.element, bell.element,
     h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, ROLE[me.role]))),
     h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, 'Sign out'));
@@ -67,6 +69,7 @@ function signOut() {
 
 function end(message) {
   asked++;
+  app?.sharing.stop();
   app?.bell.stop();
   app = undefined;
   pill.show(undefined);
@@ -100,6 +103,8 @@ async function start(session) {
 }
 
 addEventListener('hashchange', () => void route());
+// Only pages from https or this machine have service workers. The page works without one.
+void navigator.serviceWorker?.register(new URL('service-worker.js', import.meta.url), { scope: '/' }).catch(() => {});
 // `#/sign-in` asks who to be although another tab is signed in.
 const restored = location.hash === '#/sign-in' ? null : await Session.restored();
 if (restored) void start(restored);

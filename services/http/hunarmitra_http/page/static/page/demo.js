@@ -1,4 +1,5 @@
 /** "Drive the demo": play the worker of a booking, and create another booking when this one is over. */
+import { LocationSender } from '../realtime/sender/index.js';
 import { Journey } from './journey.js';
 import { demoPeople, Session } from './session.js';
 
@@ -10,12 +11,14 @@ export class Demo {
   #session;
   #me;
   #pace;
+  #sharing;
   #people;
   #signedIn = new Map(); // role → session
 
-  constructor(session, me, trackingSeconds) {
+  constructor(session, me, trackingSeconds, sharing) {
     this.#session = session;
     this.#me = me;
+    this.#sharing = sharing;
     this.#pace = Math.max(QUICKEST, trackingSeconds * 1000 + SPARE);
   }
 
@@ -30,7 +33,11 @@ export class Demo {
     const played = !worker || worker.id === (await this.#person('worker'))?.id;
     const session = played && worker?.id !== this.#me.id ? await this.#as('worker') : this.#session;
     if (!worker) await this.#assign(booking);
-    return new Journey(session, booking.id, this.#pace, last);
+    // The worker's own page shows what it shares; another person's page plays the worker's phone.
+    const share = worker?.id === this.#me.id
+      ? (geolocation) => this.#sharing.start(booking.id, geolocation)
+      : (geolocation) => new LocationSender({ bookingId: booking.id, token: session.token, geolocation, keepAwake: false }).start();
+    return new Journey(session, booking.id, this.#pace, last, share);
   }
 
   /** Create the same booking again, with the demo's worker, and return its id. */

@@ -1,5 +1,6 @@
-/** The demo's worker: sets out, sends locations over REST, arrives, completes. */
-import { metresBetween, place } from './words.js';
+/** The demo's worker: sets out, moves along a track, arrives, completes. Locations are sent as a worker's phone does. */
+import { DemoGeolocation } from './demo-geolocation.js';
+import { METRES_PER_DEGREE, metresBetween, place } from './geometry.js';
 
 /** Number of locations on the way, and the speed of a scooter in town in metres per second. */
 const STEPS = 26;
@@ -10,28 +11,32 @@ const CURVE = 0.14;
 const NEARBY = 20_000;
 /** The site of a booking without coordinates: Connaught Place, New Delhi. */
 const ELSEWHERE = [28.6315, 77.2167];
-const METRES_PER_DEGREE = 111_195;
 
 export class Journey {
   #session;
   #path;
-  #tracking;
+  #share;
+  #sender;
   #pace;
   #last;
   #ended;
   #wake = () => {};
 
-  /** `pace`: milliseconds between locations; `last`: the worker's last location, or null. */
-  constructor(session, bookingId, pace, last) {
+  /**
+   * `pace`: milliseconds between the locations of the track. `last`: the worker's last location, if there is one.
+   * `share(geolocation)` returns a running sender.
+   */
+  constructor(session, bookingId, pace, last, share) {
     this.#session = session;
     this.#path = `bookings/${bookingId}/`;
-    this.#tracking = `tracking/${bookingId}/`;
+    this.#share = share;
     this.#pace = pace;
     this.#last = last;
   }
 
   stop() {
     this.#ended = true;
+    this.#sender?.stop();
     this.#wake();
   }
 
@@ -41,6 +46,7 @@ export class Journey {
     if (booking.status === 'confirmed') await this.#enter('on_the_way');
     if (booking.status !== 'arrived') {
       await this.#travel(booking);
+      this.#sender?.stop();
       await this.#enter('arrived');
       await this.#pause(this.#pace);
     }
@@ -49,9 +55,15 @@ export class Journey {
 
   async #travel(booking) {
     const site = place(booking) ?? ELSEWHERE;
-    for (const [lat, lng] of way(this.#start(site), site)) {
+    const start = this.#start(site);
+    const track = way(start, site);
+    const device = new DemoGeolocation(start);
+    if (this.#ended) return;
+    this.#sender = this.#share(device);
+    this.#sender.on('state', ({ name }) => name === 'closed' && this.stop());
+    for (const at of track) {
       if (this.#ended) return;
-      await this.#post({ lat, lng });
+      device.moveTo(at);
       await this.#pause(this.#pace);
     }
   }
@@ -64,10 +76,6 @@ export class Journey {
 
   async #enter(status) {
     if (!this.#ended) await this.#patiently(() => this.#session.patch(`${this.#path}status/`, { status }));
-  }
-
-  async #post(location) {
-    await this.#patiently(() => this.#session.post(this.#tracking, location));
   }
 
   /** Repeat a call after HTTP 429, and through a short outage of the server. */

@@ -1,6 +1,9 @@
 /** The map with the site, the worker and the trail, drawn by Leaflet's global `L`. */
 
+import { city } from './city.js';
 import { h, say } from './dom.js';
+import { moved } from './geometry.js';
+import { MAP } from './words.js';
 
 /** The shortest and longest glide in milliseconds; between them it takes the time between two locations. */
 const SHORTEST = 250;
@@ -9,17 +12,21 @@ const LONGEST = 2500;
 const JUMP = 5000;
 const LONGEST_TRAIL = 2000;
 const ZOOM = 15;
-
-const NO_PLACE = 'No map: this booking has no coordinates, and the worker’s location is not known yet.';
-const NO_TILES = 'Only a grid: MAP_TILE_URL is not set.';
-const TILES_FAIL = 'Only a grid: the map tiles cannot be loaded.';
+/** Pixels kept free at the edges, for the pins, the note above and the buttons below. */
+const ROOM = { paddingTopLeft: [48, 76], paddingBottomRight: [64, 48] };
+/** Metres: a smaller circle of the accuracy would hide behind the marker. */
+const LEAST_ACCURACY = 15;
+/** Metres that an arrow key moves the demo's worker. */
+const STEP = 40;
+const ARROWS = { ArrowUp: [STEP, 0], ArrowDown: [-STEP, 0], ArrowLeft: [0, -STEP], ArrowRight: [0, STEP] };
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
+const dark = matchMedia('(prefers-color-scheme: dark)');
 
 /** The grid below the tiles, visible where none are loaded. */
 const Grid = L.GridLayer.extend({ createTile: () => L.DomUtil.create('div', 'grid-tile') });
 
-const pin = (name) => L.divIcon({ className: `marker ${name}`, iconSize: [36, 36], iconAnchor: [18, 18] });
+const pin = (name, html = false) => L.divIcon({ className: `marker ${name}`, html, iconSize: [36, 36], iconAnchor: [18, 18] });
 
 export class LiveMap {
   #element;
@@ -27,7 +34,12 @@ export class LiveMap {
   #site;
   #note = h('p', { class: 'map-note' });
   #ground; // why there is only a grid, if so
+  #city;
   #marker;
+  #direction; // the arrow of the worker's heading
+  #accuracy; // the circle of it
+  #hand; // the demo's device, moved by its marker
+  #handMarker;
   #trail;
   #points = [];
   #shownAt = -Infinity;
@@ -38,7 +50,7 @@ export class LiveMap {
   #watcher;
 
   /** `onFollow(following)`: whether the map keeps the worker in view. Moving the map by hand ends that. */
-  constructor(element, { tileUrl, attribution, site, onFollow }) {
+  constructor(element, { tileUrl, attribution, city: invented, site, onFollow }) {
     this.#element = element;
     this.#site = site;
     this.#onFollow = onFollow;
@@ -48,7 +60,8 @@ export class LiveMap {
     if (site) this.#map.setView(site, ZOOM);
     new Grid({ tileSize: 128 }).addTo(this.#map);
     if (tileUrl) this.#addTiles(tileUrl, attribution);
-    else this.#ground = NO_TILES;
+    else this.#ground = MAP.noTiles;
+    if (!tileUrl && invented && site) this.#addCity(site);
     element.after(this.#note);
     L.control.zoom({ position: 'bottomright' }).addTo(this.#map);
     L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(this.#map);
@@ -61,22 +74,30 @@ export class LiveMap {
 
   #addTiles(url, attribution) {
     const tiles = L.tileLayer(url, { attribution: escaped(attribution), maxZoom: 19 }).addTo(this.#map);
-    tiles.on('tileerror', () => this.#explain((this.#ground = TILES_FAIL)));
+    tiles.on('tileerror', () => this.#explain((this.#ground = MAP.tilesFail)));
     tiles.on('tileload', () => this.#explain((this.#ground = undefined)));
   }
 
+  #addCity(site) {
+    this.#ground = MAP.city;
+    this.#city = city(site).addTo(this.#map);
+    dark.addEventListener('change', this.#recolour);
+  }
+
+  #recolour = () => this.#city.redraw();
+
   /** Say why there is no map, or only a grid. */
   #explain() {
-    const nowhere = !this.#site && !this.#marker;
+    const nowhere = !this.#site && !this.#marker && !this.#handMarker;
     this.#element.inert = nowhere;
     this.#note.classList.toggle('nowhere', nowhere);
-    const words = nowhere ? NO_PLACE : this.#ground;
+    const words = nowhere ? MAP.nowhere : this.#ground;
     this.#note.hidden = !words;
     say(this.#note, words ?? '');
   }
 
   /** Move the worker to a location. */
-  show({ lat, lng }) {
+  show({ lat, lng, accuracy, heading }) {
     const to = L.latLng(lat, lng);
     const now = performance.now();
     const glide = Math.min(LONGEST, Math.max(SHORTEST, now - this.#shownAt));
@@ -85,7 +106,56 @@ export class LiveMap {
     if (!this.#marker) this.#place(to);
     else if (still.matches || document.hidden || this.#marker.getLatLng().distanceTo(to) > JUMP) this.#jump(to);
     else this.#glide(to, glide);
+    this.#turn(heading);
+    this.#surround(to, accuracy);
     this.#keepInView(to);
+  }
+
+  #turn(heading) {
+    this.#direction.hidden = heading === undefined;
+    if (heading !== undefined) this.#direction.style.transform = `rotate(${heading}deg)`;
+    this.#element.dataset.heading = heading ?? '';
+  }
+
+  #surround(at, metres = 0) {
+    const radius = metres < LEAST_ACCURACY ? 0 : metres;
+    this.#accuracy.setLatLng(at).setRadius(radius);
+    this.#element.dataset.accuracy = radius;
+  }
+
+  /** Let the demo's worker be moved by hand: with a pointer, or with the arrow keys. */
+  takeHand(device, label) {
+    if (this.#hand === device) return;
+    this.dropHand();
+    this.#hand = device;
+    const icon = pin('worker hand');
+    const marker = L.marker(device.at, { icon, draggable: true, keyboard: true, zIndexOffset: 2000 }).addTo(this.#map);
+    const tell = () => {
+      const { lat, lng } = marker.getLatLng();
+      device.moveTo([Number(lat.toFixed(6)), Number(lng.toFixed(6))]);
+    };
+    marker.on('drag', tell);
+    const handle = marker.getElement();
+    handle.setAttribute('aria-label', label);
+    handle.title = label;
+    handle.addEventListener('keydown', (event) => {
+      const step = ARROWS[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      marker.setLatLng(moved(device.at, ...step));
+      tell();
+    });
+    this.#handMarker = marker;
+    this.#element.classList.add('by-hand');
+    this.#explain();
+    this.#fit(L.latLng(device.at));
+  }
+
+  dropHand() {
+    this.#handMarker?.remove();
+    this.#hand = this.#handMarker = undefined;
+    this.#element.classList.remove('by-hand');
   }
 
   /** Remove the worker and the trail. */
@@ -93,7 +163,8 @@ export class LiveMap {
     cancelAnimationFrame(this.#frame);
     this.#marker?.remove();
     this.#trail?.remove();
-    this.#marker = this.#trail = undefined;
+    this.#accuracy?.remove();
+    this.#marker = this.#trail = this.#accuracy = undefined;
     this.#points = [];
     this.#shownAt = -Infinity;
     delete this.#element.dataset.worker;
@@ -113,6 +184,7 @@ export class LiveMap {
 
   remove() {
     cancelAnimationFrame(this.#frame);
+    dark.removeEventListener('change', this.#recolour);
     this.#watcher.disconnect();
     this.#note.remove();
     this.#map.remove();
@@ -121,7 +193,9 @@ export class LiveMap {
   #place(at) {
     this.#points = [at];
     this.#trail = L.polyline([at], { className: 'trail', interactive: false }).addTo(this.#map);
-    this.#marker = L.marker(at, { icon: pin('worker'), interactive: false, keyboard: false, zIndexOffset: 1000 }).addTo(this.#map);
+    this.#accuracy = L.circle(at, { radius: 0, className: 'accuracy', interactive: false }).addTo(this.#map);
+    this.#direction = h('span', { class: 'direction', hidden: true });
+    this.#marker = L.marker(at, { icon: pin('worker', this.#direction), interactive: false, keyboard: false, zIndexOffset: 1000 }).addTo(this.#map);
     this.#explain();
     this.#fit();
   }
@@ -160,13 +234,14 @@ export class LiveMap {
   }
 
   #keepInView(to) {
-    if (this.#follows && !this.#map.getBounds().pad(-0.15).contains(to)) this.#fit(to);
+    // A map that moves under the hand that drags on it cannot be used.
+    if (this.#follows && !this.#hand && !this.#map.getBounds().pad(-0.15).contains(to)) this.#fit(to);
   }
 
   #fit(at = this.#marker?.getLatLng()) {
     const points = [this.#site, at].filter(Boolean);
     if (!this.#follows || !points.length) return;
-    this.#move(() => this.#map.fitBounds(L.latLngBounds(points), { padding: [56, 56], maxZoom: ZOOM + 2, animate: false }));
+    this.#move(() => this.#map.fitBounds(L.latLngBounds(points), { ...ROOM, maxZoom: ZOOM + 2, animate: false }));
   }
 
   #refit() {

@@ -1,13 +1,16 @@
 /** The view of one booking. */
 import { BookingStream } from '../../realtime/index.js';
+import { ArrivalAlert } from '../arrival.js';
 import { ago, everySecond, moment } from '../clock.js';
 import { announce, fill, h, say } from '../dom.js';
+import { metresBetween, place } from '../geometry.js';
 import { LiveMap } from '../map.js';
 import { Timeline } from '../timeline.js';
-import { distance, eventWords, FINAL, headline, metresBetween, place, STATUS, TRACKED } from '../words.js';
+import { distance, eventWords, FINAL, headline, STATUS, TRACKED } from '../words.js';
 import { assignForm } from './assign.js';
 import { driveButton } from './drive.js';
 import { waitingView } from './waiting.js';
+import { WorkPanel } from './work.js';
 
 /** After this many milliseconds without a location the view says when the worker was last seen. */
 const STALE_MS = 10_000;
@@ -57,6 +60,8 @@ class BookingView {
   #map;
   #driving; // a promise of the button
   #assign;
+  #work; // the worker's controls
+  #arrival;
 
   constructor(app, booking) {
     this.#app = app;
@@ -71,6 +76,12 @@ class BookingView {
         h('section', {}, h('h2', {}, 'What has happened'), this.#timeline.element),
         h('section', {}, h('h2', {}, 'Details'), this.#details)));
     this.stream = new BookingStream({ bookingId: booking.id, token: app.session.token, since: 0 });
+    const { me } = app;
+    if (booking.worker?.id === me.id) {
+      this.#work = new WorkPanel(app, booking, { stream: this.stream, where: () => this.#at, onLocation: (at) => this.#seenHere(at), changed: (changed) => this.#changed(changed) });
+      this.element.classList.add('working');
+    }
+    if (booking.owner.id === me.id) this.#arrival = new ArrivalAlert();
     this.#listen();
     this.#describe();
     void this.#renderControls();
@@ -84,13 +95,15 @@ class BookingView {
 
   /** Draw the map when the element is on the page: Leaflet needs its size. */
   opened() {
-    const { tileUrl, attribution } = this.#app.configuration;
-    this.#map = new LiveMap(this.#canvas, { tileUrl, attribution, site: place(this.#booking), onFollow: (follows) => (this.#recentre.hidden = follows) });
+    const { tileUrl, attribution, demo } = this.#app.configuration;
+    this.#map = new LiveMap(this.#canvas, { tileUrl, attribution, city: demo, site: place(this.#booking), onFollow: (follows) => (this.#recentre.hidden = follows) });
     this.#offs.push(everySecond(() => this.#tellAge()));
+    this.#work?.opened(this.#map);
     this.stream.start();
   }
 
   close() {
+    this.#work?.close();
     this.stream.stop();
     void this.#driving?.then((drive) => drive?.close());
     this.#offs.forEach((off) => off());
@@ -116,16 +129,16 @@ class BookingView {
     // Replayed events are older than the snapshot, which is shown already.
     if (event.seq <= this.#booking.seq) return;
     this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
-    announce(`${eventWords(event)}: ${headline(this.#booking, this.#app.me)}.`);
+    const words = headline(this.#booking, this.#app.me);
+    announce(`${eventWords(event)}: ${words}.`);
+    if (event.status === 'arrived') this.#arrival?.tell(words, this.#booking);
     this.#describe();
     void this.#readAgain();
   }
 
   #moved(location) {
-    if (!location) {
-      this.#lastAt = this.#at = undefined;
-      this.#map.hide();
-    } else if (!location.uncertain) {
+    if (!location) this.#forget();
+    else if (!location.uncertain) {
       this.#at = location;
       this.#lastAt = Math.min(Date.parse(location.timestamp), Date.now() + this.#ahead);
       this.#booking = { ...this.#booking, eta_minutes: location.eta_minutes ?? null };
@@ -134,14 +147,31 @@ class BookingView {
     this.#describe();
   }
 
+  #forget() {
+    this.#lastAt = this.#at = undefined;
+    this.#map.hide();
+  }
+
+  /** Show the worker's own location at once: the server does not send it back. */
+  #seenHere(location) {
+    this.#at = location;
+    this.#lastAt = Date.now() + this.#ahead;
+    this.#map.show(location);
+    this.#describe();
+  }
+
+  /** Show an answer of REST, which may be newer than the frames. */
+  #changed(booking) {
+    if (booking.seq < this.#booking.seq) return;
+    this.#booking = booking;
+    this.#describe();
+    void this.#renderControls();
+  }
+
   /** Read what frames do not hold: the worker and the details. */
   async #readAgain() {
     try {
-      const booking = await this.#app.session.get(`bookings/${this.#booking.id}/`);
-      if (booking.seq < this.#booking.seq) return;
-      this.#booking = booking;
-      this.#describe();
-      void this.#renderControls();
+      this.#changed(await this.#app.session.get(`bookings/${this.#booking.id}/`));
     } catch {
       // The next snapshot asks again.
     }
@@ -159,6 +189,8 @@ class BookingView {
 
   #describe() {
     const { status, worker } = this.#booking;
+    // The stream knows nothing of what the worker's own page showed.
+    if (this.#at && FINAL.includes(status)) this.#forget();
     const minutes = this.#minutes();
     const location = this.#at;
     this.element.dataset.status = status;
@@ -172,6 +204,8 @@ class BookingView {
     this.#where.hidden = !far;
     say(this.#where, far);
     this.#canvas.setAttribute('aria-label', location ? `Map with ${worker?.name ?? 'the worker'}${far && `, ${far}`}` : 'Map of the site');
+    this.#work?.show(this.#booking);
+    this.#arrival?.show(this.#booking);
     this.#describeDetails();
     this.#tellAge();
     this.#app.retitle();
@@ -204,10 +238,10 @@ class BookingView {
     const assign = me.role === 'admin' && !FINAL.includes(this.#booking.status);
     if (assign !== Boolean(this.#assign)) this.#assign = assign && assignForm(session, this.#booking);
     this.#assign?.show(this.#booking);
-    if (configuration.demo) this.#driving ??= driveButton(this.#app, this.#booking, () => this.stream.location);
+    if (configuration.demo) this.#driving ??= driveButton(this.#app, this.#booking, () => this.#at);
     const drive = await this.#driving;
     drive?.show(this.#booking);
-    const wanted = [drive?.element, this.#assign?.element].filter(Boolean);
+    const wanted = [this.#work?.element, this.#arrival?.element, drive?.element, this.#assign?.element].filter(Boolean);
     if (wanted.some((element) => element.parentNode !== this.#controls) || this.#controls.childElementCount !== wanted.length) fill(this.#controls, wanted);
   }
 }

@@ -1,0 +1,31 @@
+/** The customer's alert at the worker's arrival, by the browser's notifications where they are allowed. */
+import { h, say } from './dom.js';
+import { ARRIVAL } from './words.js';
+
+const WAITING = ['requested', 'confirmed', 'on_the_way'];
+
+export class ArrivalAlert {
+  #button = h('button', { type: 'button', class: 'secondary', onclick: () => void this.#ask() }, ARRIVAL.offer);
+  #note = h('p', { class: 'foot', role: 'status' });
+  element = h('div', { class: 'arrival', hidden: true }, this.#button, this.#note);
+
+  show({ status }) {
+    const { permission } = globalThis.Notification ?? {};
+    const waiting = WAITING.includes(status);
+    this.element.hidden = !waiting || !permission;
+    this.#button.hidden = permission !== 'default';
+    if (waiting && permission && permission !== 'default') say(this.#note, ARRIVAL[permission]);
+  }
+
+  tell(words, { id, service }) {
+    if (globalThis.Notification?.permission !== 'granted') return;
+    const options = { body: service, tag: `arrived-${id}`, icon: new URL('icon.svg', import.meta.url).href };
+    // Phones allow notifications of a service worker only.
+    void navigator.serviceWorker?.getRegistration().then((worker) => (worker ? worker.showNotification(words, options) : new Notification(words, options)));
+  }
+
+  async #ask() {
+    await Notification.requestPermission();
+    this.show({ status: WAITING[0] });
+  }
+}
