@@ -19,6 +19,7 @@ from tests.support.processes import REPOSITORY, Process
 from tests.support.stack import Stack
 
 PAGE = "guide/javascript.md"
+WORKER_PAGE = "guide/worker.md"
 LEAFLET = Path(leaflet.__file__).parent / "static" / "leaflet"
 NO_SERVER = r"ERR_(CONNECTION|EMPTY_RESPONSE)|WebSocket connection to|external: http://127\.0\.0\.1"
 
@@ -54,6 +55,10 @@ def write_app(folder: Path, stack: Stack) -> Path:
     program = file_of(PAGE, "app.js")
     assert "'http://127.0.0.1:8000'" in program
     (folder / "app.js").write_text(program.replace("http://127.0.0.1:8000", stack.base_url))
+    (folder / "worker.html").write_text(file_of(WORKER_PAGE, "worker.html"))
+    program = file_of(WORKER_PAGE, "worker.js")
+    assert "'http://127.0.0.1:8000'" in program
+    (folder / "worker.js").write_text(program.replace("http://127.0.0.1:8000", stack.base_url))
     return folder
 
 
@@ -98,6 +103,27 @@ def test_the_readers_marker_moves_and_nothing_is_missing_after_an_outage(
     assert timeline.evaluate_all("items => items.map((item) => item.value)") == [1, 2, 3, 4, 5, 6]
     expect(page.locator("#booking")).to_have_text("completed")
     expect(marker).to_have_count(0)
+
+
+def test_the_readers_worker_shares_the_location(reader: tuple[Stack, People, str], visit: Visitor) -> None:
+    stack, people, origin = reader
+    visitor = visit(stack, allowed=NO_SERVER)
+    page = visitor.page
+    page.context.grant_permissions(["geolocation"], origin=origin)
+    page.context.set_geolocation({"latitude": 28.62, "longitude": 77.21, "accuracy": 9})
+    booking = people.new_booking(service="Fan repair")
+    page.goto(f"{origin}/worker.html")
+    page.get_by_label("User name").fill(people.worker.user.username)
+    page.get_by_label("Password").fill(people.worker.user.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#booking")).to_have_text("Fan repair: confirmed")
+    page.get_by_role("button", name="Share my location").click()
+    expect(page.locator("#sharing")).to_have_text("The customer sees you on the map.")
+    seen = people.employer.call("GET", f"tracking/{booking}/")
+    assert (seen["lat"], seen["lng"], seen["accuracy"]) == (28.62, 77.21, 9)
+    people.worker.status(booking, "on_the_way")
+    people.employer.status(booking, "cancelled")
+    expect(page.locator("#sharing")).to_have_text("Off (not_tracked).")
 
 
 def test_a_wrong_password_is_told(reader: tuple[Stack, People, str], visit: Visitor) -> None:

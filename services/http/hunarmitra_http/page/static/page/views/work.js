@@ -129,7 +129,7 @@ export class WorkPanel {
     } catch (error) {
       if (error.status && error.status < 500) return this.#fail(error);
       this.#complain(WORK.waiting(WORK.actions[status]));
-      // The same status twice is no change, so that a lost answer does no harm.
+      // A repeated status changes nothing, so that a lost answer does no harm.
       this.#retry = retrying(() => attempt().catch((again) => {
         if (!again.status || again.status >= 500) throw again;
         this.#fail(again);
