@@ -33,9 +33,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_pycollect_makemodule(module_path: Path) -> None:
+def pytest_collectstart(collector: pytest.Collector) -> None:
     """Load the profile of Hypothesis before the import of a module that uses it."""
-    if "hypothesis" in module_path.read_text():
+    if isinstance(collector, pytest.Module) and "hypothesis" in collector.path.read_text():
         import tests.support.generated_examples  # noqa: F401 - loads the profile
 
 
