@@ -46,7 +46,7 @@ class RestSettings:
     )
     http_send_buffer_bytes: int = variable(
         integer(1048576, 1073741824),
-        33554432,
+        16777216,
         "Bytes of responses that may wait in one gunicorn process for clients that read slowly. Above it, the slowest "
         "are closed.",
     )

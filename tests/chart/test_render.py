@@ -81,7 +81,7 @@ def test_the_scaler_is_what_its_definition_allows(scenario: str) -> None:
 
 @everywhere
 def test_every_pod_is_restricted(scenario: str) -> None:
-    """Pod Security's `restricted`, and more: a read-only root, limits, a number for the user (OpenShift gives it)."""
+    """Pod Security's `restricted`, and more: a read-only root, limits for disk too, a number for the user."""
     for name, pod in pod_templates(render(scenario)):
         spec = pod["spec"]
         security = spec["securityContext"]
@@ -94,11 +94,13 @@ def test_every_pod_is_restricted(scenario: str) -> None:
             assert security["allowPrivilegeEscalation"] is False, name
             assert security["readOnlyRootFilesystem"] is True, name
             assert security["capabilities"] == {"drop": ["ALL"]}, name
-            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
-            assert "memory" in container["resources"]["limits"], name
+            assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"]["requests"]), name
+            assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"]), name
             assert not any("hostPort" in port for port in container.get("ports", [])), name
         allowed = {"name", "emptyDir", "secret", "configMap"}
         assert all(set(volume) <= allowed for volume in spec.get("volumes", [])), name
+        folders = [volume["emptyDir"] for volume in spec.get("volumes", []) if "emptyDir" in volume]
+        assert all("sizeLimit" in folder for folder in folders), name
 
 
 @everywhere

@@ -102,7 +102,7 @@ The Secret that the chart makes has one for each user of the bundled Redis. */}}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- include "hunarmitra.containerSecurity" (dict "workload" .workload) | nindent 2 }}
-  resources: {requests: {cpu: 20m, memory: 96Mi}, limits: {memory: 256Mi}}
+  resources: {requests: {cpu: 20m, memory: 96Mi, ephemeral-storage: 64Mi}, limits: {memory: 256Mi, ephemeral-storage: 1Gi}}
   volumeMounts:
     - {name: tmp, mountPath: /tmp}
     - {name: wait, mountPath: /wait, readOnly: true}

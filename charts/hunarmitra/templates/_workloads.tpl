@@ -212,7 +212,8 @@ spec:
     {{- tpl (toYaml .) $root | nindent 4 }}
     {{- end }}
   volumes:
-    - {name: tmp, emptyDir: {}}
+    - name: tmp
+      emptyDir: {{ with $workload.tmpSizeLimit }}{sizeLimit: {{ . }}}{{ else }}{}{{ end }}
     {{- with .volumes }}
     {{- . | trim | nindent 4 }}
     {{- end }}

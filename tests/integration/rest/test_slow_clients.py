@@ -157,7 +157,7 @@ def test_slow_clients_of_the_admin_port_do_not_take_the_probes(patient: Server) 
 
 def test_slow_clients_are_cut_off_counted_and_logged_once(tmp_path: Path) -> None:
     times = {f"HTTP_{name}_TIMEOUT": "0.5" for name in ("HEADER", "BODY", "SEND")}
-    with running(tmp_path, **times) as server, ExitStack() as stop:
+    with running(tmp_path, **times, HTTP_SEND_BUFFER_BYTES=str(20 * LARGE)) as server, ExitStack() as stop:
         for part, request in UNSENT.items():
             clients = [stop.enter_context(RawSocket(server.port)) for _ in range(20)]
             for client in clients:

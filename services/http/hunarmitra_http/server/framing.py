@@ -16,7 +16,7 @@ _CHUNK_SIZE: Final = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 LONGEST_CHUNK_LINE: Final = 8190
 """Bytes of a chunk's size line, extensions included; gunicorn rejects a longer one."""
-SPARE_BYTES: Final = 65536
+SPARE_BYTES: Final = 16384
 """Bytes that the frames of a chunked body may need beyond the body."""
 
 

@@ -26,9 +26,9 @@ from hunarmitra_http.server.framing import Incoming, Progress
 logger = logging.getLogger(__name__)
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-HEADER_PIECE: Final = 16384
-BODY_PIECE: Final = 65536
-"""Bytes that are received at once."""
+PIECE: Final = 16384
+DROPPED_PIECE: Final = 65536
+"""Bytes that are received at once, and of those that are dropped."""
 
 LINGER_SECONDS: Final = 5.0
 """For which a connection that the server ends waits for the client's end, so that the client gets the response."""
@@ -242,7 +242,7 @@ class Reception:
                 pass  # an event of this round, from before the phase changed
 
     def _receive(self, connection: Connection) -> None:
-        data = _received(connection.socket, BODY_PIECE if connection.phase is Phase.BODY else HEADER_PIECE)
+        data = _received(connection.socket, PIECE)
         if data:
             self._take(connection, data)
         elif data is not None:
@@ -345,7 +345,7 @@ class Reception:
             self._enter(connection, Phase.LINGERING, LINGER_SECONDS)
 
     def _drain(self, connection: Connection) -> None:
-        data = _received(connection.socket, BODY_PIECE)
+        data = _received(connection.socket, DROPPED_PIECE)
         if data is None:
             return
         connection.drained += len(data)
