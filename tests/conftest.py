@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -37,6 +38,13 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     """Load the profile of Hypothesis before the import of a module that uses it."""
     if isinstance(collector, pytest.Module) and "hypothesis" in collector.path.read_text():
         import tests.support.generated_examples  # noqa: F401 - loads the profile
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Unregister the plugin of Hypothesis if no test used it: its summary would import Hypothesis."""
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and (plugin := plugins.get_plugin("hypothesispytest")) is not None:
+        plugins.unregister(plugin)
 
 
 @pytest.hookimpl(optionalhook=True)
