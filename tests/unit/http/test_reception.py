@@ -1,0 +1,121 @@
+"""What the poller does when it cannot accept, and when the process stops."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hunarmitra_http.server.connection import Connection, Phase
+from hunarmitra_http.server.reception import Limits, Reception
+from tests.support.eventually import eventually
+
+LIMITS = Limits(
+    header_timeout=60,
+    body_timeout=60,
+    send_timeout=60,
+    idle_timeout=60,
+    connections=16,
+    header_bytes=1000,
+    body_bytes=1000,
+    unsent_bytes=1000,
+)
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+
+
+class Listener:
+    """A listening socket whose next accepts fail with these errors."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.errors: list[int] = []
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self.errors:
+            raise OSError(self.errors.pop(), "no more of it")
+        return self._socket.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+class Server:
+    """A reception that answers `ok` in its own thread."""
+
+    def __init__(self) -> None:
+        self.listener = Listener()
+        self.cut: list[str] = []
+        self.reception = Reception([self.listener], LIMITS, self._serve, lambda reason, _: self.cut.append(reason))
+
+    def _serve(self, connection: Connection) -> None:
+        connection.incoming.take()
+        connection.sock.sendall(b"ok")
+        connection.sock.flush()
+        self.reception.finished(connection, True)
+
+    def count(self, *phases: Phase) -> int:
+        """Connections in these phases, or in all, after another turn of the loop."""
+        self.reception.wake()
+        self.reception.run_once()
+        counts = self.reception.counts()
+        return sum(counts[phase] for phase in phases or counts)
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection(self.listener.getsockname())
+        client.settimeout(60)
+        return client
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.reception.close()
+    running.listener.close()
+
+
+def test_without_file_descriptors_it_waits_and_accepts_again(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    server.listener.errors = [errno.EMFILE]
+    with caplog.at_level(logging.ERROR), server.connect() as client:
+        client.sendall(REQUEST)
+        eventually(lambda: server.count(Phase.IDLE) == 1)
+        assert client.recv(10) == b"ok"
+    assert caplog.messages == ["cannot accept a connection: no more of it; trying again in a second"]
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ECONNABORTED])
+def test_a_client_that_is_gone_again_is_no_error(server: Server, number: int) -> None:
+    server.listener.errors = [number]
+    with server.connect() as client:
+        client.sendall(REQUEST)
+        eventually(lambda: server.count(Phase.IDLE) == 1)
+        assert client.recv(10) == b"ok"
+
+
+def test_an_idle_connection_ends_soon_when_the_process_stops(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(REQUEST)
+        eventually(lambda: server.count(Phase.IDLE) == 1)
+        assert client.recv(10) == b"ok"
+        server.reception.stop()
+        eventually(lambda: server.count() == 0)
+        assert client.recv(10) == b""
+    assert server.cut == [], "that is usual, and not counted"
+
+
+def test_a_client_that_leaves_is_forgotten_in_every_phase(server: Server) -> None:
+    for begin, phase in (
+        (b"", Phase.NEW),
+        (REQUEST[:5], Phase.HEADER),
+        (REQUEST, Phase.IDLE),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", Phase.BODY),
+    ):
+        with server.connect() as client:
+            client.sendall(begin)
+            eventually(lambda phase=phase: server.count(phase) == 1)  # type: ignore[misc]
+        eventually(lambda: server.count() == 0)
+    assert server.cut == []
