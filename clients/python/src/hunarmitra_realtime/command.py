@@ -1,4 +1,4 @@
-"""The command line: `hunarmitra watch BOOKING`."""
+"""The command line: `hunarmitra watch BOOKING` and `hunarmitra send-locations BOOKING TRACK.gpx`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,43 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 
 from hunarmitra_realtime.booking import FINAL, BookingStream
 from hunarmitra_realtime.events import Event
+from hunarmitra_realtime.locations import Progress, SharingEndedError, TrackError, read_gpx, send_locations
 from hunarmitra_realtime.session import Session
+
+BAR = 30
+"""Characters of the progress bar."""
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="hunarmitra", description="HunarMitra realtime on the command line.")
     commands = made.add_subparsers(dest="command", required=True)
     watch = commands.add_parser("watch", help="print the events of a booking until it is over")
-    watch.add_argument("booking", help="id of the booking")
-    watch.add_argument("--server", default=os.environ.get("HUNARMITRA_SERVER", "http://127.0.0.1:8000"))
-    watch.add_argument("--user", default=os.environ.get("HUNARMITRA_USER"), help="user name (or HUNARMITRA_USER)")
+    send = commands.add_parser("send-locations", help="send the locations of a GPX track as the booking's worker")
+    for command in (watch, send):
+        command.add_argument("booking", help="id of the booking")
+        command.add_argument("--server", default=os.environ.get("HUNARMITRA_SERVER", "http://127.0.0.1:8000"))
+        command.add_argument("--user", default=os.environ.get("HUNARMITRA_USER"), help="user name (or HUNARMITRA_USER)")
     watch.add_argument("--since", type=int, default=0, help="seq of the last known event; 0 prints all events")
-    watch.epilog = "The password is read from HUNARMITRA_PASSWORD. Instead of both, HUNARMITRA_TOKEN may hold a token."
+    send.add_argument("track", type=Path, help="GPX file; points without times are 8 m/s apart")
+    send.add_argument("--faster", type=_positive, default=1.0, help="play the track so many times faster (default 1)")
+    for command in (watch, send):
+        command.epilog = (
+            "The password is read from HUNARMITRA_PASSWORD. Instead of both, HUNARMITRA_TOKEN may hold a token."
+        )
     return made
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
 
 
 def line(event: Event) -> str | None:
@@ -50,19 +69,27 @@ def is_last(event: Event) -> bool:
     return event.kind == "status" or (event.kind == "snapshot" and event.data["replay"] == 0)
 
 
+async def signed_in(session: Session, options: argparse.Namespace) -> int:
+    """Sign in unless HUNARMITRA_TOKEN has a token. Return 0, or the exit code of a failure."""
+    if os.environ.get("HUNARMITRA_TOKEN"):
+        return 0
+    if not options.user or not (password := os.environ.get("HUNARMITRA_PASSWORD")):
+        print("set HUNARMITRA_USER and HUNARMITRA_PASSWORD, or HUNARMITRA_TOKEN", file=sys.stderr)
+        return 2
+    try:
+        await session.sign_in(options.user, password)
+    except httpx.HTTPError as error:
+        print(f"sign-in failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 async def watch(options: argparse.Namespace) -> int:
     """Print events until the booking is over. Return the exit code."""
     token = os.environ.get("HUNARMITRA_TOKEN", "")
     async with Session(options.server, access=token) as session:
-        if not token:
-            if not options.user or not (password := os.environ.get("HUNARMITRA_PASSWORD")):
-                print("set HUNARMITRA_USER and HUNARMITRA_PASSWORD, or HUNARMITRA_TOKEN", file=sys.stderr)
-                return 2
-            try:
-                await session.sign_in(options.user, password)
-            except httpx.HTTPError as error:
-                print(f"sign-in failed: {error}", file=sys.stderr)
-                return 1
+        if failed := await signed_in(session, options):
+            return failed
         credentials = token or session.token
         async with BookingStream(options.server, options.booking, token=credentials, since=options.since) as stream:
             async for event in stream:
@@ -74,8 +101,50 @@ async def watch(options: argparse.Namespace) -> int:
         return 1
 
 
+def progress_line(progress: Progress) -> str:
+    """Return the bar, the place, and what happens next."""
+    done = round(BAR * progress.part)
+    point = progress.point
+    bar = f"[{'#' * done}{'-' * (BAR - done)}] {progress.part:>4.0%}  {point.lat:.5f}, {point.lng:.5f}"
+    return f"{bar}  {progress.problem or 'sent'}; next in {progress.next_in:.1f} s"
+
+
+def _show(progress: Progress) -> None:
+    """Draw over the last line of a terminal; write one line for each attempt elsewhere."""
+    if sys.stdout.isatty():
+        print(f"\r\x1b[K{progress_line(progress)}", end="", flush=True)
+    else:
+        print(progress_line(progress), flush=True)
+
+
+async def send(options: argparse.Namespace) -> int:
+    """Replay a track. Return the exit code."""
+    try:
+        points = read_gpx(options.track)
+    except TrackError as error:
+        print(error, file=sys.stderr)
+        return 2
+    async with Session(options.server, access=os.environ.get("HUNARMITRA_TOKEN", "")) as session:
+        if failed := await signed_in(session, options):
+            return failed
+        try:
+            await send_locations(session, options.booking, points, faster=options.faster, report=_show)
+        except SharingEndedError as error:
+            _end_line()
+            print(f"ended: {error.code}: {error}", file=sys.stderr)
+            return 1
+    _end_line()
+    return 0
+
+
+def _end_line() -> None:
+    if sys.stdout.isatty():
+        print()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
-        return asyncio.run(watch(parser().parse_args(arguments)))
+        options = parser().parse_args(arguments)
+        return asyncio.run(send(options) if options.command == "send-locations" else watch(options))
     except KeyboardInterrupt:
         return 130

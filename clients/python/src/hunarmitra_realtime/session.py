@@ -42,6 +42,16 @@ class Session:
                 raise
             return await self._send("GET", path)
 
+    async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Return the answer, also of a rejection. Renews the token once after HTTP 401."""
+        answer = await self._post(path, body)
+        if answer.status_code == 401 and self._refresh and await self.token(True) is not None:
+            return await self._post(path, body)
+        return answer
+
+    async def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        return await self._http.post(self._base + path, json=body, headers={"Authorization": f"Bearer {self._access}"})
+
     async def _renew(self) -> bool:
         try:
             self._take(await self._send("POST", "auth/refresh/", {"refresh": self._refresh}))
