@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -25,6 +26,7 @@ class World:
         self.now = 0.0
         self.sent: list[float] = []
         self.tokens: list[str] = []
+        self.times: list[float] = []
         self.progress: list[Progress] = []
         self.slept: list[float] = []
 
@@ -32,6 +34,7 @@ class World:
         if request.url.path.endswith("auth/refresh/"):
             return httpx.Response(200, json={"access": "new", "refresh": "newer"})
         self.sent.append(json.loads(request.content)["lat"])
+        self.times.append(self.now)
         self.tokens.append(request.headers["Authorization"])
         found = self.answers.pop(0) if self.answers else accepted()
         if isinstance(found, Exception):
@@ -120,6 +123,32 @@ async def test_the_token_is_renewed_once() -> None:
     await world.run()
     assert world.tokens[:3] == ["Bearer old", "Bearer new", "Bearer new"]
     assert world.sent[:2] == [28.60, 28.60]
+
+
+FOLDER = Path(__file__).parents[2] / "conformance"
+SCENARIOS = [
+    pytest.param(scenario, id=scenario["name"]) for scenario in json.loads((FOLDER / "locations.json").read_text())
+]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_the_client_does_what_the_scenario_says(scenario: dict[str, Any]) -> None:
+    answer = scenario["answer"]
+    content: dict[str, Any] = {"text": answer["text"]} if "text" in answer else {"json": answer["body"]}
+    world = World(httpx.Response(answer["status"], headers=answer.get("headers"), **content))
+    if scenario.get("ended"):
+        with pytest.raises(SharingEndedError):
+            await world.run()
+        assert len(world.sent) == 1
+        return
+    await world.run()
+    seconds = world.times[1]
+    if "next_after" in scenario:
+        assert seconds == scenario["next_after"]
+    else:
+        assert seconds <= scenario["next_within"]
+    if "tokens" in scenario:
+        assert world.tokens[:2] == [f"Bearer {token}" for token in scenario["tokens"]]
 
 
 def gpx(folder: Path, points: str) -> Path:
