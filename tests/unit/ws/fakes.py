@@ -50,7 +50,7 @@ class RecordingLanes:
     async def finish(self, code: CloseCode) -> None:
         self.close(code)
 
-    async def taken(self) -> None:
+    async def all_sent(self) -> None:
         """At once: this client reads everything."""
 
     def abandon(self) -> None:

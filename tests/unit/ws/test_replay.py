@@ -33,7 +33,7 @@ def event(seq: int) -> Event:
 
 
 class SlowLanes(RecordingLanes):
-    """What is pushed waits until `taken` is awaited; `high_water` is the most that ever did, in bytes."""
+    """Pushed frames wait until `all_sent` is awaited; `high_water` is the highest number of waiting bytes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class SlowLanes(RecordingLanes):
         self.waiting += frame.size
         self.high_water = max(self.high_water, self.waiting)
 
-    async def taken(self) -> None:
+    async def all_sent(self) -> None:
         await asyncio.sleep(0)
         self.waiting = 0
 

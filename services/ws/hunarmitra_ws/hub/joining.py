@@ -193,7 +193,7 @@ class Joiner:
             location_order=snapshot.state.location_order,
         )
         while subscription.lanes.waiting_bytes > self._limits.replay_buffer_bytes and not _has_ended(subscription):
-            await subscription.lanes.taken()
+            await subscription.lanes.all_sent()
 
         # 4. Read again.
         while _is_outdated(snapshot, subscription, channel):

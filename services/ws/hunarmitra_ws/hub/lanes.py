@@ -46,8 +46,8 @@ class SubscriptionLanes(Protocol):
         """Forget a location that was not written yet."""
         ...
 
-    async def taken(self) -> None:
-        """Wait until everything pushed was taken, or nothing more can be pushed."""
+    async def all_sent(self) -> None:
+        """Wait until the server or the kernel has accepted all pushed bytes, or until nothing more can be pushed."""
         ...
 
 
@@ -171,7 +171,7 @@ class AsgiLanes:
             self._ended = True
             await self._send(_close_message(code))
 
-    async def taken(self) -> None:
+    async def all_sent(self) -> None:
         while self._flusher is not None and not self.closing:
             await asyncio.wait({self._flusher})
 

@@ -69,7 +69,7 @@ class Replay:
         while True:
             for start in range(0, len(events), PER_WRITE):
                 await self._send(events[start : start + PER_WRITE])
-            await lanes.taken()
+            await lanes.all_sent()
             try:
                 state, events = await read_page(self.last_seq)
             except (DatabaseError, TimeoutError) as error:
@@ -106,7 +106,7 @@ class Replay:
             frames.append(OutgoingFrame(event.frame))
         for event, frame in zip(events, frames, strict=True):
             if lanes.waiting_bytes + frame.size > self.most_waiting:
-                await lanes.taken()
+                await lanes.all_sent()
             self._push(event, frame)
 
     def _push(self, event: Event, frame: OutgoingFrame) -> None:

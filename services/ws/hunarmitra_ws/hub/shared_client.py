@@ -82,8 +82,8 @@ class SharedLanes:
     def clear_location(self) -> None:
         self._lanes.clear_location_of(self)
 
-    async def taken(self) -> None:
-        await self._lanes.taken()
+    async def all_sent(self) -> None:
+        await self._lanes.all_sent()
 
     def end(self) -> None:
         self._ended = True

@@ -1,4 +1,4 @@
-"""Lanes that write framed bytes to the connection itself, past ASGI, and know when the client does not read."""
+"""Lanes that write framed bytes to the connection, without ASGI, and notice when the client does not read."""
 
 from __future__ import annotations
 
@@ -12,38 +12,40 @@ from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.write_queue import WriteQueue
 
 SLOTS_PER_WRITE: Final = 16
-"""Locations of different bookings in one write: few enough that a status event never waits behind many of them."""
+"""Locations of different bookings in one write. The number is small, so that a status event does not wait long."""
 
 
 _IN_SLOTS: Final = OutgoingFrame("")
 """Stands for the location where the slots have it, so that a connection without slots looks at one attribute."""
 
 
-class Wire(Protocol):
-    """A connection's end that takes bytes. ``heard_at``: when the client last sent anything, in monotonic seconds."""
+class FramedConnection(Protocol):
+    """A connection that accepts framed bytes. ``heard_at`` is the monotonic time of the client's last frame."""
 
     heard_at: float
 
     def write(self, data: bytes) -> int:
-        """Bytes that the kernel did not take, now buffered: then ``flushed`` of the lanes is called once they left."""
+        """Write; return how many bytes the kernel did not accept. ``DirectLanes.flushed`` is called when it has."""
         ...
 
-    def end(self, code: CloseCode) -> None:
-        """Send the close frame after what was written, and abort if the client does not answer in time."""
+    def close_with(self, code: CloseCode) -> None:
+        """Send the close frame after the written bytes, and abort if the client does not answer in time."""
         ...
 
-    def end_soon(self) -> None:
-        """The client does not read: abort if that does not change in time."""
+    def abort_later(self) -> None:
+        """Abort the connection after the close timeout, because the client does not read."""
         ...
 
 
 class DirectLanes:
-    """``limit_bytes`` bounds the status lane together with what the kernel has not taken."""
+    """The lanes of one connection. ``limit_bytes`` bounds the status lane and the bytes that wait for the kernel."""
 
     __slots__ = (
+        "_all_sent",
         "_buffered",
         "_bytes",
         "_close",
+        "_connection",
         "_ended",
         "_frames",
         "_limit",
@@ -51,12 +53,10 @@ class DirectLanes:
         "_queue",
         "_queued",
         "_slots",
-        "_taken",
-        "_wire",
     )
 
-    def __init__(self, wire: Wire, queue: WriteQueue, limit_bytes: int) -> None:
-        self._wire: Wire | None = wire
+    def __init__(self, connection: FramedConnection, queue: WriteQueue, limit_bytes: int) -> None:
+        self._connection: FramedConnection | None = connection
         self._queue = queue
         self._limit = limit_bytes
         self._frames: list[bytes] = []
@@ -67,11 +67,11 @@ class DirectLanes:
         self._close: CloseCode | None = None
         self._ended = False
         self._queued = False
-        self._taken: asyncio.Future[None] | None = None
+        self._all_sent: asyncio.Future[None] | None = None
 
     @property
     def heard_at(self) -> float:
-        return 0.0 if self._wire is None else self._wire.heard_at
+        return 0.0 if self._connection is None else self._connection.heard_at
 
     @property
     def closing(self) -> bool:
@@ -123,68 +123,68 @@ class DirectLanes:
             return
         self._location = self._slots = None
         self._close = code
-        if self._buffered and self._wire is not None:
-            self._wire.end_soon()
+        if self._buffered and self._connection is not None:
+            self._connection.abort_later()
         self._wake()
-        self._tell_taken()
+        self._notify_sent()
 
     async def finish(self, code: CloseCode) -> None:
         self.close(code)
 
-    async def taken(self) -> None:
+    async def all_sent(self) -> None:
         while self.waiting_bytes and not self.closing:
-            if self._taken is None:
-                self._taken = asyncio.get_running_loop().create_future()
-            await asyncio.wait({self._taken})
+            if self._all_sent is None:
+                self._all_sent = asyncio.get_running_loop().create_future()
+            await asyncio.wait({self._all_sent})
 
     def abandon(self) -> None:
         self._ended = True
-        self._wire = None
+        self._connection = None
         self._frames.clear()
         self._bytes = self._buffered = 0
         self._location = self._slots = None
-        self._tell_taken()
+        self._notify_sent()
 
-    def also_waiting(self, size: int) -> None:
-        """Count bytes of a control frame that the kernel did not take."""
+    def add_waiting(self, size: int) -> None:
+        """Count bytes of a control frame that the kernel did not accept."""
         self._buffered += size
 
     def flushed(self) -> None:
-        """The kernel has taken everything that was written."""
+        """Handle that the kernel has accepted all written bytes."""
         self._buffered = 0
         if self._frames or self._location is not None or self._close is not None:
             self._wake()
         else:
-            self._tell_taken()
+            self._notify_sent()
 
     def flush(self) -> None:
         """Called by the queue: one write of all that waits, status first."""
         self._queued = False
-        wire = self._wire
-        if wire is None or self._ended or self._buffered:
+        connection = self._connection
+        if connection is None or self._ended or self._buffered:
             return
         if self._frames:
             data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
             self._frames.clear()
             self._bytes = 0
-            self._buffered = wire.write(data)
-        if self._location is not None and not self._buffered and self._wire is not None:
+            self._buffered = connection.write(data)
+        if self._location is not None and not self._buffered and self._connection is not None:
             if self._slots is None:
                 location, self._location = self._location, None
-                self._buffered = wire.write(location.framed)
+                self._buffered = connection.write(location.framed)
             else:
                 self._write_slots(self._slots)
-        if self._close is not None and self._wire is not None:
+        if self._close is not None and self._connection is not None:
             self._ended = True
-            wire.end(self._close)
-        if self._taken is not None and (self.closing or not self.waiting_bytes):
-            self._tell_taken()
+            connection.close_with(self._close)
+        if self._all_sent is not None and (self.closing or not self.waiting_bytes):
+            self._notify_sent()
 
     def _write_slots(self, slots: dict[object, OutgoingFrame]) -> None:
         """Write the locations of several bookings, those that wait longest first, while the kernel takes them."""
-        while slots and not self._buffered and self._wire is not None:
+        while slots and not self._buffered and self._connection is not None:
             turn = list(islice(slots, SLOTS_PER_WRITE))
-            self._buffered = self._wire.write(b"".join([slots.pop(slot).framed for slot in turn]))
+            self._buffered = self._connection.write(b"".join([slots.pop(slot).framed for slot in turn]))
         if not slots:
             self._location = None
 
@@ -195,14 +195,14 @@ class DirectLanes:
         self._close = CloseCode.TOO_SLOW
         self._ended = True
         metrics.slow_clients_closed.inc()
-        if self._wire is not None:
-            self._wire.end(CloseCode.TOO_SLOW)
-        self._tell_taken()
+        if self._connection is not None:
+            self._connection.close_with(CloseCode.TOO_SLOW)
+        self._notify_sent()
 
-    def _tell_taken(self) -> None:
-        taken, self._taken = self._taken, None
-        if taken is not None and not taken.done():
-            taken.set_result(None)
+    def _notify_sent(self) -> None:
+        sent, self._all_sent = self._all_sent, None
+        if sent is not None and not sent.done():
+            sent.set_result(None)
 
     def _wake(self) -> None:
         if not self._queued and not self._buffered:

@@ -101,13 +101,13 @@ class ServerProtocol(DaphneConnection):
         if opcode < FIRST_CONTROL_OPCODE:
             self._fragments = self._fragments + 1 if opcode == CONTINUATION else 1
         if not self._budget.take(now) or self._fragments > MOST_FRAGMENTS:
-            self.end(CloseCode.TOO_MANY)
+            self.close_with(CloseCode.TOO_MANY)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         if not self.accepts_frames:
             return
         if self.unread_messages >= MOST_UNREAD_MESSAGES:
-            self.end(CloseCode.TOO_MANY)
+            self.close_with(CloseCode.TOO_MANY)
             return
         super().onMessage(payload, isBinary)
 
@@ -163,7 +163,7 @@ class ServerProtocol(DaphneConnection):
     def _write_control(self, frame: bytes) -> None:
         waiting = self.write(frame)
         if waiting and self.lanes is not None:
-            self.lanes.also_waiting(waiting)
+            self.lanes.add_waiting(waiting)
 
     def progressed(self) -> bool:
         """Return whether bytes left the buffer since the last call, while the server does not read from the client.
@@ -175,13 +175,13 @@ class ServerProtocol(DaphneConnection):
         waited, self._waited = self._waited, twisted_adapter.waiting_bytes(self.transport)
         return waited != self._waited
 
-    def end(self, code: CloseCode) -> None:
-        """Send a close frame with the code and its reason, and give up the place."""
+    def close_with(self, code: CloseCode) -> None:
+        """Send a close frame with the code and its reason; the connection no longer counts towards the cap."""
         if self in self.server.open_connections:
             self.server.closing_connections.add(self)
         self.send_close(int(code), code.reason.encode())
 
-    def end_soon(self) -> None:
+    def abort_later(self) -> None:
         self.server.loop.call_later(self.server.options.close_timeout, self.drop)
 
     # Pings and drain
