@@ -107,6 +107,17 @@ def test_an_idle_connection_ends_soon_when_the_process_stops(server: Server) -> 
     assert server.cut == [], "that is usual, and not counted"
 
 
+@pytest.mark.parametrize("begin", [REQUEST[:5], b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"])
+def test_a_slow_client_does_not_keep_the_process_from_stopping(server: Server, begin: bytes) -> None:
+    with server.connect() as client:
+        client.sendall(begin)
+        eventually(lambda: server.count(Phase.HEADER, Phase.BODY) == 1)
+        server.reception.stop()
+        eventually(lambda: server.count(Phase.LINGERING) == 1)
+        assert client.recv(100).split()[1] == b"408"
+    eventually(lambda: server.count() == 0)
+
+
 def test_a_client_that_leaves_is_forgotten_in_every_phase(server: Server) -> None:
     for begin, phase in (
         (b"", Phase.NEW),

@@ -36,6 +36,8 @@ MOST_DRAINED: Final = 4 * 1024 * 1024
 """Bytes of a body over the limit that are received and dropped, for the same reason."""
 STOP_LINGER: Final = 2.0
 """Seconds that idle connections stay open when the process stops: a client may be sending its next request."""
+STOP_RECEIVING: Final = 5.0
+"""Seconds that a client has for the rest of its request when the process stops."""
 SLOW_AFTER: Final = 1.0
 """Seconds after which a connection that receives or sends may have to make room for a new one."""
 TICK: Final = 0.25
@@ -53,6 +55,15 @@ FULL: Final = "full"
 
 _TIMED: Final = (Phase.NEW, Phase.IDLE, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
 _SLOW: Final = (Phase.NEW, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
+
+_AT_STOP: Final[Mapping[Phase, float]] = {
+    Phase.NEW: STOP_LINGER,
+    Phase.IDLE: STOP_LINGER,
+    Phase.HEADER: STOP_RECEIVING,
+    Phase.BODY: STOP_RECEIVING,
+    Phase.LINGERING: STOP_LINGER,
+}
+"""The most seconds that a connection has in a phase when the process stops."""
 
 Cut = Callable[[str, Any], None]
 """Is told the reason and the client's address of a connection that is cut off."""
@@ -140,13 +151,13 @@ class Reception:
             return  # the pipe is full, so the thread wakes in any case; or closed, and no thread waits
 
     def stop(self) -> None:
-        """Accept no more connections, and end idle ones soon."""
+        """Accept no more connections, and end idle ones and slow ones soon."""
         self._stopping = True
         self._listen(False)
-        deadline = time.monotonic() + STOP_LINGER
-        for phase in (Phase.NEW, Phase.IDLE):
+        now = time.monotonic()
+        for phase, seconds in _AT_STOP.items():
             for connection in self._phases[phase]:
-                connection.deadline = min(connection.deadline, deadline)
+                connection.deadline = min(connection.deadline, now + seconds)
 
     def close(self) -> None:
         """End every connection but those that a thread still writes to."""
@@ -215,7 +226,7 @@ class Reception:
         del self._phases[connection.phase][connection]
         connection.phase = phase
         connection.since = now = time.monotonic()
-        connection.deadline = now + seconds
+        connection.deadline = now + (min(seconds, _AT_STOP.get(phase, seconds)) if self._stopping else seconds)
         self._phases[phase][connection] = None
 
     def _expire(self, now: float) -> None:
@@ -321,7 +332,7 @@ class Reception:
         if not connection.keeps:
             self._linger(connection)
             return
-        self._enter(connection, Phase.IDLE, STOP_LINGER if self._stopping else self._limits.idle_timeout)
+        self._enter(connection, Phase.IDLE, self._limits.idle_timeout)
         if rest := connection.incoming.take():
             self._take(connection, rest)
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS: Final = 60.0
 """Between two log lines."""
 SHOW_SECONDS: Final = 1.0
-"""Between two updates of the gauge."""
+"""Between two updates of the gauge, and the least time that a log line waits for more of its kind."""
 
 SILENT: Final = REASONS[Phase.NEW]
 """Counted and not logged: browsers and proxies open connections in advance."""
@@ -39,21 +39,22 @@ class SlowClients:
         self._lock = threading.Lock()
         self._unlogged: Counter[str] = Counter()
         self._last: Any = None
-        self._logged_at = float("-inf")
+        self._log_at = float("-inf")
         self._shown_at = float("-inf")
 
     def cut(self, reason: str, client: Any) -> None:
-        """Count a connection that was cut off, and log it unless a line was logged a short time ago."""
+        """Count a connection that was cut off, for the metric and for the next log line."""
         metrics.connection_cut(reason)
         if reason == SILENT:
             return
         with self._lock:
+            if not self._unlogged:
+                self._log_at = max(self._log_at, self._clock() + SHOW_SECONDS)
             self._unlogged[reason] += 1
             self._last = client
-        self._log()
 
     def show(self, counts: Callable[[], Mapping[Phase, int]], threads: int) -> None:
-        """Update the gauge and log what is waiting, if it is time. Called at each turn of the server's loop."""
+        """Update the gauge and write the log line, if it is time. Called at each turn of the server's loop."""
         now = self._clock()
         if now - self._shown_at < SHOW_SECONDS:
             return
@@ -64,13 +65,13 @@ class SlowClients:
     def _log(self) -> None:
         with self._lock:
             now = self._clock()
-            if not self._unlogged or now - self._logged_at < LOG_SECONDS:
+            if not self._unlogged or now < self._log_at:
                 return
-            self._logged_at = now
+            self._log_at = now + LOG_SECONDS
             counts, last = dict(self._unlogged), self._last
             self._unlogged.clear()
         logger.warning(
-            "cut off %d slow connections: %s; the last from %s",
+            "slow clients: %d connections cut off: %s; the last from %s",
             sum(counts.values()),
             ", ".join(f"{count} {self._texts[reason]}" for reason, count in counts.items()),
             last[0] if isinstance(last, tuple) else last or "a local socket",
