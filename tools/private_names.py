@@ -32,6 +32,7 @@ ADAPTERS: Final[Mapping[str, str]] = {
     "gunicorn": "hunarmitra_http.gunicorn_adapter",
     "opentelemetry": "hunarmitra.telemetry.opentelemetry_adapter",
     "prometheus_client": "hunarmitra.telemetry.prometheus_adapter",
+    "redis": "hunarmitra_ws.hub.redis_adapter",
     "twisted": "hunarmitra_ws.server.twisted_adapter",
 }
 """The adapter of each library, by the package that is imported."""

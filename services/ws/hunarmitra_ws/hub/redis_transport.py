@@ -26,6 +26,7 @@ from hunarmitra.config.redis_url import RedisTarget
 from hunarmitra.outbox.redis_connections import SUBSCRIBER_PERMISSIONS, asyncio_client, refused
 from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX, redis_channel
 from hunarmitra.outbox.signing import UnsignedMessageError, message_signer
+from hunarmitra_ws.hub.redis_adapter import SubscriberConnection
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.supervisor import Supervisor
 
@@ -73,7 +74,7 @@ class RedisTransport:
         self._waiting: dict[str, asyncio.Future[bool]] = {}
         self._outstanding: dict[str, int] = {}
         self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        self._connection: Any = None
+        self._connection: SubscriberConnection | None = None
         self._attempted = asyncio.Event()
         self._pause = FIRST_PAUSE
         self._refusals: set[str] = set()
@@ -128,7 +129,7 @@ class RedisTransport:
     async def _keep_connected(self) -> None:
         while True:
             try:
-                connection = self._client.connection_pool.make_connection()
+                connection = SubscriberConnection(self._client)
                 await asyncio.wait_for(connection.connect(), 2 * CONNECT_TIMEOUT)
             except (RedisError, OSError, TimeoutError) as error:
                 if not self._is_refused(error, "subscribe"):
@@ -146,7 +147,7 @@ class RedisTransport:
                 self._disconnected()
                 self._attempted.set()
                 with contextlib.suppress(RedisError, OSError, TimeoutError):
-                    await connection.disconnect()
+                    await connection.close()
             await self._wait_to_reconnect()
 
     async def _wait_to_reconnect(self) -> None:
@@ -176,7 +177,7 @@ class RedisTransport:
                 )  # fmt: skip
         return True
 
-    async def _listen(self, connection: Any) -> None:
+    async def _listen(self, connection: SubscriberConnection) -> None:
         """Read until the connection is lost. One of the two tasks that ends, for any reason, ends the other."""
         wanted = [self._heartbeat_channel, *self._wanted]
         self._heard_at = time.monotonic()
@@ -184,7 +185,7 @@ class RedisTransport:
         self._outstanding = dict.fromkeys(wanted, 1)
         # From here on new channels are queued: to write thousands of names takes long, and these do not include them.
         self._connection = connection
-        await connection.send_command("SUBSCRIBE", *wanted)
+        await connection.send("SUBSCRIBE", *wanted)
         self._attempted.set()
         tasks = [
             asyncio.create_task(self._send_commands(connection, self._commands), name="redis commands"),
@@ -200,10 +201,10 @@ class RedisTransport:
             if isinstance(result, Exception):
                 raise result
 
-    async def _read_replies(self, connection: Any, wanted: list[str]) -> None:
+    async def _read_replies(self, connection: SubscriberConnection, wanted: list[str]) -> None:
         unacknowledged = set(wanted)
         while True:
-            reply = await connection.read_response(disconnect_on_error=True)
+            reply = await connection.next_reply()
             kind = _text(reply[0])
             if kind == "message":
                 self._received(_text(reply[1]), reply[2])
@@ -220,7 +221,7 @@ class RedisTransport:
                         self._refusals -= {"login", "subscribe"}
                         self._on_recovered()
 
-    async def _send_commands(self, connection: Any, commands: asyncio.Queue[tuple[str, str]]) -> None:
+    async def _send_commands(self, connection: SubscriberConnection, commands: asyncio.Queue[tuple[str, str]]) -> None:
         """Send commands in their order; neighbours of the same kind share one command."""
         while True:
             command, channel = await commands.get()
@@ -232,7 +233,7 @@ class RedisTransport:
                     batches.append((following, []))
                 batches[-1][1].append(channel)
             for name, names in batches:
-                await connection.send_command(name, *names)
+                await connection.send(name, *names)
 
     def _acknowledged(self, channel: str) -> None:
         # After SUBSCRIBE, UNSUBSCRIBE, SUBSCRIBE only the last acknowledgement counts.
@@ -290,7 +291,7 @@ class RedisTransport:
             # Without the right to publish there is no heartbeat that could be lost.
             if silent > self._heartbeat_timeout and connection is self._connection and "publish" not in self._refusals:
                 logger.warning("heartbeat lost after %.1f s; reconnecting to Redis", silent)
-                await connection.disconnect(nowait=True)
+                await connection.abort()
 
     async def _send_heartbeat(self) -> None:
         now = time.monotonic()
