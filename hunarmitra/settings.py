@@ -196,7 +196,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["hunarmitra_http.throttles.UserThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hunarmitra_http.negotiation.OnlyJSON",
     "DEFAULT_SCHEMA_CLASS": "hunarmitra_http.schema.ApiSchema",
-    "DEFAULT_PAGINATION_CLASS": "hunarmitra_http.pagination.PageNumberPages",
+    "DEFAULT_PAGINATION_CLASS": "hunarmitra_http.pagination.Pages",
     "EXCEPTION_HANDLER": "hunarmitra_http.errors.error_response",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,

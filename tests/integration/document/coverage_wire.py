@@ -421,4 +421,10 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
         _SHARED + "a_right_that_ends_ends_one_subscription_and_no_other",
         _SHARED + "one_subscription_above_the_limit_is_refused_4029",
     ),
+    "`?cursor=` (opaque, from `next` and `previous` of the answer to `?cursor=` alone) beside page numbers…": (
+        "services/test_cursors.py::test_rows_of_the_start_come_exactly_once_and_in_order",
+        "integration/rest/test_cursors.py::test_bookings_that_arrive_while_one_reads_move_nothing",
+        "integration/rest/test_cursors.py::test_a_worker_reads_own_orders_and_jobs_once",
+        "integration/rest/test_cursors.py::test_notifications_and_workers_have_cursors_too",
+    ),
 }

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from hunarmitra.accounts.selectors import worker_list
 from hunarmitra.accounts.services import ticket_issue
 from hunarmitra_http.authentication import identity_of_request, user_of_request
+from hunarmitra_http.cursors import CursorOrder, identifier_key
 from hunarmitra_http.permissions import IsStaff
 from hunarmitra_http.serializers.accounts import TicketSerializer, UserSerializer, WorkerSerializer
 from hunarmitra_http.views.base import ApiView, ListView
@@ -24,10 +25,11 @@ class MeView(ApiView):
 class WorkersView(ListView):
     permission_classes = [IsStaff]
     refusals = {"GET": (403,)}
+    cursor_order = CursorOrder("workers", identifier_key())  # a name may change while a client reads
 
     @extend_schema(responses={200: WorkerSerializer(many=True)})
     def get(self, request: Request) -> Response:
-        """Active workers by name, and whether they are available. Staff only."""
+        """Active workers and whether they are available, by name, or by id with `cursor`. Staff only."""
         return self.page_of(worker_list(), WorkerSerializer)
 
 

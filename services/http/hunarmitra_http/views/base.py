@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -12,6 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
+
+from hunarmitra_http.cursors import CursorOrder
+from hunarmitra_http.pagination import Pages
 
 _Serializer = TypeVar("_Serializer", bound="Serializer[Any]")
 
@@ -45,10 +48,18 @@ class ApiView(APIView):
 
 
 class ListView(ApiView, GenericAPIView[Any]):
-    """A view with pages."""
+    """A view with pages. ``cursor_order`` is the order in which they are read by cursor."""
 
-    def page_of(self, rows: QuerySet[Any], kind: type[Serializer[Any]]) -> Response:
-        """The page that the request asks for."""
+    cursor_order: CursorOrder
+
+    def page_of(
+        self, rows: QuerySet[Any], kind: type[Serializer[Any]], *, parts: Sequence[QuerySet[Any]] = ()
+    ) -> Response:
+        """The page that the request asks for. ``parts`` are disjoint, and together ``rows``; by default ``rows``."""
+        pages = self.paginator
+        if isinstance(pages, Pages) and pages.is_by_cursor(self.request):
+            found, response = pages.cursor_page(parts or [rows], self.cursor_order, self.request)
+            return response(kind(found, many=True).data)
         page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(kind(page, many=True).data)
 

@@ -15,10 +15,16 @@ from rest_framework.response import Response
 from hunarmitra.bookings import wire
 from hunarmitra.bookings.errors import NotVisibleError
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import booking_visible_to, bookings_visible_to, events_after
+from hunarmitra.bookings.selectors import (
+    booking_visible_to,
+    bookings_visible_by_role,
+    bookings_visible_to,
+    events_after,
+)
 from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create, booking_status_change
 from hunarmitra.protocol.statuses import Status
 from hunarmitra_http.authentication import user_of_request
+from hunarmitra_http.cursors import CursorOrder, identifier_key, newest_first_key
 from hunarmitra_http.serializers.bookings import (
     STATUSES,
     AssignmentSerializer,
@@ -53,6 +59,7 @@ def _idempotency_key(request: Request) -> str | None:
 
 class BookingsView(ListView):
     refusals = {"GET": (400,), "POST": (403, 409)}
+    cursor_order = CursorOrder("bookings", newest_first_key("created_at"), identifier_key())
 
     @extend_schema(
         parameters=[OpenApiParameter("status", enum=list(STATUSES), description="Only bookings of this status.")],
@@ -60,10 +67,10 @@ class BookingsView(ListView):
     )
     def get(self, request: Request) -> Response:
         """The bookings that the user owns or works on, newest first; all of them for staff."""
-        bookings = bookings_visible_to(user_of_request(request))
-        if status := checked(StatusFilterSerializer, request.query_params.dict()).get("status"):
-            bookings = bookings.filter(status=status)
-        return self.page_of(bookings, BookingSerializer)
+        user = user_of_request(request)
+        chosen = checked(StatusFilterSerializer, request.query_params.dict())  # {"status": …} or empty
+        parts = [part.filter(**chosen) for part in bookings_visible_by_role(user)]
+        return self.page_of(bookings_visible_to(user).filter(**chosen), BookingSerializer, parts=parts)
 
     @extend_schema(
         request=OrderSerializer,

@@ -12,12 +12,14 @@ from rest_framework.response import Response
 from hunarmitra.notifications.selectors import notifications_of
 from hunarmitra.notifications.services import notification_mark_read, notifications_mark_all_read
 from hunarmitra_http.authentication import user_of_request
+from hunarmitra_http.cursors import CursorOrder, highest_first_key
 from hunarmitra_http.serializers.notifications import MarkedSerializer, NotificationSerializer, UnreadFilterSerializer
 from hunarmitra_http.views.base import ApiView, ListView, checked
 
 
 class NotificationsView(ListView):
     refusals = {"GET": (400,)}
+    cursor_order = CursorOrder("notifications", highest_first_key("seq"))
 
     @extend_schema(
         parameters=[OpenApiParameter("unread", enum=["true", "false"], description="Only unread, or only read ones.")],
