@@ -193,7 +193,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["hunarmitra_http.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["hunarmitra_http.throttles.UserThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "hunarmitra_http.throttles.UserThrottle",
+        "hunarmitra_http.throttles.WriteThrottle",
+    ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hunarmitra_http.negotiation.OnlyJSON",
     "DEFAULT_SCHEMA_CLASS": "hunarmitra_http.schema.ApiSchema",
     "DEFAULT_PAGINATION_CLASS": "hunarmitra_http.pagination.Pages",

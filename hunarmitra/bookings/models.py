@@ -72,6 +72,7 @@ class Booking(models.Model):
             models.Index(fields=["owner", "-created_at"], name="bookings_by_owner"),
             models.Index(fields=["worker", "-created_at"], name="bookings_by_worker"),
             models.Index(fields=["-created_at", "id"], name="bookings_newest"),
+            models.Index(fields=["owner"], name="bookings_open", condition=models.Q(finished_at__isnull=True)),
             models.Index(
                 fields=["finished_at"], name="bookings_finished", condition=models.Q(finished_at__isnull=False)
             ),

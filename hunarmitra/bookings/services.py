@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 
 from hunarmitra.accounts.models import Role, User
@@ -149,7 +150,8 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
     """Create a booking. Return it, and whether it is new.
 
     A repeated ``idempotency_key`` of the same owner returns the first booking, or raises
-    :class:`ConflictError` when the order differs.
+    :class:`ConflictError` when the order differs. Raises ConflictError (``too_many_open``) if the owner has
+    ``BOOKINGS_OPEN_MAX`` unfinished bookings.
     """
     if owner.effective_role == Role.WORKER:
         raise NotAllowedError("Only employers create bookings.")
@@ -165,6 +167,7 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
                 **order.__dict__,
             )
             booking.save(force_insert=True)
+            _limit_open_bookings(owner)
             change = _Change(booking, owner, now)
             change.emit("booking_requested")
             change.commit()
@@ -173,6 +176,22 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
             raise
         return _replayed(owner, order, idempotency_key), False
     return booking, True
+
+
+def _limit_open_bookings(owner: User) -> None:
+    """Count with the new booking in place: a repeated Idempotency-Key is found first, and is never rejected.
+
+    The owner's row lock makes simultaneous creations count each other.
+    """
+    most = settings.ENVIRONMENT.bookings_open_max
+    if not most or owner.effective_role == Role.ADMIN:
+        return
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=owner.pk)
+    if Booking.objects.filter(owner=owner, finished_at=None).count() > most:
+        raise ConflictError(
+            "too_many_open",
+            f"You have {most} unfinished bookings, which is the limit. Complete or cancel one of them first.",
+        )
 
 
 def _replayed(owner: User, order: BookingOrder, idempotency_key: str) -> Booking:

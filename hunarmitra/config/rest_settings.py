@@ -85,6 +85,22 @@ class RestSettings:
     throttle_user_per_hour: int = variable(
         integer(1, 1000000), 3600, "REST requests of one user per hour. Posting locations does not count."
     )
+    throttle_writes_per_minute: int = variable(
+        integer(1, 1000000),
+        60,
+        "REST requests of one user per minute that change something. Posting locations does not count.",
+    )
+    throttle_failures_per_minute: int = variable(
+        integer(1, 1000000),
+        60,
+        "Failed requests of one address per minute (an invalid or revoked token, a booking that the user may not see), "
+        "and rejected locations of one user; more are answered with 429. Requests that succeed are not limited by it.",
+    )
+    bookings_open_max: int = variable(
+        integer(0, 1000000),
+        50,
+        "Bookings of one owner that may be unfinished at the same time; 0 for no limit. Staff have no limit.",
+    )
     throttle_auth_per_minute: int = variable(
         integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
     )

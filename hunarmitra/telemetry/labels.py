@@ -37,7 +37,7 @@ RESPONSE_CODES: Final = (
 )
 HTTP_CONNECTION_STATES: Final = ("idle", "receiving", "waiting", "serving", "sending")
 CUT_REASONS: Final = ("silent", "header", "body", "response", "full")
-RATE_LIMITS: Final = ("user", "auth", "login", "position")
+RATE_LIMITS: Final = ("user", "writes", "auth", "login", "failures", "position")
 
 _API: Final = "/api/v1"
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {

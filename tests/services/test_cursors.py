@@ -17,6 +17,7 @@ from hunarmitra_http.views.bookings import BookingsView
 from tests.services.people import People
 
 ORDER: CursorOrder = BookingsView.cursor_order
+Row = tuple[int, str, uuid.UUID]
 START = datetime(2026, 1, 3, 11, 5, tzinfo=UTC)
 
 # Few moments, so that many bookings have the same one. The user owns a booking, works on it, or both.
@@ -51,7 +52,7 @@ def ids(found: Page) -> list[uuid.UUID]:
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=ROWS, steps=STEPS)
 def test_rows_of_the_start_come_exactly_once_and_in_order(
-    people: People, first: list[tuple[int, str, uuid.UUID]], steps: list[tuple[int, ROWS, list[int]]]
+    people: People, first: list[Row], steps: list[tuple[int, list[Row], list[int]]]
 ) -> None:
     Booking.objects.all().delete()
     for row in first:
@@ -85,9 +86,7 @@ def test_rows_of_the_start_come_exactly_once_and_in_order(
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, size=st.integers(1, 5))
-def test_previous_leads_back_over_the_same_pages(
-    people: People, rows: list[tuple[int, str, uuid.UUID]], size: int
-) -> None:
+def test_previous_leads_back_over_the_same_pages(people: People, rows: list[Row], size: int) -> None:
     Booking.objects.all().delete()
     for row in rows:
         create(people, *row)

@@ -7,17 +7,21 @@ from typing import Final
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
-from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, InvalidToken, TokenError
 
 from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_session
 from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra_http import failures
 
 CHALLENGE: Final = 'Bearer realm="api"'
 
 
 class SessionJWTAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <access token>``. One query: the token is checked inline, then session and user."""
+    """``Authorization: Bearer <access token>``. One query: the token is checked inline, then session and user.
+
+    Failures are limited by address (:mod:`hunarmitra_http.failures`).
+    """
 
     def authenticate(self, request: Request) -> tuple[User, Identity] | None:
         parts = get_authorization_header(request).split()
@@ -29,10 +33,16 @@ class SessionJWTAuthentication(BaseAuthentication):
             )
         try:
             identity = read_access_token(parts[1].decode("ascii"))
-        except (TokenError, UnicodeDecodeError):
+        except ExpiredTokenError:
+            # Not counted as a failure: each client has one several times an hour.
             raise InvalidToken("Token is invalid or expired") from None
+        except (TokenError, UnicodeDecodeError):
+            failures.failed_token(request)
+            raise InvalidToken("Token is invalid or expired") from None
+        failures.reject_repeated(failures.ended_session(identity))
         user = user_of_session(identity)
         if user is None:
+            failures.failed_token(request, identity)
             raise InvalidToken("Token is revoked")
         return user, identity
 

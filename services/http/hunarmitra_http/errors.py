@@ -22,7 +22,7 @@ from hunarmitra.bookings.errors import (
     NotVisibleError,
 )
 from hunarmitra.tracking.judging import TooSoonError
-from hunarmitra_http import metrics
+from hunarmitra_http import failures, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,13 @@ _BOOKING_STATUS: Final[Mapping[type[BookingError], int]] = {
 
 def error_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """REST framework's exception handler. Return None for unexpected exceptions: Django answers with 500."""
+    response = _response(error)
+    if response is not None and (wait := failures.wait_after(error, response.status_code, context)):
+        return _too_many(failures.DETAIL, wait)
+    return response
+
+
+def _response(error: Exception) -> Response | None:
     response = None
     match error:
         case BookingError():
@@ -92,7 +99,8 @@ def _unavailable() -> Response:
 
 def _api_error(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.Throttled):
-        return _too_many("Too many requests.", getattr(error, "wait", None))
+        detail = failures.DETAIL if isinstance(error, failures.TooManyFailuresError) else "Too many requests."
+        return _too_many(detail, getattr(error, "wait", None))
     if isinstance(error, exceptions.ValidationError):
         return _answer(error.status_code, WRONG_REQUEST, "invalid", fields=_fields(error.detail))
     detail, code = _detail_and_code(error)

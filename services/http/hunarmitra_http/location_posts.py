@@ -12,9 +12,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -30,7 +31,7 @@ from hunarmitra.tracking.answers import accepted_answer
 from hunarmitra.tracking.locations import AcceptedLocation, Reading
 from hunarmitra.tracking.readings import reading_from
 from hunarmitra.tracking.services import location_accept
-from hunarmitra_http import metrics
+from hunarmitra_http import failures, metrics
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,12 @@ _HEADERS: Final = (
 """The headers that Django would send."""
 
 
+class _Answer(NamedTuple):
+    status: str
+    body: Mapping[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class LocationPosts:
     """A WSGI application around Django's."""
 
@@ -74,12 +81,12 @@ class LocationPosts:
             with metrics.request_in_front("POST", _ROUTE) as count:
                 answer = self._answer(environ)
                 if answer is not None:
-                    count("200")
+                    count(answer.status[:3])
                     return _respond(environ, start_response, answer)
         return self._application(environ, start_response)
 
-    def _answer(self, environ: Environ) -> bytes | None:
-        """Return the body of the answer to an accepted location, None for a request that Django answers."""
+    def _answer(self, environ: Environ) -> _Answer | None:
+        """Return the answer to a location that is accepted, or rejected again; None if Django answers."""
         path = _PATH.fullmatch(environ["PATH_INFO"])
         identity = _identity(environ)
         if path is None or identity is None or not self._is_plain(environ):
@@ -90,10 +97,12 @@ class LocationPosts:
         if reading is None:
             return None
         booking_id = UUID(path[1])
+        if wait := _wait_of_failures(identity, booking_id):
+            return _too_many(wait)
         accepted = _accept(booking_id, identity, reading)
         if not self._keeps_connections:
             connection.close()
-        return None if accepted is None else json.dumps(accepted_answer(booking_id, accepted)).encode()
+        return None if accepted is None else _Answer("200 OK", accepted_answer(booking_id, accepted))
 
     def _is_plain(self, environ: Environ) -> bool:
         if environ.get("CONTENT_TYPE") != "application/json" or not _is_short(environ.get("CONTENT_LENGTH", "")):
@@ -154,9 +163,22 @@ def _accept(booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedL
         return None
 
 
-def _respond(environ: Environ, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
+def _wait_of_failures(identity: Identity, booking_id: UUID) -> float:
+    """Return the seconds for which this post is rejected without a query, because it failed above the limit."""
+    known = failures.rejections()
+    return known.wait(failures.ended_session(identity)) or known.wait(failures.invisible_booking(identity, booking_id))
+
+
+def _too_many(wait: float) -> _Answer:
+    metrics.rate_limited("failures")
+    headers = (("Retry-After", str(max(1, math.ceil(wait)))),)
+    return _Answer("429 Too Many Requests", {"detail": failures.DETAIL, "code": "throttled"}, headers)
+
+
+def _respond(environ: Environ, start_response: StartResponse, answer: _Answer) -> Iterable[bytes]:
+    body = json.dumps(answer.body).encode()
     identifier = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
     environ[request_id.ENVIRON_REQUEST_ID] = identifier  # for the access log
-    headers = [*_HEADERS, ("Content-Length", str(len(body))), (request_id.HEADER, identifier)]
-    start_response("200 OK", headers)
+    headers = [*_HEADERS, *answer.headers, ("Content-Length", str(len(body))), (request_id.HEADER, identifier)]
+    start_response(answer.status, headers)
     return [body]

@@ -1,4 +1,4 @@
-"""The API's rate limits: for each user by the hour, for the auth endpoints by address and by user name."""
+"""The API's rate limits: for each user by the hour, for writes and sign-ins by the minute."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import redis
 from django.conf import settings
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -119,6 +120,18 @@ class UserThrottle(LimitThrottle):
 
     def subject(self, request: Request) -> str:
         return str(request.user.pk) if isinstance(request.user, User) else address_of(request)
+
+
+class WriteThrottle(LimitThrottle):
+    """Requests of one user that change something, in a minute: a burst costs more than its share of the hour."""
+
+    def limit(self) -> Limit:
+        return Limit("writes", settings.ENVIRONMENT.throttle_writes_per_minute, 60)
+
+    def subject(self, request: Request) -> str | None:
+        if request.method in SAFE_METHODS or not isinstance(request.user, User):
+            return None
+        return str(request.user.pk)
 
 
 class AuthThrottle(LimitThrottle):

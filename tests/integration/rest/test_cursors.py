@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -103,55 +103,57 @@ def test_a_cursor_of_another_list_or_with_a_page_is_400(employer: Actor) -> None
     employer.call("GET", f"bookings/?cursor={cursor}&page_size=no", expect=400)
 
 
+def plans_of_cursors(employer_id: str, worker_id: str) -> list[str]:
+    """Return the query plan of a second page, with 20,000 rows: of each part of each list."""
+    from datetime import timedelta
+
+    from django.db import connection, transaction
+
+    from hunarmitra.accounts.models import User
+    from hunarmitra.bookings.models import Booking
+    from hunarmitra.bookings.selectors import bookings_visible_by_role
+    from hunarmitra.common.clock import utc_now
+    from hunarmitra.notifications.models import Notification
+    from hunarmitra.notifications.selectors import notifications_of
+    from hunarmitra_http.cursors import CursorOrder
+    from hunarmitra_http.views.bookings import BookingsView
+    from hunarmitra_http.views.notifications import NotificationsView
+
+    owner, worker = User.objects.get(pk=employer_id), User.objects.get(pk=worker_id)
+    staff = User(is_staff=True, is_superuser=True, role="admin")
+    now = utc_now()
+    found: list[str] = []
+    with transaction.atomic():
+        Booking.objects.bulk_create(
+            Booking(owner=owner, worker=worker, service="x", created_at=now - timedelta(seconds=n), updated_at=now)
+            for n in range(20000)
+        )
+        Notification.objects.bulk_create(
+            Notification(user=owner, seq=n + 1000, title="x", message="x", created_at=now, published_at=now)
+            for n in range(20000)
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE bookings_booking")
+            cursor.execute("ANALYZE notifications_notification")
+
+        def explain(parts: Sequence[Any], order: CursorOrder) -> None:
+            position = order._read(order.page(parts, "", 5).next or "")
+            names = [("-" if key.descending else "") + key.field for key in order._keys]
+            following = order._beyond(position)
+            found.extend(part.filter(following).order_by(*names)[:21].explain() for part in parts)
+
+        for user in (owner, worker, staff):
+            explain(bookings_visible_by_role(user), BookingsView.cursor_order)
+        explain([notifications_of(owner.pk)], NotificationsView.cursor_order)
+        transaction.set_rollback(True)
+    return found
+
+
 def test_each_part_of_a_list_is_read_by_an_index_in_its_order(stack: Stack, shell: Shell, employer: Actor) -> None:
     if stack.kind != "distributed":
         pytest.skip("the plans of PostgreSQL")
     (worker,) = seed(stack, ["worker"])
-    plans: list[str] = shell.run(
-        """
-        import random, re
-        from datetime import timedelta
-        from django.db import connection, transaction
-        from hunarmitra.accounts.models import User
-        from hunarmitra.bookings.models import Booking
-        from hunarmitra.bookings.selectors import bookings_visible_by_role
-        from hunarmitra.common.clock import utc_now
-        from hunarmitra.notifications.models import Notification
-        from hunarmitra.notifications.selectors import notifications_of
-        from hunarmitra_http.views.bookings import BookingsView
-        from hunarmitra_http.views.notifications import NotificationsView
-
-        owner, worker = User.objects.get(pk=employer), User.objects.get(pk=worker)
-        staff = User(is_staff=True, is_superuser=True, role="admin")
-        now = utc_now()
-        result = []
-        with transaction.atomic():
-            Booking.objects.bulk_create(
-                Booking(owner=owner, worker=worker, service="x", created_at=now - timedelta(seconds=n), updated_at=now)
-                for n in range(20000)
-            )
-            Notification.objects.bulk_create(
-                Notification(user=owner, seq=n + 1000, title="x", message="x", created_at=now, published_at=now)
-                for n in range(20000)
-            )
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE bookings_booking")
-                cursor.execute("ANALYZE notifications_notification")
-
-            def explain(parts, order):
-                position = order._read(order.page(parts, "", 5).next)
-                names = [("-" if key.descending else "") + key.field for key in order._keys]
-                for part in parts:
-                    result.append(part.filter(order._beyond(position)).order_by(*names)[:21].explain())
-
-            for user in (owner, worker, staff):
-                explain(bookings_visible_by_role(user), BookingsView.cursor_order)
-            explain([notifications_of(owner.pk)], NotificationsView.cursor_order)
-            transaction.set_rollback(True)
-        """,
-        employer=employer.id,
-        worker=worker.id,
-    )
+    plans = shell.call(plans_of_cursors, employer_id=employer.id, worker_id=worker.id)
     assert len(plans) == 6
     for plan in plans:
         assert "Index Scan" in plan, plan

@@ -16,6 +16,7 @@ from hunarmitra.bookings.services import is_tracked
 from hunarmitra.tracking.answers import accepted_answer
 from hunarmitra.tracking.locations import AcceptedLocation
 from hunarmitra.tracking.services import newest_accepted
+from hunarmitra_http import failures
 from hunarmitra_http.authentication import identity_of_request, user_of_request
 from hunarmitra_http.serializers.tracking import (
     LocationSerializer,
@@ -36,6 +37,8 @@ _BODY = PolymorphicProxySerializer(
 
 class TrackingView(ApiView):
     refusals = {"POST": (403, 409)}
+    counts_failures = True
+    """Its posts have no other limit while they fail."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Locations have a limit for each booking; the user's limit would stop a worker within the hour."""
@@ -47,6 +50,7 @@ class TrackingView(ApiView):
 
         An array of up to 500 locations in any order is accepted too; the newest counts.
         """
+        failures.reject_repeated(failures.invisible_booking(identity_of_request(request), booking_id))
         readings = readings_of(request.data)
         accepted = newest_accepted(
             booking_id=booking_id,
