@@ -58,6 +58,9 @@ class DeliverySettings:
     prune_notifications_after_days: int = variable(
         integer(1, 3650), 90, "Days after which `manage.py prune` deletes read notifications."
     )
+    prune_unread_notifications_after_days: int = variable(
+        integer(1, 3650), 365, "Days after which `manage.py prune` deletes unread notifications."
+    )
 
     otel_exporter_otlp_endpoint: str = variable(
         collector_url,

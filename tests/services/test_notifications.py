@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -26,6 +26,14 @@ def write(*users: User) -> list[Notification]:
     drafts = [Draft(user_id=user.pk, title="Title", message="Text", data={"n": n}) for n, user in enumerate(users)]
     with transaction.atomic():
         return notifications_write(drafts=drafts, moment=utc_now())
+
+
+def prune(read_before: datetime, *, dry_run: bool, unread_before: datetime | None = None) -> int:
+    """Unread ones are kept, unless `unread_before` is given."""
+    long_ago = read_before - timedelta(days=1000)
+    return notifications_prune(
+        created_before=read_before, unread_created_before=unread_before or long_ago, dry_run=dry_run
+    )
 
 
 def seqs(user: User) -> list[int]:
@@ -116,10 +124,26 @@ def test_a_users_oldest_read_notifications_are_pruned(
     own.filter(seq__in=read_and_old).update(created_at=before - timedelta(seconds=1), read_at=before)
     own.filter(seq__in=unread_and_old).update(created_at=before - timedelta(seconds=1))
     gone = 5 - len(left)
-    assert notifications_prune(created_before=before, dry_run=True) == gone
+    assert prune(before, dry_run=True) == gone
     assert seqs(people.owner) == [1, 2, 3, 4, 5], "a dry run deletes nothing"
-    assert notifications_prune(created_before=before, dry_run=False) == gone
+    assert prune(before, dry_run=False) == gone
     assert seqs(people.owner) == left
     assert seqs(people.worker) == [1]
     write(people.owner)
     assert seqs(people.owner) == [*left, 6], "numbers continue"
+
+
+def test_unread_notifications_are_pruned_after_a_longer_time(people: People) -> None:
+    write(*[people.owner] * 5)
+    now = utc_now()
+    read_before, unread_before = now - timedelta(days=90), now - timedelta(days=365)
+    own = Notification.objects.filter(user=people.owner)
+    own.filter(seq__in=[1, 3]).update(created_at=unread_before - timedelta(seconds=1))
+    own.filter(seq=2).update(created_at=read_before - timedelta(seconds=1), read_at=now)
+    own.filter(seq=4).update(created_at=unread_before + timedelta(days=1))
+    assert prune(read_before, dry_run=True, unread_before=unread_before) == 3
+    assert prune(read_before, dry_run=False, unread_before=unread_before) == 3
+    assert seqs(people.owner) == [4, 5], "an unread one is kept for a year"
+    own.filter(seq=4).update(created_at=unread_before - timedelta(seconds=1))
+    assert prune(read_before, dry_run=False, unread_before=now) == 1
+    assert seqs(people.owner) == [5], "unread ones are never kept for a shorter time than read ones"

@@ -8,7 +8,6 @@ query: a session that has ended, and a session with a booking that it may not po
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ from rest_framework.request import Request
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.errors import NotVisibleError
+from hunarmitra.common.first_use import made_once
 from hunarmitra.common.rate_limit import Limit
 from hunarmitra_http.metrics import rate_limited
 from hunarmitra_http.throttles import address_of, limiter
@@ -65,7 +65,7 @@ class Rejections:
         return max(left, 0.0)
 
 
-@functools.cache
+@made_once
 def _rejections_of_process(pid: int) -> Rejections:
     return Rejections()
 

@@ -6,7 +6,6 @@ the report but takes no process out of service: one blip of PostgreSQL or Redis 
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
@@ -17,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from hunarmitra.common.first_use import made_once
 from hunarmitra.outbox.redis_connections import blocking_client
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def database_is_migrated() -> None:
         raise NotMigratedError(f"{len(plan)} migrations are not applied")
 
 
-@functools.cache
+@made_once
 def _redis_client() -> Any:
     environment = settings.ENVIRONMENT
     assert environment.redis_url is not None
@@ -114,7 +114,7 @@ def _outcome(check: Check) -> str:
     return "ok"
 
 
-@functools.cache
+@made_once
 def readiness() -> Readiness:
     """This process's."""
     checks: dict[str, Check] = {"database": database_answers}

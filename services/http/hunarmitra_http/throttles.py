@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from rest_framework.throttling import BaseThrottle
 
 from hunarmitra.accounts.models import User
 from hunarmitra.common.addresses import subscriber_of
+from hunarmitra.common.first_use import made_once
 from hunarmitra.common.rate_limit import Limit, Limiter, LocalLimiter, RedisLimiter
 from hunarmitra.outbox.redis_connections import LIMITER_PERMISSIONS, blocking_client, refused
 from hunarmitra.outbox.redis_publisher import OPEN_SECONDS, CircuitBreaker
@@ -70,7 +70,7 @@ class FallbackLimiter:
             )
 
 
-@functools.cache
+@made_once
 def _limiter_of_process(pid: int) -> Limiter:
     environment = settings.ENVIRONMENT
     if environment.redis_url is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -149,3 +150,11 @@ def test_a_process_is_ready_when_its_database_is_migrated(tmp_path: Path) -> Non
         run_python(stack.environment, "manage.py", "migrate", "--no-input", "-v", "0")
         answer = api.http.get(f"{stack.base_url}/readyz")
         assert (answer.status_code, answer.json()) == (200, {"status": "ready", "dependencies": {"database": "ok"}})
+
+
+def test_simultaneous_first_requests_for_the_description_succeed(tmp_path: Path) -> None:
+    with http_processes(tmp_path, {}) as stack, ThreadPoolExecutor(8) as pool:
+        url = f"{stack.base_url}/api/schema/"
+        answers = list(pool.map(lambda _: httpx.get(url, timeout=60, trust_env=False), range(8)))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len({answer.content for answer in answers}) == 1

@@ -136,6 +136,7 @@ WRONG = {
     "RELAY_INTERVAL": ["0", "61"],
     "PRUNE_EVENTS_AFTER_DAYS": ["0", "3651", "1.5"],
     "PRUNE_NOTIFICATIONS_AFTER_DAYS": ["0"],
+    "PRUNE_UNREAD_NOTIFICATIONS_AFTER_DAYS": ["0"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": [
         "collector:4318",
         "grpc://collector:4317",

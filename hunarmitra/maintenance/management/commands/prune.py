@@ -22,7 +22,8 @@ Job = Callable[[bool], int]
 class Command(BaseCommand):
     help = (
         "Delete the events of bookings that ended more than PRUNE_EVENTS_AFTER_DAYS ago, notifications read and older "
-        "than PRUNE_NOTIFICATIONS_AFTER_DAYS, and expired sessions, tickets, tokens and revocations."
+        "than PRUNE_NOTIFICATIONS_AFTER_DAYS, unread ones older than PRUNE_UNREAD_NOTIFICATIONS_AFTER_DAYS, and "
+        "expired sessions, tickets, tokens and revocations."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,12 +44,15 @@ def _jobs() -> dict[str, Job]:
     environment, now = settings.ENVIRONMENT, utc_now()
     finished_before = now - timedelta(days=environment.prune_events_after_days)
     read_before = now - timedelta(days=environment.prune_notifications_after_days)
+    unread_before = now - timedelta(days=environment.prune_unread_notifications_after_days)
     revoked_before = now - timedelta(seconds=environment.jwt_refresh_lifetime)
     return {
         "booking events": lambda dry_run: bookings.booking_events_prune(
             finished_before=finished_before, dry_run=dry_run
         ),
-        "notifications": lambda dry_run: notifications.notifications_prune(created_before=read_before, dry_run=dry_run),
+        "notifications": lambda dry_run: notifications.notifications_prune(
+            created_before=read_before, unread_created_before=unread_before, dry_run=dry_run
+        ),
         "tickets": lambda dry_run: accounts.tickets_prune(now=now, dry_run=dry_run),
         "sessions": lambda dry_run: accounts.sessions_prune(now=now, dry_run=dry_run),
         "refresh tokens": lambda dry_run: accounts.refresh_tokens_prune(now=now, dry_run=dry_run),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
@@ -11,17 +10,18 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hunarmitra.common.first_use import made_once
 from hunarmitra.protocol.asyncapi import document
 from hunarmitra_http.views.base import ApiView
 
 
-@functools.cache
+@made_once
 def description() -> dict[str, Any]:
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return document
 
 
-@functools.cache
+@made_once
 def sockets_description() -> dict[str, Any]:
     return document()
 
