@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -11,6 +12,9 @@ from hunarmitra.common.addresses import client_address, forwarded_scheme, is_tru
 from hunarmitra.common.origins import is_allowed, rejected_origins
 from hunarmitra.telemetry.exposition import exposition
 from hunarmitra_http.readiness import readiness
+
+FORWARDED: Final = "hunarmitra.forwarded"
+"""Key in ``META``: whether a proxy, trusted or not, sent one of the headers that are removed."""
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -59,6 +63,7 @@ class TrustedProxyMiddleware:
         peer = str(request.META.get("REMOTE_ADDR", ""))
         forwarded_for = str(request.META.pop("HTTP_X_FORWARDED_FOR", ""))
         forwarded_proto = str(request.META.pop("HTTP_X_FORWARDED_PROTO", ""))
+        request.META[FORWARDED] = bool(forwarded_for or forwarded_proto)
         if is_trusted(peer, proxies):
             forwarded = str(request.META.get("HTTP_FORWARDED", ""))
             request.META["REMOTE_ADDR"] = client_address(peer, forwarded_for, proxies, forwarded=forwarded)

@@ -11,8 +11,9 @@ from django.http.request import split_domain_port
 
 from hunarmitra.accounts.models import User
 from hunarmitra.demo.credentials import read_passwords
+from hunarmitra_http.middleware import FORWARDED
 
-_FORWARDED: Final = ("Forwarded", "Via", "X-Forwarded-Host", "X-Real-Ip")
+_FORWARDED: Final = ("Forwarded", "Via", "X-Real-Ip")
 
 
 def offers_people(request: HttpRequest) -> bool:
@@ -23,10 +24,16 @@ def offers_people(request: HttpRequest) -> bool:
     it adds.
     """
     environment = settings.ENVIRONMENT
-    if not (environment.debug or environment.demo) or any(name in request.headers for name in _FORWARDED):
+    if not (environment.debug or environment.demo) or _is_forwarded(request):
         return False
     host, _ = split_domain_port(request.get_host())
     return _is_loopback(request.META.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host.strip("[]")))
+
+
+def _is_forwarded(request: HttpRequest) -> bool:
+    if request.META.get(FORWARDED):
+        return True
+    return any(name in _FORWARDED or name.startswith("X-Forwarded-") for name in request.headers)
 
 
 def demo_people() -> list[dict[str, Any]]:
