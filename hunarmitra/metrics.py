@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from hunarmitra.telemetry import exposition, publisher
+from hunarmitra.telemetry import exposition, publisher, security
 
 
 def expose_metrics() -> None:
@@ -24,7 +24,7 @@ def _expose_parts() -> None:
     if settings.SERVES_HTTP:
         from hunarmitra_http.metrics import REGISTRY as HTTP
 
-        exposition.expose(HTTP)
+        exposition.expose(HTTP, security.REGISTRY)
     if settings.SERVES_WS:
         from hunarmitra_ws.metrics import metrics
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from observability.alerts import delivery, rest, scaler, sockets, storage
+from observability.alerts import delivery, rest, scaler, security, sockets, storage
 from observability.model import Alert, Group, Yaml
 from observability.parameters import Parameters
 
-PARTS = (storage, sockets, delivery, rest, scaler)
+PARTS = (storage, sockets, delivery, rest, security, scaler)
 """The groups, with causes first, because a rule reads the alerts of the groups before it."""
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from uuid import UUID
 
 from django.conf import settings
@@ -14,11 +15,22 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts.models import Role, Session, Ticket, User
-from hunarmitra.accounts.tokens import SESSION_CLAIM, Identity, RefreshToken, identity_of
+from hunarmitra.accounts.tokens import (
+    SESSION_CLAIM,
+    Identity,
+    PresentedRefreshToken,
+    RefreshToken,
+    become_successor,
+    identity_of,
+    successor_jti,
+)
+from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox import revocations
+from hunarmitra.telemetry import security
 
 TICKET_PREFIX = "hmt_"
 
@@ -33,6 +45,21 @@ class TokenPair:
 class IssuedTicket:
     ticket: str
     expires_in: int
+
+
+class Use(Enum):
+    """Which use of a refresh token a request is."""
+
+    FIRST = auto()
+    REPEATED = auto()
+    REUSED = auto()
+
+
+class SessionReusedError(TokenError):
+    """A refresh token was used again after its grace. Its session has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("This refresh token was used before, so its session has ended; sign in again")
 
 
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
@@ -62,10 +89,15 @@ def session_start(*, user: User) -> TokenPair:
 def session_rotate(*, encoded_refresh: str) -> TokenPair:
     """Exchange a refresh token for a new pair. The old token is spent; the session and its connections continue.
 
-    Raises TokenError. The session's row lock makes one of two simultaneous exchanges fail:
-    simplejwt's blacklist alone is looked up and then written.
+    A repeat within ``JWT_REFRESH_GRACE`` seconds returns the same refresh token: the first answer may have been lost.
+    A later one ends the session, because then two parties have the token (RFC 9700, section 4.14.2).
+
+    Raises SessionReusedError in that case, and TokenError for other tokens that are not accepted. The row lock of the
+    session puts simultaneous exchanges in order; without it both would read the blacklist before one writes to it.
     """
-    identity = identity_of(RefreshToken(encoded_refresh))  # type: ignore[arg-type]
+    refresh = PresentedRefreshToken(encoded_refresh)  # type: ignore[arg-type]
+    identity = identity_of(refresh)
+    checkpoints.reach("refresh read, not locked")
     with transaction.atomic():
         session = (
             Session.objects.select_for_update(of=("self",))
@@ -75,33 +107,88 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
         )
         if session is None or session.revoked_at is not None or not session.user.is_active:
             raise TokenError("Token is revoked")
-        refresh = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
-        access = str(refresh.access_token)
-        refresh.blacklist()
-        refresh.set_jti()
-        refresh.set_exp()
-        refresh.set_iat()
-        refresh.outstand()
-        session.expires_at = utc_now() + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
-        session.save(update_fields=["expires_at"])
+        pair = None
+        match _use_of(refresh):
+            case Use.FIRST:
+                pair = _spend(session, refresh)
+            case Use.REPEATED:
+                pair = _repeat(identity, refresh)
+            case Use.REUSED:
+                _end_reused(identity)
+        checkpoints.reach("refresh exchanged, not committed")
+    if pair is None:
+        raise SessionReusedError
+    checkpoints.reach("refresh committed, not answered")
+    return pair
+
+
+def _use_of(refresh: RefreshToken) -> Use:
+    """Return which use of a refresh token this is. Call it under the lock of the session."""
+    spent_at = (
+        BlacklistedToken.objects.filter(token__jti=refresh["jti"]).values_list("blacklisted_at", flat=True).first()
+    )
+    if spent_at is None:
+        return Use.FIRST
+    grace = timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_grace)
+    return Use.REPEATED if grace and utc_now() - spent_at <= grace else Use.REUSED
+
+
+def _spend(session: Session, refresh: RefreshToken) -> TokenPair:
+    access = str(refresh.access_token)
+    refresh.blacklist()
+    now = utc_now()
+    session.expires_at = now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
+    session.save(update_fields=["expires_at"])
+    become_successor(refresh, issued_at=now, expires_at=session.expires_at)
+    refresh.outstand()
     return TokenPair(access=access, refresh=str(refresh))
 
 
+def _repeat(identity: Identity, refresh: RefreshToken) -> TokenPair:
+    """Sign the successor again, with a new access token. Raises TokenError if an older version made the successor."""
+    successor = OutstandingToken.objects.filter(jti=successor_jti(refresh["jti"])).first()
+    if successor is None:
+        raise TokenError("Token is blacklisted")
+    access = str(refresh.access_token)
+    assert successor.created_at is not None
+    become_successor(refresh, issued_at=successor.created_at, expires_at=successor.expires_at)
+    security.record("refresh", "repeated", user_id=identity.user_id, session_id=identity.session_id)
+    return TokenPair(access=access, refresh=str(refresh))
+
+
+def _end_reused(identity: Identity) -> None:
+    session_revoke(session_id=identity.session_id)
+    security.record("refresh", "reused", user_id=identity.user_id, session_id=identity.session_id)
+
+
 def session_revoke(*, session_id: UUID) -> bool:
-    """Sign out: no token of the session is accepted any more and its connections are closed. False if it already "
-    "was."""
+    """Sign out: no token of the session is accepted any more and its connections are closed.
+
+    Return False if it had ended before.
+    """
     return bool(_revoke(Session.objects.filter(pk=session_id)))
 
 
 def session_end(*, encoded_refresh: str) -> None:
-    """End the session of a refresh token. Raises TokenError for an invalid one."""
-    token = RefreshToken(encoded_refresh)  # type: ignore[arg-type]
+    """End the session of a refresh token, also of a spent one: the answer with its successor may have been lost.
+
+    Raises SessionReusedError after the grace of a spent token, and TokenError for an invalid token or an ended session.
+    """
+    token = PresentedRefreshToken(encoded_refresh)  # type: ignore[arg-type]
     identity = identity_of(token)
     with transaction.atomic():
         # Lock the session first, as session_rotate does; the other order would deadlock.
-        Session.objects.select_for_update().filter(pk=identity.session_id).first()
-        token.blacklist()
-        session_revoke(session_id=identity.session_id)
+        session = Session.objects.select_for_update().filter(pk=identity.session_id).first()
+        if session is None or session.revoked_at is not None:
+            raise TokenError("Token is revoked")
+        reused = _use_of(token) is Use.REUSED
+        if reused:
+            _end_reused(identity)
+        else:
+            token.blacklist()
+            session_revoke(session_id=identity.session_id)
+    if reused:
+        raise SessionReusedError
 
 
 def user_set_active(*, user_id: UUID, active: bool) -> None:

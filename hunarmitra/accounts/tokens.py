@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from rest_framework_simplejwt import tokens as simplejwt
@@ -30,6 +31,13 @@ class RefreshToken(simplejwt.RefreshToken):
 
     def get_token_backend(self) -> KeyRingBackend:
         return token_backend()
+
+
+class PresentedRefreshToken(RefreshToken):
+    """A refresh token as a client presents it: signature, type and expiry are checked, not whether it is spent."""
+
+    def check_blacklist(self) -> None:
+        """Leave that to the caller, who decides it under the lock of the session."""
 
 
 class AnyToken(simplejwt.UntypedToken):
@@ -58,6 +66,21 @@ def identity_of(token: simplejwt.Token) -> Identity:
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError):
         raise TokenError("Token names no session") from None
+
+
+def become_successor(token: RefreshToken, *, issued_at: datetime, expires_at: datetime) -> None:
+    """Turn a spent refresh token into its successor.
+
+    The successor's ``jti`` follows from the spent one, and the claims are whole seconds. So the same successor can be
+    signed again, and no refresh token has to be stored.
+    """
+    token["jti"] = successor_jti(token["jti"])
+    token.set_iat(at_time=issued_at)
+    token.set_exp(from_time=expires_at, lifetime=timedelta(0))
+
+
+def successor_jti(jti: str) -> str:
+    return hashlib.sha256(f"successor of {jti}".encode()).hexdigest()[:32]
 
 
 def read_access_token(encoded: str) -> Identity:

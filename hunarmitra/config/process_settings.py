@@ -123,6 +123,12 @@ class ProcessSettings:
     jwt_refresh_lifetime: float = variable(
         seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
     )
+    jwt_refresh_grace: float = variable(
+        seconds(0, 300),
+        30,
+        "Seconds after its exchange for which a refresh token returns the same new one again, because the answer may "
+        "have been lost. A later use ends the session.",
+    )
     jwt_leeway: float = variable(
         seconds(0, 300), 10, "Seconds that a token stays valid after its expiry, to allow for different clocks."
     )

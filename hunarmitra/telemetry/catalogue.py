@@ -38,6 +38,7 @@ from hunarmitra.telemetry.labels import (
     RESPONSE_CODES,
     RESUME_OUTCOMES,
     ROUTES,
+    SECURITY_OUTCOMES,
     SERVED,
     SOCKET_KINDS,
     STATUS_CLASSES,
@@ -171,6 +172,16 @@ HTTP_RATE_LIMITED: Final = _counter(
 )
 HTTP_DATABASE_UNAVAILABLE: Final = _counter(
     "http_database_unavailable", "REST requests answered with 503 because the database did not answer.", _HTTP
+)
+SECURITY_EVENTS: Final = _counter(
+    "security_events",
+    "Security events by outcome, as in the log of hunarmitra.security.",
+    _HTTP,
+    {
+        "event": tuple(SECURITY_OUTCOMES),
+        "outcome": tuple(dict.fromkeys(outcome for outcomes in SECURITY_OUTCOMES.values() for outcome in outcomes)),
+    },
+    tuple((event, outcome) for event, outcomes in SECURITY_OUTCOMES.items() for outcome in outcomes),
 )
 
 HTTP_CONNECTIONS: Final = _gauge(

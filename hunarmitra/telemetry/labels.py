@@ -39,6 +39,13 @@ HTTP_CONNECTION_STATES: Final = ("idle", "receiving", "waiting", "serving", "sen
 CUT_REASONS: Final = ("silent", "header", "body", "response", "full")
 RATE_LIMITS: Final = ("user", "writes", "auth", "login", "failures", "position")
 
+SECURITY_OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "refresh": ("repeated", "reused"),
+}
+"""The outcomes of each security event."""
+SECURITY_WARNINGS: Final = (("refresh", "reused"),)
+"""The events that are logged as a warning; all others as information."""
+
 _API: Final = "/api/v1"
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
     f"{_API}/auth/token/": ("POST",),

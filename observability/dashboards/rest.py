@@ -79,6 +79,16 @@ PAGE = Page(
                         Query(per_second("hunarmitra_http_database_unavailable_total"), "database away"),
                     ),
                 ),
+                Panel(
+                    title="Security events",
+                    description="By outcome, as in the log of hunarmitra.security.",
+                    unit=Unit.REQUESTS,
+                    queries=(
+                        Query(
+                            per_second("hunarmitra_security_events_total", "event", "outcome"), "{{event}} {{outcome}}"
+                        ),
+                    ),
+                ),
             ),
         ),
         Row(

@@ -214,6 +214,16 @@ CASES = (
         {"20m": NONE, "45m": ["HunarMitraHandshakesRefused"], "2h": NONE},
     ),
     Case(
+        "ten stolen refresh tokens are used in five minutes",
+        {http("security_events_total", event="refresh", outcome="reused"): _burst(2, "5m")},
+        {"9m": NONE, "16m": ["HunarMitraSessionsReused"], "3h": NONE},
+    ),
+    Case(
+        "an old copy of an app uses three spent tokens",
+        {http("security_events_total", event="refresh", outcome="reused"): _burst(1, "3m")},
+        {"14m": NONE, "1h": NONE},
+    ),
+    Case(
         "one event loop is half a second late",
         {
             ws("ws_event_loop_delay_seconds_bucket", "ws-0", le="0.01"): then(

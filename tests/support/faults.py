@@ -41,6 +41,9 @@ POINTS = (
     "published, not marked",
     "stored, not published",
     "locked, not relayed",
+    "refresh read, not locked",
+    "refresh exchanged, not committed",
+    "refresh committed, not answered",
 )
 """All checkpoints of the code."""
 

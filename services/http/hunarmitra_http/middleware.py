@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from hunarmitra.common.addresses import client_address, forwarded_scheme, is_trusted
 from hunarmitra.common.origins import is_allowed, rejected_origins
+from hunarmitra.telemetry import security
 from hunarmitra.telemetry.exposition import exposition
 from hunarmitra_http.readiness import readiness
 
@@ -52,7 +53,7 @@ class TrustedProxyMiddleware:
     """Put the client's address into ``REMOTE_ADDR``, and believe ``X-Forwarded-…`` of trusted proxies only.
 
     ``SECURE_PROXY_SSL_HEADER`` compares ``X-Forwarded-Proto`` with ``https``, from any sender. So the header is
-    replaced by what :func:`forwarded_scheme` makes of it, or removed.
+    replaced by what :func:`forwarded_scheme` makes of it, or removed. Security events of the request have the address.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -69,7 +70,11 @@ class TrustedProxyMiddleware:
             request.META["REMOTE_ADDR"] = client_address(peer, forwarded_for, proxies, forwarded=forwarded)
             if scheme := forwarded_scheme(forwarded_proto, forwarded):
                 request.META["HTTP_X_FORWARDED_PROTO"] = scheme
-        return self._get_response(request)
+        token = security.client_address.set(str(request.META.get("REMOTE_ADDR", "")) or None)
+        try:
+            return self._get_response(request)
+        finally:
+            security.client_address.reset(token)
 
 
 class RejectedOriginMiddleware:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hunarmitra.accounts.services import user_delete, user_set_active, user_set_password, user_set_role, user_set_staff
+from tests.integration.rest.test_auth import age_spent_tokens
 from tests.support.actors import Actors
 from tests.support.clock import steady
 from tests.support.live import Newcomer, Person, join, rejection
@@ -56,6 +57,21 @@ async def test_a_logout_closes_the_sessions_connections_and_no_other(live: Stack
     person.refresh(expect=401)
     for url in urls:
         assert await rejection(url, person.token) == ("unauthenticated", 4001)
+    await live_on(staying)
+
+
+async def test_a_reused_refresh_token_closes_the_sessions_sockets_and_no_other(
+    live: Stack, newcomer: Newcomer, shell: Shell
+) -> None:
+    person = newcomer()
+    urls = both_endpoints(live, person.create_booking()["id"])
+    other_session, _ = person.new_session()
+    spent = person.refresh_token
+    person.refresh()
+    ending, staying = await open_all(urls, person.token), await open_all(urls, other_session)
+    age_spent_tokens(shell, person.id)
+    assert person.call("POST", "auth/refresh/", {"refresh": spent}, expect=401)["code"] == "session_reused"
+    await closed_in_time(ending, 4001, steady())
     await live_on(staying)
 
 

@@ -15,7 +15,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 
 from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_token
-from hunarmitra.accounts.services import TokenPair, session_end, session_rotate, session_start
+from hunarmitra.accounts.services import SessionReusedError, TokenPair, session_end, session_rotate, session_start
 from hunarmitra_http.authentication import CHALLENGE
 from hunarmitra_http.serializers.accounts import (
     CredentialsSerializer,
@@ -44,7 +44,8 @@ def _pair(pair: TokenPair) -> Response:
 
 
 def _invalid(error: TokenError) -> InvalidToken:
-    return InvalidToken(str(error.args[0]) if error.args else None)
+    code = "session_reused" if isinstance(error, SessionReusedError) else None
+    return InvalidToken(str(error.args[0]) if error.args else None, code=code)
 
 
 class TokenView(AuthView):
@@ -63,7 +64,11 @@ class TokenView(AuthView):
 class RefreshView(AuthView):
     @extend_schema(request=RefreshSerializer, responses={200: TokenPairSerializer})
     def post(self, request: Request) -> Response:
-        """Exchange a refresh token, once, for a new pair of the same session."""
+        """Exchange a refresh token for a new pair of the same session.
+
+        If the answer is lost, repeat the request: within 30 seconds it returns the same refresh token. A later use of a
+        spent token ends the session with 401 and the code `session_reused`, as a sign of theft.
+        """
         encoded: str = checked(RefreshSerializer, request.data)["refresh"]
         try:
             return _pair(session_rotate(encoded_refresh=encoded))
@@ -94,7 +99,7 @@ class LogoutView(AuthView):
         request=RefreshSerializer, responses={205: OpenApiResponse(None, "The session and its connections are closed.")}
     )
     def post(self, request: Request) -> Response:
-        """End the session of a refresh token: its tokens are no longer accepted."""
+        """End the session of a refresh token, also of one just spent: its tokens are no longer accepted."""
         encoded: str = checked(RefreshSerializer, request.data)["refresh"]
         try:
             session_end(encoded_refresh=encoded)
