@@ -13,6 +13,9 @@ from urllib.parse import unquote
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
 from hunarmitra.common.origins import parse_origin
 
+WIDEST_PREFIXES: Final = {4: 8, 6: 7}
+"""Bits by IP version: 10.0.0.0/8 and fc00::/7 are the largest private networks."""
+
 TRACE_SAMPLERS: Final = tuple(
     f"{parent}{root}" for parent in ("", "parentbased_") for root in ("traceidratio", "always_on", "always_off")
 )
@@ -46,9 +49,16 @@ def services(value: str) -> tuple[str, ...]:
 
 def networks(value: str) -> tuple[Network, ...]:
     try:
-        return parse_networks(name_list(value))
+        found = parse_networks(name_list(value))
     except InvalidNetworkError as error:
         raise ValueError(str(error)) from None
+    for network in found:
+        if network.prefixlen < WIDEST_PREFIXES[network.version]:
+            raise ValueError(
+                f"has {str(network)!r}, which trusts addresses all over the internet, so that any client could choose "
+                "its address; name only the network of your proxies"
+            )
+    return found
 
 
 def origins(value: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ WRONG = {
         "https://",
         "https://ok.example.org,*",
     ],
-    "TRUSTED_PROXIES": ["10.0.0.0/33", "proxy.example.org", "10.0.0.1,nowhere"],
+    "TRUSTED_PROXIES": ["10.0.0.0/33", "proxy.example.org", "10.0.0.1,nowhere", "0.0.0.0/0", "::/0", "10.0.0.0/7"],
     "SERVICES": ["operator", "http,operator", ","],
     "LOG_LEVEL": ["LOUD", "info", "10"],
     "LOG_FORMAT": ["JSON", "logfmt"],
