@@ -8,7 +8,7 @@ catalogue can be read, tested and exported (schemas, client types) alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -149,6 +149,28 @@ class Unsubscribed(Frame):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LivePage(Frame):
+    """Tracked bookings of the `live` channel, each as ``booking_id``, ``seq``, ``status`` and ``location``.
+
+    ``last`` is true in the last page.
+    """
+
+    type: ClassVar[str] = "live_page"
+
+    bookings: Sequence[Mapping[str, Any]]
+    last: Any = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveLeft(Frame):
+    """A booking of the `live` channel has left the box, or was deleted."""
+
+    type: ClassVar[str] = "live_left"
+
+    booking_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncRequired(Frame):
     """The log cannot be replayed from ``since``: fetch the state over REST and go on from ``seq``.
 
@@ -239,6 +261,8 @@ CATALOGUE: Final[tuple[type[Frame], ...]] = (
     NotificationsConnected,
     Connected,
     Unsubscribed,
+    LivePage,
+    LiveLeft,
     ResyncRequired,
     Pong,
     Authenticated,

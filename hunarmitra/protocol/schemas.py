@@ -25,7 +25,7 @@ TIMESTAMP: Final[Schema] = {
     "description": "RFC 3339, UTC, ending in `Z`.",
 }
 _UUID: Final[Schema] = {"type": "string", "format": "uuid"}
-CHANNELS: Final = ("booking", "notifications")
+CHANNELS: Final = ("booking", "notifications", "live")
 SINCE: Final[Schema] = {
     "type": "integer",
     "minimum": 0,
@@ -96,6 +96,12 @@ KEYS: Final[dict[str, Schema]] = {
     "expires_at": _moment("When the token of this connection expires."),
     "server_time": TIMESTAMP,
     "ack": {"type": "boolean", "description": "`true` where the server asks for an `ack` of this event; else missing."},
+    "bookings": {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "Each with `booking_id`, `seq`, `status`, and `location` as in `connection_established`.",
+    },
+    "last": {"type": "boolean", "description": "`true` in the last page; else missing."},
     "max_subscriptions": _count(1, "How many subscriptions this connection may have at once."),
     "after_ms": _count(0, "Milliseconds after which to reconnect."),
     "next_in_ms": _count(0, "Milliseconds after which the server wants the next location."),
@@ -116,6 +122,10 @@ ANY_ID: Final[Schema] = {"type": "string", "description": "The booking's id, as 
 _EXAMPLES: Final[Schema] = {
     "channel": "notifications",
     "max_subscriptions": 20,
+    "bookings": [
+        {"booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52", "seq": 4, "status": "on_the_way", "location": None}
+    ],
+    "last": True,
     "booking_id": "6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52",
     "id": "0c8be2a0-1e0e-4e58-a2e8-0a1a5a3c6d11",
     "status": "on_the_way",
@@ -278,11 +288,22 @@ CLIENT_MESSAGES: Final = (
                 "anyOf": [SINCE, {"type": "object", "additionalProperties": SINCE}],
                 "description": "As `since` of an endpoint; with `booking_ids` an object of booking ids.",
             },
+            "bbox": {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": 4,
+                "maxItems": 4,
+                "description": "Of `live`: west, south, east and north of a box, in degrees.",
+            },
+            "max_rate": {
+                "type": "number",
+                "description": "Of `live`: locations a second of a booking; 1 if missing.",
+            },
         },
-        "Subscribes to one booking, several bookings, or the notifications.",
+        "Subscribes to one booking, several bookings, the notifications, or (staff) all tracked bookings.",
         frames.Unsubscribed,
         "shared",
-        frozenset({"booking_id", "booking_ids", "since"}),
+        frozenset({"booking_id", "booking_ids", "since", "bbox", "max_rate"}),
     ),
     ClientMessage(
         "unsubscribe",
@@ -316,6 +337,8 @@ NOTIFICATIONS_FRAMES: Final = (
 SHARED_FRAMES: Final = (
     frames.Connected,
     frames.Unsubscribed,
+    frames.LivePage,
+    frames.LiveLeft,
     *dict.fromkeys((*BOOKING_FRAMES, *NOTIFICATIONS_FRAMES)),
 )
 assert {*SHARED_FRAMES} == {*CATALOGUE}, "every frame belongs to an endpoint"

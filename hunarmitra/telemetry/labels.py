@@ -11,8 +11,8 @@ OTHER: Final = "other"
 UNMATCHED: Final = "unmatched"
 
 LANES: Final = ("status", "location")
-CHANNEL_KINDS: Final = ("booking", "notifications")
-SOCKET_KINDS: Final = (*CHANNEL_KINDS, "shared")
+CHANNEL_KINDS: Final = ("booking", "notifications", "live")
+SOCKET_KINDS: Final = ("booking", "notifications", "shared")
 CONNECTION_KINDS: Final = (*SOCKET_KINDS, "joining")
 CLOSE_CODES: Final = (
     *(str(code) for code in sorted({1000, 1001, 1002, 1006, *CloseCode})),

@@ -36,6 +36,7 @@ POINTS = (
     *JOIN_POINTS,
     "user read, not the notifications",
     "registered, session not read",
+    "watch registered, role not read",
     "reidentified, not checked",
     "committed, not published",
     "published, not marked",

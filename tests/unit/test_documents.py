@@ -95,7 +95,8 @@ def frame_of(example: dict[str, Any]) -> type[Frame]:
 
 
 OPTIONAL_KEYS = {
-    *("accuracy", "ack", "booking_id", "channel", "eta_minutes", "heading", "id", "retry_in_ms", "speed", "uncertain"),
+    *("accuracy", "ack", "booking_id", "channel", "eta_minutes", "heading", "id", "last", "retry_in_ms"),
+    *("speed", "uncertain"),
 }
 CLIENT_MESSAGES = {"ping", "authenticate", "mark_read", "location", "ack", "subscribe", "unsubscribe"}
 

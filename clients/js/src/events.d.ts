@@ -68,7 +68,7 @@ export interface NotificationEvent {
   /** `true` where the server asks for an `ack` of this event; else missing. */
   ack?: boolean;
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel?: 'booking' | 'notifications';
+  channel?: 'booking' | 'notifications' | 'live';
 }
 
 /** First frame of a booking's connection: the state of the booking, and how many events follow from `since`. */
@@ -112,7 +112,7 @@ export interface NotificationsSnapshot {
   /** RFC 3339, UTC, ending in `Z`. */
   server_time: Timestamp;
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel?: 'booking' | 'notifications';
+  channel?: 'booking' | 'notifications' | 'live';
 }
 
 /** First frame of `/ws/`; the client may have `max_subscriptions` subscriptions at once. */
@@ -134,13 +134,28 @@ export interface Connected {
 export interface Unsubscribed {
   type: 'unsubscribed';
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel: 'booking' | 'notifications';
+  channel: 'booking' | 'notifications' | 'live';
   /** The booking's id, as the client sent it. */
   booking_id?: string;
   /** 1000 as the client asked; else the close code that the endpoint of this channel would use. */
   code: number;
   /** For people. */
   message?: string;
+}
+
+/** Tracked bookings of the `live` channel, each as `booking_id`, `seq`, `status` and `location`. `last` is true in the last page. */
+export interface LivePage {
+  type: 'live_page';
+  /** Each with `booking_id`, `seq`, `status`, and `location` as in `connection_established`. */
+  bookings: Record<string, unknown>[];
+  /** `true` in the last page; else missing. */
+  last?: boolean;
+}
+
+/** A booking of the `live` channel has left the box, or was deleted. */
+export interface LiveLeft {
+  type: 'live_left';
+  booking_id: string;
 }
 
 /** The log cannot be replayed from `since`: fetch the state over REST and go on from `seq`. On `/ws/`, `booking_id` or `channel` tells which subscription it is about. */
@@ -150,7 +165,7 @@ export interface ResyncRequired {
   seq: number;
   booking_id?: string;
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel?: 'booking' | 'notifications';
+  channel?: 'booking' | 'notifications' | 'live';
 }
 
 export interface Pong {
@@ -169,7 +184,7 @@ export interface MarkedRead {
   /** How many notifications are unread. */
   unread: number;
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel?: 'booking' | 'notifications';
+  channel?: 'booking' | 'notifications' | 'live';
 }
 
 /** The client's location was accepted; `timestamp` is the time that it counts as of. */
@@ -212,7 +227,7 @@ export interface ErrorFrame {
   id?: string;
   booking_id?: string;
   /** The kind of channel. Frames of notifications have it on `/ws/` only. */
-  channel?: 'booking' | 'notifications';
+  channel?: 'booking' | 'notifications' | 'live';
 }
 
 export type BookingFrame =
@@ -240,6 +255,8 @@ export type NotificationsFrame =
 export type SharedFrame =
   | Connected
   | Unsubscribed
+  | LivePage
+  | LiveLeft
   | BookingSnapshot
   | BookingStatusEvent
   | LocationUpdate
@@ -260,5 +277,5 @@ export type ClientMessage =
   | { type: 'mark_read'; id: string }
   | { type: 'location'; lat: number; lng: number; timestamp?: Timestamp; accuracy?: number; heading?: number; speed?: number; id?: string; booking_id?: string }
   | { type: 'ack'; seq: number; booking_id?: string; channel?: 'notifications' }
-  | { type: 'subscribe'; channel: 'booking' | 'notifications'; booking_id?: string; booking_ids?: string[]; since?: number | Record<string, number> }
-  | { type: 'unsubscribe'; channel: 'booking' | 'notifications'; booking_id?: string; booking_ids?: string[] };
+  | { type: 'subscribe'; channel: 'booking' | 'notifications' | 'live'; booking_id?: string; booking_ids?: string[]; since?: number | Record<string, number>; bbox?: number[]; max_rate?: number }
+  | { type: 'unsubscribe'; channel: 'booking' | 'notifications' | 'live'; booking_id?: string; booking_ids?: string[] };

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,20 +27,38 @@ from hunarmitra_ws.client_messages import (
     Unsubscribe,
 )
 from hunarmitra_ws.handshake import Since
-from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE, Disconnect
+from hunarmitra_ws.hub.disconnects import (
+    FORBIDDEN,
+    NOT_FOUND,
+    NOT_STAFF,
+    TOO_MANY_SUBSCRIPTIONS,
+    UNAVAILABLE,
+    Disconnect,
+    DisconnectError,
+)
 from hunarmitra_ws.hub.hub import Hub
 from hunarmitra_ws.hub.join_reader import Snapshot
 from hunarmitra_ws.hub.joining import Wanted
 from hunarmitra_ws.hub.lanes import Lanes
+from hunarmitra_ws.hub.live_watch import LiveWatch
 from hunarmitra_ws.hub.shared_client import SharedClient
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.metrics import metrics
-from hunarmitra_ws.subscription_requests import BOOKING, NOTIFICATIONS, ChannelRequest, requested_channels
+from hunarmitra_ws.subscription_requests import (
+    BOOKING,
+    LIVE,
+    NOTIFICATIONS,
+    ChannelRequest,
+    LiveRequest,
+    requested_channels,
+    requested_live,
+)
 from hunarmitra_ws.subscriptions import Owner
 
 logger = logging.getLogger(__name__)
 
 _CLOSED_AS_ASKED: Final = 1000
+NOT_SUBSCRIBED: Final = "not_subscribed"
 
 
 @dataclass(slots=True)
@@ -55,13 +73,14 @@ class _Held:
 class SharedSubscriptions:
     """Each subscription joins, ends and is refused by itself; the connection lives on."""
 
-    __slots__ = ("_held", "_hub", "_most", "_owner", "_staff", "_tasks", "client")
+    __slots__ = ("_held", "_hub", "_live", "_most", "_owner", "_staff", "_tasks", "client")
 
     def __init__(self, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> None:
         self._owner = owner
         self._hub = hub
         self._held: dict[str, _Held] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._live: LiveWatch | None = None
         self._most = 0
         self._staff = False
         self.client = SharedClient(identity, lanes, self._on_ended)
@@ -88,13 +107,18 @@ class SharedSubscriptions:
 
     async def handle(self, message: ClientMessage) -> bool:
         if isinstance(message, Subscribe):
-            self._subscribe(requested_channels(message.keys))
+            if message.keys.get("channel") == LIVE:
+                self._watch_live(requested_live(message.keys))
+            else:
+                self._subscribe(requested_channels(message.keys))
         elif isinstance(message, Unsubscribe):
-            self._unsubscribe(requested_channels(message.keys))
+            if message.keys.get("channel") == LIVE:
+                self._drop_live()
+                self.client.send(Unsubscribed(channel=LIVE, code=_CLOSED_AS_ASKED))
+            else:
+                self._unsubscribe(requested_channels(message.keys))
         elif isinstance(message, Acknowledge):
-            held = self._addressed(message.keys)
-            subscription = held.subscription
-            return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
+            return self._acknowledge(message)
         elif isinstance(message, PostLocation):
             await self._pass_on(self._addressed({**message.keys, "channel": BOOKING}, message.id), message)
         elif isinstance(message, MarkRead):
@@ -109,6 +133,7 @@ class SharedSubscriptions:
         for held in self._held.values():
             self._hub.unsubscribe(held.subscription)
         self._held.clear()
+        self._drop_live()
         self._hub.forget(self.client)
 
     # Subscribing
@@ -131,11 +156,15 @@ class SharedSubscriptions:
             wanted.append((held, request.since))
         if not wanted:
             return
-        task = asyncio.create_task(self._join([Wanted(held.subscription, since) for held, since in wanted]))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._start(self._join([Wanted(held.subscription, since) for held, since in wanted]))
         for held, _ in wanted:
             held.joining = task
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _join(self, wanted: Sequence[Wanted]) -> None:
         try:
@@ -194,7 +223,53 @@ class SharedSubscriptions:
             message=OMIT if message is None else message,
         )
 
+    # The live feed
+
+    def _watch_live(self, request: LiveRequest) -> None:
+        self._drop_live()
+        if not self._staff:
+            self.client.send(Unsubscribed(channel=LIVE, code=int(NOT_STAFF.close), message=NOT_STAFF.message))
+            return
+        watch = self._live = LiveWatch(
+            self.client,
+            box=request.box,
+            max_rate=request.max_rate,
+            most_waiting=settings.ENVIRONMENT.ws_send_buffer_bytes // 2,
+            on_ended=self._drop_live,
+        )
+        self._start(self._send_live(watch))
+
+    async def _send_live(self, watch: LiveWatch) -> None:
+        try:
+            await self._hub.watch_live(watch)
+        except DisconnectError as error:
+            watch.end(error.disconnect)
+        except (DatabaseError, TimeoutError) as error:
+            logger.warning("the tracked bookings could not be read: %s", type(error).__name__)
+            watch.end(UNAVAILABLE)
+        except Exception:
+            logger.exception("the tracked bookings could not be sent")
+            watch.end(UNAVAILABLE)
+        finally:
+            if watch.closing:
+                self._hub.unwatch_live(watch)
+
+    def _drop_live(self) -> None:
+        """End the watch, if there is one, without telling the client."""
+        watch, self._live = self._live, None
+        if watch is not None:
+            self._hub.unwatch_live(watch)
+
     # Messages of one subscription
+
+    def _acknowledge(self, message: Acknowledge) -> bool:
+        try:
+            subscription = self._addressed(message.keys).subscription
+        except ClientMessageError as error:
+            if self._live is not None and error.code == NOT_SUBSCRIBED:
+                return False  # an event of the live feed, which asks nobody
+            raise
+        return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
 
     def _addressed(self, keys: Mapping[str, Any], identifier: str | None = None) -> _Held:
         """Return the subscription that a message is about. Raises ClientMessageError."""
@@ -204,7 +279,7 @@ class SharedSubscriptions:
         channel = NotificationsKind() if notifications else BookingKind(str(booking))
         held = self._held.get(channel.channel_name(self.client.identity.user_id))
         if held is None:
-            raise ClientMessageError("not_subscribed", "Subscribe to the channel first.", identifier)
+            raise ClientMessageError(NOT_SUBSCRIBED, "Subscribe to the channel first.", identifier)
         return held
 
     async def _pass_on(self, held: _Held, message: ClientMessage) -> None:

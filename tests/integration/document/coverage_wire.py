@@ -20,6 +20,7 @@ _EXPIRY: Final = "integration/ws/test_expiry.py::test_"
 _REVOCATION: Final = "integration/ws/test_revocation.py::test_"
 _NOTIFICATIONS: Final = "integration/ws/test_notifications.py::test_"
 _SHARED: Final = "integration/ws/test_shared_connection.py::test_"
+_LIVE: Final = "integration/ws/test_live.py::test_"
 _SECRETS: Final = "integration/ws/test_secrets_in_logs.py::test_"
 _EXAMPLES: Final = "integration/document/test_examples.py::test_"
 _REST: Final = "integration/rest/test_endpoints.py::test_"
@@ -412,6 +413,15 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     'A list, `"booking_ids":[…]` with…': (
         _SHARED + "a_list_is_one_request_with_a_number_for_each_booking",
         "services/test_joins.py::test_five_hundred_bookings_are_joined_with_a_few_queries",
+    ),
+    '- `{"type":"subscribe","channel":"live",…': (
+        _LIVE + "pages_have_every_tracked_booking_and_then_its_events_and_locations_come",
+        _LIVE + "a_box_shows_what_is_in_it_and_tells_what_left",
+        _LIVE + "of_many_locations_the_newest_comes_at_the_rate_that_was_asked_for_and_every_event",
+        _LIVE + "only_staff_may_and_only_while_they_are",
+    ),
+    "Without resume: after a reconnect, pages again.": (
+        _LIVE + "unsubscribing_ends_it_and_subscribing_again_sends_pages_again",
     ),
     '- `{"type":"unsubscribe",…}` → …': (
         _SHARED + "after_unsubscribe_nothing_more_comes_and_another_may_be_subscribed",

@@ -264,3 +264,24 @@ async def test_a_session_that_ends_while_a_shared_connection_is_checked_is_not_m
         fault.release()
         await both_closed([connection], 4001, steady())
         assert [frame["type"] for frame in connection.frames] == ["error"]
+
+
+@pytest.mark.parametrize("over_slowly", ["endpoint"], indirect=True)
+@pytest.mark.parametrize("during", [True, False], ids=["while-it-is-checked", "open"])
+async def test_a_staff_role_that_ends_ends_the_live_channel(system: Scene, ending: Ending, *, during: bool) -> None:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(ending.restored("staff"))
+        url, token = system.stack.shared_url(), ending.whose("staff").token
+        connection = await stack.enter_async_context(await Socket.connect(url, token=token))
+        fault = system.faults.arm("watch registered, role not read") if during else None
+        await connection.send({"type": "subscribe", "channel": "live"})
+        if fault is not None:
+            await fault.reached_by_one()
+        else:
+            await connection.next_of("live_page")
+        await off_loop(ending.end, "staff")
+        frame = await connection.next_of("unsubscribed", LIMIT)
+        assert (frame["channel"], frame["code"]) == ("live", 4003)
+        if fault is not None:
+            fault.release()
+        assert await connection.synchronized() == []

@@ -83,7 +83,7 @@ def value_of(schema: dict[str, Any]) -> Any:
     if "anyOf" in schema:
         return value_of(schema["anyOf"][-1])
     if schema["type"] == "array":
-        return [value_of(schema["items"])]
+        return [value_of(schema["items"])] * schema.get("minItems", 1)
     if schema["type"] == "object":
         return {"6f1c2f6e-8f6b-4f0e-9a53-0f8c0a6c3b52": value_of(schema["additionalProperties"])}
     if schema["type"] != "string":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.subscription import Subscription
@@ -13,6 +14,16 @@ MOST_PENDING = 1000
 """Events kept while an earlier one is missing; further ones are read from the database later."""
 
 
+class Feed(Protocol):
+    """Where a booking's events and locations go beside its subscriptions."""
+
+    def deliver(self, seq: int, frame: OutgoingFrame) -> None: ...
+
+    def deliver_location(self, frame: OutgoingFrame) -> None: ...
+
+    def restarted(self) -> None: ...
+
+
 class Channel:
     """Delivers events to its subscriptions in the order of their ``seq``: each once, without a gap.
 
@@ -21,6 +32,7 @@ class Channel:
     location (microseconds since 1970), and ``location_seq`` the booking's seq when that location was accepted: an event
     that voids locations may arrive after locations that were accepted after it. ``_location_frame`` is the text of the
     newest location, or None if it was read from the database: the next message of the same time is then a repeat.
+    ``feed`` is the booking's place in the live feed, while a member of staff watches that.
     ``acknowledged`` is the wait for Redis to acknowledge the process's subscription.
     """
 
@@ -28,6 +40,7 @@ class Channel:
         "_location_frame",
         "_pending",
         "acknowledged",
+        "feed",
         "last_seq",
         "location_order",
         "location_seq",
@@ -40,6 +53,7 @@ class Channel:
         self.name = name
         self.subscriptions: dict[Subscription, None] = {}
         self.acknowledged: asyncio.Task[bool] | None = None
+        self.feed: Feed | None = None
         self.last_seq: int | None = None
         self.min_location_seq = 0
         self.location_order = 0
@@ -86,6 +100,8 @@ class Channel:
             delivered += subscription.deliver_location(seq, order, outgoing)
         if delivered:
             metrics.delivered("location", delivered, origin)
+        if self.feed is not None:
+            self.feed.deliver_location(outgoing)
 
     def recover_location(self, seq: int, order: int, frame: str) -> None:
         """Take a location that was read from the database, once; its message may have arrived, or may still arrive.
@@ -108,6 +124,8 @@ class Channel:
                 subscription.location_order = subscription.location_seq = 0
                 subscription.known_location_order = 0
                 subscription.require_resync(seq)
+        if self.feed is not None:
+            self.feed.restarted()
 
     def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
         if len(self._pending) < MOST_PENDING:
@@ -128,6 +146,8 @@ class Channel:
             if isinstance(origin, Arrival) and origin.ack:
                 asked = (id(each) for each in self.subscriptions if each.live and each.last_seq == seq)
                 metrics.acknowledgements.ask(self.name, seq, origin.committed_at, asked)
+        if self.feed is not None:
+            self.feed.deliver(seq, outgoing)
 
     def _deliver_pending(self) -> None:
         assert self.last_seq is not None

@@ -31,11 +31,14 @@ from hunarmitra.protocol import channels, messages
 from hunarmitra.telemetry import tracing
 from hunarmitra.tracking.locations import PostedLocation, Reading
 from hunarmitra_ws.handshake import Since
+from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.consumer_channels import ConsumerChannels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import ACCOUNT_GONE, BOOKING_GONE, TOKEN_EXPIRED
 from hunarmitra_ws.hub.joining import Joiner, Joining, JoinLimits, Outcome, Wanted
+from hunarmitra_ws.hub.live_feed import LiveFeed
+from hunarmitra_ws.hub.live_watch import LiveWatch
 from hunarmitra_ws.hub.location_batch import BatchLimits, LocationBatch
 from hunarmitra_ws.hub.recovery import Recovery
 from hunarmitra_ws.hub.revocations import Revocations
@@ -108,6 +111,9 @@ class Hub:
             limits.joins,
         )
         self._unsigned = UnsignedMessages(self._index.channels, self._recovery.request, self._revocations.check)
+        self._live = LiveFeed(
+            self._index, self._threads, subscribe=self._joiner.subscribe_channels, abandon=self._abandon
+        )
         self._locations = LocationBatch(self._index.channels, limits.locations)
         self.consumers = ConsumerChannels(self._transport, self._index.channels.__contains__)
         self._relay = _RelayThread() if limits.relays else None
@@ -128,6 +134,7 @@ class Hub:
             self._supervisor.start("relay", self._relay.run)
         self._supervisor.start("recovery", self._recovery.run)
         self._supervisor.start("revocations", self._revocations.run)
+        self._supervisor.start("live feed", self._live.run)
         self._supervisor.start("token expiry", self._disconnect_expired)
         self._supervisor.start("loop delay", _sample_loop_delay)
 
@@ -236,10 +243,28 @@ class Hub:
             subscription.replay.cancel()
         abandoned = self._index.remove(subscription)
         if abandoned is not None:
-            if abandoned.acknowledged is not None:
-                abandoned.acknowledged.cancel()
-            if not self.consumers.has(abandoned.name):
-                self._transport.unsubscribe(abandoned.name)
+            self._abandon(abandoned)
+
+    def _abandon(self, channel: Channel) -> None:
+        """Unsubscribe at Redis from a channel that nothing here needs any more."""
+        if channel.acknowledged is not None:
+            channel.acknowledged.cancel()
+        if not self.consumers.has(channel.name):
+            self._transport.unsubscribe(channel.name)
+
+    async def watch_live(self, watch: LiveWatch) -> None:
+        """Send the tracked bookings, then what happens to them. Call :meth:`unwatch_live` in every case.
+
+        Registered before the role is read, so that a role that ends in between is seen. Raises
+        :class:`DisconnectError`, a database error, or TimeoutError.
+        """
+        self._live.add(watch)
+        await checkpoints.reach_async("watch registered, role not read")
+        await self._joiner.require_staff(watch.client)
+        await self._live.send_pages(watch)
+
+    def unwatch_live(self, watch: LiveWatch) -> None:
+        self._live.remove(watch)
 
     def forget(self, client: Client) -> None:
         """Forget a client whose connection has ended, and which has no subscription."""
@@ -268,6 +293,7 @@ class Hub:
 
     def _on_gone(self, channel_name: str) -> None:
         """Disconnect the subscriptions of a deleted booking or user."""
+        self._live.gone(channel_name)
         for subscription in self._index.of_channel(channel_name):
             if subscription.booking_id is None:
                 subscription.client.disconnect(ACCOUNT_GONE)

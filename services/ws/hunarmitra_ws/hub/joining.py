@@ -22,7 +22,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from hunarmitra.accounts.models import User
+from hunarmitra.accounts.models import Role, User
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common import checkpoints
 from hunarmitra.protocol import channels
@@ -33,6 +33,7 @@ from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
 from hunarmitra_ws.hub.disconnects import (
+    NOT_STAFF,
     REPLACED,
     REPLAY_FAILED,
     TOO_MANY_CONNECTIONS,
@@ -163,7 +164,7 @@ class Joiner:
         joins = {id(each): self._register(each) for each in wanted if not _has_ended(each.subscription)}
 
         # 2. Subscribe. Without Redis the join goes on, and the comparison with the database recovers what is missed.
-        acknowledged = await self._acknowledged([join.channel for join in joins.values()])
+        acknowledged = await self.subscribe_channels([join.channel for join in joins.values()])
         tracing.mark("subscribed")
         await checkpoints.reach_async("subscribed, not read")
         joins = {key: join for key, join in joins.items() if not _has_ended(join.wanted.subscription)}
@@ -239,7 +240,15 @@ class Joiner:
         )
         return _Join(wanted, channel, request)
 
-    async def _acknowledged(self, subscribed: Sequence[Channel]) -> bool:
+    async def require_staff(self, client: Client) -> None:
+        """Raises :class:`DisconnectError` unless the client's user is staff and its session valid."""
+        user = (await self._users.ask([client.identity]))[0]
+        if user is None:
+            raise DisconnectError(UNAUTHENTICATED)
+        if user.effective_role != Role.ADMIN:
+            raise DisconnectError(NOT_STAFF)
+
+    async def subscribe_channels(self, subscribed: Sequence[Channel]) -> bool:
         """Wait for Redis to acknowledge the process's subscriptions; whether it did for all of them."""
         for channel in subscribed:
             if channel.acknowledged is None or _has_failed(channel.acknowledged):

@@ -121,7 +121,7 @@ class LocationBatch:
     def _count_watchers(self, booking_id: UUID, listeners: int | None) -> int | None:
         """This process listens because the sender is subscribed here; the sender itself does not count."""
         channel = self._subscribed.get(channels.booking_channel(booking_id))
-        here = 0 if channel is None else max(0, len(channel.subscriptions) - 1)
+        here = 0 if channel is None else max(0, len(channel.subscriptions) - 1) + (channel.feed is not None)
         return here if listeners is None else max(0, listeners - 1) + here
 
     def _answer(self, each: _Waiting, answer: AcceptedLocation | LocationError) -> None:

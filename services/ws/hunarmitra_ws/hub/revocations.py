@@ -18,7 +18,7 @@ from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.outbox.revocations import Kind, newest_number, recorded_after
 from hunarmitra.protocol import channels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
-from hunarmitra_ws.hub.disconnects import ACCOUNT_DEACTIVATED, REVOKED, SESSION_ENDED
+from hunarmitra_ws.hub.disconnects import ACCOUNT_DEACTIVATED, NOT_STAFF, REVOKED, SESSION_ENDED
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
 
@@ -83,12 +83,18 @@ class Revocations:
             for client in self._index.of_user(subject):
                 client.disconnect(ACCOUNT_DEACTIVATED)
         elif kind == Kind.STAFF:
-            for subscription in self._index.subscriptions_of(subject):
-                _revoke(subscription, BookingRole.STAFF)
+            self._revoke_staff(subject)
         elif kind == Kind.ASSIGNMENT and booking is not None:
             for subscription in self._index.of_channel(channels.booking_channel(booking)):
                 if subscription.client.identity.user_id == subject:
                     _revoke(subscription, BookingRole.WORKER)
+
+    def _revoke_staff(self, user_id: UUID) -> None:
+        for subscription in self._index.subscriptions_of(user_id):
+            _revoke(subscription, BookingRole.STAFF)
+        for watch in list(self._index.live_watches):
+            if watch.client.identity.user_id == user_id:
+                watch.end(NOT_STAFF)
 
 
 def _revoke(subscription: Subscription, role: BookingRole) -> None:

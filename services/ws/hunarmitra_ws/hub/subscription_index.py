@@ -11,16 +11,18 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol import channels
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.client import Client
+from hunarmitra_ws.hub.live_watch import LiveWatch
 from hunarmitra_ws.hub.subscription import Subscription
 
 _Key = TypeVar("_Key", int, UUID)
 
 
 class SubscriptionIndex:
-    """``channels`` has an entry for each channel with at least one subscription."""
+    """``channels`` has an entry for each channel with at least one subscription, or with a place in the live feed."""
 
     def __init__(self) -> None:
         self.channels: dict[str, Channel] = {}
+        self.live_watches: dict[LiveWatch, None] = {}
         self._by_user: dict[UUID, dict[Client, None]] = {}
         self._by_session: dict[UUID, set[Client]] = {}
         self._by_expiry: dict[int, set[Client]] = {}
@@ -81,9 +83,7 @@ class SubscriptionIndex:
     def add(self, subscription: Subscription) -> Channel:
         """Register the subscription and its client. Return its channel, which is created for the first one."""
         self.add_client(subscription.client)
-        channel = self.channels.get(subscription.channel_name)
-        if channel is None:
-            channel = self.channels[subscription.channel_name] = Channel(subscription.channel_name)
+        channel = self.channel(subscription.channel_name)
         subscription.channel_name = channel.name  # one string for all subscriptions of the channel
         channel.subscriptions[subscription] = None
         return channel
@@ -94,14 +94,21 @@ class SubscriptionIndex:
         if channel is None or subscription not in channel.subscriptions:
             return None
         del channel.subscriptions[subscription]
-        return None if channel.subscriptions else self.channels.pop(channel.name)
+        return None if channel.subscriptions or channel.feed is not None else self.channels.pop(channel.name)
 
     def counts(self) -> dict[str, int]:
         """Return the number of subscriptions of each kind of channel."""
-        counts = {"booking": 0, "notifications": 0}
+        counts = {"booking": 0, "notifications": 0, "live": len(self.live_watches)}
         for name, channel in self.channels.items():
             counts["booking" if channels.is_booking(name) else "notifications"] += len(channel.subscriptions)
         return counts
+
+    def channel(self, name: str) -> Channel:
+        """Return the channel, created if nothing needed it before."""
+        channel = self.channels.get(name)
+        if channel is None:
+            channel = self.channels[name] = Channel(name)
+        return channel
 
     def of_channel(self, channel_name: str) -> list[Subscription]:
         channel = self.channels.get(channel_name)
