@@ -26,7 +26,6 @@ DOCUMENTED: Final = frozenset({"_default_manager", "_meta"})
 """Parts of Django's models that are documented despite their underscore."""
 
 ADAPTERS: Final[Mapping[str, str]] = {
-    "autobahn": "hunarmitra_ws.server.autobahn_adapter",
     "daphne": "hunarmitra_ws.server.daphne_adapter",
     "drf_spectacular": "hunarmitra_http.spectacular_adapter",
     "gunicorn": "hunarmitra_http.gunicorn_adapter",
@@ -34,6 +33,7 @@ ADAPTERS: Final[Mapping[str, str]] = {
     "prometheus_client": "hunarmitra.telemetry.prometheus_adapter",
     "redis": "hunarmitra_ws.hub.redis_adapter",
     "twisted": "hunarmitra_ws.server.twisted_adapter",
+    "websockets": "hunarmitra_ws.server.websockets_adapter",
 }
 """The adapter of each library, by the package that is imported."""
 

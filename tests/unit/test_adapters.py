@@ -12,12 +12,8 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
-from autobahn.twisted.websocket import WebSocketServerProtocol
-from daphne.http_protocol import WebRequest
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from hunarmitra.common.private_names import Library, PrivateName
-from hunarmitra_ws.server import autobahn_adapter, daphne_adapter
 from tests.support.processes import REPOSITORY
 from tools.private_names import ADAPTER_SUFFIX, ADAPTERS, SCANNED, libraries, uses
 
@@ -33,20 +29,19 @@ def _owner(name: PrivateName) -> Any:
 
 @functools.cache
 def _assigned(kind: type) -> frozenset[str]:
-    """Return the attributes that a class and its bases set on ``self``, and that daphne sets on a new connection."""
+    """Return the attributes that a class and its bases set on ``self``."""
     bases = [base for base in inspect.getmro(kind) if base.__module__.partition(".")[0] in ADAPTERS]
-    found = {name for base in bases for name in _assigned_in(base, "self")}
-    return frozenset(found | ({*_assigned_in(WebRequest, "protocol")} if kind is WebSocketProtocol else set()))
+    return frozenset(name for base in bases for name in _assigned_in(base))
 
 
-def _assigned_in(kind: type, variable: str) -> Iterator[str]:
+def _assigned_in(kind: type) -> Iterator[str]:
     try:
         source = textwrap.dedent(inspect.getsource(kind))
     except OSError:  # a class that was made at run time, as zope's proxies are
         return
     for node in ast.walk(ast.parse(source)):
         match node:
-            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if owner == variable:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name, ctx=ast.Store()) if owner == "self":
                 yield name
 
 
@@ -71,21 +66,6 @@ def test_a_private_name_exists_as_its_adapter_expects(name: PrivateName) -> None
     function = getattr(owner, name.name)
     parameters = tuple(part for part in inspect.signature(function).parameters if part != "self")
     assert parameters == name.parameters, f"{name.owner}.{name.name} is used for: {name.reason}"
-
-
-def test_a_connection_gets_no_attribute_that_its_footprint_does_not_know() -> None:
-    """A new attribute would stay for the life of every connection, and may contain the request with its token."""
-    tables = {*autobahn_adapter.IDLE_VALUES, *autobahn_adapter.AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE}
-    kept = autobahn_adapter.KEPT | autobahn_adapter.UNUSED | daphne_adapter.KEPT
-    attributes = _assigned(WebSocketProtocol) | set(WebSocketServerProtocol.CONFIG_ATTRS)
-    options = set(WebSocketServerProtocol.CONFIG_ATTRS)
-    assert attributes - tables - kept - options == set(), "new attributes"
-    assert tables - attributes == set(), "attributes that are no longer set"
-
-
-def test_every_option_of_autobahn_is_an_attribute_of_the_factory() -> None:
-    factory = WebSocketFactory(object(), server="test")
-    assert [name for name in WebSocketServerProtocol.CONFIG_ATTRS if not hasattr(factory, name)] == []
 
 
 def test_only_adapters_use_private_names() -> None:

@@ -236,8 +236,13 @@ async def test_revocations_are_seen_after_the_database_went_back(system: Scene, 
             await off_loop(ending.end, "session")
             await both_closed(sockets, 4001, steady())
 
+    def notices() -> list[int]:
+        return [process.log_text().count("revocations went back") for process in system.stack.ws]
+
+    before = notices()
+
     def noticed() -> bool:
-        return all("revocations went back" in process.log_text() for process in system.stack.ws)
+        return all(now > then for now, then in zip(notices(), before, strict=True))
 
     await logout_closes()
     await logout_closes()

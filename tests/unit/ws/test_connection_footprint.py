@@ -1,57 +1,38 @@
-"""An open connection keeps only attributes that it needs, and no token."""
+"""An open connection keeps only the attributes that it needs."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+import gc
+import weakref
+from types import SimpleNamespace
 
 import pytest
-from autobahn.websocket.protocol import WebSocketServerProtocol
-from daphne.ws_protocol import WebSocketFactory
+from websockets.server import ServerProtocol as Parser
 
-from hunarmitra_ws.server import daphne_adapter
-from hunarmitra_ws.server.autobahn_adapter import AFTER_HANDSHAKE, IDLE_VALUES
-from hunarmitra_ws.server.daphne_adapter import with_small_footprint
+from hunarmitra_ws.server import websockets_adapter
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
 
 
-@dataclass
-class Requested:
-    path: str
+def test_an_idle_connection_keeps_only_its_parser() -> None:
+    """Every other attribute has its idle value on the class."""
+    server = SimpleNamespace(message_max_bytes=16384)
+    assert set(vars(ServerProtocol(server))) == {"server", "_parser"}  # type: ignore[arg-type]
 
 
-def _connection() -> Any:
-    factory = WebSocketFactory(object(), server="test")
-    factory.setProtocolOptions(closeHandshakeTimeout=7)
-    return with_small_footprint(ServerProtocol, factory)()
-
-
-def test_options_of_the_factory_are_found_without_a_copy_in_each_connection() -> None:
-    connection = _connection()
-    assert connection.closeHandshakeTimeout == 7
-    assert connection.perMessageCompressionAccept([]) is None
-    assert vars(connection) == {}
-    # autobahn copies this value, and formats it for its log.
-    assert connection.CONFIG_ATTRS == ()
-    assert all(hasattr(connection, name) for name in WebSocketServerProtocol.CONFIG_ATTRS)
-
-
-def test_what_was_kept_of_the_handshake_is_forgotten_and_what_is_under_way_is_not() -> None:
-    connection = _connection()
-    for name, value in IDLE_VALUES.items():
-        setattr(connection, name, value)
-    for name in (*AFTER_HANDSHAKE, *daphne_adapter.AFTER_HANDSHAKE):
-        setattr(connection, name, "a token")
-    connection.request = Requested("/ws/")
-    connection.state, connection.wasClean = ServerProtocol.STATE_OPEN, True
-    connection.forget_handshake()
-    assert connection.request.path == "/ws/"
-    del connection.request
-    assert vars(connection) == {"state": ServerProtocol.STATE_OPEN, "wasClean": True}
-    assert connection._raw_query_string == b""
-    assert connection.localCloseCode is None
+def test_a_released_parser_is_freed_without_the_cyclic_collector() -> None:
+    parser = Parser(max_size=16384)
+    parser.receive_data(b"GET / HTTP/1.1\r\n\r\n")
+    parser.send_response(parser.accept(parser.events_received()[0]))  # type: ignore[arg-type]
+    freed = weakref.ref(parser)
+    websockets_adapter.release(parser)
+    gc.disable()
+    try:
+        del parser
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 async def test_an_inbox_gives_events_in_their_order_whether_or_not_somebody_waits() -> None:

@@ -196,9 +196,11 @@ class Joiner:
         while subscription.lanes.waiting_bytes > self._limits.replay_buffer_bytes and not _has_ended(subscription):
             await subscription.lanes.all_sent()
 
-        # 4. Read again.
+        # 4. Read again. A revocation that was announced before an event that is held back must be known here.
+        await self._apply_revocations()
         while _is_outdated(snapshot, subscription, channel):
             snapshot = _granted((await self._read([join.request], connection))[0])
+            await self._apply_revocations()
         if _has_ended(subscription):
             return False
 
@@ -297,6 +299,10 @@ class Joiner:
             subscription.disconnect(REPLAY_FAILED)
         finally:
             subscription.replay = None
+
+    async def _apply_revocations(self) -> None:
+        if self._revocations.pending:
+            await asyncio.wait_for(self._revocations.applied(), REVOCATIONS_TIMEOUT)
 
     def _go_live(self, subscription: Subscription, channel: Channel, connection: Joining, *, compare: bool) -> None:
         if compare:

@@ -37,19 +37,38 @@ class Revocations:
         self._interval = interval
         self._number: int | None = None
         self._wake = asyncio.Event()
+        self._asked = 0
+        self._answered = 0
+        self._read_again = asyncio.Event()
         self.ready = asyncio.Event()
 
     def check(self) -> None:
         """Read the table now: there is an announcement, or announcements may have been missed."""
+        self._asked += 1
         self._wake.set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether an announcement came that no read has answered yet."""
+        return self._answered < self._asked
+
+    async def applied(self) -> None:
+        """Wait until every revocation that was announced so far is applied."""
+        asked = self._asked
+        while self._answered < asked:
+            await self._read_again.wait()
 
     async def run(self) -> None:
         """Read the table every ``interval`` seconds, and when :meth:`check` asks for it."""
         available = True
         while True:
+            asked = self._asked
             try:
                 await self._read()
                 available = True
+                self._answered = asked
+                self._read_again.set()
+                self._read_again = asyncio.Event()
             except DatabaseError as error:
                 if available:
                     logger.warning("cannot read the revocations: %s; trying again", type(error).__name__)

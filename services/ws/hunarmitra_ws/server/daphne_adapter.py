@@ -1,4 +1,4 @@
-"""Adapter for daphne: its server and its WebSocket connection, with the project's replacements.
+"""Adapter for daphne: its server, with WebSocket connections of our own.
 
 daphne documents its command line, but no Python interface. Its server keeps a dict for each connection, and checks all
 of them every second (applications) and every two seconds (timeouts). Here callbacks handle each connection instead.
@@ -8,44 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
+from urllib.parse import unquote
 
 from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
-from daphne.ws_protocol import WebSocketProtocol
+from daphne.utils import parse_x_forwarded_for
+from twisted.internet.interfaces import ISSLTransport
+from websockets.http11 import Request
 
-from hunarmitra.common.private_names import Library, PrivateName, names_of
-from hunarmitra_ws.server import autobahn_adapter
-from hunarmitra_ws.server.autobahn_adapter import AutobahnConnection
-from hunarmitra_ws.server.inbox import Inbox
-from hunarmitra_ws.server.twisted_adapter import BoundedBody, EarlyAnswer, early_answer
+from hunarmitra.common.private_names import Library, names_of
+from hunarmitra_ws.server.twisted_adapter import BoundedBody
 
 logger = logging.getLogger(__name__)
 
 ASGI: Final = {"version": "3.0"}
 
-AFTER_HANDSHAKE: Final[Mapping[str, Any]] = {
-    "_raw_query_string": b"",
-    "application_deferred": None,
-    "clean_headers": (),
-    "last_ping": 0.0,
-    "path": b"",
-    "protocol_to_accept": None,
-    "root_path": "",
-    "server_addr": None,
-    "socket_opened": 0.0,
-}
-"""Attributes that daphne needs only until the connection is open, with the values that then replace them."""
-
-KEPT: Final = frozenset(
-    {"server", "request", "client_addr", "client_scheme", "application_queue", "handshake_deferred", "factory"}
-)
-"""Attributes that daphne sets on a connection and that stay on the instance."""
-
 _SERVER: Final = "daphne.server:Server"
-_PROTOCOL: Final = "daphne.ws_protocol:WebSocketProtocol"
 
 LIBRARY: Final = Library(
     "daphne",
@@ -55,13 +36,17 @@ LIBRARY: Final = Library(
         *names_of(
             _SERVER,
             {
-                "connections": "details of each connection; a closed one is removed at once, not by the next check",
+                "connections": "details of each request; a closed one is removed at once, not by the next check",
                 "application": "called with the scope, as daphne's create_application does",
                 "application_close_timeout": "seconds that an application may run after its client has disconnected",
-                "create_application(protocol, scope)": "a smaller inbox, and a callback when the application ends",
-                "protocol_connected(protocol)": "counts connections",
-                "protocol_disconnected(protocol)": "counts connections, and limits applications without a client",
-                "handle_reply(protocol, message)": "receives the messages of the application",
+                "create_application(protocol, scope)": "a callback when the application ends",
+                "protocol_disconnected(protocol)": "limits applications without a client",
+                "proxy_forwarded_address_header": "the header of `--proxy-headers`, or None",
+                "proxy_forwarded_port_header": "the same for the port",
+                "proxy_forwarded_proto_header": "the same for the scheme",
+                "root_path": "the option `--root-path`",
+                "server_name": "the option `--server-name`",
+                "websocket_max_message_size": "the option `--websocket_max_message_size`",
                 "application_checker()": "the check every second is replaced by callbacks",
                 "timeout_checker()": "the check every two seconds is limited to plain HTTP",
                 "kill_all_applications()": "fails with KeyError for a connection whose application has ended",
@@ -73,24 +58,16 @@ LIBRARY: Final = Library(
             },
         ),
         *names_of(
-            "twisted.web.http:_GenericHTTPChannelProtocol",
-            {"_channel": "has the transport, whose protocol changes at an upgrade"},
-        ),
-        *names_of(
-            _PROTOCOL,
+            "daphne.http_protocol:WebRequest",
             {
-                "server": "our server",
-                "request": "autobahn's request; its path is kept for the log",
-                "application_queue": "messages for the application",
-                "handshake_deferred": "exists while the handshake waits for the application",
-                "handle_exception(exception)": "closes the connection after an application has failed",
-                "check_timeouts()": "replaced by pings that check only the connections that are due",
-                "serverClose(code)": "also sends the RFC's reserved codes",
+                "gotLength(length)": "called when the header is complete",
+                "handleContentChunk(data)": "a part of the body",
+                "requestReceived(command, path, version)": "the body is complete",
             },
         ),
-        *(
-            PrivateName(_PROTOCOL, name, None, "connection footprint: an attribute of the class instead")
-            for name in sorted(AFTER_HANDSHAKE)
+        *names_of(
+            "daphne.utils",
+            {"parse_x_forwarded_for": "the address that `--proxy-headers` makes valid"},
         ),
     ),
 )
@@ -98,176 +75,100 @@ LIBRARY: Final = Library(
 event_loop: Final[asyncio.AbstractEventLoop] = twisted_loop
 
 
-class DaphneConnection(AutobahnConnection, WebSocketProtocol):
-    """One WebSocket connection of daphne, with the operations that the server uses."""
-
-    request: Any
-    application_queue: Inbox
-
-    def __init__(self) -> None:
-        """Do nothing: autobahn's constructor would set attributes that are unused or that the class already has."""
-
-    @property
-    def unread_messages(self) -> int:
-        """The number of client messages that the application has not read."""
-        return self.application_queue.qsize()
-
-    def check_timeouts(self) -> None:
-        """Do nothing: :class:`Pings` checks the connections that are due."""
-
-    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 - daphne's name
-        self.send_close(code if code is not None else 1000)
-
-    def forget_handshake(self) -> None:
-        """Delete the data of the handshake, including the token."""
-        self.request = _LoggedRequest(self.request.path)
-        autobahn_adapter.reduce_footprint(self, AFTER_HANDSHAKE)
-
-    def break_cycles(self) -> None:
-        """Delete references back to the connection, so that no closed connection waits for the cyclic collector."""
-        self.application_deferred = None
-        self.request = None
-
-
-def with_small_footprint(connection: type[DaphneConnection], factory: Any) -> type[DaphneConnection]:
-    """Return a subclass whose instances do not copy the values that all connections share."""
-    return autobahn_adapter.with_small_footprint(connection, factory, AFTER_HANDSHAKE)
-
-
-class _LoggedRequest:
-    """The part of a request that daphne's action log reads."""
-
-    __slots__ = ("path",)
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-
-class UpgradeRequest(EarlyAnswer, WebRequest):
-    """A request of a process that serves connections only: anything else is answered when its header is complete."""
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
-        super().gotLength(length)
-        upgrade = (self.requestHeaders.getRawHeaders(b"upgrade") or [b""])[0].lower() == b"websocket"
-        if not upgrade:
-            self.answer_early(early_answer("404 Not Found"))
-        elif length != 0:
-            self.answer_early(early_answer("400 Bad Request"))
-
-
 class RestRequest(BoundedBody, WebRequest):
     """A request of a process that serves REST too."""
 
     most_dropped = 4 * 1024 * 1024
 
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
-        self.channel.header_arrived = True
-        super().gotLength(length)
-
-
-def _drop_unless_requested(protocol: Any) -> None:
-    if not getattr(protocol._channel, "header_arrived", False):
-        _drop_unless_upgraded(protocol)
-
-
-def _drop_unless_upgraded(protocol: Any) -> None:
-    """Drop the TCP connection of ``protocol`` if it still waits for the header of a request."""
-    transport = protocol._channel.transport
-    if transport is not None and getattr(transport, "protocol", None) is protocol:
-        transport.abortConnection()
-
 
 class DaphneServer(Server):
-    """daphne's server with callbacks instead of periodic checks, and with an extension in each connection's scope."""
+    """daphne's server with callbacks instead of periodic checks.
+
+    ``applications`` are the tasks of WebSocket connections; those of requests are in daphne's ``connections``.
+    """
 
     loop: asyncio.AbstractEventLoop
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.applications: set[asyncio.Task[None]] = set()
 
     @property
     def ping_times(self) -> tuple[float, float]:
         """Seconds of silence before a ping, and seconds that the pong may take."""
         return self.ping_interval, self.ping_timeout
 
-    def connection_opened(self, connection: DaphneConnection) -> None:
-        """Register a connection; called when a client requests an upgrade."""
+    @property
+    def message_max_bytes(self) -> int:
+        """The largest client message."""
+        return int(self.websocket_max_message_size)
 
-    def connection_closed(self, connection: DaphneConnection) -> None:
-        """Remove a connection; called when it was closed or rejected."""
+    def take_connections(self, first: Callable[[Callable[[], Any]], Any], upgraded: Callable[[], Any]) -> None:
+        """Serve each TCP connection by the protocol that ``first`` makes; its argument makes Twisted's HTTP protocol.
 
-    def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
-        """Return the ``extensions`` of the connection's ASGI scope."""
-        raise NotImplementedError
-
-    def serve_connections_as(self, connection: type[DaphneConnection], **options: Any) -> None:
-        """Use this class for new connections; ``options`` are autobahn's."""
-        self.ws_factory.setProtocolOptions(**options)
-        self.ws_factory.protocol = with_small_footprint(connection, self.ws_factory)
-
-    def serve_upgrades_only(self, header_timeout: float) -> None:
-        """Answer every request that is not an upgrade when its header is complete, so that no body is kept.
-
-        A TCP connection that has not sent its header after ``header_timeout`` seconds is dropped.
+        ``upgraded`` makes the protocol for an upgrade after other requests on the same TCP connection.
         """
         build = self.http_factory.buildProtocol
 
-        def build_protocol(address: Any) -> Any:
+        def http(address: Any) -> Any:
             protocol = build(address)
-            protocol.requestFactory = UpgradeRequest
-            self.loop.call_later(header_timeout, _drop_unless_upgraded, protocol)
+            protocol.requestFactory = self.request_class
             return protocol
 
-        self.http_factory.buildProtocol = build_protocol
+        self.http_factory.buildProtocol = lambda address: first(partial(http, address))
+        self.ws_factory = _ConnectionFactory(upgraded)
 
-    def serve_requests(self, *, header_timeout: float, body_timeout: float, most_bytes: int) -> None:
-        """Limit the bodies of REST requests while they arrive.
+    request_class: type[WebRequest] = RestRequest
 
-        A TCP connection that has not sent its first header after ``header_timeout`` seconds is dropped.
-        """
-        build = self.http_factory.buildProtocol
+    def limit_bodies(self, *, body_timeout: float, most_bytes: int) -> None:
+        """Limit the bodies of REST requests while they arrive."""
         limits = {"most_bytes": most_bytes, "body_timeout": body_timeout}
-        request_class = type("LimitedRestRequest", (RestRequest,), limits)
+        self.request_class = type("LimitedRestRequest", (RestRequest,), limits)
 
-        def build_protocol(address: Any) -> Any:
-            protocol = build(address)
-            protocol.requestFactory = request_class
-            self.loop.call_later(header_timeout, _drop_unless_requested, protocol)
-            return protocol
+    def run_application(
+        self, scope: dict[str, Any], receive: Any, send: Any, ended: Callable[[BaseException | None], None]
+    ) -> asyncio.Task[None]:
+        """Run the application for a WebSocket connection; ``ended`` is called with its exception, or None."""
+        task: asyncio.Task[None] = self.loop.create_task(self.application(scope=scope, receive=receive, send=send))
+        self.applications.add(task)
+        task.add_done_callback(partial(self._task_ended, ended))
+        return task
 
-        self.http_factory.buildProtocol = build_protocol
+    def _task_ended(self, ended: Callable[[BaseException | None], None], task: asyncio.Task[None]) -> None:
+        self.applications.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("an application failed", exc_info=error)
+        ended(error)
 
-    def protocol_connected(self, protocol: Any) -> None:
-        super().protocol_connected(protocol)
-        if isinstance(protocol, DaphneConnection):
-            self.connection_opened(protocol)
+    def limit_application(self, task: asyncio.Task[None]) -> None:
+        """Cancel the application of a client that has left, if it does not end in time."""
+        if not task.done():
+            lingering = self.loop.call_later(self.application_close_timeout, self._cancel_task, task)
+            task.add_done_callback(lambda _: lingering.cancel())
+
+    @staticmethod
+    def _cancel_task(task: asyncio.Task[None]) -> None:
+        logger.warning("cancelled an application that did not end after its client disconnected")
+        task.cancel()
+
+    # Requests
 
     def protocol_disconnected(self, protocol: Any) -> None:
         super().protocol_disconnected(protocol)
-        if isinstance(protocol, DaphneConnection):
-            self.connection_closed(protocol)
         self._remove_if_done(protocol)
         details = self.connections.get(protocol)
-        if details is not None:
-            details["lingering"] = self.loop.call_later(
-                self.application_close_timeout, self._cancel_lingering, protocol
-            )
+        if details is not None and "application_instance" in details:
+            self.limit_application(details["application_instance"])
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        ended: Callable[[object], None] = partial(self._application_ended, protocol)
-        if not isinstance(protocol, DaphneConnection):
-            queue = super().create_application(protocol, scope)
-            details = self.connections.get(protocol)
-            if details is not None:
-                details["application_instance"].add_done_callback(ended)
-            return queue
-        scope["asgi"] = ASGI
-        scope["extensions"] = self.extensions(protocol, scope)
-        inbox = Inbox()
-        application = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
-        task = self.loop.create_task(application)
-        task.add_done_callback(ended)
-        self.connections[protocol]["application_instance"] = task
-        return inbox
+        queue = super().create_application(protocol, scope)
+        details = self.connections.get(protocol)
+        if details is not None:
+            details["application_instance"].add_done_callback(partial(self._request_ended, protocol))
+        return queue
 
-    def _application_ended(self, protocol: Any, _: object) -> None:
+    def _request_ended(self, protocol: Any, _: object) -> None:
         details = self.connections.get(protocol)
         if details is None:
             return
@@ -279,34 +180,82 @@ class DaphneServer(Server):
         self._remove_if_done(protocol)
 
     def _remove_if_done(self, protocol: Any) -> None:
-        """Remove a connection whose client has disconnected and whose application has ended."""
+        """Remove a request whose client has disconnected and whose application has ended."""
         details = self.connections.get(protocol)
         if details is not None and "disconnected" in details:
             application = details.get("application_instance")
             if application is None or application.done():
                 del self.connections[protocol]
-                if "lingering" in details:
-                    details["lingering"].cancel()
-
-    def _cancel_lingering(self, protocol: Any) -> None:
-        details = self.connections.get(protocol)
-        if details is not None and "disconnected" in details:
-            logger.warning("cancelled an application that did not end after its client disconnected")
-            details["application_instance"].cancel()
 
     def application_checker(self) -> None:
-        """Do nothing: :meth:`_application_ended` is called when an application ends."""
+        """Do nothing: :meth:`_request_ended` is called when an application ends."""
 
     def timeout_checker(self) -> None:
         """Check the plain HTTP requests every two seconds; :class:`Pings` checks WebSocket connections."""
-        for protocol in [key for key in self.connections if not isinstance(key, WebSocketProtocol)]:
+        for protocol in list(self.connections):
             protocol.check_timeouts()
         self.loop.call_later(2, self.timeout_checker)
 
     def kill_all_applications(self) -> Any:
         """Cancel all applications. daphne's method fails with KeyError if one ended before its connection."""
+        for task in self.applications:
+            task.cancel()
         for details in self.connections.values():
             if "application_instance" not in details:
                 details["application_instance"] = self.loop.create_future()
                 details["application_instance"].cancel()
         return super().kill_all_applications()
+
+
+class _ConnectionFactory:
+    def __init__(self, upgraded: Callable[[], Any]) -> None:
+        self._upgraded = upgraded
+
+    def buildProtocol(self, address: Any) -> Any:  # noqa: N802 - Twisted's name
+        return self._upgraded()
+
+
+def websocket_scope(server: Server, transport: Any, request: Request) -> dict[str, Any]:
+    """Return the ASGI scope of an upgrade request, as daphne makes it, with a ``scheme``."""
+    path, _, query = request.path.partition("?")
+    peer, host = transport.getPeer(), transport.getHost()
+    client, local = _address(peer), _address(host)
+    scheme = "wss" if ISSLTransport.providedBy(transport) else "ws"
+    root_path = server.root_path
+    headers = []
+    for name, value in request.headers.raw_items():
+        key = name.lower().encode("latin-1")
+        if key == b"daphne-root-path":
+            root_path = unquote(value)
+        elif b"_" not in key:  # CVE-2015-0219
+            headers.append((key, value.encode("latin-1")))
+    if server.proxy_forwarded_address_header:
+        client, forwarded = parse_x_forwarded_for(
+            dict(headers),
+            server.proxy_forwarded_address_header,
+            server.proxy_forwarded_port_header,
+            server.proxy_forwarded_proto_header,
+            client,
+        )
+        scheme = {"https": "wss", "http": "ws"}.get(forwarded, scheme)
+    offered = request.headers.get_all("Sec-WebSocket-Protocol")
+    return {
+        "type": "websocket",
+        "asgi": ASGI,
+        "http_version": "1.1",
+        "scheme": scheme,
+        "path": unquote(path),
+        "raw_path": path.encode("ascii"),
+        "root_path": root_path,
+        "headers": headers,
+        "query_string": query.encode("ascii"),
+        "client": client,
+        "server": local,
+        "subprotocols": [each.strip() for value in offered for each in value.split(",")],
+    }
+
+
+def _address(address: Any) -> list[Any] | None:
+    if hasattr(address, "host") and hasattr(address, "port"):
+        return [str(address.host), address.port]
+    return None

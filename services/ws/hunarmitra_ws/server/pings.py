@@ -1,7 +1,7 @@
 """Find dead connections: ping the silent ones, and drop those that do not answer.
 
 Each connection is in the bucket of the second in which it is checked next, and each second checks one bucket only.
-Stock daphne checks all connections every two seconds, and autobahn adds more timers.
+Stock daphne checks all connections every two seconds.
 """
 
 from __future__ import annotations

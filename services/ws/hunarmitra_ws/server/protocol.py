@@ -1,25 +1,41 @@
-"""One WebSocket connection of the ws server: direct writes, close reasons, and no handshake data once it is live."""
+"""One WebSocket connection of the ws server: parsed by `websockets`, written directly, with limits for every frame.
+
+`websockets` parses the handshake and the frames without I/O (https://websockets.readthedocs.io/en/stable/howto/sansio.html).
+This class moves the bytes between its parser and Twisted's transport, and the messages between it and the application.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
-from hunarmitra_ws.server import twisted_adapter
-from hunarmitra_ws.server.autobahn_adapter import CONTINUATION, FIRST_CONTROL_OPCODE
-from hunarmitra_ws.server.daphne_adapter import DaphneConnection
+from hunarmitra_ws.server import twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
+from hunarmitra_ws.server.first_request import END, answer_and_close
+from hunarmitra_ws.server.inbox import Inbox
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
 
 logger = logging.getLogger(__name__)
+
+_parser_logger: Final = logging.getLogger(f"{__name__}.parser")
+# At DEBUG the parser would log requests with their tokens; at INFO it logs a line for each connection.
+_parser_logger.setLevel(logging.WARNING)
 
 PING: Final = b"\x89\x00"
 """An empty ping (RFC 6455, section 5.5.2)."""
@@ -28,67 +44,188 @@ PONG: Final = 0x8A
 """The first byte of a pong."""
 
 KERNEL_BUFFER: Final = 65536
-"""Bytes that the kernel may buffer for a client that does not read. By default the buffer grows to megabytes for each
-connection. The lanes cannot count these bytes, locations in the buffer become stale, and the memory is the node's."""
+"""Bytes that the kernel may buffer for a client that does not read; by default megabytes. The lanes cannot count them,
+locations in the buffer become stale, and the memory is the node's."""
 
 MOST_UNREAD_MESSAGES: Final = 64
-"""Client messages that may wait for the application; stock daphne's queue has no limit."""
+"""Client messages that may wait for the application."""
 
 FRAMES_PER_MESSAGE: Final = 4
 """Frames that a client may send for each allowed message. Fragments, pings and pongs count too."""
 
 MOST_FRAGMENTS: Final = 64
-"""Frames of one message. An empty frame also keeps some bytes until the message is complete, and no size limit counts
-them."""
+"""Frames of one message. An empty frame also keeps some bytes until the message is complete."""
 
 MOST_FRAMES_AFTER_CLOSE: Final = 256
 """Frames that the server still reads after it has sent a close frame. It answers only a close frame among them."""
 
+PARSED_AT_ONCE: Final = 256
+"""Bytes that are parsed before their frames are counted: at most 42 empty frames."""
 
-class ServerProtocol(DaphneConnection):
-    """One WebSocket connection. ``kind`` is empty until the connection is live. Times are those of the event loop."""
+MOST_EARLY_BYTES: Final = 65536
+"""Bytes that a client may send before its handshake is answered; reading stops meanwhile."""
 
-    server: Server
+INVALID_DATA: Final = 1007  # a text message that is not UTF-8
+UNCLEAN: Final = 1006  # the connection ended without a close frame
+
+
+class ServerProtocol(Protocol):
+    """One WebSocket connection. ``kind`` is empty until the connection is live. Times are those of the event loop.
+
+    Most attributes have their idle value on the class, so that an idle connection keeps few of its own (ADR 0018).
+    """
+
+    transport: Any
     lanes: DirectLanes | None = None
     kind: str = ""
-    joined_at: float = 0.0
-    heard_at: float = 0.0
-    pinged_at: float = 0.0
+    joined_at = heard_at = pinged_at = 0.0
     due_second: int = 0
     moved: bool = False
+    _inbox: Inbox | None = None
+    _application: asyncio.Task[None] | None = None
+    _ended: bool = False
+    _response: Response | None = None
+    _early: bytes = b""
     _http_channel: Any = None
     _budget: TokenBucket | None = None
-    _fragments: int = 0
+    _fragments: list[bytes] | None = None
+    _binary: bool = False
     _after_close: int = 0
     _pong: bytes | None = None
     _stalled: bool = False
     _waited: int = -1
+    _deadline: asyncio.TimerHandle | None = None
 
-    # Opening and closing
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._parser = Parser(max_size=server.message_max_bytes, logger=_parser_logger)
+
+    @property
+    def accepts_frames(self) -> bool:
+        """Whether the connection is open and neither side has sent a close frame."""
+        return self._parser.state is OPEN and not self._ended
+
+    # The handshake
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        self._http_channel = twisted_adapter.take_http_channel(self.transport)
+        if self.transport.producer is not None:
+            # An upgrade after other requests on the same TCP connection: Twisted's channel has the transport.
+            self._http_channel = twisted_adapter.take_http_channel(self.transport)
         twisted_adapter.set_kernel_buffer(self.transport, KERNEL_BUFFER)
-        super().connectionMade()
 
-    def onConnect(self, request: Any) -> Any:  # noqa: N802
-        self.handshake_answered = False
-        return super().onConnect(request)
+    def _read_request(self, data: bytes) -> None:
+        """Read the upgrade request, which arrives in one piece, and start the application."""
+        header, end, self._early = data.partition(END)
+        self._parser.receive_data(header + end)
+        events = self._parser.events_received()
+        if not events or not isinstance(request := events[0], Request):
+            written = b"".join(self._parser.data_to_send())
+            self._refuse(written or twisted_adapter.early_answer("400 Bad Request"))
+            return
+        response = self._parser.accept(request)
+        if response.status_code != 101:
+            self._refuse_with(response)
+            return
+        self._response = response
+        inbox = self._inbox = Inbox()
+        inbox.put_nowait({"type": "websocket.connect"})
+        self._application = self.server.start_application(self, request, inbox)
 
-    def onOpen(self) -> None:  # noqa: N802
-        del self.handshake_answered
-        super().onOpen()
+    def _refuse_with(self, response: Response) -> None:
+        self._response = None
+        self._parser.send_response(response)
+        self._refuse(b"".join(self._parser.data_to_send()))
+
+    def _refuse(self, answer: bytes) -> None:
+        self._ended = True
+        self._early = b""
+        self._deadline = answer_and_close(self.transport, self.server.loop, answer)
         self.transport.resumeProducing()
+        self.server.connection_closed(self)
+
+    def _accept(self, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        response, self._response = self._response, None
+        if response is None:
+            return
+        if subprotocol is not None:
+            response.headers["Sec-WebSocket-Protocol"] = subprotocol
+        for name, value in headers:
+            response.headers[name.decode("latin-1")] = value.decode("latin-1")
+        self._parser.send_response(response)
+        self._write_replies()
         self._release_http()
         self.heard_at = self.server.loop.time()
         self.server.pings.add(self)
+        early, self._early = self._early, b""
+        self.transport.resumeProducing()
+        if early:
+            self._parse(early)
 
-    def frame_received(self, opcode: int) -> None:
-        """Count one frame, and close the connection if the client has sent too many."""
-        if not self.accepts_frames:
+    # What the application sends
+
+    async def reply(self, message: Mapping[str, Any]) -> None:
+        """Handle an ASGI message of the application. Messages to a client that has left are dropped."""
+        if self._ended:
+            return
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self._accept(message.get("subprotocol"), message.get("headers") or ())
+        elif kind == "websocket.close" and self._response is not None:
+            self._refuse_with(self._parser.reject(403, "Access denied"))
+        elif kind == "websocket.close":
+            self.send_close(message.get("code") or 1000, message.get("reason") or "")
+        elif kind == "websocket.send" and self.accepts_frames:
+            text, data = message.get("text"), message.get("bytes")
+            if text is not None:
+                self._parser.send_text(text.encode())
+            elif data is not None:
+                self._parser.send_binary(data)
+            self._write_replies()
+
+    def application_ended(self, error: BaseException | None) -> None:
+        """Close the connection if its application failed."""
+        self._application = None
+        if error is None or self._ended:
+            return
+        if self._response is not None:
+            self._refuse_with(self._parser.reject(500, "Internal server error"))
+        else:
+            self.send_close(CloseCode.INTERNAL_ERROR)
+
+    # What the client sends
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if self._ended:
+            return
+        if self._inbox is None:
+            self._read_request(data)
+        elif self._response is not None:
+            # The client sends before the handshake is answered. The bytes wait.
+            self._early += data
+            self.transport.pauseProducing()
+            if len(self._early) > MOST_EARLY_BYTES:
+                self.drop()
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        for start in range(0, len(data), PARSED_AT_ONCE):
+            self._parser.receive_data(data[start : start + PARSED_AT_ONCE])
+            for frame in self._parser.events_received():
+                assert isinstance(frame, Frame)
+                self._receive(frame)
+                if self._ended:
+                    return
+            self._write_replies()
+            if self._ended:
+                return
+
+    def _receive(self, frame: Frame) -> None:
+        """Count one frame, and pass on a complete message; the parser has answered control frames."""
+        if self._parser.close_sent is not None and self._parser.close_rcvd is None:
             self._after_close += 1
             if self._after_close > MOST_FRAMES_AFTER_CLOSE:
-                self.stop()
+                self.drop()
             return
         now = self.heard_at = self.server.loop.time()
         if self._budget is None:
@@ -98,52 +235,77 @@ class ServerProtocol(DaphneConnection):
                 environment.ws_message_burst * FRAMES_PER_MESSAGE,
                 now,
             )
-        if opcode < FIRST_CONTROL_OPCODE:
-            self._fragments = self._fragments + 1 if opcode == CONTINUATION else 1
-        if not self._budget.take(now) or self._fragments > MOST_FRAGMENTS:
+        if not self._budget.take(now):
             self.close_with(CloseCode.TOO_MANY)
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._receive_data(frame)
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
-        if not self.accepts_frames:
+    def _receive_data(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._binary = frame.opcode is Opcode.BINARY
+            if frame.fin:
+                self._receive_message(bytes(frame.data))
+                return
+            self._fragments = []
+        fragments = self._fragments
+        assert fragments is not None
+        fragments.append(bytes(frame.data))
+        if len(fragments) > MOST_FRAGMENTS:
+            self.close_with(CloseCode.TOO_MANY)
+        elif frame.fin:
+            self._fragments = None
+            self._receive_message(b"".join(fragments))
+
+    def _receive_message(self, payload: bytes) -> None:
+        inbox = self._inbox
+        if inbox is None or not self.accepts_frames:
             return
-        if self.unread_messages >= MOST_UNREAD_MESSAGES:
+        if inbox.qsize() >= MOST_UNREAD_MESSAGES:
             self.close_with(CloseCode.TOO_MANY)
             return
-        super().onMessage(payload, isBinary)
-
-    def onPing(self, payload: bytes) -> None:  # noqa: N802
-        """Send a pong. While pongs cannot be sent, keep only that of the newest ping (RFC 6455, section 5.5.3)."""
-        pong = bytes((PONG, len(payload))) + payload
-        if self._stalled:
-            self._pong = pong
+        if self._binary:
+            inbox.put_nowait({"type": "websocket.receive", "bytes": payload})
+            return
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            self._parser.fail(INVALID_DATA, "a text message must be UTF-8")
         else:
-            self._write_control(pong)
+            inbox.put_nowait({"type": "websocket.receive", "text": text})
 
-    def onPong(self, payload: bytes) -> None:  # noqa: N802
-        """Do nothing: :meth:`frame_received` notes the time of every frame."""
+    # Writing
 
-    def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
-        super().onClose(wasClean, code, reason)
-        self.server.pings.remove(self)
-        metrics.closed(self.close_code(code))
+    def write(self, data: bytes) -> int:
+        """Write framed bytes; return how many bytes the kernel did not accept."""
+        return self._write(data) if self.accepts_frames else 0
 
-    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802
-        super().connectionLost(reason)
-        self._release_http()
-        if self.lanes is not None:
-            # This ends a join that is in progress, so that it does not go live without a client.
-            self.lanes.abandon()
-        self.break_cycles()
-        self.lanes = None
+    def _write(self, data: bytes) -> int:
+        waiting = twisted_adapter.write_directly(self.transport, data)
+        if waiting:
+            self._on_backpressure()
+        return waiting
 
-    def _release_http(self) -> None:
-        channel, self._http_channel = self._http_channel, None
-        if channel is not None:
-            twisted_adapter.release_http_channel(channel)
+    def _write_replies(self) -> None:
+        """Write what the parser has to send.
 
-    # Writes of the lanes
+        While pongs cannot be sent, keep only the newest (RFC 6455, 5.5.3); after our close frame, send none.
+        """
+        for data in self._parser.data_to_send():
+            if not data:
+                self._finish()
+            elif data[0] == PONG and not self.accepts_frames:
+                continue
+            elif data[0] == PONG and self._stalled:
+                self._pong = data
+            else:
+                self._write_control(data)
 
-    def on_backpressure(self) -> None:
+    def _write_control(self, frame: bytes) -> None:
+        waiting = self._write(frame)
+        if waiting and self.lanes is not None:
+            self.lanes.add_waiting(waiting)
+
+    def _on_backpressure(self) -> None:
         """Stop reading from a client that does not read."""
         if not self._stalled:
             self._stalled = True
@@ -152,18 +314,13 @@ class ServerProtocol(DaphneConnection):
 
     def _flushed(self) -> None:
         self._stalled = False
-        if self.transport is not None:
+        if not self._ended:
             self.transport.resumeProducing()
         if self.lanes is not None:
             self.lanes.flushed()
         pong, self._pong = self._pong, None
-        if pong is not None:
+        if pong is not None and not self._ended:
             self._write_control(pong)
-
-    def _write_control(self, frame: bytes) -> None:
-        waiting = self.write(frame)
-        if waiting and self.lanes is not None:
-            self.lanes.add_waiting(waiting)
 
     def progressed(self) -> bool:
         """Return whether bytes left the buffer since the last call, while the server does not read from the client.
@@ -175,23 +332,85 @@ class ServerProtocol(DaphneConnection):
         waited, self._waited = self._waited, twisted_adapter.waiting_bytes(self.transport)
         return waited != self._waited
 
+    # Closing
+
     def close_with(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason; the connection no longer counts towards the cap."""
+        self._uncount()
+        self.send_close(int(code), code.reason)
+
+    def _uncount(self) -> None:
         if self in self.server.open_connections:
             self.server.closing_connections.add(self)
-        self.send_close(int(code), code.reason.encode())
+
+    def send_close(self, code: int, reason: str = "") -> None:
+        """Send a close frame, unless one was already sent or received; drop a client that does not answer in time."""
+        if self.accepts_frames:
+            self._parser.send_close(code, reason)
+            self._write_replies()
+            self.abort_later()
 
     def abort_later(self) -> None:
-        self.server.loop.call_later(self.server.options.close_timeout, self.drop)
+        """Drop the connection after the close timeout, unless it ends before."""
+        if self._deadline is None:
+            self._deadline = self.server.loop.call_later(self.server.options.close_timeout, self.drop)
+
+    def _finish(self) -> None:
+        """Close the TCP connection: the closing handshake is complete, or the client broke the protocol."""
+        self._uncount()
+        self.abort_later()
+        if self._parser.close_rcvd is not None:
+            self.transport.loseConnection()
+            return
+        # The parser discards what still arrives. A reset could overtake the close frame.
+        if not self._stalled:
+            self.transport.loseWriteConnection()
+
+    def drop(self) -> None:
+        """Drop the TCP connection at once; bytes that wait to be written are lost."""
+        if not self._ended:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802 - Twisted's name
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._release_http()
+        websockets_adapter.release(self._parser)
+        if self._ended:
+            return
+        self._ended = True
+        code = self._close_code()
+        self.server.pings.remove(self)
+        metrics.closed(code)
+        self.server.connection_closed(self)
+        if self._inbox is not None:
+            self._inbox.put_nowait({"type": "websocket.disconnect", "code": code})
+        if self.lanes is not None:
+            # This ends a join that is in progress, so that it does not go live without a client.
+            self.lanes.abandon()
+            self.lanes = None
+        if self._application is not None:
+            self.server.limit_application(self._application)
+
+    def _close_code(self) -> int:
+        """Return the code of the side that closed first."""
+        parser = self._parser
+        if parser.close_sent is None:
+            return UNCLEAN if parser.close_rcvd is None else parser.close_rcvd.code
+        first = parser.close_rcvd if parser.close_rcvd_then_sent else parser.close_sent
+        return parser.close_sent.code if first is None else first.code
+
+    def _release_http(self) -> None:
+        channel, self._http_channel = self._http_channel, None
+        if channel is not None:
+            twisted_adapter.release_http_channel(channel)
 
     # Pings and drain
 
     def ping(self) -> None:
         if self.accepts_frames and not self._stalled:
             self._write_control(PING)
-
-    def drop(self) -> None:
-        self.abort()
 
     def move_away(self, after_ms: int) -> None:
         if self.lanes is not None and not self.lanes.closing:

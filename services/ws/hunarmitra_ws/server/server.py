@@ -7,12 +7,14 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from websockets.http11 import Request
 
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.hosting import EXTENSION
@@ -22,9 +24,11 @@ from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
-from hunarmitra_ws.server.daphne_adapter import DaphneConnection, DaphneServer, event_loop
+from hunarmitra_ws.server.daphne_adapter import DaphneServer, event_loop, websocket_scope
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
+from hunarmitra_ws.server.first_request import FirstRequest
+from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
@@ -77,22 +81,9 @@ class Server(DaphneServer):
         super().run()
 
     def _start(self) -> None:
-        self.serve_connections_as(
-            ServerProtocol,
-            # autobahn's default answers the origin "null" with 400, before the handshake can answer it with 403.
-            allowNullOrigin=True,
-            failByDrop=False,
-            closeHandshakeTimeout=self.options.close_timeout,
-        )
         environment = settings.ENVIRONMENT
-        if settings.SERVES_HTTP:
-            self.serve_requests(
-                header_timeout=environment.http_header_timeout,
-                body_timeout=environment.http_body_timeout,
-                most_bytes=environment.request_max_bytes,
-            )
-        else:
-            self.serve_upgrades_only(environment.ws_handshake_timeout)
+        self.limit_bodies(body_timeout=environment.http_body_timeout, most_bytes=environment.request_max_bytes)
+        self.take_connections(self._first_request, partial(ServerProtocol, self))
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)
         self.loop.add_signal_handler(signal.SIGHUP, self._hang_up)
@@ -101,6 +92,13 @@ class Server(DaphneServer):
         self._supervisor.start("pings", self.pings.run)
         self._supervisor.start("start check", self._check_start, once=True)
         start_admin_ports(self)
+
+    def _first_request(self, http: Callable[[], Any]) -> FirstRequest:
+        environment = settings.ENVIRONMENT
+        connection = partial(ServerProtocol, self)
+        if settings.SERVES_HTTP:
+            return FirstRequest(self.loop, connection, http, environment.http_header_timeout)
+        return FirstRequest(self.loop, connection, None, environment.ws_handshake_timeout)
 
     async def _check_start(self) -> None:
         """Become ready once the database has answered. A later outage does not make the process unready."""
@@ -132,18 +130,16 @@ class Server(DaphneServer):
             counts[connection.kind or "joining"] += 1
         return counts
 
-    def connection_opened(self, connection: DaphneConnection) -> None:
-        assert isinstance(connection, ServerProtocol)
+    def start_application(self, connection: ServerProtocol, request: Request, inbox: Inbox) -> asyncio.Task[None]:
+        """Run the application for a connection whose upgrade request is valid."""
         self.open_connections[connection] = None
+        scope = websocket_scope(self, connection.transport, request)
+        scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope)}
+        return self.run_application(scope, inbox.get, connection.reply, connection.application_ended)
 
-    def connection_closed(self, connection: DaphneConnection) -> None:
-        assert isinstance(connection, ServerProtocol)
+    def connection_closed(self, connection: ServerProtocol) -> None:
         self.open_connections.pop(connection, None)
         self.closing_connections.discard(connection)
-
-    def extensions(self, connection: DaphneConnection, scope: dict[str, Any]) -> dict[str, Any]:
-        assert isinstance(connection, ServerProtocol)
-        return {EXTENSION: _ProtocolHost(self, connection, scope)}
 
     # Signals
 
@@ -218,7 +214,6 @@ class _ProtocolHost:
     def live(self, kind: str) -> None:
         self._protocol.kind = kind
         self._protocol.joined_at = self._server.loop.time()
-        self._protocol.forget_handshake()
         if self._scope is not None:
             # The application's coroutines refer to the scope, with the token, for as long as the connection is open.
             self._scope.clear()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.tcp import Connection as TcpConnection
+from twisted.protocols.policies import ProtocolWrapper
 
 from hunarmitra.common.private_names import Library, names_of
 
@@ -124,6 +125,14 @@ class _WhenFlushed:
         self._flushed = None
         if transport is not None and transport.connected:
             transport.unregisterProducer()
+
+
+def replace_protocol(transport: Any, protocol: Any) -> None:
+    """Let another protocol receive what arrives on a transport. Its ``makeConnection`` is not called."""
+    if isinstance(transport, ProtocolWrapper):  # TLS
+        transport.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
 
 
 def take_http_channel(transport: Any) -> Any:

@@ -1,0 +1,105 @@
+"""The first request of a TCP connection: an upgrade goes to a WebSocket connection, anything else to Twisted's HTTP.
+
+Twisted's HTTP channel and daphne's request cost several times the handshake itself, and a request whose header never
+ends would be held without a limit. So the header is collected here, with a limit of bytes and a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+from hunarmitra_ws.server import twisted_adapter
+
+MOST_HEADER_BYTES: Final = 16384
+"""The limit of Twisted's HTTP channel too."""
+
+END: Final = b"\r\n\r\n"
+_UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
+
+LINGER: Final = 1.0
+"""Seconds for which the server reads and drops bytes after its last answer on a TCP connection."""
+
+
+class FirstRequest(Protocol):
+    """Collects the header of the first request, then hands the TCP connection over.
+
+    ``upgraded`` makes the protocol of a WebSocket connection. ``http`` makes that of other requests; it is None in a
+    process without REST, which answers them 404. ``deadline`` is in seconds.
+    """
+
+    transport: Any
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        upgraded: Callable[[], Protocol],
+        http: Callable[[], Protocol] | None,
+        deadline: float,
+    ) -> None:
+        self._loop = loop
+        self._upgraded = upgraded
+        self._http = http
+        self._deadline = deadline
+        self._received = b""
+        self._answered = False
+        self._expiry: asyncio.TimerHandle | None = None
+
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
+        self._expiry = self._loop.call_later(self._deadline, self.transport.abortConnection)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        if self._answered:
+            return
+        # A client may send an empty line before a request (RFC 9112, section 2.2).
+        self._received = (self._received + data).lstrip(b"\r\n")
+        end = self._received.find(END)
+        if end < 0 and len(self._received) <= MOST_HEADER_BYTES:
+            return
+        if end >= 0 and _UPGRADE.search(self._received, 0, end + 2):
+            self._hand_over(self._upgraded())
+        elif self._http is not None:
+            # Twisted also answers a header that is too long.
+            self._hand_over(self._http())
+        else:
+            self._answer("404 Not Found" if end >= 0 else "431 Request Header Fields Too Large")
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802 - Twisted's name
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    def _hand_over(self, protocol: Protocol) -> None:
+        self._cancel()
+        received, self._received = self._received, b""
+        twisted_adapter.replace_protocol(self.transport, protocol)
+        protocol.makeConnection(self.transport)
+        protocol.dataReceived(received)
+
+    def _answer(self, status: str) -> None:
+        self._answered = True
+        self._cancel()
+        self._received = b""
+        answer_and_close(self.transport, self._loop, twisted_adapter.early_answer(status))
+
+
+def answer_and_close(transport: Any, loop: asyncio.AbstractEventLoop, answer: bytes) -> asyncio.TimerHandle:
+    """Write the last bytes of a TCP connection; return the timer that drops it if the client does not close it.
+
+    Until then the server should read and drop the bytes that still arrive. If they stayed unread, the kernel would
+    reset the connection, and the client might not receive the answer.
+    """
+    if answer:
+        transport.write(answer)
+    if not ISSLTransport.providedBy(transport):
+        transport.loseWriteConnection()
+    return loop.call_later(LINGER, transport.abortConnection)
