@@ -192,10 +192,16 @@ def session_end(*, encoded_refresh: str) -> None:
 
 
 def user_set_active(*, user_id: UUID, active: bool) -> None:
-    """Activate or deactivate a user. Deactivating closes all connections of the user."""
+    """Activate or deactivate a user.
+
+    Deactivating closes all connections of the user and ends the sessions, so that activating again revives none.
+    """
     with transaction.atomic():
         changed = User.objects.filter(pk=user_id, is_active=not active).update(is_active=active)
         if changed and not active:
+            sessions = Session.objects.filter(user_id=user_id, revoked_at=None).select_for_update().order_by("pk")
+            ids = list(sessions.values_list("pk", flat=True))
+            Session.objects.filter(pk__in=ids).update(revoked_at=utc_now())
             revocations.record(revocations.Kind.USER, subject=user_id)
 
 
@@ -228,8 +234,12 @@ def user_set_password(*, user_id: UUID, password: str | None) -> None:
 
 
 def user_sign_out(*, user_id: UUID) -> int:
-    """End every session of the user, and so close every connection. Return the number of sessions."""
-    return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=utc_now()))
+    """End every session of the user, and so close every connection. Return the number of sessions.
+
+    A session that expired within the leeway counts: its refresh token is still accepted.
+    """
+    accepted = utc_now() - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
+    return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
 
 
 def _revoke(sessions: QuerySet[Session]) -> int:

@@ -189,6 +189,24 @@ def test_ending_twice_records_once(people: People) -> None:
     assert revocations() == [("session", session)]
 
 
+def test_activating_again_revives_no_session(people: People) -> None:
+    pair = services.session_start(user=people.owner)
+    for active in (False, True):
+        services.user_set_active(user_id=people.owner.pk, active=active)
+    assert not is_signed_in(pair)
+    with pytest.raises(TokenError):
+        services.session_rotate(encoded_refresh=pair.refresh)
+    assert is_signed_in(services.session_start(user=people.owner))
+
+
+def test_signing_out_ends_a_session_whose_token_is_within_its_leeway(people: People) -> None:
+    pair = services.session_start(user=people.owner)
+    Session.objects.update(expires_at=utc_now() - timedelta(seconds=1))
+    assert services.user_sign_out(user_id=people.owner.pk) == 1
+    with pytest.raises(TokenError):
+        services.session_rotate(encoded_refresh=pair.refresh)
+
+
 def test_activating_records_nothing_and_deactivating_twice_once(people: People) -> None:
     for active in (True, False, False, True):
         services.user_set_active(user_id=people.owner.pk, active=active)

@@ -154,6 +154,8 @@ def test_deactivating_a_user_ends_their_sessions_and_is_announced(
     assert person.send("GET", "users/me/").status_code == 401
     assert shell.call(revocations_of, user_id=person.id) == ["user"]
     assert browser.submit(path, is_active="on").status_code == 302
+    assert person.send("GET", "users/me/").status_code == 401, "the session has ended"
+    person.sign_in()
     assert person.me()
 
 
