@@ -158,12 +158,13 @@ async def test_a_slow_client_loses_older_locations_and_no_event(scene: Scene) ->
 
 async def test_what_may_no_longer_be_seen_is_forgotten_wherever_it_waits(scene: Scene) -> None:
     scene.add("booking.a")
-    _, lanes = await scene.watch(max_rate=0.01)
+    watch, lanes = await scene.watch(max_rate=0.01)
     channel = scene.index.channels["booking.a"]
     channel.receive_location(4, 1, location(1))
     channel.receive_location(4, 2, location(2))
     assert len(lanes.slots) == 1
     channel.receive(5, event(5, "completed"), True)
+    watch._flush()
     assert lanes.slots == {}
     assert seen(lanes)[-1]["status"] == "completed"
     assert "booking.a" not in scene.index.channels
