@@ -12,11 +12,14 @@ import pytest
 from rest_framework_simplejwt import tokens as simplejwt
 
 from hunarmitra.accounts import tokens
-from tests.integration.document import coverage_api, coverage_tokens, coverage_wire
+from tests.integration.document import coverage_additions, coverage_api, coverage_tokens, coverage_wire
 from tests.support import contract
 from tests.support.processes import REPOSITORY
 
-TABLES = {"realtime-api.md": coverage_api.STATEMENTS, "wire.md": coverage_wire.STATEMENTS | coverage_tokens.STATEMENTS}
+TABLES = {
+    "realtime-api.md": coverage_api.STATEMENTS,
+    "wire.md": coverage_wire.STATEMENTS | coverage_additions.STATEMENTS | coverage_tokens.STATEMENTS,
+}
 
 
 def claims(key: str, statement: str) -> bool:
