@@ -146,7 +146,10 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
                 # long outage the process would not use the database for minutes.
                 "reconnect_timeout": 2,
             },
-            "connect_timeout": 5,
+            # For each host. A dead one is asked first for each new connection, until it is back.
+            "connect_timeout": 2 if target.has_several_hosts else 5,
+            # A new connection leads to a server that accepts writes: the data of any other may be old.
+            "target_session_attrs": "read-write",
             # For statements that ask for it (hunarmitra.common.prepared); Django's own cursors bind on the client.
             "prepare_threshold": 5 if ENVIRONMENT.database_prepared_statements else None,
             # A node without power or network does not answer, not even with a reset. By default TCP retransmits for a

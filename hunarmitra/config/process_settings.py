@@ -81,7 +81,10 @@ class ProcessSettings:
     database_url: DatabaseTarget = variable(
         parse_database_url,
         DatabaseTarget.sqlite(BASE_DIR / "var" / "hunarmitra.sqlite3"),
-        "`sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host:5432/name?sslmode=require`.",
+        "`sqlite:///relative.db`, `sqlite:////absolute.db` or "
+        "`postgresql://user:password@host:5432/name?sslmode=require`. "
+        "Several hosts of one cluster, `host1:5432,host2:5432`, are tried in this order until one accepts writes; "
+        "parameters are libpq's. `target_session_attrs` is `read-write` unless the URL has `primary` or `any`.",
         secret=True,
         shown="`sqlite:///var/hunarmitra.sqlite3`",
         section="Storage",

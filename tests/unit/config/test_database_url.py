@@ -29,6 +29,17 @@ from hunarmitra.config.database_url import DatabaseTarget, parse_database_url
         ),
         ("postgresql://u@[::1]:5432/n", DatabaseTarget("postgresql", "n", "u", "", "::1", 5432)),
         ("postgresql://u@%2Frun%2Fpostgresql/n", DatabaseTarget("postgresql", "n", "u", "", "/run/postgresql")),
+        ("postgresql://u@%2FRun%2FPG/n", DatabaseTarget("postgresql", "n", "u", "", "/Run/PG")),
+        ("postgresql://u:p@h1,h2/n", DatabaseTarget("postgresql", "n", "u", "p", "h1,h2")),
+        (
+            "postgresql://u:p%2C@h1:5432,h2:5433/n?target_session_attrs=primary",
+            DatabaseTarget("postgresql", "n", "u", "p,", "h1,h2", "5432,5433", {"target_session_attrs": "primary"}),
+        ),
+        ("postgresql://h1,h2:5433/n", DatabaseTarget("postgresql", "n", host="h1,h2", port="5432,5433")),
+        (
+            "postgresql://u@[2001:db8::1]:6432,[::1],h3/n",
+            DatabaseTarget("postgresql", "n", "u", "", "2001:db8::1,::1,h3", "6432,5432,5432"),
+        ),
     ],
 )
 def test_understood(url: str, target: DatabaseTarget) -> None:
@@ -46,6 +57,11 @@ def test_understood(url: str, target: DatabaseTarget) -> None:
         ("postgresql://h/a/b", "must end with one database name"),
         ("postgresql://h:0x1/n", "has a port that is not a number"),
         ("postgresql://[h/n", "has an invalid host"),
+        ("postgresql://h1:5432,h2:x/n", "has a port that is not a number"),
+        ("postgresql://h1:5432,:5433/n", "has an empty host in its list"),
+        ("postgresql://h1,,h2/n", "has an empty host in its list"),
+        ("postgresql://h/n?target_session_attrs=standby", "must have one of read-write, primary, any as"),
+        ("postgresql://h/n?target_session_attrs=rw", "must have one of read-write, primary, any as"),
     ],
 )
 def test_refused(url: str, reason: str) -> None:
