@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from hunarmitra.telemetry import exposition, publisher, security
+from hunarmitra.telemetry import database, exposition, publisher, security
 
 
 def expose_metrics() -> None:
@@ -20,6 +20,7 @@ def expose_metrics() -> None:
 
 
 def _expose_parts() -> None:
+    exposition.expose(database.REGISTRY)
     relays = settings.SERVES_WS and settings.ENVIRONMENT.relays_in_process
     if settings.SERVES_HTTP:
         from hunarmitra_http.metrics import REGISTRY as HTTP

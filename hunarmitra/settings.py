@@ -129,14 +129,12 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
             },
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hunarmitra.database",
         "NAME": target.name,
         "USER": target.user,
         "PASSWORD": target.password,
         "HOST": target.host,
         "PORT": target.port or "",
-        # Check a connection with an empty round trip when it leaves the pool, so that a dead one fails no request.
-        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "pool": {
                 "min_size": 0,
@@ -145,12 +143,13 @@ def _database(target: DatabaseTarget) -> dict[str, Any]:
                 # By default the pause between two attempts grows to five minutes, and requests wait for it. After a
                 # long outage the process would not use the database for minutes.
                 "reconnect_timeout": 2,
+                "max_lifetime": ENVIRONMENT.database_max_lifetime,
             },
             # For each host. A dead one is asked first for each new connection, until it is back.
             "connect_timeout": 2 if target.has_several_hosts else 5,
             # A new connection leads to a server that accepts writes: the data of any other may be old.
             "target_session_attrs": "read-write",
-            # For statements that ask for it (hunarmitra.common.prepared); Django's own cursors bind on the client.
+            # For statements that ask for it (hunarmitra.database.prepared); Django's own cursors bind on the client.
             "prepare_threshold": 5 if ENVIRONMENT.database_prepared_statements else None,
             # A node without power or network does not answer, not even with a reset. By default TCP retransmits for a
             # quarter of an hour at growing intervals, and the query waits even when the network is back.

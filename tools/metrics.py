@@ -46,6 +46,7 @@ the commit, by the clock of the process that committed. So the clocks of the nod
 _TITLES: Final = {
     "hunarmitra_http": "REST",
     "hunarmitra_security": "Security",
+    "hunarmitra_database": "Database",
     "hunarmitra_publish": "Publishing",
     "hunarmitra_relay": "Relay and outbox",
     "hunarmitra_outbox": "Relay and outbox",

@@ -27,10 +27,12 @@ DOCUMENTED: Final = frozenset({"_default_manager", "_meta"})
 
 ADAPTERS: Final[Mapping[str, str]] = {
     "daphne": "hunarmitra_ws.server.daphne_adapter",
+    "django": "hunarmitra.database.django_adapter",
     "drf_spectacular": "hunarmitra_http.spectacular_adapter",
     "gunicorn": "hunarmitra_http.gunicorn_adapter",
     "opentelemetry": "hunarmitra.telemetry.opentelemetry_adapter",
     "prometheus_client": "hunarmitra.telemetry.prometheus_adapter",
+    "psycopg_pool": "hunarmitra.database.psycopg_pool_adapter",
     "redis": "hunarmitra_ws.hub.redis_adapter",
     "twisted": "hunarmitra_ws.server.twisted_adapter",
     "websockets": "hunarmitra_ws.server.websockets_adapter",

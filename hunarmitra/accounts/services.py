@@ -29,6 +29,7 @@ from hunarmitra.accounts.tokens import (
 )
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
+from hunarmitra.database.retries import whole_transaction
 from hunarmitra.outbox import revocations
 from hunarmitra.telemetry import security
 
@@ -62,6 +63,7 @@ class SessionReusedError(TokenError):
         super().__init__("This refresh token was used before, so its session has ended; sign in again")
 
 
+@whole_transaction
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
     """Create a user. An ``admin`` may sign in to Django's admin; with ``password=None`` no password works."""
     user = User(username=username, name=name, role=role, phone=phone)
@@ -72,6 +74,7 @@ def user_create(*, username: str, password: str | None, name: str, role: str = R
     return user
 
 
+@whole_transaction
 def session_start(*, user: User) -> TokenPair:
     """Sign a user in: create a session and its first pair of tokens."""
     refresh = RefreshToken()
@@ -86,6 +89,7 @@ def session_start(*, user: User) -> TokenPair:
     return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
 
 
+@whole_transaction
 def session_rotate(*, encoded_refresh: str) -> TokenPair:
     """Exchange a refresh token for a new pair. The old token is spent; the session and its connections continue.
 
@@ -169,6 +173,7 @@ def session_revoke(*, session_id: UUID) -> bool:
     return bool(_revoke(Session.objects.filter(pk=session_id)))
 
 
+@whole_transaction
 def session_end(*, encoded_refresh: str) -> None:
     """End the session of a refresh token, also of a spent one: the answer with its successor may have been lost.
 
@@ -191,6 +196,7 @@ def session_end(*, encoded_refresh: str) -> None:
         raise SessionReusedError
 
 
+@whole_transaction
 def user_set_active(*, user_id: UUID, active: bool) -> None:
     """Activate or deactivate a user.
 
@@ -215,6 +221,7 @@ def user_set_role(*, user_id: UUID, role: str) -> None:
     _change_rights(user_id, role=role)
 
 
+@whole_transaction
 def _change_rights(user_id: UUID, **fields: object) -> None:
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
@@ -226,6 +233,7 @@ def _change_rights(user_id: UUID, **fields: object) -> None:
             revocations.record(revocations.Kind.STAFF, subject=user_id)
 
 
+@whole_transaction
 def user_set_password(*, user_id: UUID, password: str | None) -> None:
     """Set the password and sign the user out everywhere. With ``None`` no password works."""
     with transaction.atomic():
@@ -242,6 +250,7 @@ def user_sign_out(*, user_id: UUID) -> int:
     return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
 
 
+@whole_transaction
 def _revoke(sessions: QuerySet[Session]) -> int:
     """Revoke sessions. Return how many were not revoked before.
 
@@ -257,6 +266,7 @@ def _revoke(sessions: QuerySet[Session]) -> int:
     return len(ids)
 
 
+@whole_transaction
 def user_delete(*, user_id: UUID) -> None:
     """Delete a user and close the connections. Raises ProtectedError while bookings refer to the user."""
     with transaction.atomic():
@@ -264,6 +274,7 @@ def user_delete(*, user_id: UUID) -> None:
         revocations.record(revocations.Kind.USER, subject=user_id)
 
 
+@whole_transaction
 def ticket_issue(*, identity: Identity) -> IssuedTicket:
     """Issue a single-use secret for the URL of a connection, valid for ``TICKET_LIFETIME`` seconds."""
     secret = TICKET_PREFIX + secrets.token_urlsafe(32)
@@ -277,6 +288,7 @@ def ticket_issue(*, identity: Identity) -> IssuedTicket:
     return IssuedTicket(ticket=secret, expires_in=int(lifetime))
 
 
+@whole_transaction
 def ticket_claim(*, secret: str) -> Identity | None:
     """Spend a ticket with one conditional UPDATE: of two simultaneous claims, one gets None."""
     now = utc_now()

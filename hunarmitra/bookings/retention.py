@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from hunarmitra.bookings.models import Booking, BookingEvent
+from hunarmitra.database.retries import whole_transaction
 
 BATCH: Final = 200
 
@@ -25,6 +26,7 @@ def booking_events_prune(*, finished_before: datetime, dry_run: bool) -> int:
     return deleted
 
 
+@whole_transaction
 def _prune(keys: list[UUID]) -> int:
     with transaction.atomic():
         bookings = Booking.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")

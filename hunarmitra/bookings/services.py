@@ -23,6 +23,7 @@ from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.selectors import roles_of
 from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
+from hunarmitra.database.retries import whole_transaction
 from hunarmitra.notifications.services import Draft, notifications_write
 from hunarmitra.outbox import revocations
 from hunarmitra.outbox.models import OutboxRow
@@ -146,6 +147,7 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     return booking
 
 
+@whole_transaction
 def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | None = None) -> tuple[Booking, bool]:
     """Create a booking. Return it, and whether it is new.
 
@@ -201,6 +203,7 @@ def _replayed(owner: User, order: BookingOrder, idempotency_key: str) -> Booking
     return booking
 
 
+@whole_transaction
 def booking_status_change(
     *, booking_id: UUID, user: User, status: Status, eta_minutes: int | None = None, expected_seq: int | None = None
 ) -> Booking:
@@ -241,6 +244,7 @@ def _enter_status(booking: Booking, status: Status, user: User, eta_minutes: int
     change.commit()
 
 
+@whole_transaction
 def booking_assign(*, booking_id: UUID, staff: User, worker_id: UUID) -> Booking:
     """Assign a worker, which confirms a requested booking. The previous worker loses access at once.
 

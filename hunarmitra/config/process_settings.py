@@ -94,6 +94,12 @@ class ProcessSettings:
         10,
         "Maximum of PostgreSQL connections of one process. With WebSockets, at least WS_DATABASE_THREADS + 3.",
     )
+    database_max_lifetime: float = variable(
+        seconds(10, 86400),
+        1800,
+        "Seconds after which a PostgreSQL connection is replaced by a new one, so that changed addresses and passwords "
+        "are noticed.",
+    )
     database_prepared_statements: bool = variable(
         boolean,
         True,

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from hunarmitra.accounts.services import notification_seq_advance
 from hunarmitra.common.clock import utc_now
+from hunarmitra.database.retries import whole_transaction
 from hunarmitra.notifications.models import Notification
 
 
@@ -48,12 +49,14 @@ def notifications_write(*, drafts: Sequence[Draft], moment: datetime) -> list[No
     return Notification.objects.bulk_create(notifications)
 
 
+@whole_transaction
 def notification_mark_read(*, user_id: UUID, notification_id: UUID) -> Notification | None:
     """Mark a notification as read, and return it, or None if the user has no such notification."""
     Notification.objects.filter(pk=notification_id, user_id=user_id, read_at=None).update(read_at=utc_now())
     return Notification.objects.filter(pk=notification_id, user_id=user_id).first()
 
 
+@whole_transaction
 def notifications_mark_all_read(*, user_id: UUID) -> int:
     """Mark all as read. Return how many were unread."""
     return Notification.objects.filter(user_id=user_id, read_at=None).update(read_at=utc_now())

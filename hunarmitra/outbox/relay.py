@@ -12,10 +12,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections, transaction
+from django.db import Error as DatabaseError
+from django.db import connection, connections, transaction
 
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds, utc_now
+from hunarmitra.database.connections import renew_kept_connection
+from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.outbox.backlog import backlog
 from hunarmitra.outbox.models import OutboxRow, mark_published, outbox_models
 from hunarmitra.outbox.publishing import publish_events
@@ -43,16 +46,20 @@ def run(stop: threading.Event) -> None:
         while not stop.is_set():
             metrics.turned()
             try:
+                renew_kept_connection()
                 relayed = _look(environment.relay_after)
                 if failures:
                     logger.info("the relay reads the outbox again after %d failed tries", failures)
                     failures = 0
                 _measure()
-            except (DatabaseError, InterfaceError) as error:
+            except DatabaseError as error:
                 failures += 1
                 metrics.failed()
                 pause = min(LONGEST_PAUSE, environment.relay_interval * 2 ** min(failures, 10))
-                logger.warning("the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause)
+                defect = None if is_unavailable(error) else error
+                logger.warning(
+                    "the relay cannot read the outbox (%s); next try in %g s", _reason(error), pause, exc_info=defect
+                )
                 connections.close_all()
                 stop.wait(pause)
                 continue
@@ -134,7 +141,7 @@ def _rendered(row: OutboxRow) -> Message | None:
     """Return the row's message, or None, logged, when the row itself is the reason that there is none."""
     try:
         return row.to_message()
-    except (DatabaseError, InterfaceError):
+    except DatabaseError:
         raise
     except Exception:  # whatever is wrong with one row must not stop the others
         logger.exception(
@@ -149,4 +156,4 @@ def _rendered(row: OutboxRow) -> Message | None:
 
 def _reason(error: Exception) -> str:
     """Return the first line of a driver's message: the rest is hints."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).splitlines() or [describe(error)])[0]

@@ -7,10 +7,7 @@ at zero. Imports no framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from itertools import product
+from collections.abc import Iterator
 from typing import Final
 
 from hunarmitra.telemetry.labels import (
@@ -20,6 +17,7 @@ from hunarmitra.telemetry.labels import (
     CLOSE_CODES,
     CONNECTION_KINDS,
     CUT_REASONS,
+    DATABASE_PROBLEMS,
     EVENT_SECONDS,
     EVENTS,
     GAP_FINDERS,
@@ -44,51 +42,9 @@ from hunarmitra.telemetry.labels import (
     STATUS_CLASSES,
     SUBSCRIBER_REFUSALS,
 )
+from hunarmitra.telemetry.metric import Kind, Metric, Process, counter, gauge, histogram
 
-PREFIX: Final = "hunarmitra_"
-
-
-class Kind(StrEnum):
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Process(StrEnum):
-    """The role of a process, which decides which metrics it shows. The embedded process has all roles."""
-
-    HTTP = "http"
-    WS = "ws"
-    RELAY = "relay"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """``name`` without the suffixes that Prometheus' text format adds (``_total`` excepted, which queries use).
-
-    ``labels`` maps each label to all its values. ``series`` are the combinations that exist from the start, if not all
-    do. ``buckets`` are upper bounds, without infinity. ``processes`` are the roles that show the metric.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    processes: frozenset[Process]
-    unit: str = ""
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    series: tuple[tuple[str, ...], ...] | None = None
-    buckets: tuple[float, ...] = ()
-
-    def initial_series(self) -> tuple[tuple[str, ...], ...]:
-        """Return the label values of every series that exists from the start, in the order of ``labels``."""
-        return tuple(product(*self.labels.values())) if self.series is None else self.series
-
-    def sample_names(self) -> tuple[str, ...]:
-        """Return the names under which Prometheus stores the metric, as queries write them."""
-        if self.kind is Kind.HISTOGRAM:
-            return f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count"
-        return (self.name,)
-
+__all__ = ["CATALOGUE", "Kind", "Metric", "Process", "metrics_of"]
 
 _HTTP: Final = frozenset({Process.HTTP})
 _WS: Final = frozenset({Process.WS})
@@ -96,69 +52,18 @@ _RELAY: Final = frozenset({Process.RELAY})
 _PUBLISHERS: Final = frozenset({Process.HTTP, Process.RELAY})
 
 
-def _counter(
-    name: str,
-    text: str,
-    processes: frozenset[Process],
-    labels: Mapping[str, tuple[str, ...]] | None = None,
-    series: tuple[tuple[str, ...], ...] | None = None,
-) -> Metric:
-    return Metric(
-        name=f"{PREFIX}{name}_total",
-        kind=Kind.COUNTER,
-        help=text,
-        processes=processes,
-        labels=labels or {},
-        series=series,
-    )
-
-
-def _gauge(
-    name: str,
-    text: str,
-    processes: frozenset[Process],
-    labels: Mapping[str, tuple[str, ...]] | None = None,
-    unit: str = "",
-) -> Metric:
-    return Metric(
-        name=f"{PREFIX}{name}", kind=Kind.GAUGE, help=text, processes=processes, labels=labels or {}, unit=unit
-    )
-
-
-def _histogram(
-    name: str,
-    text: str,
-    processes: frozenset[Process],
-    buckets: tuple[float, ...],
-    labels: Mapping[str, tuple[str, ...]] | None = None,
-    *,
-    unit: str = "seconds",
-    series: tuple[tuple[str, ...], ...] | None = None,
-) -> Metric:
-    return Metric(
-        name=f"{PREFIX}{name}",
-        kind=Kind.HISTOGRAM,
-        help=text,
-        processes=processes,
-        labels=labels or {},
-        series=series,
-        buckets=buckets,
-        unit=unit,
-    )
-
-
 # REST
-HTTP_REQUESTS: Final = _counter(
+HTTP_REQUESTS: Final = counter(
     "http_requests",
     "REST requests answered, by method, route and status class.",
     _HTTP,
     {"method": METHODS, "route": tuple(ROUTES), "status": STATUS_CLASSES},
     tuple((method, route, status) for method, route in SERVED for status in STATUS_CLASSES),
 )
-HTTP_RESPONSES: Final = _counter(
+HTTP_RESPONSES: Final = counter(
     "http_responses", "REST requests answered, by status code.", _HTTP, {"code": RESPONSE_CODES}
 )
-HTTP_DURATION: Final = _histogram(
+HTTP_DURATION: Final = histogram(
     "http_request_duration_seconds",
     "Seconds from a request's arrival in Django to its response.",
     _HTTP,
@@ -166,14 +71,14 @@ HTTP_DURATION: Final = _histogram(
     {"method": METHODS, "route": tuple(ROUTES)},
     series=SERVED,
 )
-HTTP_IN_PROGRESS: Final = _gauge("http_requests_in_progress", "REST requests being answered now.", _HTTP)
-HTTP_RATE_LIMITED: Final = _counter(
+HTTP_IN_PROGRESS: Final = gauge("http_requests_in_progress", "REST requests being answered now.", _HTTP)
+HTTP_RATE_LIMITED: Final = counter(
     "http_rate_limited", "REST requests answered with 429, by limit.", _HTTP, {"limit": RATE_LIMITS}
 )
-HTTP_DATABASE_UNAVAILABLE: Final = _counter(
+HTTP_DATABASE_UNAVAILABLE: Final = counter(
     "http_database_unavailable", "REST requests answered with 503 because the database did not answer.", _HTTP
 )
-SECURITY_EVENTS: Final = _counter(
+SECURITY_EVENTS: Final = counter(
     "security_events",
     "Security events by outcome, as in the log of hunarmitra.security.",
     _HTTP,
@@ -184,14 +89,14 @@ SECURITY_EVENTS: Final = _counter(
     tuple((event, outcome) for event, outcomes in SECURITY_OUTCOMES.items() for outcome in outcomes),
 )
 
-HTTP_CONNECTIONS: Final = _gauge(
+HTTP_CONNECTIONS: Final = gauge(
     "http_connections",
     "Open connections of the public port, by state: idle (no request), receiving (a part of a request), "
     "waiting (for a thread), serving, sending (the client reads the response slowly).",
     _HTTP,
     {"state": HTTP_CONNECTION_STATES},
 )
-HTTP_CONNECTIONS_CUT: Final = _counter(
+HTTP_CONNECTIONS_CUT: Final = counter(
     "http_connections_cut",
     "Connections that gunicorn closed because the client was slow, by reason: silent (no byte after the connect), "
     "header, body or response (not sent or read in time), full (made room at a limit).",
@@ -199,25 +104,34 @@ HTTP_CONNECTIONS_CUT: Final = _counter(
     {"reason": CUT_REASONS},
 )
 
+# Database
+DATABASE_UNWRITABLE: Final = gauge(
+    "database_unwritable",
+    "Processes that cannot write to the database, by what they last found: read_only (the server accepts no writes: a "
+    "standby, or an old primary), no_slot (the server has too many connections), unreachable.",
+    frozenset(Process),
+    {"problem": DATABASE_PROBLEMS},
+)
+
 # Publishing
-PUBLISH_MESSAGES: Final = _counter(
+PUBLISH_MESSAGES: Final = counter(
     "publish_messages",
     "Messages published, by the backend that took them. `log` took those that no other backend took: clients get their "
     "events later, through the relay or the comparison.",
     _PUBLISHERS,
     {"backend": BACKENDS},
 )
-PUBLISH_FAILURES: Final = _counter(
+PUBLISH_FAILURES: Final = counter(
     "publish_failures", "Batches that a backend did not take.", _PUBLISHERS, {"backend": REMOTE_BACKENDS}
 )
-PUBLISH_REFUSALS: Final = _counter(
+PUBLISH_REFUSALS: Final = counter(
     "publish_refusals",
     "Batches, and counts of the rate `limit`, that Redis refused because the user of REDIS_URL may not do it, or "
     "because its password is wrong.",
     _PUBLISHERS,
     {"refused": PUBLISHER_REFUSALS},
 )
-PUBLISH_DURATION: Final = _histogram(
+PUBLISH_DURATION: Final = histogram(
     "publish_duration_seconds",
     "Duration of publishing a batch, in seconds, successful or not.",
     _PUBLISHERS,
@@ -226,36 +140,36 @@ PUBLISH_DURATION: Final = _histogram(
 )
 
 # Relay and outbox
-OUTBOX_ROWS: Final = _gauge(
+OUTBOX_ROWS: Final = gauge(
     "outbox_unpublished_rows",
     "Committed events that are not published yet, counted up to 10,000.",
     _RELAY,
     {"stream": OUTBOX_STREAMS},
 )
-OUTBOX_AGE: Final = _gauge(
+OUTBOX_AGE: Final = gauge(
     "outbox_oldest_unpublished_age_seconds",
     "Seconds since the oldest unpublished event was written; 0 when there is none.",
     _RELAY,
     unit="seconds",
 )
-OUTBOX_QUARANTINED: Final = _gauge(
+OUTBOX_QUARANTINED: Final = gauge(
     "outbox_quarantined_rows",
     "Committed events that cannot be rendered and that the relay therefore leaves alone, counted up to 10,000.",
     _RELAY,
     {"stream": OUTBOX_STREAMS},
 )
-RELAY_PUBLISHED: Final = _counter(
+RELAY_PUBLISHED: Final = counter(
     "relay_published", "Events that the relay published because the process that wrote them had not.", _RELAY
 )
-RELAY_QUARANTINED: Final = _counter(
+RELAY_QUARANTINED: Final = counter(
     "relay_quarantined", "Events that the relay quarantined because they cannot be rendered.", _RELAY
 )
-RELAY_FAILURES: Final = _counter(
+RELAY_FAILURES: Final = counter(
     "relay_failures",
     "Queries of the relay that failed: the database did not answer, or no backend took the events.",
     _RELAY,
 )
-RELAY_LAST_SUCCESS: Final = _gauge(
+RELAY_LAST_SUCCESS: Final = gauge(
     "relay_last_success_timestamp_seconds",
     "Unix time of the last query of the relay that did not fail.",
     _RELAY,
@@ -265,7 +179,7 @@ RELAY_LAST_SUCCESS: Final = _gauge(
 # Latency
 PUBLISHER_STAGE: Final = "commit_to_published"
 SOCKET_STAGES: Final = ("published_to_pod", "pod_to_socket", "commit_to_socket")
-EVENT_LATENCY: Final = _histogram(
+EVENT_LATENCY: Final = histogram(
     "event_latency_seconds",
     "Latency of events in seconds, by stage. The publisher observes commit_to_published, once for each message. Ws "
     "pods "
@@ -274,13 +188,13 @@ EVENT_LATENCY: Final = _histogram(
     EVENT_SECONDS,
     {"stage": (PUBLISHER_STAGE, *SOCKET_STAGES), "lane": LANES},
 )
-EVENT_CLOCK_SKEW: Final = _counter(
+EVENT_CLOCK_SKEW: Final = counter(
     "event_clock_skew",
     "Messages that seem to have arrived before they were sent, because the clocks of two machines differ. Their "
     "latency counts as 0.",
     _WS,
 )
-REPLAYED_AGE: Final = _histogram(
+REPLAYED_AGE: Final = histogram(
     "replayed_event_age_seconds",
     "Seconds from the commit of an event to its delivery, for events that were read from the database: replayed after "
     "`since`, or recovered.",
@@ -289,26 +203,26 @@ REPLAYED_AGE: Final = _histogram(
 )
 
 # Connections
-WS_CONNECTIONS: Final = _gauge(
+WS_CONNECTIONS: Final = gauge(
     "ws_connections",
     "Open connections, by kind: those of one channel, those of `/ws/` (`shared`), and those that have not received "
     "their first frame (`joining`).",
     _WS,
     {"kind": CONNECTION_KINDS},
 )
-WS_CONNECTIONS_LIMIT: Final = _gauge(
+WS_CONNECTIONS_LIMIT: Final = gauge(
     "ws_connections_limit",
     "Connection limit of this process (WS_MAX_CONNECTIONS); +Inf on a server without a limit.",
     _WS,
 )
-WS_SUBSCRIPTIONS: Final = _gauge(
+WS_SUBSCRIPTIONS: Final = gauge(
     "ws_subscriptions",
     "Subscriptions, by kind of channel. A connection of `/ws/` may have many, each other connection has one.",
     _WS,
     {"channel": CHANNEL_KINDS},
 )
-WS_CONNECTS: Final = _counter("ws_connects", "Connections that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
-WS_HANDSHAKES: Final = _counter(
+WS_CONNECTS: Final = counter("ws_connects", "Connections that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
+WS_HANDSHAKES: Final = counter(
     "ws_handshakes",
     "Handshakes, by outcome: joined; refused (origin, credentials, rights, limits of one user or address); full and "
     "reconnect (cap, drain, admission rate); unavailable (database or Redis away); abandoned (the client left, or the "
@@ -316,95 +230,91 @@ WS_HANDSHAKES: Final = _counter(
     _WS,
     {"outcome": HANDSHAKE_OUTCOMES},
 )
-WS_HANDSHAKE_DURATION: Final = _histogram(
+WS_HANDSHAKE_DURATION: Final = histogram(
     "ws_handshake_duration_seconds",
     "Seconds from the application's start to the first frame, of connections that joined.",
     _WS,
     HANDSHAKE_SECONDS,
 )
-WS_CLOSES: Final = _counter("ws_closes", "Closed connections, by close code.", _WS, {"code": CLOSE_CODES})
-WS_DELIVERIES: Final = _counter("ws_deliveries", "Events handed to connections, by lane.", _WS, {"lane": LANES})
-WS_RESUMES: Final = _counter(
+WS_CLOSES: Final = counter("ws_closes", "Closed connections, by close code.", _WS, {"code": CLOSE_CODES})
+WS_DELIVERIES: Final = counter("ws_deliveries", "Events handed to connections, by lane.", _WS, {"lane": LANES})
+WS_RESUMES: Final = counter(
     "ws_resumes",
     "Connects, by result of `since`: replayed (the events after it), resync (resync_required), fresh (no `since`).",
     _WS,
     {"outcome": RESUME_OUTCOMES},
 )
-WS_RESUMED_EVENTS: Final = _histogram(
+WS_RESUMED_EVENTS: Final = histogram(
     "ws_resumed_events", "Events replayed to one connection that resumed.", _WS, EVENTS, unit="events"
 )
-WS_LOCATIONS_CONFLATED: Final = _counter(
+WS_LOCATIONS_CONFLATED: Final = counter(
     "ws_locations_conflated", "Locations that a newer one replaced before they were written.", _WS
 )
-WS_SEND_BUFFER: Final = _gauge(
+WS_SEND_BUFFER: Final = gauge(
     "ws_send_buffer_bytes", "Bytes that wait for the clients of this process, in total.", _WS, unit="bytes"
 )
-WS_SLOW_CLIENTS: Final = _counter(
-    "ws_slow_clients_closed", "Connections closed 4008 because they read too slowly.", _WS
-)
-WS_GROUPS: Final = _gauge("ws_groups", "Channels (bookings and users) with a subscription in this process.", _WS)
+WS_SLOW_CLIENTS: Final = counter("ws_slow_clients_closed", "Connections closed 4008 because they read too slowly.", _WS)
+WS_GROUPS: Final = gauge("ws_groups", "Channels (bookings and users) with a subscription in this process.", _WS)
 
 # The hub
-WS_SUBSCRIBER_CONNECTED: Final = _gauge(
+WS_SUBSCRIBER_CONNECTED: Final = gauge(
     "ws_subscriber_connected", "1 while this process is subscribed at Redis (always 1 without Redis).", _WS
 )
-WS_SUBSCRIBER_RECONNECTS: Final = _counter(
+WS_SUBSCRIBER_RECONNECTS: Final = counter(
     "ws_subscriber_reconnects", "Subscriptions made again after an interruption.", _WS
 )
-WS_SUBSCRIBER_LAG: Final = _gauge(
+WS_SUBSCRIBER_LAG: Final = gauge(
     "ws_subscriber_lag_seconds", "Round trip of the last heartbeat through Redis.", _WS, unit="seconds"
 )
-WS_SUBSCRIBER_HEARD: Final = _gauge(
+WS_SUBSCRIBER_HEARD: Final = gauge(
     "ws_subscriber_heard_timestamp_seconds",
     "Unix time at which the heartbeat of this process last came back from Redis (now, without Redis).",
     _WS,
     unit="seconds",
 )
-WS_SUBSCRIBER_REFUSALS: Final = _counter(
+WS_SUBSCRIBER_REFUSALS: Final = counter(
     "ws_subscriber_refusals",
     "Attempts that Redis refused because the user of REDIS_URL may not do it, or because its password is wrong.",
     _WS,
     {"refused": SUBSCRIBER_REFUSALS},
 )
-WS_MESSAGES_UNSIGNED: Final = _counter(
+WS_MESSAGES_UNSIGNED: Final = counter(
     "ws_messages_unsigned",
     "Messages on Redis that no process of this installation has signed. The database was read instead.",
     _WS,
 )
-WS_GAPS: Final = _counter(
+WS_GAPS: Final = counter(
     "ws_gaps",
     "Channels that were behind the database, by what found them: a gap in the numbers, the regular comparison, the "
     "comparison after an interrupted subscription, or an unsigned message.",
     _WS,
     {"found_by": GAP_FINDERS},
 )
-WS_EVENTS_RECOVERED: Final = _counter(
+WS_EVENTS_RECOVERED: Final = counter(
     "ws_events_recovered", "Events that were recovered: read from the database because their message was lost.", _WS
 )
-WS_COMPARISON_FAILURES: Final = _counter(
+WS_COMPARISON_FAILURES: Final = counter(
     "ws_comparison_failures", "Comparisons that failed because the database did not answer.", _WS
 )
-WS_COMPARISON_SUCCESS: Final = _gauge(
+WS_COMPARISON_SUCCESS: Final = gauge(
     "ws_comparison_success_timestamp_seconds",
     "Unix time of the last comparison that did not fail.",
     _WS,
     unit="seconds",
 )
-WS_LOOP_DELAY: Final = _histogram(
+WS_LOOP_DELAY: Final = histogram(
     "ws_event_loop_delay_seconds", "Seconds by which the event loop was late for a timer.", _WS, LOOP_SECONDS
 )
 
 # Drain
-WS_DRAINING: Final = _gauge("ws_draining", "1 while this process drains.", _WS)
-WS_DRAIN_MOVED: Final = _counter("ws_drain_moved", "Connections that a drain or a rebalance moved to other pods.", _WS)
-WS_DRAIN_CUT_OFF: Final = _counter("ws_drain_cut_off", "Connections still open when a drain's grace ended.", _WS)
+WS_DRAINING: Final = gauge("ws_draining", "1 while this process drains.", _WS)
+WS_DRAIN_MOVED: Final = counter("ws_drain_moved", "Connections that a drain or a rebalance moved to other pods.", _WS)
+WS_DRAIN_CUT_OFF: Final = counter("ws_drain_cut_off", "Connections still open when a drain's grace ended.", _WS)
 
 # Acknowledgements
-WS_ACKS_REQUESTED: Final = _counter(
-    "ws_acks_requested", "Deliveries that asked the client for an acknowledgement.", _WS
-)
-WS_ACKS: Final = _counter("ws_acks", "Acknowledgements that were asked for and received.", _WS)
-WS_ACKNOWLEDGED_LATENCY: Final = _histogram(
+WS_ACKS_REQUESTED: Final = counter("ws_acks_requested", "Deliveries that asked the client for an acknowledgement.", _WS)
+WS_ACKS: Final = counter("ws_acks", "Acknowledgements that were asked for and received.", _WS)
+WS_ACKNOWLEDGED_LATENCY: Final = histogram(
     "ws_acknowledged_latency_seconds",
     "Seconds from the commit of an event to the acknowledgement of its client: a round trip.",
     _WS,

@@ -25,6 +25,8 @@ SUBSCRIBER_REFUSALS: Final = ("login", "subscribe", "publish")
 PUBLISHER_REFUSALS: Final = ("login", "publish", "limit")
 OUTBOX_STREAMS: Final = ("bookings", "notifications")
 
+DATABASE_PROBLEMS: Final = ("read_only", "no_slot", "unreachable")
+
 BACKENDS: Final = ("channel_layer", "redis", "log")
 REMOTE_BACKENDS: Final = ("channel_layer", "redis")
 

@@ -23,7 +23,8 @@ from hunarmitra.bookings.errors import BookingError
 from hunarmitra.bookings.eta import FIXES_FOR_AN_ESTIMATE, site_of
 from hunarmitra.bookings.fields import fixes_from_column
 from hunarmitra.bookings.models import Booking
-from hunarmitra.common import prepared
+from hunarmitra.database import prepared
+from hunarmitra.database.retries import whole_transaction
 from hunarmitra.locations.fixes import FIX_SPACING_SECONDS, MOST_FIXES, NUMBERS_PER_FIX, with_fix
 from hunarmitra.protocol.statuses import TRACKED
 from hunarmitra.tracking.judging import TooSoonError, judge
@@ -95,6 +96,7 @@ STORE_ONE: Final = _statement(_ONE, "", "")
 STORE_MANY: Final = _statement(_MANY, _LOCKED, "\nJOIN locked ON locked.id = posted.booking_id")
 
 
+@whole_transaction
 def store(batch: Sequence[PostedLocation]) -> Mapping[UUID, StoredLocation]:
     """Store the allowed locations, at most one for each booking; return the stored ones by booking.
 

@@ -10,10 +10,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
@@ -42,7 +42,8 @@ class PostgresServer:
     `durable` is production's setting: commits wait for the disk.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, **settings: str) -> None:
+        """`settings` are of postgresql.conf; they replace the tests' own, which are fast and not safe."""
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="hm-pg-", dir="/tmp"))
         self._numbers = itertools.count(1)
@@ -51,8 +52,8 @@ class PostgresServer:
         if account:
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self._account = account
-        configuration = {**_SETTINGS, **(_DURABLE if durable else {})}
-        settings = [part for name, value in configuration.items() for part in ("-c", f"{name}={value}")]
+        configuration = {**_SETTINGS, **(_DURABLE if durable else {}), **settings}
+        options = [part for name, value in configuration.items() for part in ("-c", f"{name}={value}")]
         self.process = Process(
             [
                 tools.postgres().postgres,
@@ -64,7 +65,7 @@ class PostgresServer:
                 "127.0.0.1",
                 "-p",
                 str(self.port),
-                *settings,
+                *options,
             ],
             log_path=self.directory / "postgres.log",
             cwd=self.directory,
@@ -81,6 +82,23 @@ class PostgresServer:
             self.stop()
             raise
         return self
+
+    def crash(self) -> None:
+        """SIGKILL, as a node that fails; without the shared memory that would stay behind."""
+        segment = (self._data / "postmaster.pid").read_text().splitlines()[6].split()[1]
+        self.process.kill()
+        subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """On the database `postgres`, outside a transaction; the rows, if there are any."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting while the server runs, for open connections too."""
+        self.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.execute("SELECT pg_reload_conf()")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -138,6 +156,10 @@ class PostgresServer:
             "--locale=C",
             "--no-instructions",
         ]
+        self._run(command)
+
+    def _run(self, command: Sequence[str | Path]) -> None:
+        """As the server's user."""
         account = self._account
         result = subprocess.run(
             command,
@@ -150,7 +172,7 @@ class PostgresServer:
             group=account.pw_gid if account else None,
             extra_groups=[] if account else None,
         )
-        assert result.returncode == 0, f"initdb failed:\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0, f"{command[0]} failed:\n{result.stdout}{result.stderr}"
 
     def _accepts(self) -> bool:
         try:
@@ -162,6 +184,22 @@ class PostgresServer:
     def _administer(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
+
+
+class Replica(PostgresServer):
+    """A streaming replica of `primary`, called `replica` by its primary."""
+
+    def __init__(self, primary: PostgresServer, *, durable: bool = False, **settings: str) -> None:
+        super().__init__(durable=durable, **settings)
+        self._primary = primary
+
+    def _initialize(self) -> None:
+        source = f"host=127.0.0.1 port={self._primary.port} user={USER} application_name=replica"
+        self._run([tools.postgres().basebackup, "-D", self._data, "-R", "-X", "stream", "-c", "fast", "-d", source])
+
+    def promote(self) -> None:
+        """Return when it is the primary."""
+        assert self.execute("SELECT pg_promote(wait => true, wait_seconds => 60)") == [(True,)]
 
 
 def _unprivileged_account() -> pwd.struct_passwd | None:

@@ -173,17 +173,20 @@ def distributed_stack(
     with_relay: bool = True,
     ws_options: tuple[str, ...] = (),
     ws_with: Literal["daphne", "uvicorn"] = "daphne",
+    database_url: str | None = None,
     **variables: str,
 ) -> Iterator[Stack]:
     """Run http and ws processes on PostgreSQL and a new Redis (or `redis_url`, e.g. that of a Sentinel).
 
     `ws_redis_url` is that of the ws processes, if their user at Redis is another. `ws_with` is the WebSocket server,
-    `ws_options` are its options: `("--ping-interval", "1")`.
+    `ws_options` are its options: `("--ping-interval", "1")`. `database_url` is a migrated
+    database of the caller.
     """
     with ExitStack() as running:
         redis = None if redis_url else running.enter_context(RedisServer(directory))
-        database_url = fresh_postgres(postgres)
-        running.callback(postgres.drop_database, database_url)
+        if database_url is None:
+            database_url = fresh_postgres(postgres)
+            running.callback(postgres.drop_database, database_url)
         environment = base_environment(
             DATABASE_URL=database_url, REDIS_URL=redis_url or (redis.url if redis else ""), **variables
         )

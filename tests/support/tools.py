@@ -41,6 +41,11 @@ class PostgresPrograms:
     initdb: Path
     postgres: Path
 
+    @property
+    def basebackup(self) -> Path:
+        """`pg_basebackup`, which makes a replica; distributions have it among the client's programs."""
+        return self.initdb.with_name("pg_basebackup")
+
 
 @cache
 def redis_server() -> Path:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -21,6 +22,7 @@ from hunarmitra.bookings.errors import (
     NotAllowedError,
     NotVisibleError,
 )
+from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.tracking.judging import TooSoonError
 from hunarmitra_http import failures, metrics
 
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 API_PREFIX: Final = "/api/"
 UNAVAILABLE_RETRY_SECONDS: Final = 2
+UNAVAILABLE: Final = {"detail": "The service cannot reach its database; try again.", "code": "unavailable"}
 WRONG_REQUEST: Final = "The request is not valid; see fields."
 
 _BOOKING_STATUS: Final[Mapping[type[BookingError], int]] = {
@@ -60,8 +63,8 @@ def _response(error: Exception) -> Response | None:
             response = _answer(403, "You may not do this.", "permission_denied")
         case exceptions.APIException():
             response = _api_error(error)
-        case OperationalError() | InterfaceError():
-            logger.error("the database does not answer", exc_info=error)
+        case DatabaseError() if is_unavailable(error):
+            logger.error("the database is unavailable: %s", describe(error), exc_info=error)
             response = _unavailable()
         case _:
             pass
@@ -92,7 +95,7 @@ def _too_many(detail: str, wait_seconds: float | None) -> Response:
 
 def _unavailable() -> Response:
     metrics.database_unavailable()
-    response = _answer(503, "The service cannot reach its database; try again.", "unavailable")
+    response = Response(UNAVAILABLE, status=503)
     response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
     return response
 
@@ -162,6 +165,15 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500, or 503 if the exception, which Django is handling now, says that the database is unavailable."""
+    error = sys.exc_info()[1]
+    if error is not None and is_unavailable(error):
+        metrics.database_unavailable()
+        response: HttpResponse = JsonResponse(UNAVAILABLE, status=503)
+        if not _concerns_api(request):
+            response = HttpResponse(f"{UNAVAILABLE['detail']}\n", status=503, content_type="text/plain")
+        response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
+        return response
     if _concerns_api(request):
         return _page(500, "Something went wrong here; it has been logged.", "error")
     return defaults.server_error(request)

@@ -26,12 +26,15 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common.clock import utc_now
+from hunarmitra.database.connections import renew_kept_connection
+from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.telemetry import request_id
 from hunarmitra.tracking.answers import accepted_answer
 from hunarmitra.tracking.locations import AcceptedLocation, Reading
 from hunarmitra.tracking.readings import reading_from
 from hunarmitra.tracking.services import location_accept
 from hunarmitra_http import failures, metrics
+from hunarmitra_http.errors import UNAVAILABLE, UNAVAILABLE_RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +82,23 @@ class LocationPosts:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith(PREFIX):
             with metrics.request_in_front("POST", _ROUTE) as count:
-                answer = self._answer(environ)
+                try:
+                    answer = self._answer(environ)
+                except _UnavailableError:
+                    count("503")
+                    metrics.database_unavailable()
+                    retry = ("Retry-After", str(UNAVAILABLE_RETRY_SECONDS))
+                    return _respond(environ, start_response, _Answer("503 Service Unavailable", UNAVAILABLE, (retry,)))
                 if answer is not None:
                     count(answer.status[:3])
                     return _respond(environ, start_response, answer)
         return self._application(environ, start_response)
 
     def _answer(self, environ: Environ) -> _Answer | None:
-        """Return the answer to a location that is accepted, or rejected again; None if Django answers."""
+        """Return the answer to a location that is accepted, or rejected again; None if Django answers.
+
+        Raises :class:`_UnavailableError`.
+        """
         path = _PATH.fullmatch(environ["PATH_INFO"])
         identity = _identity(environ)
         if path is None or identity is None or not self._is_plain(environ):
@@ -153,14 +165,28 @@ def _identity(environ: Environ) -> Identity | None:
         return None
 
 
+class _UnavailableError(Exception):
+    """The database is unavailable, also for a new connection."""
+
+
 def _accept(booking_id: UUID, identity: Identity, reading: Reading) -> AcceptedLocation | None:
-    """Return None also when the database cannot be asked: Django says so, with a connection of its own."""
+    """Return None also when a connection that was kept is lost: Django asks again, with a new one.
+
+    Raises :class:`_UnavailableError`.
+    """
+    renew_kept_connection()
+    kept = connection.connection is not None
     try:
         return location_accept(booking_id=booking_id, identity=identity, reading=reading)
     except DatabaseError as error:
-        logger.warning("a location was not stored at once, the database failed: %s", type(error).__name__)
         connection.close()
-        return None
+        if not is_unavailable(error):
+            logger.exception("a location was not stored; Django tries again")
+            return None
+        logger.warning("a location was not stored, the database is unavailable: %s", describe(error))
+        if kept:
+            return None
+        raise _UnavailableError from error
 
 
 def _wait_of_failures(identity: Identity, booking_id: UUID) -> float:

@@ -1,7 +1,8 @@
 """Whether this process may be sent requests, and what of its surroundings answers.
 
-Not ready is only a process that has never yet found its database, migrated. After that a lost dependency shows in
-the report but takes no process out of service: one blip of PostgreSQL or Redis would take out all of them.
+Not ready is only a process that has never yet found its database, migrated and accepting writes. After that a lost
+dependency shows in the report but takes no process out of service: one blip of PostgreSQL or Redis would take out all
+of them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from hunarmitra.common.first_use import made_once
+from hunarmitra.database.connections import prove_writable
+from hunarmitra.database.state import state
+from hunarmitra.database.troubles import describe
 from hunarmitra.outbox.redis_connections import blocking_client
 
 logger = logging.getLogger(__name__)
@@ -26,17 +31,13 @@ Check = Callable[[], None]
 
 MOST_SECONDS: Final = 0.8
 """That a probe waits for the checks; kubelets give up after a second by default."""
+NO_ANSWER: Final = "no answer yet"
 FRESH_SECONDS: Final = 1.0
 """For which a report is good; many probes then cost one check."""
 
 
 class NotMigratedError(Exception):
     """The database lacks migrations of this version."""
-
-
-def database_answers() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
 
 
 def database_is_migrated() -> None:
@@ -78,8 +79,12 @@ class Readiness:
         if thread is not None:
             thread.join(MOST_SECONDS)
         late = thread is not None and thread.is_alive()
-        results = {name: "no answer yet" if late else self._results.get(name, "no answer yet") for name in self._checks}
+        results = {name: self._late(name) if late else self._results.get(name, NO_ANSWER) for name in self._checks}
         return {"status": "ready" if self._started else "starting", "dependencies": results}
+
+    def _late(self, name: str) -> str:
+        """While a check waits for the database, the connects that fail meanwhile say why."""
+        return (state.meaning() if name == "database" else None) or NO_ANSWER
 
     def _checking_thread(self) -> threading.Thread | None:
         with self._lock:
@@ -108,6 +113,9 @@ def _outcome(check: Check) -> str:
         check()
     except NotMigratedError as error:
         return str(error)
+    except DatabaseError as error:
+        logger.debug("a readiness check failed", exc_info=True)
+        return state.meaning() or describe(error)
     except Exception as error:
         logger.debug("a readiness check failed", exc_info=True)
         return type(error).__name__
@@ -117,7 +125,7 @@ def _outcome(check: Check) -> str:
 @made_once
 def readiness() -> Readiness:
     """This process's."""
-    checks: dict[str, Check] = {"database": database_answers}
+    checks: dict[str, Check] = {"database": prove_writable}
     if settings.ENVIRONMENT.redis_url is not None:
         checks["redis"] = redis_answers
     return Readiness(checks, at_start=database_is_migrated)

@@ -24,6 +24,7 @@ from hunarmitra.accounts.services import ticket_claim
 from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
+from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.protocol.frames import OMIT, Authenticated, Error, Pong, encode
 from hunarmitra.telemetry import request_id, tracing
@@ -199,7 +200,7 @@ class Connection:
                 self._failed.record(address, time.monotonic())
             error.disconnect.send(self._lanes)
         except (DatabaseError, TimeoutError) as error:
-            logger.warning("a client could not join, the database is unavailable: %s", type(error).__name__)
+            log_failure(logger, "a client could not join", error)
             self._outcome = "unavailable"
             self._lanes.push(OutgoingFrame(encode(_UNAVAILABLE)))
             await self._lanes.finish(CloseCode.INTERNAL_ERROR)
@@ -282,7 +283,7 @@ class Connection:
         except ClientMessageError as error:
             client.send(Error(code=error.code, message=str(error), id=OMIT if error.id is None else error.id))
         except DatabaseError as error:
-            logger.warning("a client message failed, the database is unavailable: %s", type(error).__name__)
+            log_failure(logger, "a client message failed", error)
             client.send(_UNAVAILABLE)
         return False
 

@@ -15,6 +15,7 @@ from django.db import Error as DatabaseError
 from hunarmitra.accounts.models import Role
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import to_wire, utc_now
+from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol.frames import OMIT, Connected, Error, Unsubscribed
 from hunarmitra_ws.channel_kinds import BookingKind, ChannelKind, NotificationsKind, parse_uuid, whole
 from hunarmitra_ws.client_messages import (
@@ -170,7 +171,7 @@ class SharedSubscriptions:
         try:
             outcomes = await self._hub.subscribe_all(wanted, self)
         except (DatabaseError, TimeoutError) as error:
-            logger.warning("subscriptions could not join, the database is unavailable: %s", type(error).__name__)
+            log_failure(logger, "subscriptions could not join", error)
             self._end_unjoined(wanted)
         except Exception:
             logger.exception("subscriptions could not join")

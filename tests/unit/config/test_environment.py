@@ -58,6 +58,7 @@ WRONG = {
     "LOG_LEVEL": ["LOUD", "info", "10"],
     "LOG_FORMAT": ["JSON", "logfmt"],
     "DATABASE_URL": ["mysql://h/n", "sqlite://", "postgresql://h:port/n", "postgresql://h/", "n"],
+    "DATABASE_MAX_LIFETIME": ["9", "86401", "an hour"],
     "DATABASE_POOL_MAX": ["0", "1001", "many"],
     "REDIS_URL": [
         "http://h:6379",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hunarmitra.outbox import relay
-from hunarmitra.telemetry import exposition, publisher
+from hunarmitra.telemetry import database, exposition, publisher
 from hunarmitra.telemetry import relay as metrics
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         environment = settings.ENVIRONMENT
         if environment.metrics_port:
             exposition.expose_process()
-            exposition.expose(publisher.REGISTRY, metrics.REGISTRY)
+            exposition.expose(publisher.REGISTRY, metrics.REGISTRY, database.REGISTRY)
             exposition.serve_metrics(environment.metrics_host, environment.metrics_port, stuck=metrics.stuck)
         stop = threading.Event()
 

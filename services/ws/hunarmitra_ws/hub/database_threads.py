@@ -13,14 +13,21 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from hunarmitra.database.connections import renew_kept_connection
+from hunarmitra.database.troubles import is_unavailable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class DatabaseThreads:
-    """Threads that keep their database connections: taking a connection from the pool costs more than a read."""
+    """Threads that keep their database connections for a few seconds: taking one from the pool costs more than a read.
+
+    A connection of the pool proves that its server is the primary, so a demoted server is left within these seconds.
+    """
 
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=f"database-{name}")
@@ -38,12 +45,13 @@ class DatabaseThreads:
 
 
 def _call(function: Callable[[], _T]) -> _T:
+    renew_kept_connection()
     reused = connection.connection is not None
     try:
         return function()
-    except (OperationalError, InterfaceError):
+    except DatabaseError as error:
         connection.close()
-        if not reused:
+        if not reused or not is_unavailable(error):
             raise
-        # The database server closed the connection since the last read; it may be available again.
+        # The server closed the connection since the last read, or became read-only; another may be available.
         return _call(function)

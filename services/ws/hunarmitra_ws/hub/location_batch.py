@@ -18,6 +18,7 @@ from django.db import Error as DatabaseError
 
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import to_microseconds, to_wire
+from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import OMIT, Error, LocationAccepted, Pace
 from hunarmitra.tracking.judging import TooSoonError
@@ -107,7 +108,7 @@ class LocationBatch:
             await checkpoints.reach_async("gathered, not stored")
             answers = await self._threads.run(locations_accept, [each.posted for each in batch], self._count_watchers)
         except (DatabaseError, TimeoutError) as error:
-            logger.warning("%d locations were not stored, the database failed: %s", len(batch), type(error).__name__)
+            log_failure(logger, f"{len(batch)} locations were not stored", error)
             for each in batch:
                 self._unavailable(each)
         except Exception:

@@ -16,6 +16,7 @@ from typing import Final
 
 from django.db import Error as DatabaseError
 
+from hunarmitra.database.troubles import log_failure
 from hunarmitra_ws.hub import queries
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
@@ -87,7 +88,7 @@ class Recovery:
             done = True
         except DatabaseError as error:
             if self._available:
-                logger.warning("cannot compare with the database: %s; trying again", type(error).__name__)
+                log_failure(logger, "cannot compare with the database, trying again", error)
             self._available = False
             metrics.comparison_failures.inc()
             await asyncio.sleep(PAUSE_AFTER_FAILURE)

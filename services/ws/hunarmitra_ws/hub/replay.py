@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import Error as DatabaseError
 
+from hunarmitra.database.troubles import log_failure
 from hunarmitra_ws.hub.channel import Channel
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.queries import ChannelState, Event
@@ -73,9 +74,7 @@ class Replay:
             try:
                 state, events = await read_page(self.last_seq)
             except (DatabaseError, TimeoutError) as error:
-                logger.warning(
-                    "the database is unavailable (%s); the replay of %s waits", type(error).__name__, self.channel.name
-                )
+                log_failure(logger, f"the replay of {self.channel.name} waits", error)
                 await asyncio.sleep(PAUSE)
                 events = ()
                 continue

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 
 from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.database.troubles import log_failure
 from hunarmitra.outbox.revocations import Kind, newest_number, recorded_after
 from hunarmitra.protocol import channels
 from hunarmitra_ws.hub.database_threads import DatabaseThreads
@@ -71,7 +72,7 @@ class Revocations:
                 self._read_again = asyncio.Event()
             except DatabaseError as error:
                 if available:
-                    logger.warning("cannot read the revocations: %s; trying again", type(error).__name__)
+                    log_failure(logger, "cannot read the revocations, trying again", error)
                 available = False
             pause = min(LEAST_INTERVAL, self._interval)
             await asyncio.sleep(pause)

@@ -16,6 +16,7 @@ from twisted.internet import reactor as twisted_reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from hunarmitra.database.state import state
 from hunarmitra.telemetry.exposition import exposition
 from hunarmitra_ws.server.twisted_adapter import BoundedBody
 
@@ -111,7 +112,10 @@ def _metrics(request: Request) -> Answer:
 
 
 def readiness(server: Server) -> Answer:
-    """503 before the start is complete, during a drain, and while a background task cannot be kept running."""
+    """503 before the start is complete, during a drain, and while a background task cannot be kept running.
+
+    A lost database shows in the body only: all processes would lose their open connections at once.
+    """
     failing = server.failing_tasks()
     body = {
         "ready": server.started and not server.drain.requested and not failing,
@@ -120,6 +124,7 @@ def readiness(server: Server) -> Answer:
         "connections": len(server.open_connections),
         "full": server.counted_connections >= server.options.max_connections,
         "failing_tasks": sorted(failing),
+        "database": state.meaning() or "ok",
     }
     return (200 if body["ready"] else 503), body
 

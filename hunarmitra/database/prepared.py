@@ -13,18 +13,18 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from hunarmitra.database.django_adapter import raw_connection, with_django_errors
+
 
 def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Execute a statement, prepared unless ``DATABASE_PREPARED_STATEMENTS`` is off; return its rows.
 
     Only for PostgreSQL. Raises Django's database errors, as ``connection.cursor()`` does.
     """
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        raw: psycopg.Connection[Any] = connection.connection
-        with psycopg.Cursor(raw) as cursor:
-            cursor.execute(statement.encode(), parameters, prepare=settings.ENVIRONMENT.database_prepared_statements)
-            rows = cursor.fetchall()
+    raw = raw_connection()
+    with with_django_errors(), psycopg.Cursor(raw) as cursor:
+        cursor.execute(statement.encode(), parameters, prepare=settings.ENVIRONMENT.database_prepared_statements)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     if connection.queries_logged:
         connection.queries_log.append({"sql": statement, "time": "0"})
     return rows
