@@ -80,6 +80,12 @@ PAGE = Page(
                     ),
                 ),
                 Panel(
+                    title="Processes that cannot write to the database",
+                    description="By what each last found: a read-only server, no free connection, or no answer.",
+                    unit=Unit.NUMBER,
+                    queries=(Query(total("hunarmitra_database_unwritable", "problem"), "{{problem}}"),),
+                ),
+                Panel(
                     title="Security events",
                     description="By outcome, as in the log of hunarmitra.security.",
                     unit=Unit.REQUESTS,

@@ -184,7 +184,12 @@ def log_messages() -> list[str]:
     ]
     calls = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
     levels = {"debug", "info", "warning", "error", "exception", "critical", "log"}
-    logged = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in levels]
+    logged = [
+        call
+        for call in calls
+        if (isinstance(call.func, ast.Attribute) and call.func.attr in levels)
+        or (isinstance(call.func, ast.Name) and call.func.id == "log_failure")
+    ]
     parts = [part for call in logged for argument in call.args for part in ast.walk(argument)]
     return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 

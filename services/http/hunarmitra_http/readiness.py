@@ -92,11 +92,11 @@ class Readiness:
                 return self._thread
             if self._checked_at is not None and self._clock() - self._checked_at < FRESH_SECONDS and self._started:
                 return None
-            self._thread = threading.Thread(target=self._check, name="readiness", daemon=True)
+            self._thread = threading.Thread(target=self._run_checks, name="readiness", daemon=True)
             self._thread.start()
             return self._thread
 
-    def _check(self) -> None:
+    def _run_checks(self) -> None:
         try:
             results = {name: _outcome(check) for name, check in self._checks.items()}
             if not self._started and results.get("database") == "ok":

@@ -84,7 +84,7 @@ class Recovery:
         }
         done = False
         try:
-            await self._check(requested)
+            await self._compare(requested)
             done = True
         except DatabaseError as error:
             if self._available:
@@ -104,7 +104,7 @@ class Recovery:
         channel = self._channels.get(channel_name)
         return channel is not None and channel.last_seq is not None
 
-    async def _check(self, requested: Mapping[str, str]) -> None:
+    async def _compare(self, requested: Mapping[str, str]) -> None:
         if not requested:
             return
         names = list(requested)
