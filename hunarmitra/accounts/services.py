@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
@@ -29,6 +30,7 @@ from hunarmitra.accounts.tokens import (
 )
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
+from hunarmitra.common.plain_text import hidden_character, hidden_character_error
 from hunarmitra.database.retries import whole_transaction
 from hunarmitra.outbox import revocations
 from hunarmitra.telemetry import security
@@ -66,6 +68,9 @@ class SessionReusedError(TokenError):
 @whole_transaction
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
     """Create a user. An ``admin`` may sign in to Django's admin; with ``password=None`` no password works."""
+    for field, text in (("username", username), ("name", name)):
+        if character := hidden_character(text):
+            raise ValidationError({field: hidden_character_error(character)})
     user = User(username=username, name=name, role=role, phone=phone)
     user.is_staff = user.is_superuser = role == Role.ADMIN
     user.set_password(password)

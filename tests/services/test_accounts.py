@@ -37,6 +37,16 @@ def is_signed_in(pair: TokenPair) -> bool:
 
 
 # ── users ───────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("character", ["\n", "\x1b", "\x85", "\u202e", "\u2066"], ids=ascii)
+@pytest.mark.parametrize("field", ["username", "name"])
+def test_hidden_characters_of_a_name_are_rejected(db: None, field: str, character: str) -> None:
+    names = {"username": "asha", "name": "Asha", field: f"As{character}ha"}
+    with pytest.raises(ValidationError, match=f"U\\+{ord(character):04X}") as error:
+        services.user_create(**names, password=None)
+    assert set(error.value.message_dict) == {field}
+    assert not User.objects.filter(**{field: names[field]}).exists()
+
+
 @pytest.mark.parametrize(("role", "staff"), [(Role.EMPLOYER, False), (Role.WORKER, False), (Role.ADMIN, True)], ids=str)
 def test_only_admins_are_staff(role: Role, staff: bool) -> None:
     user = services.user_create(username="new", password="s3cret-pass", name="New", role=role)

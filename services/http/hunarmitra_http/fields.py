@@ -17,6 +17,7 @@ from uuid import UUID
 from rest_framework import serializers
 
 from hunarmitra.common.clock import NaiveTimestampError, from_wire, to_wire
+from hunarmitra.common.plain_text import hidden_character, hidden_character_error
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
@@ -28,6 +29,20 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
+
+
+class PlainText(Text):
+    """A JSON string without control characters and direction overrides; ``newlines`` accepts several lines."""
+
+    def __init__(self, *, newlines: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.newlines = newlines
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if character := hidden_character(text, newlines=self.newlines):
+            raise serializers.ValidationError(hidden_character_error(character), code="invalid")
+        return text
 
 
 class Identifier(serializers.Field[UUID, Any, str, Any]):

@@ -308,3 +308,21 @@ def test_the_limits_are_judged_before_the_rights(actors: Actors, booking: str) -
     for booking_id in (booking, str(uuid.uuid4())):
         assert stranger.status(booking_id, "flying", expect=400)
         assert stranger.status(booking_id, "on_the_way", expect=404)
+
+
+@pytest.mark.parametrize("character", ["\t", "\x1b", "\x7f", "\x85", "\u202a", "\u202e", "\u2066", "\u2069"], ids=ascii)
+@pytest.mark.parametrize("field", ["service", "address", "notes"])
+def test_hidden_characters_are_named_and_refused(actors: Actors, field: str, character: str) -> None:
+    answer = actors.employer.send("POST", "bookings/", json={"service": "Tap", field: f"a{character}b"})
+    assert answer.status_code == 400
+    assert f"U+{ord(character):04X}" in error_of(answer)["fields"][field][0]
+
+
+def test_only_notes_have_lines_and_joiners_are_text(actors: Actors) -> None:
+    order = {"service": "\u0915\u094d\u200d\u0937", "notes": "one\ntwo\r\nthree"}
+    answer = actors.employer.send("POST", "bookings/", json=order)
+    assert answer.status_code == 201
+    assert {name: answer.json()[name] for name in order} == order
+    for field in ("service", "address"):
+        answer = actors.employer.send("POST", "bookings/", json={"service": "Tap", field: "a\nb"})
+        assert "U+000A" in error_of(answer)["fields"][field][0]

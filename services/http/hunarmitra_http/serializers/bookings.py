@@ -14,7 +14,7 @@ from hunarmitra.locations.estimate import LONGEST_MINUTES
 from hunarmitra.protocol.frames import BookingStatusChanged
 from hunarmitra.protocol.schemas import EVENT_TYPES
 from hunarmitra.protocol.statuses import Status
-from hunarmitra_http.fields import Choice, DecimalNumber, Identifier, Moment, Text, WholeNumber
+from hunarmitra_http.fields import Choice, DecimalNumber, Identifier, Moment, PlainText, WholeNumber
 from hunarmitra_http.serializers.accounts import PersonSerializer
 
 STATUSES: Final = tuple(status.value for status in Status)
@@ -27,12 +27,12 @@ HIGHEST_PRICE: Final = Decimal("99999999.99")
 class OrderSerializer(serializers.Serializer[Any]):
     """What a customer asks for."""
 
-    service = Text(max_length=120)
-    address = Text(max_length=400, allow_blank=True, required=False)
+    service = PlainText(max_length=120)
+    address = PlainText(max_length=400, allow_blank=True, required=False)
     lat = DecimalNumber(-90, 90, PLACES_OF_DEGREES, rounds=True, allow_null=True, required=False)
     lng = DecimalNumber(-180, 180, PLACES_OF_DEGREES, rounds=True, allow_null=True, required=False)
     preferred_time = Moment(allow_null=True, required=False)
-    notes = Text(max_length=2000, allow_blank=True, required=False)
+    notes = PlainText(newlines=True, max_length=2000, allow_blank=True, required=False)
     estimated_price = DecimalNumber(0, HIGHEST_PRICE, 2, allow_null=True, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
