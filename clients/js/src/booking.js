@@ -5,7 +5,7 @@ const FINAL = ['completed', 'cancelled'];
 const sameLocation = (one, other) => ['timestamp', 'lat', 'lng', 'eta_minutes'].every((key) => one[key] === other?.[key]);
 
 /** One booking: every status event once and in order, and the worker's location while it may be seen. */
-export class BookingStream extends RealtimeStream {
+export const bookingOf = (Base) => class BookingStream extends Base {
   #status;
   #location = null;
   #shownAt = -Infinity;
@@ -61,4 +61,6 @@ export class BookingStream extends RealtimeStream {
     this.#location = null;
     this._emit('location', null);
   }
-}
+};
+
+export const BookingStream = bookingOf(RealtimeStream);

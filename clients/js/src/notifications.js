@@ -6,7 +6,7 @@ const PACE_MS = 150;
 const UNRELATED = ['invalid_token', 'rate_limited'];
 
 /** The user's notifications, each once and in order, and the number of unread ones. */
-export class NotificationStream extends RealtimeStream {
+export const notificationsOf = (Base) => class NotificationStream extends Base {
   #unread;
   #marking = []; // requests without an answer
   #sent = false; // whether the first of them was sent
@@ -74,4 +74,6 @@ export class NotificationStream extends RealtimeStream {
     this.#unread = unread;
     this._emit('unread', unread);
   }
-}
+};
+
+export const NotificationStream = notificationsOf(RealtimeStream);

@@ -240,8 +240,10 @@ export class RealtimeStream extends Emitter {
       return;
     }
     this.#debug('receive', frame);
+    if (this._route?.(frame)) return;
     this.#lastError = frame?.type === 'error' ? frame.message : undefined;
     switch (frame?.type) {
+      case 'connected':
       case 'connection_established':
         return this.#established(frame);
       case this.#eventType:

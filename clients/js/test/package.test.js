@@ -20,6 +20,8 @@ test('the package holds the modules, their types, the README, and nothing else',
   assert.deepEqual(files.map(({ path }) => path).sort(), [
     'LICENSE',
     'README.md',
+    'dist/connection.cjs',
+    'dist/connection.d.cts',
     'dist/events.d.cts',
     'dist/index.cjs',
     'dist/index.d.cts',
@@ -29,6 +31,10 @@ test('the package holds the modules, their types, the README, and nothing else',
     'dist/sender.d.cts',
     'package.json',
     'src/booking.js',
+    'src/connection/channel.js',
+    'src/connection/index.d.ts',
+    'src/connection/index.js',
+    'src/connection/live.js',
     'src/credentials.js',
     'src/emitter.js',
     'src/events.d.ts',
@@ -47,7 +53,7 @@ test('the package holds the modules, their types, the README, and nothing else',
 });
 
 test('every file that package.json names exists, and there are no dependencies', () => {
-  const paths = [described.exports['.'], described.exports['./react'], described.exports['./sender']].flatMap(Object.values).flatMap(({ types, default: main }) => [types, main]);
+  const paths = [described.exports['.'], described.exports['./react'], described.exports['./sender'], described.exports['./connection']].flatMap(Object.values).flatMap(({ types, default: main }) => [types, main]);
   for (const path of [...paths, described.types, described.main, described.module]) assert.ok(statSync(`${root}/${path}`).isFile());
   assert.equal(described.dependencies, undefined);
 });
@@ -106,6 +112,17 @@ test('the sender\'s entry: the same class for ESM and CommonJS', async () => {
   sender.start().push({ lat: 28.6, lng: 77.2 });
   assert.equal(sender.state.name, 'locating');
   sender.stop();
+});
+
+test('the connection\'s entry: the same class for ESM and CommonJS', async () => {
+  const required = createRequire(import.meta.url)('@hunarmitra/realtime/connection');
+  const imported = await import('@hunarmitra/realtime/connection');
+  assert.deepEqual(Object.keys(required), ['RealtimeConnection']);
+  assert.deepEqual(Object.keys(imported), ['RealtimeConnection']);
+  const connection = new required.RealtimeConnection({ url: 'https://api.example.org', token: 't', WebSocket: class {} });
+  connection.booking('b').start();
+  assert.equal(connection.state.name, 'connecting');
+  connection.stop();
 });
 
 test('the package is imported by its name', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMIT_BYTES, SENDER_LIMIT_BYTES, shippedSize } from './support/size.js';
+import { CONNECTION_LIMIT_BYTES, LIMIT_BYTES, SENDER_LIMIT_BYTES, shippedSize } from './support/size.js';
 
 test('the module, as shipped, is under 8 KB gzipped', () => {
   const { total } = shippedSize();
@@ -10,4 +10,9 @@ test('the module, as shipped, is under 8 KB gzipped', () => {
 test('the sender, as shipped, is under 7 KB gzipped', () => {
   const { total } = shippedSize('sender/');
   assert.ok(total < SENDER_LIMIT_BYTES, `${total} bytes`);
+});
+
+test('the connection, as shipped, is under 6 KB gzipped', () => {
+  const { total } = shippedSize('connection/');
+  assert.ok(total < CONNECTION_LIMIT_BYTES, `${total} bytes`);
 });

@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib';
 export const LIMIT_BYTES = 8192;
 /** Of `sender/` alone: it also loads three small modules of the core. */
 export const SENDER_LIMIT_BYTES = 7168;
+/** Of `connection/` alone: it also loads the core. */
+export const CONNECTION_LIMIT_BYTES = 6144;
 
 const source = new URL('../../src/', import.meta.url);
 

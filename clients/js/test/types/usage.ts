@@ -10,6 +10,7 @@ import {
   type NotificationEvent,
   type NotificationsFrame,
 } from '@hunarmitra/realtime';
+import { RealtimeConnection } from '@hunarmitra/realtime/connection';
 import { LocationSender } from '@hunarmitra/realtime/sender';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -129,3 +130,15 @@ new LocationSender({ bookingId: 'b', ticket: () => 'a ticket' });
 sender.push({ lat: 28.6 });
 // @ts-expect-error: a stream of notifications has no locations
 sender.stream = notifications;
+
+const connection = new RealtimeConnection({ token: async () => null, backoff: { maxMs: 5000 } });
+const shared: BookingStream = connection.booking('b', { since: 3 }).start();
+connection.notifications().on('unread', (count) => same<typeof count, number>(true));
+connection.live({ bbox: [76.8, 28.4, 77.4, 28.9], maxRate: 0.5 }).on('page', ({ bookings: [first] }) => first?.location?.lat);
+connection.on('state', describe);
+new LocationSender({ bookingId: 'b', token: 't', stream: shared, geolocation: null });
+connection.stop();
+// @ts-expect-error: each stream has its own
+new RealtimeConnection({ token: 't', since: 3 });
+// @ts-expect-error: a box has four sides
+connection.live({ bbox: [1, 2, 3] });
