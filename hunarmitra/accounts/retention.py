@@ -1,4 +1,4 @@
-"""Delete sessions, tickets and tokens that are no longer valid."""
+"""Delete sessions, tickets and tokens that are no longer valid, and hash refresh tokens stored by older versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.conf import settings
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from hunarmitra.accounts.models import Session, Ticket
-from hunarmitra.common.batches import delete_in_batches
+from hunarmitra.accounts.tokens import STORED_PREFIX, stored_form
+from hunarmitra.common.batches import BATCH, delete_in_batches
 
 
 def sessions_prune(*, now: datetime, dry_run: bool) -> int:
@@ -29,6 +30,20 @@ def refresh_tokens_prune(*, now: datetime, dry_run: bool) -> int:
     """
     expired = now - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
     return delete_in_batches(OutstandingToken.objects.filter(expires_at__lt=expired), dry_run=dry_run)
+
+
+def refresh_tokens_hash(*, dry_run: bool) -> int:
+    """Replace refresh tokens in plain text by their hashes. Pods of version 0.1 write them during an upgrade."""
+    plain = OutstandingToken.objects.exclude(token__startswith=STORED_PREFIX)
+    if dry_run:
+        return plain.count()
+    hashed = 0
+    while rows := list(plain.order_by("pk").only("token")[:BATCH]):
+        for row in rows:
+            row.token = stored_form(row.token)
+        OutstandingToken.objects.bulk_update(rows, ["token"], batch_size=100)
+        hashed += len(rows)
+    return hashed
 
 
 def browser_sessions_prune(*, now: datetime, dry_run: bool) -> int:

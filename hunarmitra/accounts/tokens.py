@@ -7,13 +7,18 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any, Final
 
 from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts.keys import KeyRingBackend, backend_from_settings
+from hunarmitra.accounts.models import User
 
 SESSION_CLAIM = "sid"
+STORED_PREFIX: Final = "sha256:"
+"""Begins each stored hash. No encoded token begins with it."""
 
 
 @lru_cache(maxsize=1)
@@ -27,10 +32,36 @@ class AccessToken(simplejwt.AccessToken):
 
 
 class RefreshToken(simplejwt.RefreshToken):
+    """A refresh token whose row has a hash where simplejwt stores the complete token."""
+
     access_token_class = AccessToken
 
     def get_token_backend(self) -> KeyRingBackend:
         return token_backend()
+
+    def outstand(self) -> Any:
+        """Store the row of this token unless it exists. Return the row and whether it is new."""
+        return OutstandingToken.objects.get_or_create(
+            jti=self.payload["jti"],
+            defaults={
+                "user": User.objects.filter(pk=self.payload["user_id"]).first(),
+                "created_at": self.current_time,
+                "token": stored_form(str(self)),
+                "expires_at": datetime.fromtimestamp(self.payload["exp"], tz=UTC),
+            },
+        )
+
+    def blacklist(self) -> Any:
+        """Mark this token as spent. Return the entry and whether it is new."""
+        row, _ = self.outstand()
+        return BlacklistedToken.objects.get_or_create(token=row)
+
+    @classmethod
+    def for_user(cls, user: Any) -> Any:
+        """Return a new token of the user, with its row. It has no session, so no endpoint accepts it."""
+        token = super(simplejwt.BlacklistMixin, cls).for_user(user)
+        token.outstand()
+        return token
 
 
 class PresentedRefreshToken(RefreshToken):
@@ -45,6 +76,11 @@ class AnyToken(simplejwt.UntypedToken):
 
     def get_token_backend(self) -> KeyRingBackend:
         return token_backend()
+
+
+def stored_form(encoded: str) -> str:
+    """Return the hash that the database keeps of a refresh token. The signature makes it impossible to guess."""
+    return STORED_PREFIX + hashlib.sha256(encoded.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOf
 admin.site.site_header = admin.site.site_title = "HunarMitra"
 admin.site.index_title = "Support"
 admin.site.login_form = SignInForm
-# They show complete refresh tokens, which are equivalent to passwords.
+# They show whatever the column has: complete refresh tokens, where an older version stored them.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 

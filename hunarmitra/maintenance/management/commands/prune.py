@@ -1,4 +1,4 @@
-"""``manage.py prune``: delete expired rows. Run it once a day."""
+"""``manage.py prune``: delete expired rows and hash old refresh tokens. Run it once a day."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from hunarmitra.notifications import retention as notifications
 from hunarmitra.outbox import retention as realtime
 
 Job = Callable[[bool], int]
+PLAIN_TOKENS = "refresh tokens in plain text"
 
 
 class Command(BaseCommand):
     help = (
         "Delete the events of bookings that ended more than PRUNE_EVENTS_AFTER_DAYS ago, notifications read and older "
         "than PRUNE_NOTIFICATIONS_AFTER_DAYS, unread ones older than PRUNE_UNREAD_NOTIFICATIONS_AFTER_DAYS, and "
-        "expired sessions, tickets, tokens and revocations."
+        "expired sessions, tickets, tokens and revocations. Hash refresh tokens that an older version stored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,12 +32,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         dry_run: bool = options["dry_run"]
-        verb = "would delete" if dry_run else "deleted"
         for what, job in _jobs().items():
             self.stdout.write(f"{what}: ", ending="")
             self.stdout.flush()
             begun = time.monotonic()
             count = job(dry_run)
+            verb = "hash" if what == PLAIN_TOKENS else "delete"
+            verb = f"would {verb}" if dry_run else f"{verb.removesuffix('e')}ed"
             self.stdout.write(f"{verb} {count} ({time.monotonic() - begun:.1f} s)")
 
 
@@ -56,6 +58,7 @@ def _jobs() -> dict[str, Job]:
         "tickets": lambda dry_run: accounts.tickets_prune(now=now, dry_run=dry_run),
         "sessions": lambda dry_run: accounts.sessions_prune(now=now, dry_run=dry_run),
         "refresh tokens": lambda dry_run: accounts.refresh_tokens_prune(now=now, dry_run=dry_run),
+        PLAIN_TOKENS: lambda dry_run: accounts.refresh_tokens_hash(dry_run=dry_run),
         "admin sign-ins": lambda dry_run: accounts.browser_sessions_prune(now=now, dry_run=dry_run),
         "revocations": lambda dry_run: realtime.revocations_prune(created_before=revoked_before, dry_run=dry_run),
     }
