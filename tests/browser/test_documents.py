@@ -26,7 +26,7 @@ def test_the_sockets_page_reads_well(demo: Stack, visit: Visitor) -> None:
         reader.open("/api/asyncapi/docs/")
         for frame in ("booking_status", "location_update", "notification", "reconnect", "mark_read"):
             expect(reader.page.get_by_role("heading", name=frame, exact=True).first).to_be_visible()
-        expect(reader.page.get_by_role("row", name="4012")).to_contain_text("after_ms")
+        expect(reader.page.get_by_role("row", name="4012 server is draining")).to_contain_text("after_ms")
         assert reader.accessibility_violations() == []
         assert reader.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         reader.screenshot(f"sockets-document-{viewport['width']}-{scheme}")

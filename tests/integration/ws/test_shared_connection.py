@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from hunarmitra.outbox.publishing import publish_event
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, check_error, join, on_every_server, rejection
 from tests.support.shell import Shell
@@ -252,16 +251,16 @@ def delete_booking(booking_id: str) -> None:
     Booking.objects.filter(pk=booking_id).delete()
 
 
-async def test_a_deleted_booking_ends_its_subscription(live: Stack, people: Actors, shell: Shell) -> None:
-    booking, other = people.new_booking(), people.new_booking()
-    async with await connect(live, people.employer.token) as socket:
+async def test_a_deleted_booking_ends_its_subscription(stack: Stack, actors: Actors) -> None:
+    """The comparison with the database finds it, so this runs where the comparison has its usual interval."""
+    booking, other = actors.new_booking(), actors.new_booking()
+    async with await connect(stack, actors.employer.token) as socket:
         for each in (booking, other):
             await subscribe(socket, each)
-        shell.call(delete_booking, booking_id=booking)
-        event = {"type": "realtime.status", "seq": 99, "frame": "{}"}
-        shell.call(publish_event, channel=f"booking.{booking}", body=event)
+        with Shell(stack) as shell:
+            shell.call(delete_booking, booking_id=booking)
         assert without_message(await socket.next_of("unsubscribed")) == ended(4003, booking)
-        people.worker.status(other, "on_the_way")
+        actors.worker.status(other, "on_the_way")
         await socket.until_seq(4)
 
 
