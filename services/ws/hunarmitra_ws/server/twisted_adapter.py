@@ -54,6 +54,7 @@ LIBRARY: Final = Library(
                 "requestReceived(command, path, version)": "the body is complete",
             },
         ),
+        *names_of("twisted.protocols.tls:_ProducerMembrane", {"_producer": "the HTTP channel of a TLS connection"}),
     ),
 )
 
@@ -137,9 +138,9 @@ def replace_protocol(transport: Any, protocol: Any) -> None:
 
 def take_http_channel(transport: Any) -> Any:
     """Detach and return the HTTP channel of an upgraded request; it would stop reading from a slow client."""
-    channel = transport.producer
+    producer = transport.producer
     transport.unregisterProducer()
-    return channel
+    return getattr(producer, "_producer", producer)  # TLS wraps it
 
 
 def release_http_channel(channel: Any) -> None:
