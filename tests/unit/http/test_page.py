@@ -80,10 +80,16 @@ PAGE = Path(hunarmitra_http.page.__file__).parent / "static" / "page"
 CLIENT = REPOSITORY / "clients" / "js" / "src"
 
 
+NOT_LOADED = {"connection", "react"}
+"""Entry points of the client that the page does not use."""
+
+
 def test_the_offline_shell_is_all_that_the_page_loads() -> None:
     kept = set(re.findall(r"^  '([^']+)',$", (PAGE / "service-worker.js").read_text(), re.MULTILINE))
     own = {f"page/{path.relative_to(PAGE)}" for path in PAGE.rglob("*.*") if path.name != "service-worker.js"}
-    client = {f"realtime/{path.relative_to(CLIENT)}" for path in CLIENT.rglob("*.js") if path.parent.name != "react"}
+    client = {
+        f"realtime/{path.relative_to(CLIENT)}" for path in CLIENT.rglob("*.js") if path.parent.name not in NOT_LOADED
+    }
     assert kept == own | client | {"leaflet/leaflet.css", "leaflet/leaflet.js"}
 
 
