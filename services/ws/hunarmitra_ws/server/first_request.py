@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
@@ -22,9 +21,6 @@ MOST_HEADER_BYTES: Final = 16384
 
 END: Final = b"\r\n\r\n"
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
-
-LINGER: Final = 1.0
-"""Seconds for which the server reads and drops bytes after its last answer on a TCP connection."""
 
 
 class FirstRequest(Protocol):
@@ -89,17 +85,4 @@ class FirstRequest(Protocol):
         self._answered = True
         self._cancel()
         self._received = b""
-        answer_and_close(self.transport, self._loop, twisted_adapter.early_answer(status))
-
-
-def answer_and_close(transport: Any, loop: asyncio.AbstractEventLoop, answer: bytes) -> asyncio.TimerHandle:
-    """Write the last bytes of a TCP connection; return the timer that drops it if the client does not close it.
-
-    Until then the server should read and drop the bytes that still arrive. If they stayed unread, the kernel would
-    reset the connection, and the client might not receive the answer.
-    """
-    if answer:
-        transport.write(answer)
-    if not ISSLTransport.providedBy(transport):
-        transport.loseWriteConnection()
-    return loop.call_later(LINGER, transport.abortConnection)
+        twisted_adapter.answer_and_close(self.transport, twisted_adapter.early_answer(status))

@@ -25,7 +25,7 @@ from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server import twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
-from hunarmitra_ws.server.first_request import END, answer_and_close
+from hunarmitra_ws.server.first_request import END
 from hunarmitra_ws.server.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ServerProtocol(Protocol):
     def _refuse(self, answer: bytes) -> None:
         self._ended = True
         self._early = b""
-        self._deadline = answer_and_close(self.transport, self.server.loop, answer)
+        self._deadline = twisted_adapter.answer_and_close(self.transport, answer)
         self.transport.resumeProducing()
         self.server.connection_closed(self)
 

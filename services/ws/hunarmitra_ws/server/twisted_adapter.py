@@ -6,11 +6,13 @@ buffers are empty. Otherwise the new bytes would overtake the waiting ones, and 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.tcp import Connection as TcpConnection
 from twisted.protocols.policies import ProtocolWrapper
 
@@ -159,6 +161,23 @@ def early_answer(status: str, detail: str = "", code: str = "") -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, *kind, "")).encode() + body
 
 
+LINGER: Final = 1.0
+"""Seconds for which the server reads and drops bytes after its last answer on a TCP connection."""
+
+
+def answer_and_close(transport: Any, answer: bytes) -> asyncio.TimerHandle:
+    """Write the last bytes of a TCP connection; return the timer that drops it if the client does not close it.
+
+    Until then the server should read and drop the bytes that still arrive. If they stayed unread, the kernel would
+    reset the connection, and the client might not receive the answer.
+    """
+    if answer:
+        transport.write(answer)
+    if not ISSLTransport.providedBy(transport):
+        transport.loseWriteConnection()
+    return _call_later(LINGER, transport.abortConnection)
+
+
 class EarlyAnswer:
     """For a class of twisted.web's requests: a request may be answered before its body is here."""
 
@@ -166,16 +185,9 @@ class EarlyAnswer:
     transport: Any
 
     def answer_early(self, answer: bytes) -> None:
-        """Answer, and end the connection: at once for a client that closes, else after a second.
-
-        What is still on its way is read and dropped meanwhile: with it unread, the kernel would reset the connection,
-        and the client might not see the answer.
-        """
+        """Answer, and end the connection: at once for a client that closes, else after :data:`LINGER`."""
         self.answered = True
-        transport = self.transport
-        transport.write(answer)
-        transport.loseWriteConnection()
-        _call_later(1, transport.abortConnection)
+        answer_and_close(self.transport, answer)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         if not self.answered:
@@ -199,7 +211,7 @@ class BoundedBody(EarlyAnswer):
     body_timeout: float
 
     _arrived = 0
-    _late: Any = None
+    _late: asyncio.TimerHandle | None = None
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         kept = self.most_bytes + 1
@@ -235,16 +247,13 @@ class BoundedBody(EarlyAnswer):
 
     def _forget_deadline(self) -> None:
         late, self._late = self._late, None
-        if late is not None and late.active():
+        if late is not None:
             late.cancel()
 
 
 LATE: Final = early_answer("408 Request Timeout", "The request did not arrive in time.", "request_timeout")
 
 
-def _call_later(seconds: float, function: Callable[..., object], *arguments: object) -> Any:
-    # Imported late: daphne chooses the reactor before anything may load it.
-    from twisted.internet import reactor as twisted_reactor
-
-    reactor: Any = twisted_reactor
-    return reactor.callLater(seconds, function, *arguments)
+def _call_later(seconds: float, function: Callable[..., object], *arguments: object) -> asyncio.TimerHandle:
+    """Call on the event loop on which the reactor runs."""
+    return asyncio.get_running_loop().call_later(seconds, function, *arguments)
