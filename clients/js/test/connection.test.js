@@ -336,6 +336,18 @@ test('LocationSender sends over the stream of a shared connection', async () => 
   assert.equal(world.requests.length, 0);
 });
 
+test("the server's time, whatever this machine's clock says", async () => {
+  const { world, connection } = inWorld();
+  assert.equal(connection.serverNow(), world.environment.date());
+  connection.start();
+  await settle();
+  world.webSocket.open();
+  world.webSocket.frame({ type: 'connected', message: 'Connected', heartbeat_seconds: 30, expires_at: world.timestamp(3_600_000), server_time: world.timestamp(300_000), max_subscriptions: 20 });
+  await world.advance(1000);
+  assert.equal(connection.serverNow(), world.environment.date() + 300_000);
+  connection.stop();
+});
+
 const BOX = [76.8, 28.4, 77.4, 28.9];
 const entry = (booking_id, seq) => ({ booking_id, seq, status: 'on_the_way', location: null });
 

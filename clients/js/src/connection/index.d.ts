@@ -87,6 +87,8 @@ export class RealtimeConnection {
   notifications(options?: ChannelOptions): NotificationStream;
   /** Return the stream of the tracked bookings, a new one if there is none. `options` change the box of a running one. */
   live(options?: LiveOptions): LiveStream;
+  /** The server's time in milliseconds since 1970, for the age of a location. Before the first connection, this machine's. */
+  serverNow(): number;
   on<Type extends keyof RealtimeConnectionEvents>(type: Type, listener: (event: RealtimeConnectionEvents[Type]) => void): () => void;
   once<Type extends keyof RealtimeConnectionEvents>(type: Type, listener: (event: RealtimeConnectionEvents[Type]) => void): () => void;
   events<Type extends keyof RealtimeConnectionEvents>(type: Type): AsyncGenerator<RealtimeConnectionEvents[Type], void, undefined>;

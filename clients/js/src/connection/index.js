@@ -34,6 +34,7 @@ export class RealtimeConnection extends RealtimeStream {
   #requested = new Set(); // streams that the server sends to
   #sentAt = -Infinity;
   #kept = false; // `start()` was called
+  #connected = false; // at least once
 
   constructor(options) {
     super('/ws/', '', { ...options, since: undefined });
@@ -70,6 +71,11 @@ export class RealtimeConnection extends RealtimeStream {
     this.#kept = false;
     for (const stream of [...this.#streams.values()]) stream.stop();
     super.stop();
+  }
+
+  /** The server's time in milliseconds since 1970; before the first connection, this machine's. */
+  serverNow() {
+    return this.#connected ? this._serverNow() : this.#env.date();
   }
 
   #parts(key) {
@@ -122,7 +128,9 @@ export class RealtimeConnection extends RealtimeStream {
     if (open) this.#closeIfIdle();
   }
 
-  _established() {}
+  _established() {
+    this.#connected = true;
+  }
 
   _frame() {}
 

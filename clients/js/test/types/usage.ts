@@ -132,6 +132,8 @@ sender.push({ lat: 28.6 });
 sender.stream = notifications;
 
 const connection = new RealtimeConnection({ token: async () => null, backoff: { maxMs: 5000 } });
+const now: number = connection.serverNow();
+void now;
 const shared: BookingStream = connection.booking('b', { since: 3 }).start();
 connection.notifications().on('unread', (count) => same<typeof count, number>(true));
 connection.live({ bbox: [76.8, 28.4, 77.4, 28.9], maxRate: 0.5 }).on('page', ({ bookings: [first] }) => first?.location?.lat);
