@@ -1,8 +1,8 @@
 /** The map with the site, the worker and the trail, drawn by Leaflet's global `L`. */
 
-import { city } from './city.js';
 import { h, say } from './dom.js';
 import { moved } from './geometry.js';
+import { Ground } from './ground.js';
 import { MAP } from './words.js';
 
 /** The shortest and longest glide in milliseconds; between them it takes the time between two locations. */
@@ -21,10 +21,6 @@ const STEP = 40;
 const ARROWS = { ArrowUp: [STEP, 0], ArrowDown: [-STEP, 0], ArrowLeft: [0, -STEP], ArrowRight: [0, STEP] };
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
-const dark = matchMedia('(prefers-color-scheme: dark)');
-
-/** The grid below the tiles, visible where none are loaded. */
-const Grid = L.GridLayer.extend({ createTile: () => L.DomUtil.create('div', 'grid-tile') });
 
 const pin = (name, html = false) => L.divIcon({ className: `marker ${name}`, html, iconSize: [36, 36], iconAnchor: [18, 18] });
 
@@ -33,8 +29,7 @@ export class LiveMap {
   #map;
   #site;
   #note = h('p', { class: 'map-note' });
-  #ground; // why there is only a grid, if so
-  #city;
+  #ground;
   #marker;
   #direction; // the arrow of the worker's heading
   #accuracy; // the circle of it
@@ -58,10 +53,7 @@ export class LiveMap {
     this.#map.attributionControl?.setPrefix(false);
     // Without a site there is no view until the worker has a location: any other place would be misleading.
     if (site) this.#map.setView(site, ZOOM);
-    new Grid({ tileSize: 128 }).addTo(this.#map);
-    if (tileUrl) this.#addTiles(tileUrl, attribution);
-    else this.#ground = MAP.noTiles;
-    if (!tileUrl && invented && site) this.#addCity(site);
+    this.#ground = new Ground(this.#map, { tileUrl, attribution, site: invented && site, onChange: () => this.#explain() });
     element.after(this.#note);
     L.control.zoom({ position: 'bottomright' }).addTo(this.#map);
     L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(this.#map);
@@ -72,26 +64,12 @@ export class LiveMap {
     this.#explain();
   }
 
-  #addTiles(url, attribution) {
-    const tiles = L.tileLayer(url, { attribution: escaped(attribution), maxZoom: 19 }).addTo(this.#map);
-    tiles.on('tileerror', () => this.#explain((this.#ground = MAP.tilesFail)));
-    tiles.on('tileload', () => this.#explain((this.#ground = undefined)));
-  }
-
-  #addCity(site) {
-    this.#ground = MAP.city;
-    this.#city = city(site).addTo(this.#map);
-    dark.addEventListener('change', this.#recolour);
-  }
-
-  #recolour = () => this.#city.redraw();
-
   /** Say why there is no map, or only a grid. */
   #explain() {
     const nowhere = !this.#site && !this.#marker && !this.#handMarker;
     this.#element.inert = nowhere;
     this.#note.classList.toggle('nowhere', nowhere);
-    const words = nowhere ? MAP.nowhere : this.#ground;
+    const words = nowhere ? MAP.nowhere : this.#ground.words;
     this.#note.hidden = !words;
     say(this.#note, words ?? '');
   }
@@ -184,7 +162,7 @@ export class LiveMap {
 
   remove() {
     cancelAnimationFrame(this.#frame);
-    dark.removeEventListener('change', this.#recolour);
+    this.#ground.remove();
     this.#watcher.disconnect();
     this.#note.remove();
     this.#map.remove();
@@ -258,11 +236,4 @@ export class LiveMap {
       this.#ours = false;
     }
   }
-}
-
-/** Escape text for Leaflet, which takes attributions as HTML. */
-function escaped(text) {
-  const element = document.createElement('i');
-  element.textContent = text;
-  return element.innerHTML;
 }

@@ -20,6 +20,7 @@ const FILES = [
   'page/demo.js',
   'page/dom.js',
   'page/geometry.js',
+  'page/ground.js',
   'page/icon-maskable.svg',
   'page/icon.svg',
   'page/journey.js',

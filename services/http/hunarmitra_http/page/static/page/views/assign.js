@@ -1,7 +1,8 @@
 /** The form with which staff assign a worker. */
 import { announce, fill, h } from '../dom.js';
 
-export function assignForm(session, booking) {
+/** `onAssigned(booking)` is called with the server's answer. */
+export function assignForm(session, booking, onAssigned = () => {}) {
   let shown = booking;
   const workers = h('select', { id: 'worker', required: true }, h('option', { value: '' }, 'Loading…'));
   const button = h('button', { class: 'secondary' }, 'Assign');
@@ -29,8 +30,9 @@ export function assignForm(session, booking) {
     button.disabled = true;
     problem.hidden = true;
     try {
-      await session.post(`bookings/${shown.id}/assign/`, { worker_id: workers.value });
+      const assigned = await session.post(`bookings/${shown.id}/assign/`, { worker_id: workers.value });
       announce('Assigned.');
+      onAssigned(assigned);
     } catch (error) {
       complain(error);
     } finally {
