@@ -209,6 +209,7 @@ drift: drift-documents ## check that migrations match the models, and generated 
 drift-documents: $(VENV)/.dev ## the part of `make drift` that takes seconds: generated documents, and the version
 	@$(BIN)/python -m tools.version
 	@$(BIN)/python -m observability.render --check
+	@$(BIN)/python -m tools.diagrams --check
 	@$(call same,docs/configuration.md,tools.configuration)
 	@$(call same,docs/metrics.md,tools.metrics)
 	@$(call same,docs/asyncapi.json,hunarmitra.protocol.asyncapi)
@@ -228,9 +229,13 @@ docs-metrics: $(VENV)/.dev ## generate docs/metrics.md from the catalogue of met
 	$(BIN)/python -m tools.metrics > docs/metrics.md
 
 .PHONY: generated
-generated: docs-configuration docs-metrics observability ## generate every document that comes from code, and the JavaScript client's types
+generated: docs-configuration docs-metrics diagrams observability ## generate every document that comes from code, and the JavaScript client's types
 	$(BIN)/python -m hunarmitra.protocol.asyncapi > docs/asyncapi.json
 	$(BIN)/python -m tools.typescript > clients/js/src/events.d.ts
+
+.PHONY: diagrams
+diagrams: $(VENV)/.dev ## draw docs/pictures/*.svg from the *.toml beside them
+	$(BIN)/python -m tools.diagrams
 
 .PHONY: observability
 observability: $(VENV)/.dev ## generate the rules, inhibitions and dashboards from observability/
