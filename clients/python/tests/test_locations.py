@@ -23,6 +23,7 @@ class World:
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)
+        self.renewals: list[httpx.Response] = []
         self.now = 0.0
         self.sent: list[float] = []
         self.tokens: list[str] = []
@@ -32,6 +33,8 @@ class World:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("auth/refresh/"):
+            if self.renewals:
+                return self.renewals.pop(0)
             return httpx.Response(200, json={"access": "new", "refresh": "newer"})
         self.sent.append(json.loads(request.content)["lat"])
         self.times.append(self.now)
@@ -100,6 +103,17 @@ async def test_an_outage_backs_off_and_the_newest_location_follows(
     await world.run()
     assert world.slept[:7] == [0.5, 1, 2, 4, 8, 15, 15]
     assert world.sent[7:] == [28.62]
+
+
+async def test_an_outage_while_the_token_expires_backs_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.5)
+    world = World(refused(401, "token_not_valid"), refused(401, "token_not_valid"))
+    world.renewals = [httpx.Response(503, json={"detail": "Try again later.", "code": "unavailable"})]
+    await world.run()
+    assert world.progress[0].problem == "Try again later."
+    assert world.slept[0] == 0.5
+    assert world.tokens[-1] == "Bearer new"
+    assert world.sent[-1] == 28.62
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "not_tracked"), (403, "permission_denied"), (404, "not_found")])

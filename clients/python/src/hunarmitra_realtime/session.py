@@ -45,9 +45,13 @@ class Session:
     async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """Return the answer, also of a rejection. Renews the token once after HTTP 401."""
         answer = await self._post(path, body)
-        if answer.status_code == 401 and self._refresh and await self.token(True) is not None:
-            return await self._post(path, body)
-        return answer
+        if answer.status_code != 401 or not self._refresh:
+            return answer
+        try:
+            renewed = await self.token(True)
+        except httpx.HTTPStatusError as outage:
+            return outage.response  # the session has not ended; 401 would say so
+        return answer if renewed is None else await self._post(path, body)
 
     async def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         return await self._http.post(self._base + path, json=body, headers={"Authorization": f"Bearer {self._access}"})
