@@ -103,7 +103,7 @@ def test_a_location_that_grows_old_is_called_that(demo: Stack, people: People, v
     people.worker.track(booking, 28.61, 77.2, timestamp=then.isoformat())
     customer.watch(booking)
     seen = customer.page.locator("#seen")
-    expect(seen).to_have_text(re.compile(r"^Last seen \d+ s ago$"))
+    expect(seen).to_have_text(re.compile(r"^Last seen \d+ seconds ago$"))
     shown = int(re.sub(r"\D", "", seen.inner_text()))
     assert 40 <= shown <= (datetime.now(UTC) - then).total_seconds() + 1
     expect(customer.page.locator(".marker.worker.stale")).to_be_visible()

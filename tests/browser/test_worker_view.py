@@ -87,7 +87,7 @@ def test_the_work_step_by_step(served: tuple[Stack, Actors], visit: Visitor) -> 
     page.get_by_role("button", name="Set out").click()
     customer.expect_status("On the way")
     expect_sharing(worker, "The customer sees you on the map.")
-    expect(page.locator("#sent")).to_have_text(re.compile(r"^Sent \d+ s ago, exact to 9 m\.$"))
+    expect(page.locator("#sent")).to_have_text(re.compile(r"^Sent \d+ seconds? ago, exact to 9 m\.$"))
     customer.expect_worker_at(28.62, SITE[1])
     worker.expect_worker_at(28.62, SITE[1])
     worker.screenshot("worker-on-the-way-phone")

@@ -2,6 +2,8 @@
 import { ConnectionPill } from './connection.js';
 import { Demo } from './demo.js';
 import { fill, h } from './dom.js';
+import { t, use } from './languages.js';
+import { languageSwitch } from './language-switch.js';
 import { Bell } from './notifications.js';
 import { Session } from './session.js';
 import { Sharing } from './sharing.js';
@@ -9,7 +11,7 @@ import { bookingsView } from './views/bookings.js';
 import { bookingView } from './views/booking.js';
 import { initials, signInView } from './views/sign-in.js';
 import { waitingView } from './views/waiting.js';
-import { ROLE } from './words.js';
+import { roleWords } from './words.js';
 
 const main = document.getElementById('main');
 const bar = document.getElementById('bar');
@@ -21,6 +23,7 @@ const brand = () => h('a', { class: 'brand', href: '#/' }, h('span', { class: 'm
 let app; // of the signed-in user
 let view;
 let asked = 0;
+let redraw; // shows the same again, in another language
 
 function open(next, focus = true) {
   view?.close();
@@ -47,17 +50,41 @@ async function route(focus = true) {
   else next.close();
 }
 
+/** Fill what is around the view. */
+function frame(...parts) {
+  document.getElementById('skip').textContent = t('bar.skip');
+  document.getElementById('announcements').setAttribute('aria-label', t('bar.news'));
+  const choose = (code) => void speak(code);
+  fill(bar, brand(), parts, languageSwitch(choose));
+  bar.classList.toggle('guest', !app);
+  fill(document.getElementById('foot'), app && languageSwitch(choose));
+}
+
+/** Change the language of all that is shown. */
+async function speak(code) {
+  await use(code);
+  await redraw();
+  [...document.querySelectorAll(`.language [lang=${code}]`)].find((button) => button.checkVisibility())?.focus({ preventScroll: true });
+}
+
 async function begin(session) {
-  session.onend = () => end('Your session has ended. Please sign in again.');
+  session.onend = () => end('error.sessionEnded');
   const me = await session.get('users/me/');
-  const bell = new Bell(session);
   const sharing = new Sharing(session);
-  app = { session, me, bell, configuration, sharing, demo: new Demo(session, me, configuration.trackingSeconds, sharing), leave, retitle: () => view && retitle(), reload: () => route(false) };
-  fill(bar, brand(), pill.element, bell.element,
-    h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, ROLE[me.role]))),
-    h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, 'Sign out'));
-  await bell.start();
-  if (!app) return;
+  app = { session, me, configuration, sharing, demo: new Demo(session, me, configuration.trackingSeconds, sharing), leave, retitle: () => view && retitle(), reload: () => route(false) };
+  redraw = draw;
+  await draw();
+}
+
+/** Show the signed-in user's bar and view. */
+async function draw() {
+  const { session, me } = app;
+  app.bell?.stop();
+  app.bell = new Bell(session);
+  frame(pill.element, app.bell.element,
+    h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, roleWords(me.role)))),
+    h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, t('bar.signOut')));
+  await app.bell.start();
   await route(false);
 }
 
@@ -67,14 +94,18 @@ function signOut() {
   end();
 }
 
-function end(message) {
+/** Show the form to sign in. `reason`: the key of the text that says why. */
+function end(reason) {
   asked++;
   app?.sharing.stop();
   app?.bell.stop();
   app = undefined;
   pill.show(undefined);
-  fill(bar, brand());
-  open(signInView({ demo: configuration.demo, message, onSignedIn: (session) => void signedIn(session) }), Boolean(message));
+  redraw = () => {
+    frame();
+    open(signInView({ demo: configuration.demo, message: reason && t(reason), onSignedIn: (session) => void signedIn(session) }), Boolean(reason));
+  };
+  redraw();
 }
 
 function signedIn(session) {
@@ -84,21 +115,25 @@ function signedIn(session) {
 
 /** Show that access to the open booking has ended. */
 function leave(message) {
-  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Nothing to see'), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, 'All bookings')));
-  open({ element, title: 'Nothing to see', close() {} });
+  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all'))));
+  open({ element, title: t('booking.nothing'), close() {} });
 }
 
 async function start(session) {
   try {
     await begin(session);
   } catch (error) {
-    if (error.status === 401) return end('Your session has ended. Please sign in again.');
+    if (error.status === 401) return end('error.sessionEnded');
     const attempt = async () => {
       await session.get('users/me/');
       void start(session);
       return true;
     };
-    open(waitingView({ title: 'Not there', message: error.message, attempt }));
+    redraw = () => {
+      frame();
+      open(waitingView({ title: t('waiting.start'), message: error.message, attempt }));
+    };
+    redraw();
   }
 }
 

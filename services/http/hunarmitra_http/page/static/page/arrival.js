@@ -1,11 +1,11 @@
 /** The customer's alert at the worker's arrival, by the browser's notifications where they are allowed. */
 import { h, say } from './dom.js';
-import { ARRIVAL } from './words.js';
+import { t } from './languages.js';
 
 const WAITING = ['requested', 'confirmed', 'on_the_way'];
 
 export class ArrivalAlert {
-  #button = h('button', { type: 'button', class: 'secondary', onclick: () => void this.#ask() }, ARRIVAL.offer);
+  #button = h('button', { type: 'button', class: 'secondary', onclick: () => void this.#ask() }, t('arrival.offer'));
   #note = h('p', { class: 'foot', role: 'status' });
   element = h('div', { class: 'arrival', hidden: true }, this.#button, this.#note);
 
@@ -14,7 +14,7 @@ export class ArrivalAlert {
     const waiting = WAITING.includes(status);
     this.element.hidden = !waiting || !permission;
     this.#button.hidden = permission !== 'default';
-    if (waiting && permission && permission !== 'default') say(this.#note, ARRIVAL[permission]);
+    if (waiting && permission && permission !== 'default') say(this.#note, t(`arrival.${permission}`));
   }
 
   tell(words, { id, service }) {

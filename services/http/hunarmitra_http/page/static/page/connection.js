@@ -1,6 +1,7 @@
 /** The state of a stream's connection as text. */
 import { everySecond } from './clock.js';
 import { announce, h, say } from './dom.js';
+import { has, t } from './languages.js';
 
 const seconds = (at) => Math.max(1, Math.ceil((at - Date.now()) / 1000));
 
@@ -8,17 +9,17 @@ const seconds = (at) => Math.max(1, Math.ceil((at - Date.now()) / 1000));
 export function connectionWords(state) {
   switch (state.name) {
     case 'live':
-      return ['good', 'Live'];
+      return ['good', t('connection.live')];
     case 'connecting':
-      return ['busy', 'Connecting…'];
+      return ['busy', t('connection.connecting')];
     case 'reconnecting':
-      return ['busy', `Reconnecting in ${seconds(state.retryAt)} s`];
+      return ['busy', t('connection.reconnecting', { seconds: seconds(state.retryAt) })];
     case 'offline':
-      return ['bad', state.retryAt === undefined ? 'Offline' : `Offline, trying again in ${seconds(state.retryAt)} s`];
+      return ['bad', state.retryAt === undefined ? t('connection.offline') : t('connection.offlineUntil', { seconds: seconds(state.retryAt) })];
     case 'closed':
-      return ['bad', { forbidden: 'No longer shared with you', not_found: 'Not found', unauthenticated: 'Signed out' }[state.reason] ?? 'Disconnected'];
+      return ['bad', has(`connection.closed.${state.reason}`) ? t(`connection.closed.${state.reason}`) : t('connection.closed')];
     default:
-      return ['busy', 'Paused'];
+      return ['busy', t('connection.paused')];
   }
 }
 
@@ -48,9 +49,9 @@ export class ConnectionPill {
     say(this.#words, words);
     // An immediate reconnect and the countdown are not announced: they would interrupt too often.
     const live = state.name === 'live';
-    if (live && this.#wasLive === 'lost') announce('Live again.');
+    if (live && this.#wasLive === 'lost') announce(t('connection.said.live'));
     if (!live && this.#wasLive === true && state.name !== 'connecting') {
-      announce(state.name === 'closed' ? `${words}.` : 'The connection is lost. Reconnecting.');
+      announce(state.name === 'closed' ? t('connection.said.closed', { state: words }) : t('connection.said.lost'));
       this.#wasLive = 'lost';
     }
     if (live) this.#wasLive = true;

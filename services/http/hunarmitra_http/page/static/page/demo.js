@@ -1,6 +1,7 @@
 /** "Drive the demo": play the worker of a booking, and create another booking when this one is over. */
 import { LocationSender } from '../realtime/sender/index.js';
 import { Journey } from './journey.js';
+import { t } from './languages.js';
 import { demoPeople, Session } from './session.js';
 
 /** Milliseconds above the server's limit, so that no location is sent too soon. */
@@ -62,7 +63,7 @@ export class Demo {
   async #as(role) {
     if (!this.#signedIn.has(role)) {
       const person = await this.#person(role);
-      if (!person) throw new Error('The people of the demo are not known here.');
+      if (!person) throw new Error(t('drive.nobody'));
       this.#signedIn.set(role, await Session.signIn(person.username, person.password));
     }
     return this.#signedIn.get(role);

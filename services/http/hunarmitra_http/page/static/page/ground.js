@@ -1,7 +1,7 @@
 /** What lies below the markers of a map: tiles, an invented city, or a grid. Drawn by Leaflet's global `L`. */
 
 import { city } from './city.js';
-import { MAP } from './words.js';
+import { t } from './languages.js';
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -19,14 +19,14 @@ export class Ground {
     if (tileUrl) {
       const tell = (words) => onChange((this.words = words));
       const tiles = L.tileLayer(tileUrl, { attribution: escaped(attribution), maxZoom: 19 }).addTo(map);
-      tiles.on('tileerror', () => tell(MAP.tilesFail));
+      tiles.on('tileerror', () => tell(t('map.tilesFail')));
       tiles.on('tileload', () => tell(undefined));
     } else if (site) {
-      this.words = MAP.city;
+      this.words = t('map.city');
       this.#city = city(site).addTo(map);
       dark.addEventListener('change', this.#recolour);
     } else {
-      this.words = MAP.noTiles;
+      this.words = t('map.noTiles');
     }
   }
 

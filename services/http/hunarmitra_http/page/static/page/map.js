@@ -3,7 +3,7 @@
 import { h, say } from './dom.js';
 import { moved } from './geometry.js';
 import { Ground } from './ground.js';
-import { MAP } from './words.js';
+import { t } from './languages.js';
 
 /** The shortest and longest glide in milliseconds; between them it takes the time between two locations. */
 const SHORTEST = 250;
@@ -55,7 +55,7 @@ export class LiveMap {
     if (site) this.#map.setView(site, ZOOM);
     this.#ground = new Ground(this.#map, { tileUrl, attribution, site: invented && site, onChange: () => this.#explain() });
     element.after(this.#note);
-    L.control.zoom({ position: 'bottomright' }).addTo(this.#map);
+    L.control.zoom({ position: 'bottomright', zoomInTitle: t('map.zoomIn'), zoomOutTitle: t('map.zoomOut') }).addTo(this.#map);
     L.control.scale({ imperial: false, position: 'bottomleft' }).addTo(this.#map);
     if (site) L.marker(site, { icon: pin('site'), interactive: false, keyboard: false }).addTo(this.#map);
     this.#map.on('movestart zoomstart', () => !this.#ours && this.#follow(false));
@@ -69,7 +69,7 @@ export class LiveMap {
     const nowhere = !this.#site && !this.#marker && !this.#handMarker;
     this.#element.inert = nowhere;
     this.#note.classList.toggle('nowhere', nowhere);
-    const words = nowhere ? MAP.nowhere : this.#ground.words;
+    const words = nowhere ? t('map.nowhere') : this.#ground.words;
     this.#note.hidden = !words;
     say(this.#note, words ?? '');
   }

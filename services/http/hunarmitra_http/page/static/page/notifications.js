@@ -1,23 +1,25 @@
 /** The bell: the number of unread notifications, the newest ones, and a toast when one arrives. */
 import { NotificationStream } from '../realtime/index.js';
-import { moment } from './clock.js';
 import { announce, fill, h, say } from './dom.js';
+import { moment } from './formats.js';
+import { t } from './languages.js';
 
 const TOAST_MS = 7000;
 const MOST_SHOWN = 50;
+const MOST_COUNTED = 99;
 
 export class Bell {
   #session;
   #shown = new Map(); // id → notification, newest first when listed
   #listeners = new Set();
   #count = h('span', { class: 'badge', id: 'unread', hidden: true });
-  #label = h('span', { class: 'hidden' }, 'Notifications');
+  #label = h('span', { class: 'hidden' }, t('notifications.title'));
   #button = h('button', { type: 'button', class: 'bell', 'aria-expanded': 'false', 'aria-controls': 'notifications', onclick: () => this.#toggle() },
     h('span', { class: 'bell-icon', 'aria-hidden': 'true' }), this.#label, this.#count);
   #list = h('ul', { class: 'notifications' });
-  #readAll = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markAllRead() }, 'Mark all as read');
-  #panel = h('section', { class: 'panel', id: 'notifications', 'aria-label': 'Notifications', hidden: true },
-    h('header', {}, h('h2', {}, 'Notifications'), this.#readAll), this.#list);
+  #readAll = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markAllRead() }, t('notifications.readAll'));
+  #panel = h('section', { class: 'panel', id: 'notifications', 'aria-label': t('notifications.title'), hidden: true },
+    h('header', {}, h('h2', {}, t('notifications.title')), this.#readAll), this.#list);
   element = h('div', { class: 'bell-place', onkeydown: (event) => event.key === 'Escape' && this.#close(true) }, this.#button, this.#panel);
   stream;
 
@@ -71,20 +73,20 @@ export class Bell {
 
   #showUnread(unread) {
     this.#count.hidden = !unread;
-    this.#count.textContent = unread > 99 ? '99+' : String(unread);
-    say(this.#label, unread ? 'Notifications, unread:' : 'Notifications');
+    this.#count.textContent = unread > MOST_COUNTED ? t('notifications.most', { count: MOST_COUNTED }) : String(unread);
+    say(this.#label, t(unread ? 'notifications.unread' : 'notifications.title'));
     this.#readAll.hidden = !unread;
   }
 
   #render() {
     const newest = [...this.#shown.values()].sort((one, other) => other.seq - one.seq).slice(0, MOST_SHOWN);
-    fill(this.#list, newest.length ? newest.map((each) => this.#item(each)) : h('li', { class: 'empty' }, 'Nothing yet.'));
+    fill(this.#list, newest.length ? newest.map((each) => this.#item(each)) : h('li', { class: 'empty' }, t('notifications.none')));
   }
 
   #item(notification) {
     const { id, title, message, created_at: at, read_at: readAt, data } = notification;
     const heading = data?.booking_id ? h('a', { href: `#/bookings/${data.booking_id}`, onclick: () => this.#close() }, title) : title;
-    const read = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markRead(id) }, 'Mark as read', h('span', { class: 'hidden' }, `: ${title}, ${moment(at)}`));
+    const read = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markRead(id) }, t('notifications.read'), h('span', { class: 'hidden' }, t('notifications.readOne', { title, time: moment(at) })));
     return h('li', { class: readAt ? '' : 'unread', 'data-id': id },
       h('p', { class: 'title', dir: 'auto' }, heading),
       h('p', { dir: 'auto' }, message),

@@ -1,4 +1,5 @@
 /** A signed-in user: REST calls, token renewal, and one session for all tabs of the browser. */
+import { language, t } from './languages.js';
 import { alone, answer, askForSession, onMessage, tell } from './tabs.js';
 
 const KEPT_AS = 'hunarmitra.session';
@@ -7,7 +8,7 @@ const KEPT_AS = 'hunarmitra.session';
 export class ApiError extends Error {
   constructor(status, body, retryAfter) {
     const fields = Object.entries(body.fields ?? {}).map(([name, messages]) => `${name}: ${messages.join(' ')}`);
-    super(fields.join(' ') || body.detail || `The server answered ${status}.`);
+    super(fields.join(' ') || body.detail || t('error.status', { status: String(status) }));
     this.status = status;
     this.code = body.code;
     /** Milliseconds. */
@@ -17,8 +18,8 @@ export class ApiError extends Error {
 
 /** The server did not answer. */
 export class Unreachable extends Error {
-  constructor() {
-    super('The server cannot be reached.');
+  get message() {
+    return t('error.unreachable');
   }
 }
 
@@ -158,7 +159,7 @@ export async function demoPeople() {
 }
 
 async function call(method, path, body, access) {
-  const headers = { ...(access && { Authorization: `Bearer ${access}` }), ...(body && { 'Content-Type': 'application/json' }) };
+  const headers = { 'Accept-Language': language, ...(access && { Authorization: `Bearer ${access}` }), ...(body && { 'Content-Type': 'application/json' }) };
   let response;
   try {
     response = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });

@@ -1,7 +1,8 @@
 /** The events of a booking, and the statuses still to come. */
-import { moment } from './clock.js';
 import { fill, h } from './dom.js';
-import { eventWords, FINAL, PATH, STATUS } from './words.js';
+import { moment } from './formats.js';
+import { t } from './languages.js';
+import { eventWords, FINAL, PATH, statusWords } from './words.js';
 
 export class Timeline {
   element = h('ol', { class: 'timeline', id: 'timeline' });
@@ -24,7 +25,7 @@ export class Timeline {
     const ahead = !status || FINAL.includes(status) ? [] : PATH.slice(PATH.indexOf(status) + 1);
     fill(this.element,
       events.map((event, index) => happened(event, index === events.length - 1)),
-      ahead.map((each) => h('li', { class: 'ahead' }, h('p', { class: 'title' }, STATUS[each], h('span', { class: 'hidden' }, ' (still to come)')))));
+      ahead.map((each) => h('li', { class: 'ahead' }, h('p', { class: 'title' }, statusWords(each), ' ', h('span', { class: 'hidden' }, t('booking.toCome'))))));
   }
 }
 

@@ -1,12 +1,14 @@
 /** The view of one booking. */
 import { BookingStream } from '../../realtime/index.js';
 import { ArrivalAlert } from '../arrival.js';
-import { ago, everySecond, moment } from '../clock.js';
+import { everySecond } from '../clock.js';
 import { announce, fill, h, say } from '../dom.js';
+import { ago, distance, moment, rupees } from '../formats.js';
 import { metresBetween, place } from '../geometry.js';
+import { rich, t } from '../languages.js';
 import { LiveMap } from '../map.js';
 import { Timeline } from '../timeline.js';
-import { distance, eventWords, FINAL, headline, STATUS, TRACKED } from '../words.js';
+import { eventWords, FINAL, headline, statusWords, TRACKED } from '../words.js';
 import { assignForm } from './assign.js';
 import { driveButton } from './drive.js';
 import { waitingView } from './waiting.js';
@@ -21,9 +23,9 @@ export async function bookingView(app, id) {
     return new BookingView(app, await app.session.get(`bookings/${id}/`));
   } catch (error) {
     if (error.status !== 404) return unreadable(app, id, error);
-    const words = 'There is no such booking, or you have no part in it.';
-    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, 'Nothing to see'), h('p', { class: 'problem', role: 'alert' }, words), back());
-    return { element, title: 'Nothing to see', close() {} };
+    const words = t('booking.unknown');
+    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, words), back());
+    return { element, title: t('booking.nothing'), close() {} };
   }
 }
 
@@ -35,10 +37,10 @@ function unreadable(app, id, { message }) {
     void app.reload();
     return true;
   };
-  return waitingView({ title: 'Not loaded yet', message, attempt, stream: app.bell.stream, back: back() });
+  return waitingView({ title: t('waiting.booking'), message, attempt, stream: app.bell.stream, back: back() });
 }
 
-const back = () => h('p', {}, h('a', { class: 'back', href: '#/' }, 'All bookings'));
+const back = () => h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all')));
 
 class BookingView {
   #app;
@@ -54,8 +56,8 @@ class BookingView {
   #where = h('span', { class: 'where', id: 'where' });
   #seen = h('span', { class: 'seen', id: 'seen' });
   #details = h('dl', { class: 'details' });
-  #recentre = h('button', { type: 'button', class: 'recentre', hidden: true, onclick: () => this.#map.recentre() }, 'Follow the worker');
-  #canvas = h('div', { class: 'map', id: 'map', role: 'region', 'aria-label': 'Map' });
+  #recentre = h('button', { type: 'button', class: 'recentre', hidden: true, onclick: () => this.#map.recentre() }, t('map.follow'));
+  #canvas = h('div', { class: 'map', id: 'map', role: 'region', 'aria-label': t('map.region') });
   #controls = h('div', { class: 'controls' });
   #map;
   #driving; // a promise of the button
@@ -71,10 +73,10 @@ class BookingView {
       h('div', { class: 'side' },
         back(),
         h('header', {}, h('h1', { tabindex: '-1', dir: 'auto' }, booking.service), this.#status, h('p', { class: 'foot', dir: 'auto' }, booking.address)),
-        h('section', { class: 'card now', 'aria-label': 'Now' }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
+        h('section', { class: 'card now', 'aria-label': t('booking.now') }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
         this.#controls,
-        h('section', {}, h('h2', {}, 'What has happened'), this.#timeline.element),
-        h('section', {}, h('h2', {}, 'Details'), this.#details)));
+        h('section', {}, h('h2', {}, t('booking.happened')), this.#timeline.element),
+        h('section', {}, h('h2', {}, t('booking.details')), this.#details)));
     this.stream = new BookingStream({ bookingId: booking.id, token: app.session.token, since: 0 });
     const { me } = app;
     if (booking.worker?.id === me.id) {
@@ -90,7 +92,8 @@ class BookingView {
   /** Status and ETA first: a tab shows little more than the beginning. */
   get title() {
     const minutes = this.#minutes();
-    return `${minutes ? `${minutes} min · ` : ''}${STATUS[this.#booking.status]} · ${this.#booking.service}`;
+    const words = { status: statusWords(this.#booking.status), service: this.#booking.service };
+    return minutes ? t('booking.titleWithEta', { ...words, minutes }) : t('booking.title', words);
   }
 
   /** Draw the map when the element is on the page: Leaflet needs its size. */
@@ -120,7 +123,7 @@ class BookingView {
     stream.on('location', (location) => this.#moved(location));
     stream.on('resync', () => void this.#readLog());
     stream.on('state', (state) => {
-      if (state.name === 'closed' && state.reason === 'forbidden') this.#app.leave('This booking is no longer shared with you.');
+      if (state.name === 'closed' && state.reason === 'forbidden') this.#app.leave(t('booking.ended'));
     });
   }
 
@@ -130,7 +133,7 @@ class BookingView {
     if (event.seq <= this.#booking.seq) return;
     this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
     const words = headline(this.#booking, this.#app.me);
-    announce(`${eventWords(event)}: ${words}.`);
+    announce(t('event.said', { event: eventWords(event), headline: words }));
     if (event.status === 'arrived') this.#arrival?.tell(words, this.#booking);
     this.#describe();
     void this.#readAgain();
@@ -195,15 +198,15 @@ class BookingView {
     const location = this.#at;
     this.element.dataset.status = status;
     this.#status.dataset.status = status;
-    say(this.#status, STATUS[status]);
+    say(this.#status, statusWords(status));
     say(this.#headline, headline(this.#booking, this.#app.me));
     this.#eta.hidden = !minutes;
-    if (minutes) fill(this.#eta, h('strong', {}, `${minutes}`), ` minute${minutes === 1 ? '' : 's'} away`);
+    if (minutes) fill(this.#eta, rich('booking.eta', { count: minutes, minutes: h('strong', {}, String(minutes)) }));
     const site = place(this.#booking);
     const far = location && site && status === 'on_the_way' ? distance(metresBetween([location.lat, location.lng], site)) : '';
     this.#where.hidden = !far;
     say(this.#where, far);
-    this.#canvas.setAttribute('aria-label', location ? `Map with ${worker?.name ?? 'the worker'}${far && `, ${far}`}` : 'Map of the site');
+    this.#canvas.setAttribute('aria-label', mapWords(location, worker, far));
     this.#work?.show(this.#booking);
     this.#arrival?.show(this.#booking);
     this.#describeDetails();
@@ -219,7 +222,13 @@ class BookingView {
 
   #describeDetails() {
     const { owner, worker, preferred_time: time, estimated_price: price, notes } = this.#booking;
-    const rows = [['Customer', owner.name], ['Worker', worker?.name ?? 'Nobody yet'], ['Wanted', time && moment(time)], ['Estimate', price && `₹ ${price}`], ['Notes', notes]];
+    const rows = [
+      [t('booking.customer'), owner.name],
+      [t('booking.worker'), worker?.name ?? t('booking.nobody')],
+      [t('booking.wanted'), time && moment(time)],
+      [t('booking.estimate'), price && rupees(price)],
+      [t('booking.notes'), notes],
+    ];
     fill(this.#details, rows.filter(([, words]) => words).map(([term, words]) => h('div', {}, h('dt', {}, term), h('dd', { dir: 'auto' }, words))));
   }
 
@@ -229,7 +238,7 @@ class BookingView {
     const stale = shown && age >= STALE_MS && this.#booking.status !== 'arrived';
     this.#seen.hidden = !shown;
     this.#seen.classList.toggle('stale', stale);
-    if (shown) say(this.#seen, stale ? `Last seen ${ago(age)}` : age < 3000 ? 'Position just now' : `Position ${ago(age)}`);
+    if (shown) say(this.#seen, stale ? t('booking.lastSeen', { ago: ago(age) }) : age < 3000 ? t('booking.seenNow') : t('booking.seen', { ago: ago(age) }));
     this.#map?.stale(stale);
   }
 
@@ -244,4 +253,10 @@ class BookingView {
     const wanted = [this.#work?.element, this.#arrival?.element, drive?.element, this.#assign?.element].filter(Boolean);
     if (wanted.some((element) => element.parentNode !== this.#controls) || this.#controls.childElementCount !== wanted.length) fill(this.#controls, wanted);
   }
+}
+
+function mapWords(location, worker, far) {
+  if (!location) return t('map.region');
+  const words = { worker: worker?.name ?? t('map.theWorker'), distance: far };
+  return far ? t('map.withWorkerAway', words) : t('map.withWorker', words);
 }

@@ -1,15 +1,16 @@
 /** The bookings that the user may see, newest first, with a filter by status. */
-import { moment } from '../clock.js';
 import { fill, h } from '../dom.js';
+import { moment } from '../formats.js';
+import { t } from '../languages.js';
 import { retrying } from '../retry.js';
-import { STATUS } from '../words.js';
+import { STATUSES, statusWords } from '../words.js';
 
 export function bookingsView({ session, me, bell }) {
   const list = h('ul', { class: 'bookings', id: 'bookings' });
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
-  const more = h('button', { type: 'button', class: 'secondary', hidden: true, onclick: () => load(page + 1) }, 'Show more');
+  const more = h('button', { type: 'button', class: 'secondary', hidden: true, onclick: () => load(page + 1) }, t('bookings.more'));
   const filter = h('select', { id: 'status', onchange: () => load(1) },
-    h('option', { value: '' }, 'Every status'), Object.entries(STATUS).map(([value, words]) => h('option', { value }, words)));
+    h('option', { value: '' }, t('bookings.everyStatus')), STATUSES.map((value) => h('option', { value }, statusWords(value))));
   const shown = new Map(); // id → {booking, row}
   let page = 1;
   let asked = 0;
@@ -35,7 +36,7 @@ export function bookingsView({ session, me, bell }) {
       return true;
     } catch (error) {
       if (question !== asked) return false;
-      fill(problem, error.message, ' ', h('button', { type: 'button', class: 'quiet', onclick: () => load(wanted) }, 'Try again'));
+      fill(problem, error.message, ' ', h('button', { type: 'button', class: 'quiet', onclick: () => load(wanted) }, t('waiting.again')));
       problem.hidden = false;
       failed = wanted;
       retry ??= retrying(() => load(failed), bell.stream);
@@ -79,22 +80,22 @@ export function bookingsView({ session, me, bell }) {
     }
   }
 
-  const nothing = () => h('li', { class: 'empty' }, filter.value ? 'None with this status.' : 'No bookings yet. They are made over the REST API.');
+  const nothing = () => h('li', { class: 'empty' }, t(filter.value ? 'bookings.noneWithStatus' : 'bookings.none'));
   const item = (booking) => h('li', {}, h('a', { class: 'card booking', href: `#/bookings/${booking.id}`, 'data-id': booking.id },
-    h('span', { class: 'line' }, h('strong', { dir: 'auto' }, booking.service), h('span', { class: 'status', 'data-status': booking.status }, STATUS[booking.status])),
-    h('span', { class: 'foot', dir: 'auto' }, booking.address || 'No address'),
-    h('span', { class: 'foot', dir: 'auto' }, people(booking, me), booking.preferred_time && ` · for ${moment(booking.preferred_time)}`)));
+    h('span', { class: 'line' }, h('strong', { dir: 'auto' }, booking.service), h('span', { class: 'status', 'data-status': booking.status }, statusWords(booking.status))),
+    h('span', { class: 'foot', dir: 'auto' }, booking.address || t('bookings.noAddress')),
+    h('span', { class: 'foot', dir: 'auto' }, people(booking, me), booking.preferred_time && [' · ', t('bookings.time', { time: moment(booking.preferred_time) })])));
 
   const element = h('div', { class: 'list' },
     h('header', { class: 'view-head' },
-      h('h1', { tabindex: '-1' }, me.role === 'admin' ? 'All bookings' : 'Your bookings'),
-      h('label', { class: 'inline', for: 'status' }, 'Show', filter)),
+      h('h1', { tabindex: '-1' }, t(me.role === 'admin' ? 'bookings.all' : 'bookings.yours')),
+      h('label', { class: 'inline', for: 'status' }, t('bookings.show'), filter)),
     problem, list, more);
   void load(1);
   const off = bell.onArrival(refresh);
   return {
     element,
-    title: 'Bookings',
+    title: t('bookings.title'),
     close() {
       asked++;
       off();
@@ -104,6 +105,6 @@ export function bookingsView({ session, me, bell }) {
 }
 
 function people({ owner, worker }, me) {
-  const parts = [owner.id === me.id ? null : `for ${owner.name}`, worker ? (worker.id === me.id ? 'by you' : `by ${worker.name}`) : 'no worker yet'];
+  const parts = [owner.id === me.id ? null : t('bookings.for', { name: owner.name }), worker ? (worker.id === me.id ? t('bookings.byYou') : t('bookings.by', { name: worker.name })) : t('bookings.noWorker')];
   return parts.filter(Boolean).join(', ');
 }

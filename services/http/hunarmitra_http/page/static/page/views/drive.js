@@ -1,5 +1,6 @@
 /** The button that drives the demo's worker. */
 import { announce, h, say } from '../dom.js';
+import { t } from '../languages.js';
 import { alone } from '../tabs.js';
 import { FINAL } from '../words.js';
 
@@ -13,8 +14,8 @@ export async function driveButton(app, booking, lastSeen) {
   let closed = false;
   const button = h('button', { type: 'button', class: 'primary', id: 'drive', onclick: () => (journey ? journey.stop() : void drive()) });
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
-  const element = h('div', { class: 'drive' }, button, h('p', { class: 'foot' }, 'Plays the worker from here: sets out, moves, arrives, completes.'),
-    h('p', { class: 'foot' }, h('a', { href: '#/sign-in', target: '_blank', rel: 'noopener' }, 'Be somebody else in another tab')), problem);
+  const element = h('div', { class: 'drive' }, button, h('p', { class: 'foot' }, t('drive.how')),
+    h('p', { class: 'foot' }, h('a', { href: '#/sign-in', target: '_blank', rel: 'noopener' }, t('drive.other'))), problem);
 
   async function drive() {
     busy = true;
@@ -27,7 +28,7 @@ export async function driveButton(app, booking, lastSeen) {
         return;
       }
       await alone(`hunarmitra.drive.${shown.id}`, play, () => {
-        throw new Error('Another tab drives this booking already.');
+        throw new Error(t('drive.elsewhere'));
       });
     } catch (error) {
       if (error.status === 409) return; // somebody else changed the booking meanwhile
@@ -51,7 +52,7 @@ export async function driveButton(app, booking, lastSeen) {
 
   function describe() {
     button.disabled = busy;
-    say(button, journey ? 'Stop the demo' : FINAL.includes(shown.status) ? 'Drive the demo again' : 'Drive the demo');
+    say(button, t(journey ? 'drive.stop' : FINAL.includes(shown.status) ? 'drive.again' : 'drive.start'));
   }
 
   describe();

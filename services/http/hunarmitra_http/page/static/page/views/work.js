@@ -1,10 +1,12 @@
 /** The worker's controls: one action at a time, the shared location, and what to do when they cannot come. */
-import { ago, everySecond } from '../clock.js';
+import { everySecond } from '../clock.js';
 import { DemoGeolocation } from '../demo-geolocation.js';
 import { announce, fill, h, say } from '../dom.js';
+import { ago, length, rounded } from '../formats.js';
 import { metresBetween, moved, place } from '../geometry.js';
+import { has, t } from '../languages.js';
 import { retrying } from '../retry.js';
-import { FINAL, SHARING, TRACKED, WORK } from '../words.js';
+import { FINAL, TRACKED } from '../words.js';
 
 const NEXT = { confirmed: 'on_the_way', on_the_way: 'arrived', arrived: 'completed' };
 /** Metres: farther from the site, an arrival is asked about. */
@@ -28,25 +30,25 @@ export class WorkPanel {
   #action = h('button', { type: 'button', class: 'primary big', id: 'action', onclick: () => this.#press() });
   #question = h('p', { class: 'work-question' });
   #yes = h('button', { type: 'button', class: 'primary big', id: 'action-yes', onclick: () => void this.#act() });
-  #no = h('button', { type: 'button', class: 'secondary big', onclick: () => this.#ask(undefined) }, WORK.no);
+  #no = h('button', { type: 'button', class: 'secondary big', onclick: () => this.#ask(undefined) }, t('work.no'));
   #confirm = h('div', { class: 'work-confirm', hidden: true }, this.#question, this.#yes, this.#no);
 
   #sharingState = h('span', { class: 'switch-state' });
   #switch = h('button', { type: 'button', class: 'switch', id: 'share', role: 'switch', 'aria-checked': 'false', 'aria-describedby': 'sharing', onclick: () => this.#toggle() },
-    h('span', { class: 'switch-words' }, h('strong', {}, SHARING.title), this.#sharingState), h('span', { class: 'switch-track', 'aria-hidden': 'true' }));
+    h('span', { class: 'switch-words' }, h('strong', {}, t('sharing.title')), this.#sharingState), h('span', { class: 'switch-track', 'aria-hidden': 'true' }));
   #sharingWords = h('p', { id: 'sharing', class: 'sharing-words' });
   #sent = h('p', { class: 'foot', id: 'sent' });
   #steps = h('ol', { class: 'steps' });
-  #again = h('button', { type: 'button', class: 'secondary big', onclick: () => this.#share() }, SHARING.again);
+  #again = h('button', { type: 'button', class: 'secondary big', onclick: () => this.#share() }, t('sharing.again'));
   #help = h('div', { class: 'sharing-help', hidden: true }, this.#steps, this.#again);
   #hint = h('p', { class: 'foot', id: 'sharing-hint' });
   #sharing = h('div', { class: 'card sharing' }, this.#switch, this.#sharingWords, this.#sent, this.#help, this.#hint);
 
   #message = h('p', { class: 'decline-message', dir: 'auto' });
-  #decline = h('details', { class: 'decline' }, h('summary', {}, WORK.decline), h('p', {}, WORK.declineHow), this.#message,
-    h('button', { type: 'button', class: 'secondary big', onclick: () => void this.#sendDecline() }, navigator.share ? WORK.declineSend : WORK.declineCopy));
+  #decline = h('details', { class: 'decline' }, h('summary', {}, t('work.decline')), h('p', {}, t('work.declineHow')), this.#message,
+    h('button', { type: 'button', class: 'secondary big', onclick: () => void this.#sendDecline() }, navigator.share ? t('work.declineSend') : t('work.declineCopy')));
 
-  element = h('section', { class: 'work', 'aria-label': WORK.title },
+  element = h('section', { class: 'work', 'aria-label': t('work.title') },
     this.#sharing, this.#decline, h('div', { class: 'work-action' }, this.#problem, this.#action, this.#confirm, this.#note));
 
   constructor(app, booking, view) {
@@ -91,8 +93,8 @@ export class WorkPanel {
   #press() {
     const { status } = this.#booking;
     const metres = this.#metres();
-    if (status === 'arrived') this.#ask(WORK.sure);
-    else if (status === 'on_the_way' && metres > AT_SITE) this.#ask(WORK.far(metres));
+    if (status === 'arrived') this.#ask(t('work.sure'));
+    else if (status === 'on_the_way' && metres > AT_SITE) this.#ask(t('work.far', { distance: length(rounded(metres)) }));
     else void this.#act();
   }
 
@@ -128,7 +130,7 @@ export class WorkPanel {
       await attempt();
     } catch (error) {
       if (error.status && error.status < 500) return this.#fail(error);
-      this.#complain(WORK.waiting(WORK.actions[status]));
+      this.#complain(t('work.waiting', { action: t(`work.action.${status}`) }));
       // A repeated status changes nothing, so that a lost answer does no harm.
       this.#retry = retrying(() => attempt().catch((again) => {
         if (!again.status || again.status >= 500) throw again;
@@ -140,7 +142,7 @@ export class WorkPanel {
 
   #fail(error) {
     this.#busy = false;
-    this.#complain(WORK.failed(error.message));
+    this.#complain(t('work.failed', { message: error.message }));
     this.#describe();
   }
 
@@ -151,18 +153,19 @@ export class WorkPanel {
 
   #describe() {
     const { status } = this.#booking;
-    const action = WORK.actions[status];
+    const action = optional(`work.action.${status}`);
+    const note = optional(`work.note.${status}`);
     const asks = this.#asked === status;
     this.#action.hidden = !action || asks;
     this.#confirm.hidden = !asks;
     this.#action.disabled = this.#busy;
-    say(this.#action, this.#busy ? WORK.sending : (action ?? ''));
-    say(this.#yes, WORK.yes[status] ?? '');
-    this.#note.hidden = asks || !WORK.notes[status];
-    say(this.#note, WORK.notes[status] ?? '');
+    say(this.#action, this.#busy ? t('work.sending') : action);
+    say(this.#yes, optional(`work.yes.${status}`));
+    this.#note.hidden = asks || !note;
+    say(this.#note, note);
     const over = FINAL.includes(status);
     this.#sharing.hidden = this.#decline.hidden = over || !TRACKED.includes(status);
-    say(this.#message, WORK.declineMessage(this.#booking));
+    say(this.#message, declineMessage(this.#booking));
   }
 
   // ── the shared location ──
@@ -171,7 +174,7 @@ export class WorkPanel {
     const { sharing } = this.#app;
     if (sharing.on(this.#booking.id)) {
       sharing.stop();
-      announce(SHARING.announced.stopped);
+      announce(t('sharing.said.stopped'));
     } else this.#share();
   }
 
@@ -185,19 +188,19 @@ export class WorkPanel {
     const { name, reason } = sharing.stateOf(id);
     const on = sharing.on(id);
     if (location && on) this.#view.onLocation(location);
-    if (name === 'sharing' && this.#sharing.dataset.state === 'locating') announce(SHARING.announced.sharing);
+    if (name === 'sharing' && this.#sharing.dataset.state === 'locating') announce(t('sharing.said.sharing'));
     this.#sharing.dataset.state = name;
     this.#switch.setAttribute('aria-checked', String(on));
-    say(this.#sharingState, on ? SHARING.on : SHARING.off);
-    say(this.#sharingWords, SHARING.states[reason ?? name] ?? SHARING.states.idle);
-    const steps = SHARING.help[name];
+    say(this.#sharingState, t(on ? 'sharing.on' : 'sharing.off'));
+    say(this.#sharingWords, optional(`sharing.state.${reason ?? name}`) || t('sharing.state.idle'));
+    const help = name === 'denied' && !isSecureContext ? 'insecure' : name;
+    const steps = optional(`sharing.help.${help}`);
     this.#help.hidden = !steps;
-    fill(this.#steps, steps?.map((step) => h('li', {}, step)));
-    if (name === 'denied' && !isSecureContext) fill(this.#steps, h('li', {}, SHARING.help.insecure));
+    fill(this.#steps, steps && steps.map((step) => h('li', {}, step)));
     const byHand = on && this.#hand && sharing.geolocation === this.#hand;
     this.#hint.hidden = !on;
-    say(this.#hint, byHand ? SHARING.handHow : sharing.awake ? SHARING.awake : SHARING.asleep);
-    if (byHand) this.#map?.takeHand(this.#hand, SHARING.hand);
+    say(this.#hint, t(byHand ? 'sharing.handHow' : sharing.awake ? 'sharing.awake' : 'sharing.asleep'));
+    if (byHand) this.#map?.takeHand(this.#hand, t('sharing.hand'));
     else this.#map?.dropHand();
     this.#tellSent();
   }
@@ -209,20 +212,21 @@ export class WorkPanel {
     this.#sent.hidden = !shown;
     if (!shown) return;
     const { accuracy } = accepted.location;
-    say(this.#sent, SHARING.sent(ago(Date.now() - accepted.at), accuracy && Math.ceil(accuracy)));
+    const when = ago(Date.now() - accepted.at);
+    say(this.#sent, accuracy ? t('sharing.sentExact', { ago: when, accuracy: length(Math.ceil(accuracy)) }) : t('sharing.sent', { ago: when }));
   }
 
   // ── the worker cannot come ──
 
   async #sendDecline() {
-    const text = WORK.declineMessage(this.#booking);
+    const text = declineMessage(this.#booking);
     try {
       if (navigator.share) return await navigator.share({ text });
       await navigator.clipboard.writeText(text);
-      announce(WORK.copied);
-      say(this.#decline.querySelector('button'), WORK.copied);
+      announce(t('work.copied'));
+      say(this.#decline.querySelector('button'), t('work.copied'));
     } catch (error) {
-      if (error.name !== 'AbortError') announce(WORK.notCopied);
+      if (error.name !== 'AbortError') announce(t('work.notCopied'));
     }
   }
 }
@@ -236,3 +240,9 @@ function handOf(app, booking, where) {
   if (!app.hands.has(booking.id)) app.hands.set(booking.id, new DemoGeolocation(start));
   return app.hands.get(booking.id);
 }
+
+/** Return a text that not every status has, else ''. */
+const optional = (key) => (has(key) ? t(key) : '');
+
+const declineMessage = ({ service, address, id }) =>
+  address ? t('work.declineMessageAt', { service, address, id }) : t('work.declineMessage', { service, id });
