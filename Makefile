@@ -154,6 +154,11 @@ clients/python/.venv/.dev: clients/python/requirements-dev.txt
 	@touch $@
 
 NODES ?= 20 22 24
+.PHONY: test-dart
+test-dart: ## run the Dart client's checks and tests (needs a Dart SDK >= 3.4)
+	@command -v dart > /dev/null || { echo "error: no dart on the PATH: install the Dart SDK (https://dart.dev/get-dart)" >&2; exit 1; }
+	cd clients/dart && dart pub get && dart analyze --fatal-infos && dart test
+
 .PHONY: test-js-nodes
 test-js-nodes: ## run the JavaScript client's tests on each Node.js of NODES (npm package `node`)
 	@cd clients/js && npm ci --silent --no-audit --no-fund && for node in $(NODES); do \

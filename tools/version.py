@@ -45,6 +45,7 @@ PLACES: Final = (
     Place("clients/js/package.json", r'^  "version": "'),
     Place("clients/js/package-lock.json", r'"name": "@hunarmitra/realtime",\n +"version": "', count=2),
     Place("clients/python/pyproject.toml", r'^version = "'),
+    Place("clients/dart/pubspec.yaml", r"^version: "),
     Place("docs/operations.md", r"IMAGE_TAG="),
 )
 

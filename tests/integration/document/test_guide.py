@@ -1,4 +1,4 @@
-"""The guide's commands and its Python program, run as they stand against the demo; and the syntax of its Dart.
+"""The guide's commands and its Python program, run as they stand against the demo.
 
 The web page of the guide is run by `tests/browser/test_guide.py`.
 """
@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tree_sitter_dart
-from tree_sitter import Language, Parser
 
 from tests.support import tools
 from tests.support.actors import Actor, User
@@ -126,35 +124,6 @@ def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
         assert watching.wait(90) == 0, watching.log_text()
     events = re.findall(r"^ *(\d+) (booking_\w+) ", watching.log_text(), re.MULTILINE)
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
-
-
-# ── Dart ────────────────────────────────────────────────────────────────────────────────────────────────────
-DART = [block for page in ("realtime.md", "guide/flutter.md") for block in blocks(page) if block.language == "dart"]
-
-
-@pytest.mark.parametrize("block", DART, ids=lambda block: block.title or "sample")
-def test_the_dart_is_dart(block: Any) -> None:
-    """By its grammar: no package registry has a Dart SDK to run it with."""
-    text = block.text
-    if not block.title:  # statements, as they stand in some function
-        imports = re.findall(r"^import .*\n", text, re.MULTILINE)
-        rest = re.sub(r"^import .*\n", "", text, flags=re.MULTILINE)
-        text = f"{''.join(imports)}void main() {{\n{rest}}}\n"
-    tree = Parser(Language(tree_sitter_dart.language())).parse(text.encode())
-    assert not tree.root_node.has_error, tree.root_node
-
-
-def test_the_fuller_dart_reads_only_keys_that_frames_have() -> None:
-    from hunarmitra.protocol.asyncapi import document
-
-    schemas = document()["components"]["schemas"].values()
-    known = {key for schema in schemas for key in schema.get("properties", {})}
-    types = {schema["properties"]["type"]["const"] for schema in schemas if "type" in schema.get("properties", {})}
-    code = file_of("realtime.md", "booking_stream.dart")
-    assert set(re.findall(r"(?:frame|snapshot|event)\['(\w+)'\]", code)) <= known
-    assert set(re.findall(r"case '(\w+)':", code)) <= types
-    assert {"seq", "after_ms", "expires_at", "server_time", "heartbeat_seconds", "location"} <= known
-    assert {"connection_established", "booking_status", "location_update", "resync_required"} <= types
 
 
 @pytest.mark.parametrize("page", ["README.md", "command-line.md", "javascript.md", "flutter.md", "python.md"])
