@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from hunarmitra.common import redaction
-from hunarmitra.config.checks import check_database_pool, chosen_services
+from hunarmitra.config.checks import check_database_pool, check_transport_security, chosen_services
 from hunarmitra.config.database_url import DatabaseTarget
 from hunarmitra.config.declaration import BASE_DIR, ConfigurationError
 from hunarmitra.config.reading import process_environment
@@ -22,6 +22,7 @@ try:
     ENVIRONMENT = process_environment()
     SERVICES = chosen_services(ENVIRONMENT, _INSTALLED)
     check_database_pool(ENVIRONMENT, SERVICES)
+    check_transport_security(ENVIRONMENT)
 except ConfigurationError as error:
     sys.exit(f"hunarmitra cannot start: {error}")
 
@@ -44,7 +45,7 @@ INSTALLED_APPS = [
     "hunarmitra.maintenance",
     "hunarmitra.demo",
 ]
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+MIDDLEWARE = ["hunarmitra.common.response_headers.ResponseHeadersMiddleware"]
 ROOT_URLCONF = "hunarmitra.urls"
 WSGI_APPLICATION = "hunarmitra.wsgi.application"
 
@@ -82,6 +83,7 @@ if SERVES_HTTP:
             ("leaflet", _files_of("leaflet", "static", "leaflet")),
         ]
     MIDDLEWARE = [
+        "hunarmitra.common.response_headers.ResponseHeadersMiddleware",
         "hunarmitra_http.middleware.ProbeMiddleware",
         "hunarmitra_http.request_context.RequestIdMiddleware",
         *(["hunarmitra_http.request_context.TraceMiddleware"] if ENVIRONMENT.traces else []),
@@ -89,14 +91,12 @@ if SERVES_HTTP:
         "hunarmitra_http.middleware.TrustedProxyMiddleware",
         "hunarmitra_http.middleware.RejectedOriginMiddleware",
         "corsheaders.middleware.CorsMiddleware",
-        "django.middleware.security.SecurityMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "django.contrib.messages.middleware.MessageMiddleware",
-        "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ]
 
 TEMPLATES = [
@@ -248,8 +248,6 @@ USE_TZ = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 
 SERVICE_NAME = service_name(ENVIRONMENT, SERVICES)
 try:

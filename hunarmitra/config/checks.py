@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.environment import Environment
+
+LEAST_PRELOAD_SECONDS: Final = 31536000
+"""A year, which the browsers' preload list demands."""
 
 
 def chosen_services(environment: Environment, installed: Sequence[str]) -> tuple[str, ...]:
@@ -29,4 +33,14 @@ def check_database_pool(environment: Environment, services: Sequence[str]) -> No
         raise ConfigurationError(
             f"DATABASE_POOL_MAX is {environment.database_pool_max}, but with WS_DATABASE_THREADS at "
             f"{environment.ws_database_threads} this process needs {needed} connections."
+        )
+
+
+def check_transport_security(environment: Environment) -> None:
+    """Check that HSTS_PRELOAD comes with what the preload list demands; otherwise the list ignores the host."""
+    if not environment.hsts_preload:
+        return
+    if not environment.hsts_include_subdomains or environment.effective_hsts_seconds < LEAST_PRELOAD_SECONDS:
+        raise ConfigurationError(
+            f"HSTS_PRELOAD needs HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS of at least {LEAST_PRELOAD_SECONDS}."
         )

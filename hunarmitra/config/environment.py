@@ -30,6 +30,10 @@ class Environment(DeliverySettings, WebSocketSettings, RestSettings, ProcessSett
         return self.secret_key or DEVELOPMENT_SECRET
 
     @property
+    def effective_hsts_seconds(self) -> int:
+        return (0 if self.debug else 31536000) if self.hsts_seconds is None else self.hsts_seconds
+
+    @property
     def serves_page(self) -> bool:
         return self.debug or self.demo if self.demo_page is None else self.demo_page
 

@@ -51,6 +51,24 @@ class RestSettings:
         "are closed.",
     )
 
+    hsts_seconds: int | None = variable(
+        integer(0, 315360000),
+        None,
+        "Seconds for which browsers use this host over HTTPS only, as `Strict-Transport-Security` tells them. It is "
+        "sent over HTTPS only: behind a proxy, TRUSTED_PROXIES must name the proxy. 0 sends none.",
+        shown="31536000 (a year), 0 while DEBUG is on",
+        section="Response headers",
+    )
+    hsts_include_subdomains: bool = variable(
+        boolean, False, "The same for all subdomains of the host. Make sure that all of them have HTTPS."
+    )
+    hsts_preload: bool = variable(
+        boolean,
+        False,
+        "Agrees that browsers are delivered with this host in their HTTPS-only list, which takes months to undo. "
+        "Needs HSTS_INCLUDE_SUBDOMAINS and a year of HSTS_SECONDS.",
+    )
+
     demo_page: bool | None = variable(
         boolean,
         None,

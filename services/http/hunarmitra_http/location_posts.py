@@ -25,6 +25,8 @@ from django.http.request import split_domain_port, validate_host
 from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.common import response_headers
+from hunarmitra.common.addresses import forwarded_scheme, is_trusted
 from hunarmitra.common.clock import utc_now
 from hunarmitra.database.connections import renew_kept_connection
 from hunarmitra.database.troubles import describe, is_unavailable
@@ -55,12 +57,9 @@ _HEADERS: Final = (
     ("Content-Type", "application/json"),
     ("Allow", "GET, POST, HEAD"),
     ("vary", "origin"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("X-Frame-Options", "DENY"),
+    *response_headers.DATA,
 )
-"""The headers that Django would send."""
+"""The headers that Django would send, over HTTP."""
 
 
 class _Answer(NamedTuple):
@@ -78,6 +77,8 @@ class LocationPosts:
         environment = settings.ENVIRONMENT
         # A thread keeps its connection for the next location, unless others would wait for it in vain.
         self._keeps_connections = environment.web_threads <= environment.database_pool_max
+        self._proxies = environment.trusted_proxies
+        self._over_https = (*_HEADERS, *response_headers.configured_transport_security())
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith(PREFIX):
@@ -88,10 +89,11 @@ class LocationPosts:
                     count("503")
                     metrics.database_unavailable()
                     retry = ("Retry-After", str(UNAVAILABLE_RETRY_SECONDS))
-                    return _respond(environ, start_response, _Answer("503 Service Unavailable", UNAVAILABLE, (retry,)))
+                    answer = _Answer("503 Service Unavailable", UNAVAILABLE, (retry,))
+                    return self._respond(environ, start_response, answer)
                 if answer is not None:
                     count(answer.status[:3])
-                    return _respond(environ, start_response, answer)
+                    return self._respond(environ, start_response, answer)
         return self._application(environ, start_response)
 
     def _answer(self, environ: Environ) -> _Answer | None:
@@ -133,6 +135,21 @@ class LocationPosts:
         if len(self._hosts) < MOST_HOSTS:
             self._hosts.add(host)
         return True
+
+    def _respond(self, environ: Environ, start_response: StartResponse, answer: _Answer) -> Iterable[bytes]:
+        body = json.dumps(answer.body).encode()
+        identifier = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
+        environ[request_id.ENVIRON_REQUEST_ID] = identifier  # for the access log
+        own = (*answer.headers, ("Content-Length", str(len(body))), (request_id.HEADER, identifier))
+        start_response(answer.status, [*(self._over_https if self._is_secure(environ) else _HEADERS), *own])
+        return [body]
+
+    def _is_secure(self, environ: Environ) -> bool:
+        """As TrustedProxyMiddleware and Django judge it."""
+        scheme: str | None = None
+        if self._proxies and is_trusted(environ.get("REMOTE_ADDR", ""), self._proxies):
+            scheme = forwarded_scheme(environ.get("HTTP_X_FORWARDED_PROTO", ""), environ.get("HTTP_FORWARDED", ""))
+        return (scheme or environ["wsgi.url_scheme"]) == "https"
 
 
 def in_front_of(application: Application) -> Application:
@@ -199,12 +216,3 @@ def _too_many(wait: float) -> _Answer:
     metrics.rate_limited("failures")
     headers = (("Retry-After", str(max(1, math.ceil(wait)))),)
     return _Answer("429 Too Many Requests", {"detail": failures.DETAIL, "code": "throttled"}, headers)
-
-
-def _respond(environ: Environ, start_response: StartResponse, answer: _Answer) -> Iterable[bytes]:
-    body = json.dumps(answer.body).encode()
-    identifier = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
-    environ[request_id.ENVIRON_REQUEST_ID] = identifier  # for the access log
-    headers = [*_HEADERS, *answer.headers, ("Content-Length", str(len(body))), (request_id.HEADER, identifier)]
-    start_response(answer.status, headers)
-    return [body]

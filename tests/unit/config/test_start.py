@@ -12,7 +12,7 @@ import pytest
 from django.apps import apps
 
 from hunarmitra.accounts.tokens import token_backend
-from hunarmitra.config.checks import check_database_pool, chosen_services
+from hunarmitra.config.checks import check_database_pool, check_transport_security, chosen_services
 from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.environment import Environment
 from hunarmitra.config.misspelt import misspelt, warn_of_misspelt_settings
@@ -139,3 +139,24 @@ def test_a_misspelt_setting_is_warned_of(monkeypatch: pytest.MonkeyPatch, caplog
     warn_of_misspelt_settings()
     assert "the environment has ALOWED_ORIGINS, which is not a setting; did you mean ALLOWED_ORIGINS?" in caplog.text
     assert "app.example.org" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("variables", "right"),
+    [
+        ({}, True),
+        ({"HSTS_INCLUDE_SUBDOMAINS": "1"}, True),
+        ({"HSTS_PRELOAD": "1"}, False),
+        ({"HSTS_PRELOAD": "1", "HSTS_INCLUDE_SUBDOMAINS": "1"}, True),
+        ({"HSTS_PRELOAD": "1", "HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_SECONDS": "31535999"}, False),
+        ({"HSTS_PRELOAD": "1", "HSTS_INCLUDE_SUBDOMAINS": "1", "DEBUG": "1"}, False),
+    ],
+    ids=str,
+)
+def test_preload_needs_what_the_browsers_list_demands(variables: dict[str, str], right: bool) -> None:
+    environment = read(**variables)
+    if right:
+        check_transport_security(environment)
+    else:
+        with pytest.raises(ConfigurationError, match=r"^HSTS_PRELOAD needs HSTS_INCLUDE_SUBDOMAINS"):
+            check_transport_security(environment)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import RequestFactory
 
 import hunarmitra_http.page
+from hunarmitra.common.response_headers import document_policy
 from hunarmitra_http.page.people import offers_people
 from hunarmitra_http.page.shell import add_static_headers
-from hunarmitra_http.policy import apply_policy
 from tests.support.processes import REPOSITORY
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}
@@ -56,9 +55,7 @@ def test_without_demo_nobody_is(settings: Any) -> None:
 
 
 def policy(tile_url: str = "") -> dict[str, list[str]]:
-    response = HttpResponse()
-    apply_policy(response, tile_url=tile_url)
-    directives = (directive.split() for directive in response["Content-Security-Policy"].split(";"))
+    directives = (directive.split() for directive in document_policy(tile_url).split(";"))
     return {name: words for name, *words in directives}
 
 

@@ -9,8 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import add_never_cache_headers
 from django.views.generic import TemplateView, View
 
+from hunarmitra.common.response_headers import PERMISSIONS_WITH_LOCATION, document_policy
 from hunarmitra_http.page.people import demo_people, offers_people
-from hunarmitra_http.policy import apply_policy
 
 
 class PageView(TemplateView):
@@ -29,7 +29,8 @@ class PageView(TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().dispatch(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
-        apply_policy(response, tile_url=settings.ENVIRONMENT.map_tile_url)
+        response["Content-Security-Policy"] = document_policy(settings.ENVIRONMENT.map_tile_url)
+        response["Permissions-Policy"] = PERMISSIONS_WITH_LOCATION
         add_never_cache_headers(response)
         return response
 

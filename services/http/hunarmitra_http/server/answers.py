@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from hunarmitra.common.response_headers import header_lines
+
 
 def _answer(status: str, detail: str, code: str) -> bytes:
     body = json.dumps({"detail": detail, "code": code}).encode()
@@ -13,6 +15,7 @@ def _answer(status: str, detail: str, code: str) -> bytes:
         "Connection: close",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
+        *header_lines(),
     )
     header = "".join(f"{line}\r\n" for line in (*lines, ""))
     return header.encode() + body

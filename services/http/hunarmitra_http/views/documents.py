@@ -11,9 +11,9 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.generic import TemplateView
 
+from hunarmitra.common.response_headers import PERMISSIONS, document_policy
 from hunarmitra.protocol.asyncapi import AFTER
 from hunarmitra.protocol.close_codes import CloseCode
-from hunarmitra_http.policy import apply_policy
 from hunarmitra_http.views.schema import sockets_description
 
 Json = dict[str, Any]
@@ -23,7 +23,9 @@ class DocumentView(TemplateView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().dispatch(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
-        apply_policy(response)
+        response["Content-Security-Policy"] = document_policy()
+        response["Permissions-Policy"] = PERMISSIONS
+        response["Cache-Control"] = "no-cache"
         return response
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -13,6 +13,9 @@ from rest_framework.response import Response
 from hunarmitra.common.first_use import made_once
 from hunarmitra.protocol.asyncapi import document
 from hunarmitra_http.views.base import ApiView
+
+PUBLIC: Final = {"Cache-Control": "no-cache"}
+"""Browsers may keep a description, and ask whether it has changed."""
 
 
 @made_once
@@ -34,7 +37,7 @@ class AsyncApiView(ApiView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        return Response(sockets_description())
+        return Response(sockets_description(), headers=PUBLIC)
 
 
 class SchemaView(ApiView):
@@ -43,4 +46,4 @@ class SchemaView(ApiView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        return Response(description())
+        return Response(description(), headers=PUBLIC)

@@ -17,6 +17,7 @@ from twisted.internet.tcp import Connection as TcpConnection
 from twisted.protocols.policies import ProtocolWrapper
 
 from hunarmitra.common.private_names import Library, names_of
+from hunarmitra.common.response_headers import header_lines
 
 _FILE_DESCRIPTOR: Final = "twisted.internet.abstract:FileDescriptor"
 _CHANNEL: Final = "twisted.web.http:HTTPChannel"
@@ -158,7 +159,7 @@ def early_answer(status: str, detail: str = "", code: str = "") -> bytes:
     body = json.dumps({"detail": detail, "code": code}).encode() if detail else b""
     lines = (f"HTTP/1.1 {status}", "Connection: close", f"Content-Length: {len(body)}")
     kind = ("Content-Type: application/json",) if body else ()
-    return "".join(f"{line}\r\n" for line in (*lines, *kind, "")).encode() + body
+    return "".join(f"{line}\r\n" for line in (*lines, *kind, *header_lines(), "")).encode() + body
 
 
 LINGER: Final = 1.0
