@@ -12,8 +12,6 @@ from tests.support.live import PAGE, Newcomer
 from tests.support.sockets import NUMBERED, Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
-
 EVENTS = PAGE * 3 // 2
 
 

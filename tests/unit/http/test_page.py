@@ -77,7 +77,7 @@ PAGE = Path(hunarmitra_http.page.__file__).parent / "static" / "page"
 CLIENT = REPOSITORY / "clients" / "js" / "src"
 
 
-NOT_LOADED = {"connection", "react"}
+NOT_LOADED = {"react"}
 """Entry points of the client that the page does not use."""
 
 

@@ -32,9 +32,7 @@ class State:
 class Event:
     """One event. `data` is the frame; None for a location that may no longer be seen."""
 
-    kind: Literal[
-        "state", "snapshot", "status", "location", "notification", "unread", "resync", "error", "page", "left"
-    ]
+    kind: Literal["state", "snapshot", "status", "location", "notification", "unread", "resync", "error"]
     data: Frame | None = None
     state: State | None = None
     unread: int | None = None

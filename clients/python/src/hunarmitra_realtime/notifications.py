@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from hunarmitra_realtime.base import Stream
 from hunarmitra_realtime.events import Backoff, Event, Frame, Reason, TokenCallback
 from hunarmitra_realtime.stream import RealtimeStream
 
@@ -23,13 +22,18 @@ class MarkReadError(Exception):
         self.code = code
 
 
-NOTIFICATION = "notification"
+class NotificationStream(RealtimeStream):
+    """The notifications of the signed-in user: `snapshot`, `notification`, `unread`, `resync`, `error` and `state`."""
 
-
-class NotificationChannel(Stream):
-    """What notifications mean, with any connection."""
-
-    def _begin(self) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | TokenCallback,
+        since: int | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        super().__init__(url, "/ws/notifications/", "notification", token=token, since=since, backoff=backoff)
         self.unread: int | None = None
         self._marking: deque[tuple[str, asyncio.Future[int]]] = deque()
         self._sent = self._pacing = False
@@ -86,20 +90,3 @@ class NotificationChannel(Stream):
         if unread != self.unread:
             self.unread = unread
             self._give(Event("unread", unread=unread))
-
-
-class NotificationStream(NotificationChannel, RealtimeStream):
-    """The notifications of the signed-in user: `snapshot`, `notification`, `unread`, `resync`, `error` and `state`."""
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: str | TokenCallback,
-        since: int | None = None,
-        backoff: Backoff | None = None,
-    ) -> None:
-        RealtimeStream.__init__(
-            self, url, "/ws/notifications/", NOTIFICATION, token=token, since=since, backoff=backoff
-        )
-        self._begin()

@@ -53,24 +53,15 @@ class ListView(ApiView, GenericAPIView[Any]):
     cursor_order: CursorOrder
 
     def page_of(
-        self,
-        rows: QuerySet[Any],
-        kind: type[Serializer[Any]],
-        *,
-        parts: Sequence[QuerySet[Any]] = (),
-        context: Mapping[str, Any] | None = None,
+        self, rows: QuerySet[Any], kind: type[Serializer[Any]], *, parts: Sequence[QuerySet[Any]] = ()
     ) -> Response:
-        """The page that the request asks for. ``parts`` are disjoint, and together ``rows``; by default ``rows``.
-
-        ``context`` is the serializer's.
-        """
-        context = dict(context or {})
+        """The page that the request asks for. ``parts`` are disjoint, and together ``rows``; by default ``rows``."""
         pages = self.paginator
         if isinstance(pages, Pages) and pages.is_by_cursor(self.request):
             found, response = pages.cursor_page(parts or [rows], self.cursor_order, self.request)
-            return response(kind(found, many=True, context=context).data)
+            return response(kind(found, many=True).data)
         page: Any = self.paginate_queryset(rows)
-        return self.get_paginated_response(kind(page, many=True, context=context).data)
+        return self.get_paginated_response(kind(page, many=True).data)
 
 
 def checked(kind: type[_Serializer], data: Any) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from hunarmitra.notifications.selectors import notifications_of
 from hunarmitra.notifications.services import notification_mark_read, notifications_mark_all_read
 from hunarmitra_http.authentication import user_of_request
 from hunarmitra_http.cursors import CursorOrder, highest_first_key
-from hunarmitra_http.languages import label, language_of
 from hunarmitra_http.serializers.notifications import MarkedSerializer, NotificationSerializer, UnreadFilterSerializer
 from hunarmitra_http.views.base import ApiView, ListView, checked
 
@@ -31,10 +30,7 @@ class NotificationsView(ListView):
         notifications = notifications_of(user_of_request(request).pk)
         if unread := checked(UnreadFilterSerializer, request.query_params.dict()).get("unread"):
             notifications = notifications.filter(read_at__isnull=unread == "true")
-        language = language_of(request)
-        response = self.page_of(notifications, NotificationSerializer, context={"language": language})
-        label(response, language)
-        return response
+        return self.page_of(notifications, NotificationSerializer)
 
 
 class MarkReadView(ApiView):
@@ -45,10 +41,7 @@ class MarkReadView(ApiView):
         notification = notification_mark_read(user_id=user_id, notification_id=notification_id)
         if notification is None:
             raise NotFound("No such notification.")
-        language = language_of(request)
-        response = Response(NotificationSerializer(notification, context={"language": language}).data)
-        label(response, language)
-        return response
+        return Response(NotificationSerializer(notification).data)
 
 
 class MarkAllReadView(ApiView):

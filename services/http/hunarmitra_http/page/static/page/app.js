@@ -41,11 +41,35 @@ function retitle() {
   document.title = `${view.title} · HunarMitra`;
 }
 
+function viewAt(hash) {
+  const [, id] = hash.match(/^#\/bookings\/([^/]+)$/) ?? [];
+  if (id) return bookingView(app, encodeURIComponent(id));
+  return hash === '#/map' ? mapView() : bookingsView(app);
+}
+
+/** The map of all bookings is loaded when staff open it: nobody else needs it. */
+async function mapView() {
+  const { session, bell, me } = app;
+  if (me.role !== 'admin') return nothing(t('dispatch.staffOnly'));
+  const load = () => import('./views/dispatch.js');
+  try {
+    const { DispatchView } = await load();
+    return new DispatchView(app);
+  } catch {
+    const attempt = async () => {
+      await session.get('users/me/');
+      await load();
+      void app.reload();
+      return true;
+    };
+    return waitingView({ title: t('dispatch.title'), message: t('error.unreachable'), attempt, stream: bell.stream });
+  }
+}
+
 async function route(focus = true) {
   if (!app) return;
   const question = ++asked;
-  const [, id] = location.hash.match(/^#\/bookings\/([^/]+)$/) ?? [];
-  const next = id ? await bookingView(app, encodeURIComponent(id)) : bookingsView(app);
+  const next = await viewAt(location.hash);
   if (question === asked && app) open(next, focus);
   else next.close();
 }
@@ -113,11 +137,13 @@ function signedIn(session) {
   void start(session);
 }
 
-/** Show that access to the open booking has ended. */
-function leave(message) {
+function nothing(message) {
   const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all'))));
-  open({ element, title: t('booking.nothing'), close() {} });
+  return { element, title: t('booking.nothing'), close() {} };
 }
+
+/** Show that access to the open view has ended. */
+const leave = (message) => open(nothing(message));
 
 async function start(session) {
   try {

@@ -2,6 +2,7 @@
 import { BookingStream } from '../../realtime/index.js';
 import { ArrivalAlert } from '../arrival.js';
 import { everySecond } from '../clock.js';
+import { detailRows } from '../details.js';
 import { announce, fill, h, say } from '../dom.js';
 import { ago, distance, moment, rupees } from '../formats.js';
 import { metresBetween, place } from '../geometry.js';
@@ -209,7 +210,7 @@ class BookingView {
     this.#canvas.setAttribute('aria-label', mapWords(location, worker, far));
     this.#work?.show(this.#booking);
     this.#arrival?.show(this.#booking);
-    this.#describeDetails();
+    fill(this.#details, detailRows(this.#booking));
     this.#tellAge();
     this.#app.retitle();
   }
@@ -218,18 +219,6 @@ class BookingView {
   #minutes() {
     const { status, eta_minutes: minutes } = this.#booking;
     return ['confirmed', 'on_the_way'].includes(status) ? minutes : null;
-  }
-
-  #describeDetails() {
-    const { owner, worker, preferred_time: time, estimated_price: price, notes } = this.#booking;
-    const rows = [
-      [t('booking.customer'), owner.name],
-      [t('booking.worker'), worker?.name ?? t('booking.nobody')],
-      [t('booking.wanted'), time && moment(time)],
-      [t('booking.estimate'), price && rupees(price)],
-      [t('booking.notes'), notes],
-    ];
-    fill(this.#details, rows.filter(([, words]) => words).map(([term, words]) => h('div', {}, h('dt', {}, term), h('dd', { dir: 'auto' }, words))));
   }
 
   #tellAge() {

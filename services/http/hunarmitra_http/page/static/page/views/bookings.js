@@ -89,6 +89,7 @@ export function bookingsView({ session, me, bell }) {
   const element = h('div', { class: 'list' },
     h('header', { class: 'view-head' },
       h('h1', { tabindex: '-1' }, t(me.role === 'admin' ? 'bookings.all' : 'bookings.yours')),
+      me.role === 'admin' && h('a', { class: 'to-map', href: '#/map' }, t('dispatch.title')),
       h('label', { class: 'inline', for: 'status' }, t('bookings.show'), filter)),
     problem, list, more);
   void load(1);
