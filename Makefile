@@ -168,6 +168,10 @@ test-js-nodes: ## run the JavaScript client's tests on each Node.js of NODES (np
 test-js-faults: $(VENV)/.dev ## run the JavaScript client 200 times (RUNS, SEED) through a faulty proxy against a real server
 	RUNS=$(or $(RUNS),200) SEED=$(or $(SEED),1) $(PYTEST) tests/integration/test_js_client.py $(ARGS)
 
+.PHONY: test-python-faults
+test-python-faults: $(VENV)/.dev ## run the Python client 200 times (RUNS, SEED) through a faulty proxy against a real server
+	RUNS=$(or $(RUNS),200) SEED=$(or $(SEED),1) $(PYTEST) tests/integration/test_python_client.py $(ARGS)
+
 .PHONY: test-browser
 test-browser: $(VENV)/.dev ## run the tests in headless Chromium; screenshots go to .cache/screenshots (SCREENSHOTS=folder)
 	$(PYTEST) tests/browser $(ARGS)

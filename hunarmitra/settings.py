@@ -230,8 +230,10 @@ SPECTACULAR_SETTINGS = {
 
 CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.allowed_origins)
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "traceparent", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["Retry-After", "Idempotency-Replayed", "X-Request-ID"]
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "device-token", "idempotency-key", "traceparent", "x-request-id")
+]
+CORS_EXPOSE_HEADERS = ["Device-Token", "Retry-After", "Idempotency-Replayed", "X-Request-ID"]
 
 # A redirect to the path with a slash would lose the body of a POST.
 APPEND_SLASH = False

@@ -120,6 +120,8 @@ def _notification(event: BookingEvent, user_id: UUID) -> Draft:
             "event_type": event.event_type,
             "status": event.status,
             "seq": event.seq,
+            "service": event.booking.service,
+            "worker": event.booking.worker.name if event.booking.worker else None,
         },
     )
 

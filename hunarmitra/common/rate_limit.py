@@ -46,6 +46,10 @@ class Limiter(Protocol):
         """Use one unit and return 0, or return the seconds to wait when none is left."""
         ...
 
+    def give_back(self, limit: Limit, subject: str) -> None:
+        """Return a unit that was taken."""
+        ...
+
 
 class LocalLimiter:
     """The limiter of one process. It keeps ``capacity`` subjects and drops the least recently used."""
@@ -70,6 +74,12 @@ class LocalLimiter:
                 self._arrivals.popitem(last=False)
         return 0.0
 
+    def give_back(self, limit: Limit, subject: str) -> None:
+        with self._lock:
+            key = limit.key(subject)
+            if key in self._arrivals:
+                self._arrivals[key] -= limit.interval
+
 
 _TAKE = """
 local time = redis.call('TIME')
@@ -84,6 +94,16 @@ redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.ceil((arri
 return 0
 """
 """Uses microseconds of the Redis clock, so that the clocks of pods do not matter."""
+_GIVE_BACK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local arrival = (tonumber(redis.call('GET', KEYS[1])) or 0) - tonumber(ARGV[1])
+if arrival > 0 then
+    redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', math.max(1, math.ceil((arrival - now) / 1000)))
+end
+return 0
+"""
+_MICROSECONDS: Final = 1_000_000
 
 
 class RedisLimiter:
@@ -91,10 +111,13 @@ class RedisLimiter:
 
     def __init__(self, client: redis.Redis) -> None:
         self._take = client.register_script(_TAKE)
+        self._give_back = client.register_script(_GIVE_BACK)
 
     def take(self, limit: Limit, subject: str) -> float:
-        microseconds = 1_000_000
         # Rounded down, so that `count` intervals fit into the period.
-        arguments = [int(limit.interval * microseconds), int(limit.seconds * microseconds)]
+        arguments = [int(limit.interval * _MICROSECONDS), int(limit.seconds * _MICROSECONDS)]
         wait = self._take(keys=[limit.key(subject)], args=arguments)
-        return int(wait) / microseconds
+        return int(wait) / _MICROSECONDS
+
+    def give_back(self, limit: Limit, subject: str) -> None:
+        self._give_back(keys=[limit.key(subject)], args=[int(limit.interval * _MICROSECONDS)])

@@ -123,5 +123,25 @@ class RestSettings:
         integer(1, 100000), 30, "Sign-in, refresh, verify and sign-out requests of one address per minute."
     )
     throttle_login_per_minute: int = variable(
-        integer(1, 100000), 10, "Sign-in attempts for one user name per minute, from any address, also at /admin/."
+        integer(1, 100000),
+        10,
+        "Failed sign-ins for one user name from one network (an IPv4 address, an IPv6 /64) before a delay, also at "
+        "/admin/. The delay begins with 60 seconds divided by this number, and each further failure doubles it. It is "
+        "forgotten an hour later, and after a success. A device on which the user has signed in before counts by "
+        "itself.",
+    )
+    throttle_login_delay_max: float = variable(
+        seconds(1, 86400), 900, "Longest delay between two failed sign-ins for one user name from one network, seconds."
+    )
+    throttle_login_name_per_hour: int = variable(
+        integer(1, 1000000),
+        100,
+        "Failed sign-ins for one user name per hour from all networks together. Above it, only devices on which the "
+        "user has signed in before may try.",
+    )
+    login_device_lifetime: float = variable(
+        seconds(0, 315360000),
+        15552000,
+        "Seconds for which a device on which a user has signed in is known, so that the failures of others do not "
+        "limit it. 0: no device is known.",
     )

@@ -113,6 +113,8 @@ def test_a_transition_publishes_exactly_its_events(
         "event_type": "booking_on_the_way",
         "status": "on_the_way",
         "seq": 4,
+        "service": "Plumbing",
+        "worker": "Worker",
     }
 
 

@@ -98,10 +98,16 @@ class Newcomer(Protocol):
 
 
 async def join(
-    url: str, token: str, *, since: int | str | None = None, how: Presentation = "query", timeout: float = 30
+    url: str,
+    token: str,
+    *,
+    since: int | str | None = None,
+    how: Presentation = "query",
+    timeout: float = 30,
+    shared: bool = False,
 ) -> Socket:
-    """Open a connection and read its first frame, `frames[0]`."""
-    socket = await Socket.connect(url, token=token, since=since, how=how)
+    """Open a connection and read its first frame, `frames[0]`; with `shared`, as a subscription of `/ws/`."""
+    socket = await Socket.connect(url, token=token, since=since, how=how, shared=shared)
     await socket.joined(timeout)
     return socket
 

@@ -54,11 +54,15 @@ class Socket:
         headers: Mapping[str, str] | None = None,
         compression: Literal["deflate"] | None = "deflate",
         timeout: float = 30,
+        shared: bool = False,
     ) -> Self:
-        """Open `url` with `token` (a ticket if `how` is "ticket"). The connection sends no pings by itself."""
-        shared = SharedView.of(url, since) if cls.over_shared else None
-        if shared is not None:
-            url, since = shared.url, None
+        """Open `url` with `token` (a ticket if `how` is "ticket"). The connection sends no pings by itself.
+
+        With `shared` it goes to `/ws/` as with `over_shared`.
+        """
+        view = SharedView.of(url, since) if shared or cls.over_shared else None
+        if view is not None:
+            url, since = view.url, None
         query = [] if since is None else [f"since={quote(str(since))}"]
         subprotocols: list[Any] | None = None
         if token is not None and how == "subprotocol":
@@ -77,7 +81,7 @@ class Socket:
             max_size=None,
             proxy=None,
         )
-        return cls(connection, shared)
+        return cls(connection, view)
 
     async def __aenter__(self) -> Self:
         return self
@@ -245,11 +249,13 @@ class SharedView:
     def of(cls, url: str, since: int | str | None) -> SharedView | None:
         """None for a URL that is not one of the two documented endpoints."""
         base, _, path = url.partition("/ws/")
+        path, question, query = path.partition("?")
+        shared = f"{base}/ws/{question}{query}"
         booking = re.fullmatch(r"bookings/([^/]+)/", path)
         if booking:
-            return cls(f"{base}/ws/", {"channel": "booking", "booking_id": booking[1]}, since)
+            return cls(shared, {"channel": "booking", "booking_id": booking[1]}, since)
         if path == "notifications/":
-            return cls(f"{base}/ws/", {"channel": "notifications"}, since)
+            return cls(shared, {"channel": "notifications"}, since)
         return None
 
     def addressed(self, message: Any) -> Any:

@@ -141,9 +141,9 @@ OF_THE_FRAMEWORKS = {
     "unsupported_media_type",
 }  # fmt: skip
 MADE_BY = (
-    r'(?:_error|ClientMessageError|ConflictError|_answer|_page)\((?:[^"()]*, )?"(\w+)"',
+    r'(?:_error|ClientMessageError|ConflictError|_answer|_page)\(\s*(?:[^"()]*, )?"(\w+)"',
     r'(?:code|_UNAUTHENTICATED|_FORBIDDEN|default_code)(?:: \w+)? ?= ?(?:\([\w.]+, )?"([a-z_]+)"',
-    r'_(?:answer|page)\(\d+, "[^"]+", "(\w+)"',
+    r'_(?:answer|page)\((?:request, )?\d+, "[^"]+", "(\w+)"',
 )
 
 

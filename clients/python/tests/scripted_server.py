@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 Scenario = dict[str, Any]
@@ -39,6 +40,18 @@ def frame(keys: dict[str, Any]) -> dict[str, Any]:
     if (seconds := more.pop("timestamp_in", None)) is not None:
         more["timestamp"] = in_seconds(seconds)
     return more
+
+
+TERMINAL = {4003, 4004}
+
+
+def in_handshake(steps: list[dict[str, Any]]) -> bool:
+    """Whether the endpoint would have rejected the connection for a reason that is not the channel's."""
+    return any(
+        (kind == "close" and value not in TERMINAL) or kind == "cut"
+        for step in steps[:2]
+        for kind, value in step.items()
+    ) and not any("snapshot" in step for step in steps)
 
 
 class ScriptedServer:
@@ -97,3 +110,83 @@ class ScriptedServer:
             assert json.loads(await connection.recv()) == value
         else:
             raise AssertionError(f"unknown step: {kind}")
+
+
+class SharedServer(ScriptedServer):
+    """The same over `/ws/`: each subscription of the channel is a connection of the scenario.
+
+    What ends a connection for a reason of the channel ends the subscription; anything else ends the connection.
+    """
+
+    def __init__(self, *arguments: Any, address: dict[str, str]) -> None:
+        super().__init__(*arguments)
+        self._address = address
+
+    async def handle(self, connection: ServerConnection) -> None:
+        try:
+            assert connection.request
+            assert urlsplit(connection.request.path).path == "/ws/"
+            await self._serve_shared(connection)
+        except ConnectionClosed:
+            pass
+        except Exception as error:  # shown by the test
+            self.problems.append(f"connection {self._count + 1}: {error!r}")
+            raise
+        finally:
+            self._changed()
+
+    async def _serve_shared(self, connection: ServerConnection) -> None:
+        assert self._count < len(self._connections), "one connection too many"
+        steps = self._connections[self._count]["steps"]
+        self._check_token(connection)
+        if in_handshake(steps):
+            self._count += 1
+            for step in steps:
+                [(kind, value)] = step.items()
+                await self._step(connection, kind, value)
+            self.finished += 1
+            return
+        first: dict[str, Any] = next((step["snapshot"] for step in steps if "snapshot" in step), {})
+        common = ("heartbeat_seconds", "expires_at", "server_time")
+        told = {key: value for key, value in snapshot(first).items() if key in common}
+        await connection.send(
+            json.dumps({"type": "connected", "message": "Connected", "max_subscriptions": 20, **told})
+        )
+        async for text in connection:
+            expected = self._connections[self._count]
+            since = {} if expected["since"] is None else {"since": int(expected["since"])}
+            channel = {"channel": "booking"} if "booking_id" in self._address else {}
+            assert json.loads(text) == {"type": "subscribe", **channel, **self._address, **since}
+            self._check_token(connection)
+            await self._steps(connection, expected["steps"])
+
+    def _check_token(self, connection: ServerConnection) -> None:
+        assert connection.request
+        if token := self._connections[self._count].get("token"):
+            assert connection.request.headers["Sec-WebSocket-Protocol"].split(", ")[1] == token
+
+    async def _steps(self, connection: ServerConnection, steps: list[dict[str, Any]]) -> None:
+        self._count += 1
+        refusal: dict[str, str] = {}
+        for step in steps:
+            [(kind, value)] = step.items()
+            if kind == "snapshot":
+                await connection.send(json.dumps({**snapshot(value), **self._address}))
+            elif kind == "send" and value["type"] == "error" and "close" in steps[-1]:
+                refusal = {"message": value["message"]}
+            elif kind == "send" and value["type"] not in UNADDRESSED:
+                await connection.send(json.dumps({**frame(value), **self._address}))
+            elif kind == "close" and value in TERMINAL:
+                keys = {"channel": "booking", **self._address, "code": value, **refusal}
+                await connection.send(json.dumps({"type": "unsubscribed", **keys}))
+            elif kind == "receive":
+                received = json.loads(await connection.recv())
+                addressed = value["type"] in {"ack", "mark_read"}
+                assert received == ({**value, **self._address} if addressed else value)
+            else:
+                await self._step(connection, kind, value)
+        self.finished += 1
+        self._changed()
+
+
+UNADDRESSED = {"pong", "authenticated", "reconnect"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from scripted_server import ScriptedServer
-from websockets.asyncio.server import serve
+from scripted_server import ScriptedServer, in_seconds, snapshot
+from websockets.asyncio.server import ServerConnection, serve
 
 from hunarmitra_realtime.command import parser, watch
 
@@ -51,3 +53,41 @@ async def test_without_credentials_it_says_what_to_set(
         monkeypatch.delenv(name, raising=False)
     assert await run([]) == 2
     assert "HUNARMITRA_USER and HUNARMITRA_PASSWORD" in capsys.readouterr().err
+
+
+async def test_several_bookings_share_one_connection(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUNARMITRA_TOKEN", "token")
+    requests: list[dict[str, object]] = []
+
+    async def handle(connection: ServerConnection) -> None:
+        times = {"heartbeat_seconds": 30, "expires_at": in_seconds(3600), "server_time": in_seconds(0)}
+        await connection.send(json.dumps({"type": "connected", **times}))
+        requests.append(json.loads(await connection.recv()))
+        for booking, name in (("a", "completed"), ("b", "cancelled")):
+            for frame in (snapshot({"seq": 1, "replay": 1}), status(1, name)["send"]):
+                assert isinstance(frame, dict)
+                await connection.send(json.dumps({**frame, "booking_id": booking}))
+        refused = {
+            "type": "unsubscribed",
+            "channel": "booking",
+            "booking_id": "c",
+            "code": 4003,
+            "message": "Not yours",
+        }
+        await connection.send(json.dumps(refused))
+        await connection.wait_closed()
+
+    async with serve(handle, "127.0.0.1", 0, select_subprotocol=ScriptedServer.select, close_timeout=1) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        assert await watch(parser().parse_args(["watch", "a", "b", "c", "a", "--server", url])) == 1
+    assert requests == [
+        {"type": "subscribe", "channel": "booking", "booking_ids": ["a", "b", "c"], "since": {"a": 0, "b": 0, "c": 0}}
+    ]
+    printed = capsys.readouterr()
+    assert sorted(printed.out.splitlines()) == [
+        "a  2026-01-03T11:00:00Z    1  booking_completed (Ravi)",
+        "b  2026-01-03T11:00:00Z    1  booking_cancelled (Ravi)",
+    ]
+    assert printed.err == "c  closed: forbidden Not yours\n"

@@ -15,6 +15,7 @@ from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -23,6 +24,7 @@ from hunarmitra.accounts.models import User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.notifications.models import Notification
 from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, SignInForm, UserForm
+from hunarmitra_http.devices import remember_device
 
 admin.site.site_header = admin.site.site_title = "HunarMitra"
 admin.site.index_title = "Support"
@@ -39,6 +41,18 @@ def own_password(request: HttpRequest) -> HttpResponseBase:
         extra_context=admin.site.each_context(request),
     )
     return view(request)
+
+
+def sign_in_page(request: HttpRequest) -> HttpResponseBase:
+    """Django's sign-in page. A refused attempt is 429, and a successful one makes the device known."""
+    response = admin.site.login(request)
+    form = getattr(response, "context_data", {}).get("form") if isinstance(response, TemplateResponse) else None
+    if isinstance(form, SignInForm) and form.wait:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(form.wait)
+    elif request.method == "POST" and response.status_code == 302 and isinstance(request.user, User):
+        remember_device(request, response, request.user)
+    return response
 
 
 def _is_staff(request: HttpRequest) -> bool:

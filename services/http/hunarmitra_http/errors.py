@@ -25,6 +25,7 @@ from hunarmitra.bookings.errors import (
 from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.tracking.judging import TooSoonError
 from hunarmitra_http import failures, metrics
+from hunarmitra_http.languages import error_detail, label, language_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,11 @@ def error_response(error: Exception, context: Mapping[str, Any]) -> Response | N
     """REST framework's exception handler. Return None for unexpected exceptions: Django answers with 500."""
     response = _response(error)
     if response is not None and (wait := failures.wait_after(error, response.status_code, context)):
-        return _too_many(failures.DETAIL, wait)
+        response = _too_many(failures.DETAIL, wait)
+    if response is not None and (request := context.get("request")) is not None:
+        language = language_of(request)
+        response.data["detail"] = error_detail(response.data["code"], response.data["detail"], language)
+        label(response, language)
     return response
 
 
@@ -95,7 +100,7 @@ def _too_many(detail: str, wait_seconds: float | None) -> Response:
 
 def _unavailable() -> Response:
     metrics.database_unavailable()
-    response = Response(UNAVAILABLE, status=503)
+    response = Response(dict(UNAVAILABLE), status=503)
     response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
     return response
 
@@ -136,8 +141,11 @@ def _messages(detail: Any) -> list[str]:
 
 
 # ── Django's own error pages, which are HTML except under the API ──────────────────────────────────────────────
-def _page(status: int, detail: str, code: str, **extra: Any) -> JsonResponse:
-    return JsonResponse({"detail": detail, "code": code, **extra}, status=status)
+def _page(request: HttpRequest, status: int, detail: str, code: str, **extra: Any) -> JsonResponse:
+    language = language_of(request)
+    response = JsonResponse({"detail": error_detail(code, detail, language), "code": code, **extra}, status=status)
+    label(response, language)
+    return response
 
 
 def _concerns_api(request: HttpRequest) -> bool:
@@ -147,20 +155,20 @@ def _concerns_api(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400, also for a ``Host`` that is not in ALLOWED_HOSTS."""
     if _concerns_api(request):
-        return _page(400, "The request is not valid.", "bad_request", fields={})
+        return _page(request, 400, "The request is not valid.", "bad_request", fields={})
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _concerns_api(request):
-        return _page(403, "You may not do this.", "permission_denied")
+        return _page(request, 403, "You may not do this.", "permission_denied")
     return defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Also the last route under the API, so that a wrong URL is JSON while DEBUG is on."""
     if _concerns_api(request):
-        return _page(404, "No such resource.", "not_found")
+        return _page(request, 404, "No such resource.", "not_found")
     return defaults.page_not_found(request, exception or Http404())
 
 
@@ -169,11 +177,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if error is not None and is_unavailable(error):
         metrics.database_unavailable()
-        response: HttpResponse = JsonResponse(UNAVAILABLE, status=503)
+        response: HttpResponse = _page(request, 503, **UNAVAILABLE)
         if not _concerns_api(request):
             response = HttpResponse(f"{UNAVAILABLE['detail']}\n", status=503, content_type="text/plain")
         response["Retry-After"] = str(UNAVAILABLE_RETRY_SECONDS)
         return response
     if _concerns_api(request):
-        return _page(500, "Something went wrong here; it has been logged.", "error")
+        return _page(request, 500, "Something went wrong here; it has been logged.", "error")
     return defaults.server_error(request)

@@ -24,8 +24,9 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.errors import NotVisibleError
 from hunarmitra.common.first_use import made_once
 from hunarmitra.common.rate_limit import Limit
+from hunarmitra_http.limiters import limiter
 from hunarmitra_http.metrics import rate_limited
-from hunarmitra_http.throttles import address_of, limiter
+from hunarmitra_http.throttles import address_of
 
 DETAIL: Final = "Too many failed requests; try again after the seconds in Retry-After."
 _COUNTED_BY_USER: Final = frozenset({400, 403, 409, 413, 415})

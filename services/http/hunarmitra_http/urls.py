@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, registe
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from hunarmitra_http.admin import own_password
+from hunarmitra_http.admin import own_password, sign_in_page
 from hunarmitra_http.converters import IdConverter
 from hunarmitra_http.errors import not_found
 from hunarmitra_http.views.accounts import MeView, TicketsView, WorkersView
@@ -54,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/asyncapi/docs/", SocketsDocumentView.as_view()),
     # Exempt, or a POST to a wrong path would be refused for want of a CSRF token, in HTML.
     re_path(r"^api/", csrf_exempt(not_found)),
+    path("admin/login/", sign_in_page),
     path("admin/password_change/", admin.site.admin_view(own_password)),
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),

@@ -16,6 +16,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop, scene
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 logger = logging.getLogger(__name__)
 
 LIMIT = 10.0

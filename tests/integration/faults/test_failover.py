@@ -21,6 +21,8 @@ from tests.support.scene import off_loop, scene
 from tests.support.sockets import Socket
 from tests.support.stack import fresh_postgres
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 logger = logging.getLogger(__name__)
 
 LIMIT = 10.0

@@ -14,6 +14,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 
 @pytest.fixture(scope="module")
 def relayed(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:

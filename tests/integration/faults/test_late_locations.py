@@ -13,6 +13,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Arrival, Scene, off_loop, positions, scene
 from tests.support.sockets import Socket
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Scene]:

@@ -19,6 +19,8 @@ from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 from tests.support.traffic import Traffic, assert_exact
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 logger = logging.getLogger(__name__)
 
 LIMIT = 5.0

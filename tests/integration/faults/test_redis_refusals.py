@@ -19,7 +19,7 @@ from hunarmitra.outbox.redis_publisher import PublisherUnavailableError, RedisPu
 from hunarmitra.protocol.messages import status_message
 from hunarmitra.telemetry import publisher as publisher_metrics
 from hunarmitra_http import throttles
-from hunarmitra_http.throttles import FallbackLimiter
+from hunarmitra_http.limiters import FallbackLimiter
 from hunarmitra_ws.hub.redis_transport import FIRST_PAUSE, LONGEST_PAUSE, RedisTransport
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.supervisor import Supervisor

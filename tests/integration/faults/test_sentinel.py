@@ -14,6 +14,8 @@ from tests.support.redis import SentinelCluster
 from tests.support.scene import off_loop, scene
 from tests.support.traffic import Traffic, assert_exact
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 logger = logging.getLogger(__name__)
 
 LIMIT = 15.0

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
-from tests.support.sockets import Frame, Socket
+from tests.support.sockets import Frame, SharedView, Socket
 
 SEND_BUFFER = 1048576
 """Bytes of status frames that may wait for one socket."""
@@ -28,7 +28,7 @@ RECEIVE_BUFFER = 8192
 NO_PINGS = ("--ws-ping-interval", "3600", "--ws-ping-timeout", "3600")
 """Its default disconnects a client that answers no ping for 20 s, which on a slow machine the clients here do not."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("over")]
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,24 @@ class SlowClient:
     @asynccontextmanager
     async def watching(cls, system: Scene, booking_id: str) -> AsyncIterator[SlowClient]:
         url = f"{system.stack.booking_url(booking_id)}?token={system.actors.employer.token}"
+        view = SharedView.of(url, None) if Socket.over_shared else None
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         plain.connect(("127.0.0.1", system.stack.ws[0].port))
         plain.setblocking(False)
         async with connect(
-            url, sock=plain, compression=None, max_queue=1, ping_interval=None, close_timeout=1, proxy=None
+            view.url if view else url,
+            sock=plain,
+            compression=None,
+            max_queue=1,
+            ping_interval=None,
+            close_timeout=1,
+            proxy=None,
         ) as connection:
             client = cls(connection)
+            if view:
+                assert json.loads(await connection.recv())["type"] == "connected"
+                await connection.send(json.dumps(view.subscribe))
             client.frames.append(json.loads(await connection.recv()))
             yield client
 

@@ -276,6 +276,8 @@ def test_notifications_reach_those_concerned_and_can_be_marked(actors: Actors, s
         "event_type": "booking_on_the_way",
         "status": "on_the_way",
         "seq": 4,
+        "service": "plumbing",
+        "worker": fresh.worker.user.name,
     }
     assert newest["read_at"] is None
     assert MOMENT.fullmatch(newest["created_at"])

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 
+from hunarmitra.common.growing_delay import Delays, GrowingDelay, LocalDelays, RedisDelays
 from hunarmitra.common.rate_limit import KEY_PREFIX, Limit, Limiter, LocalLimiter, RedisLimiter
 from hunarmitra.config.redis_url import parse_redis_url
 from hunarmitra.outbox.redis_connections import blocking_client
-from hunarmitra_http.throttles import FallbackLimiter
+from hunarmitra_http.limiters import FallbackLimiter
 from tests.support.clock import steady
 from tests.support.eventually import eventually
 from tests.support.redis import RedisServer
@@ -18,6 +19,10 @@ from tests.support.redis import RedisServer
 
 def _passes(limiter: Limiter, limit: Limit) -> bool:
     return limiter.take(limit, "a") == 0
+
+
+def _begins(delays: Delays, delay: GrowingDelay) -> bool:
+    return delays.begin(delay, "c") == 0
 
 
 def test_exactly_count_pass_whoever_asks(redis_server: RedisServer) -> None:
@@ -44,6 +49,44 @@ def test_it_agrees_with_the_local_one_and_leaves_nothing_behind(redis_server: Re
                 eventually(partial(_passes, limiter, limit), 30)
         assert client.keys(f"{KEY_PREFIX}*")
         eventually(lambda: not client.keys(f"{KEY_PREFIX}*"), 30, "keys expire when they say nothing any more")
+
+
+def test_growing_delays_are_shared_and_agree_with_the_local_ones(redis_server: RedisServer) -> None:
+    delay = GrowingDelay("growing", free=5, first=1800, longest=7200)
+    with closing(redis_server.client()) as one, closing(redis_server.client()) as other:
+        shared = [RedisDelays(one), RedisDelays(other)]
+        with ThreadPoolExecutor(16) as pool:
+            waits = list(pool.map(lambda number: shared[number % 2].begin(delay, "a"), range(100)))
+        assert waits.count(0.0) == delay.free
+        local = LocalDelays()
+        for delays in (shared[0], local):
+            for _ in range(delay.free - 1):
+                assert delays.begin(delay, "b") == 0
+            delays.take_back(delay, "b")
+            assert [delays.begin(delay, "b") for _ in range(2)] == [0, 0]
+            assert 1700 < delays.begin(delay, "b") <= 1800
+            delays.forget(delay, "b")
+        eventually(lambda: shared[1].begin(delay, "b") == 0, 30, "a forgotten key expires within a millisecond")
+        quick = GrowingDelay("doubled", free=1, first=0.01, longest=1)
+        slow = GrowingDelay("doubled", free=1, first=1800, longest=100_000)
+        for of_the_same_key in (quick, quick, quick, slow):
+            eventually(partial(_begins, shared[0], of_the_same_key), 30)
+        assert 8 * 1800 - 600 < shared[1].begin(slow, "c") <= 8 * 1800, "doubled three times"
+        assert one.pttl(delay.key("a")) > 3_600_000, "failures are remembered for an hour after their delay"
+
+
+def test_what_was_given_back_can_be_taken_again(redis_server: RedisServer) -> None:
+    with closing(redis_server.client()) as client:
+        for limiter in (RedisLimiter(client), LocalLimiter()):
+            limit = Limit("returned", 2, 3600)
+            for _ in range(10):
+                assert limiter.take(limit, "a") == 0
+                limiter.give_back(limit, "a")
+            assert [limiter.take(limit, "a") for _ in range(2)] == [0, 0]
+            assert limiter.take(limit, "a") > 0
+            limiter.give_back(limit, "a")
+            assert limiter.take(limit, "a") == 0
+            limiter.give_back(limit, "somebody")
 
 
 def test_without_redis_the_process_counts_for_itself_and_waits_for_nothing(redis_server: RedisServer) -> None:

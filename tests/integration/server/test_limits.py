@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import signal
 import socket as plain_sockets
 import sqlite3
@@ -17,9 +18,11 @@ from websockets.exceptions import InvalidStatus
 
 from tests.integration.server.conftest import Clients, own_clients, own_server, readiness
 from tests.support.eventually import eventually, eventually_async
-from tests.support.raw_sockets import CLOSE, RawSocket
+from tests.support.raw_sockets import CLOSE, TEXT, RawSocket, frame
 from tests.support.services import OwnServer
-from tests.support.sockets import Socket
+from tests.support.sockets import SharedView, Socket
+
+pytestmark = pytest.mark.usefixtures("over_slowly")
 
 
 def _metric(server: OwnServer, line: str) -> float:
@@ -27,8 +30,15 @@ def _metric(server: OwnServer, line: str) -> float:
     return float(next(row for row in text.splitlines() if row.startswith(line)).rsplit(" ", 1)[1])
 
 
+def _kind(endpoint: str) -> str:
+    """The label of connections in metrics."""
+    return "shared" if Socket.over_shared else endpoint
+
+
 def _deaf_client(port: int, path: str) -> plain_sockets.socket:
     """Upgrades and then never reads; its window is as small as the kernel allows."""
+    view = SharedView.of(path, None) if Socket.over_shared else None
+    path = view.url if view else path
     client = plain_sockets.socket()
     client.setsockopt(plain_sockets.SOL_SOCKET, plain_sockets.SO_RCVBUF, 2048)
     client.connect(("127.0.0.1", port))
@@ -36,6 +46,8 @@ def _deaf_client(port: int, path: str) -> plain_sockets.socket:
         f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
     )
+    if view:
+        client.sendall(frame(TEXT, json.dumps(view.subscribe).encode()))
     return client
 
 
@@ -67,7 +79,9 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
 
         await asyncio.to_thread(eventually, overflow, 60, "the overflow is noticed")
         await eventually_async(
-            lambda: _metric(server, 'hunarmitra_ws_connections{kind="booking"}') == 1, 30, "the client is aborted"
+            lambda: _metric(server, f'hunarmitra_ws_connections{{kind="{_kind("booking")}"}}') == 1,
+            30,
+            "the client is aborted",
         )
         deaf.close()
         await healthy.synchronized()
@@ -104,7 +118,9 @@ async def test_a_full_server_says_so(tmp_path: Path) -> None:
         assert readiness(server)[1]["full"] is True
         await inside[0].close()
         await eventually_async(
-            lambda: _metric(server, 'hunarmitra_ws_connections{kind="notifications"}') < 2, 30, "a place is free"
+            lambda: _metric(server, f'hunarmitra_ws_connections{{kind="{_kind("notifications")}"}}') < 2,
+            30,
+            "a place is free",
         )
         again = await clients.notifications()
         await again.joined()
@@ -163,7 +179,7 @@ async def test_a_dead_client_is_dropped(tmp_path: Path) -> None:
         dead = _deaf_client(server.port, f"/ws/notifications/?token={clients.actors.employer.token}")
         alive = await clients.notifications()
         await alive.joined()
-        kind = '{kind="notifications"}'
+        kind = f'{{kind="{_kind("notifications")}"}}'
         await eventually_async(
             lambda: _metric(server, f"hunarmitra_ws_connects_total{kind}") == 2, 30, "both have come"
         )

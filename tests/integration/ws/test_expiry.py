@@ -29,6 +29,9 @@ SLACK = 3.5
 """Expiries are looked for once a second, by whole seconds; the rest is a busy machine."""
 
 
+AUTHENTICATED = ("authenticated", "/ws/ authenticated")
+
+
 @dataclass
 class Record:
     """What happened on one stack; times are seconds relative to the expiry of the first tokens.
@@ -65,6 +68,11 @@ async def observe(stack: Stack, shell: Shell) -> Record:
             "authenticated": await join(url, person.token),
             "badly authenticated": await join(url, person.token),
         }
+        sockets |= {
+            "/ws/ booking": await join(url, person.token, shared=True),
+            "/ws/ ticket": await join(stack.notifications_url(pod=1), person.ticket(), how="ticket", shared=True),
+            "/ws/ authenticated": await join(url, person.token, shared=True),
+        }
         await asyncio.gather(
             *(wait_for_close(record, name, socket, expiry) for name, socket in sockets.items()),
             authenticate(record, person, sockets, expiry),
@@ -84,15 +92,16 @@ async def wait_for_close(record: Record, name: str, socket: Socket, expiry: floa
 
 
 async def authenticate(record: Record, person: Person, sockets: dict[str, Socket], expiry: float) -> None:
-    """Half way, one socket gets a fresh token and another one that is none."""
+    """Half way, sockets get a fresh token and another one that is none."""
     await until(expiry - LIFETIME / 2)
     await sockets["badly authenticated"].send({"type": "authenticate", "token": "x"})
     await asyncio.to_thread(person.refresh)
-    await sockets["authenticated"].send({"type": "authenticate", "token": person.token})
-    answer = await sockets["authenticated"].next_of("authenticated")
-    told = datetime.fromisoformat(answer["expires_at"]).replace(tzinfo=UTC).timestamp()
-    assert told == expiry_of(person.token)
-    record.expiry_moved_by = told - expiry
+    for name in AUTHENTICATED:
+        await sockets[name].send({"type": "authenticate", "token": person.token})
+        answer = await sockets[name].next_of("authenticated")
+        told = datetime.fromisoformat(answer["expires_at"]).replace(tzinfo=UTC).timestamp()
+        assert told == expiry_of(person.token)
+        record.expiry_moved_by = told - expiry
 
 
 async def use_late(record: Record, stack: Stack, ticket: str, expiry: float) -> None:
@@ -142,7 +151,9 @@ def record(request: pytest.FixtureRequest, timeline: dict[str, Record]) -> Recor
     return timeline[request.param]
 
 
-@pytest.mark.parametrize("name", ["booking", "notifications", "ticket", "badly authenticated"])
+@pytest.mark.parametrize(
+    "name", ["booking", "notifications", "ticket", "badly authenticated", "/ws/ booking", "/ws/ ticket"]
+)
 def test_a_connection_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_before(
     record: Record, name: str
 ) -> None:
@@ -151,11 +162,12 @@ def test_a_connection_is_closed_4001_after_its_tokens_expiry_and_the_leeway_not_
     assert record.taken[name] < LEEWAY + SLACK
 
 
-def test_authenticate_keeps_a_connection_open_until_the_new_expiry(record: Record) -> None:
+@pytest.mark.parametrize("name", AUTHENTICATED)
+def test_authenticate_keeps_a_connection_open_until_the_new_expiry(record: Record, name: str) -> None:
     assert record.expiry_moved_by >= 2
-    assert record.codes["authenticated"] == (4001, "token_expired")
-    assert record.closed_after["authenticated"] - record.expiry_moved_by >= LEEWAY
-    assert record.taken["authenticated"] - record.expiry_moved_by < LEEWAY + SLACK
+    assert record.codes[name] == (4001, "token_expired")
+    assert record.closed_after[name] - record.expiry_moved_by >= LEEWAY
+    assert record.taken[name] - record.expiry_moved_by < LEEWAY + SLACK
 
 
 def test_an_expired_token_opens_nothing_once_the_leeway_is_over(record: Record) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import jwt
+import pytest
 
 from hunarmitra.common.clock import from_wire
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, join, on_every_server
 from tests.support.sockets import Frame
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("over_slowly")
 
 COMMON = {"type", "message", "seq", "replay", "heartbeat_seconds", "expires_at", "server_time"}
 LOCATION = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}

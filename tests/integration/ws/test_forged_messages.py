@@ -27,7 +27,10 @@ from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.parametrize("live", ["distributed"], indirect=True, scope="session")
+pytestmark = [
+    pytest.mark.parametrize("live", ["distributed"], indirect=True, scope="session"),
+    pytest.mark.usefixtures("over_slowly"),
+]
 
 FAR_FUTURE = 4 * 10**15
 """In the year 2096, in microseconds."""

@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from tests.support.actors import Actors
 from tests.support.eventually import eventually_async
 from tests.support.live import SERVERS
-from tests.support.sockets import Socket
+from tests.support.sockets import SharedView, Socket
 from tests.support.stack import Stack
 
 PINGS = 8
@@ -41,13 +41,15 @@ async def idle_on(stack: Stack) -> None:
     people = await asyncio.to_thread(Actors.of, stack)
     booking = await asyncio.to_thread(people.new_booking, "confirmed")
     urls = [stack.booking_url(booking, pod) for pod in (0, 1)] + [stack.notifications_url()]
+    views = [None, None, None, SharedView.of(urls[0], None), SharedView.of(urls[2], None)]
+    urls += [view.url for view in views if view is not None]
     connections = [
         await open_connection(
             f"{url}?token={people.employer.token}", ping_interval=None, proxy=None, create_connection=CountsPings
         )
         for url in urls
     ]
-    sockets = [Socket(connection) for connection in connections]
+    sockets = [Socket(connection, view) for connection, view in zip(connections, views, strict=True)]
     for socket in sockets:
         await socket.joined()
 

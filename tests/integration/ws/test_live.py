@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.ws.test_shared_connection import connect, ended, without_message
 from tests.support.actors import Actors
-from tests.support.live import Newcomer, check_error
+from tests.support.live import Newcomer, check_error, join
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
@@ -115,6 +115,18 @@ async def test_only_staff_may_and_only_while_they_are(live: Stack, people: Actor
         await watch(socket)
         leaving.logout()
         assert (await socket.closed(2))[0] == 4001
+
+
+async def test_a_worker_learns_that_staff_watch_all_bookings(live: Stack, people: Actors) -> None:
+    booking = people.new_booking("on_the_way")
+    async with await join(live.booking_url(booking), people.worker.token) as worker:
+        await worker.send({"type": "location", "lat": 28.5, "lng": 77.5, "id": "1"})
+        assert (await worker.next_of("location_accepted"))["next_in_ms"] == 15_000
+        async with await connect(live, people.admin.token, pod=1) as socket:
+            await watch(socket)
+            assert await worker.next_of("pace") == {"type": "pace", "booking_id": booking, "next_in_ms": 0}
+            await worker.send({"type": "location", "lat": 28.6, "lng": 77.5, "id": "2"})
+            assert (await worker.next_of("location_accepted"))["next_in_ms"] == 0
 
 
 async def test_unsubscribing_ends_it_and_subscribing_again_sends_pages_again(live: Stack, people: Actors) -> None:

@@ -13,6 +13,8 @@ from tests.support.shell import Shell
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 KEYS = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}
 
 

@@ -10,6 +10,8 @@ from tests.support.live import ALLOWED_ORIGIN, APP_ORIGIN, on_every_server
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 
 async def check_allowed(live: Stack, people: Actors, origin: str | None) -> None:
     async with await Socket.connect(live.notifications_url(), token=people.employer.token, origin=origin) as socket:

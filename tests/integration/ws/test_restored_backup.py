@@ -5,10 +5,14 @@ The comparison with the database finds it, so these run on stacks whose comparis
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.actors import Actors
 from tests.support.live import join
 from tests.support.shell import Shell
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("over_slowly")
 
 
 def restore_a_backup(booking_id: str, last_notification: int) -> None:

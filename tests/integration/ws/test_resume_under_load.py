@@ -12,6 +12,8 @@ from tests.support.live import PAGE, Newcomer
 from tests.support.sockets import NUMBERED, Socket
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 EVENTS = PAGE * 3 // 2
 
 

@@ -21,6 +21,8 @@ from tests.support.services import ServiceProcess
 from tests.support.sockets import Socket
 from tests.support.stack import Stack, base_environment, fresh_sqlite
 
+pytestmark = pytest.mark.usefixtures("over_slowly")
+
 OPAQUE = ["opaque-Secret-0123456789", "another.Secret.value-987", "dGhpcyBpcyBubyBKV1Q="]
 """Credentials that do not look like ours: a client's mistake may send somebody else's."""
 

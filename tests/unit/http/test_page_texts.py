@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import hunarmitra_http.page
+from hunarmitra.bookings.services import _TITLES
+from hunarmitra_http import hindi
 from tests.support.javascript import Literal, literals
 
 PAGE = Path(hunarmitra_http.page.__file__).parent / "static" / "page"
@@ -73,6 +75,14 @@ def test_plural_forms_are_those_of_the_language() -> None:
     for language in LANGUAGES:
         for key, value in catalogue(language).items():
             assert not isinstance(value, dict) or set(value) == {"one", "other"}, key
+
+
+@pytest.mark.parametrize(("language", "texts"), [("en", _TITLES), ("hi", hindi.NOTIFICATIONS)])
+def test_notifications_have_the_same_texts_as_the_server(language: str, texts: dict[str, tuple[str, str]]) -> None:
+    shown = {key: value for key, value in catalogue(language).items() if key.startswith("notification.")}
+    expected = {f"notification.{event}.title": title for event, (title, _) in texts.items()}
+    expected |= {f"notification.{event}.message": message for event, (_, message) in texts.items()}
+    assert shown == expected
 
 
 def test_the_sources_use_each_text_and_only_texts_that_exist() -> None:

@@ -14,7 +14,8 @@ from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.telemetry import labels
 from hunarmitra.telemetry.catalogue import CATALOGUE, EVENT_LATENCY, Kind, Metric
 from hunarmitra.telemetry.labels import ROUTES, UNMATCHED
-from hunarmitra_http.throttles import AuthThrottle, LoginThrottle, UserThrottle, WriteThrottle
+from hunarmitra_http.signing_in import name_limit, network_delay
+from hunarmitra_http.throttles import AuthThrottle, UserThrottle, WriteThrottle
 from tests.support.processes import REPOSITORY
 from tools import metrics
 
@@ -75,8 +76,8 @@ def test_the_routes_are_those_of_the_urls_with_their_methods() -> None:
 
 
 def test_the_other_closed_sets_are_those_of_the_code() -> None:
-    limits = {throttle().limit().name for throttle in (UserThrottle, WriteThrottle, AuthThrottle, LoginThrottle)}
-    assert {*limits, "failures", "position"} == set(labels.RATE_LIMITS)
+    limits = {throttle().limit().name for throttle in (UserThrottle, WriteThrottle, AuthThrottle)}
+    assert {*limits, network_delay().name, name_limit().name, "failures", "position"} == set(labels.RATE_LIMITS)
     assert {str(code.value) for code in CloseCode} < set(labels.CLOSE_CODES)
     assert {model._meta.app_label for model in outbox_models()} == set(labels.OUTBOX_STREAMS)
 

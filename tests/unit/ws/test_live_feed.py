@@ -66,7 +66,10 @@ class Scene:
         self.abandoned: list[str] = []
         self.index = SubscriptionIndex()
         self.threads = DatabaseThreads("test", 1)
-        self.feed = LiveFeed(self.index, self.threads, subscribe=self.subscribe, abandon=self.abandon)
+        self.announced: list[str] = []
+        self.feed = LiveFeed(
+            self.index, self.threads, subscribe=self.subscribe, abandon=self.abandon, announce=self.announce
+        )
         monkeypatch.setattr(live_feed_module, "SCAN_INTERVAL", 0.01)
         monkeypatch.setattr(live_feed_module, "tracked_bookings", self.tracked)
         monkeypatch.setattr(live_feed_module, "read_live_rows", self.read)
@@ -86,6 +89,9 @@ class Scene:
 
     async def subscribe(self, channels: Sequence[Channel]) -> bool:
         return True
+
+    async def announce(self, names: Sequence[str]) -> None:
+        self.announced += names
 
     def abandon(self, channel: Channel) -> None:
         self.abandoned.append(channel.name)
@@ -222,3 +228,15 @@ async def test_a_restored_backup_ends_the_watch_so_that_the_client_asks_for_page
     scene.index.channels["booking.a"].restart(2)
     assert watch.ended
     assert (seen(lanes)[-1]["type"], seen(lanes)[-1]["code"]) == ("unsubscribed", 4008)
+
+
+async def test_a_booking_with_a_location_is_announced_as_watched_once(scene: Scene) -> None:
+    scene.add("booking.a", place=location(1))
+    scene.add("booking.b")
+    watch, _ = await scene.watch()
+    await eventually_async(lambda: scene.announced == ["booking.a"])
+    other, _ = await scene.watch()
+    scene.add("booking.c", place=location(1))
+    await eventually_async(lambda: scene.announced == ["booking.a", "booking.c"])
+    for each in (watch, other):
+        scene.feed.remove(each)

@@ -1,18 +1,25 @@
 """Asyncio client for HunarMitra realtime: bookings and notifications, each event once and in order."""
 
 from hunarmitra_realtime.booking import BookingStream
+from hunarmitra_realtime.connection import RealtimeConnection
 from hunarmitra_realtime.events import Event, State
+from hunarmitra_realtime.live import LiveSubscription
 from hunarmitra_realtime.locations import Point, Progress, SharingEndedError, TrackError, read_gpx, send_locations
 from hunarmitra_realtime.notifications import MarkReadError, NotificationStream
 from hunarmitra_realtime.session import Session
+from hunarmitra_realtime.subscription import BookingSubscription, NotificationSubscription
 
 __all__ = [
     "BookingStream",
+    "BookingSubscription",
     "Event",
+    "LiveSubscription",
     "MarkReadError",
     "NotificationStream",
+    "NotificationSubscription",
     "Point",
     "Progress",
+    "RealtimeConnection",
     "Session",
     "SharingEndedError",
     "State",

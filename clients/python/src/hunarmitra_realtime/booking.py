@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from hunarmitra_realtime.base import Stream
 from hunarmitra_realtime.events import Backoff, Event, Frame, Reason, TokenCallback
-from hunarmitra_realtime.stream import RealtimeStream, timestamp
+from hunarmitra_realtime.link import timestamp
+from hunarmitra_realtime.stream import RealtimeStream
 
 FINAL = {"completed", "cancelled"}
 
 
-class BookingStream(RealtimeStream):
-    """The events of one booking: `snapshot`, `status`, `location`, `resync`, `error` and `state`."""
+BOOKING_STATUS = "booking_status"
 
-    def __init__(
-        self,
-        url: str,
-        booking_id: str,
-        *,
-        token: str | TokenCallback,
-        since: int | None = None,
-        backoff: Backoff | None = None,
-    ) -> None:
-        path = f"/ws/bookings/{quote(booking_id, safe='')}/"
-        super().__init__(url, path, "booking_status", token=token, since=since, backoff=backoff)
-        self.status: str | None = None
-        self.location: Frame | None = None
-        self._shown_at = float("-inf")
+
+class BookingChannel(Stream):
+    """What a booking's events mean, with any connection."""
+
+    status: str | None = None
+    location: Frame | None = None
+    _shown_at = float("-inf")
 
     def _established(self, snapshot: Frame) -> None:
         self.status = snapshot["status"]
@@ -72,3 +66,19 @@ class BookingStream(RealtimeStream):
         if self.location is not None:
             self.location = None
             self._give(Event("location", None))
+
+
+class BookingStream(BookingChannel, RealtimeStream):
+    """The events of one booking: `snapshot`, `status`, `location`, `resync`, `error` and `state`."""
+
+    def __init__(
+        self,
+        url: str,
+        booking_id: str,
+        *,
+        token: str | TokenCallback,
+        since: int | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        path = f"/ws/bookings/{quote(booking_id, safe='')}/"
+        RealtimeStream.__init__(self, url, path, BOOKING_STATUS, token=token, since=since, backoff=backoff)

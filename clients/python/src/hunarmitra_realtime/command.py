@@ -1,4 +1,4 @@
-"""The command line: `hunarmitra watch BOOKING` and `hunarmitra send-locations BOOKING TRACK.gpx`."""
+"""The command line: `hunarmitra watch BOOKING…` and `hunarmitra send-locations BOOKING TRACK.gpx`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from hunarmitra_realtime.booking import FINAL, BookingStream
+from hunarmitra_realtime.booking import FINAL, BookingChannel, BookingStream
+from hunarmitra_realtime.connection import RealtimeConnection
 from hunarmitra_realtime.events import Event
 from hunarmitra_realtime.locations import Progress, SharingEndedError, TrackError, read_gpx, send_locations
 from hunarmitra_realtime.session import Session
@@ -23,10 +24,11 @@ BAR = 30
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="hunarmitra", description="HunarMitra realtime on the command line.")
     commands = made.add_subparsers(dest="command", required=True)
-    watch = commands.add_parser("watch", help="print the events of a booking until it is over")
+    watch = commands.add_parser("watch", help="print the events of bookings until they are over")
     send = commands.add_parser("send-locations", help="send the locations of a GPX track as the booking's worker")
+    watch.add_argument("booking", nargs="+", help="id of a booking; several share one connection")
+    send.add_argument("booking", help="id of the booking")
     for command in (watch, send):
-        command.add_argument("booking", help="id of the booking")
         command.add_argument("--server", default=os.environ.get("HUNARMITRA_SERVER", "http://127.0.0.1:8000"))
         command.add_argument("--user", default=os.environ.get("HUNARMITRA_USER"), help="user name (or HUNARMITRA_USER)")
     watch.add_argument("--since", type=int, default=0, help="seq of the last known event; 0 prints all events")
@@ -85,20 +87,29 @@ async def signed_in(session: Session, options: argparse.Namespace) -> int:
 
 
 async def watch(options: argparse.Namespace) -> int:
-    """Print events until the booking is over. Return the exit code."""
+    """Print events until every booking is over. Return the exit code."""
     token = os.environ.get("HUNARMITRA_TOKEN", "")
     async with Session(options.server, access=token) as session:
         if failed := await signed_in(session, options):
             return failed
         credentials = token or session.token
-        async with BookingStream(options.server, options.booking, token=credentials, since=options.since) as stream:
-            async for event in stream:
-                if text := line(event):
-                    print(text, flush=True)
-                if is_last(event):
-                    return 0
-        print(f"closed: {stream.state.reason} {stream.state.message or ''}".strip(), file=sys.stderr)
-        return 1
+        if len(options.booking) == 1:
+            booking = options.booking[0]
+            async with BookingStream(options.server, booking, token=credentials, since=options.since) as stream:
+                return await _print_events(stream, "")
+        async with RealtimeConnection(options.server, token=credentials) as connection:
+            streams = {each: connection.booking(each, since=options.since) for each in dict.fromkeys(options.booking)}
+            return max(await asyncio.gather(*(_print_events(streams[each], f"{each}  ") for each in streams)))
+
+
+async def _print_events(stream: BookingChannel, prefix: str) -> int:
+    async for event in stream:
+        if text := line(event):
+            print(f"{prefix}{text}", flush=True)
+        if is_last(event):
+            return 0
+    print(f"{prefix}closed: {stream.state.reason} {stream.state.message or ''}".strip(), file=sys.stderr)
+    return 1
 
 
 def progress_line(progress: Progress) -> str:

@@ -32,7 +32,9 @@ class State:
 class Event:
     """One event. `data` is the frame; None for a location that may no longer be seen."""
 
-    kind: Literal["state", "snapshot", "status", "location", "notification", "unread", "resync", "error"]
+    kind: Literal[
+        "state", "snapshot", "status", "location", "notification", "unread", "resync", "error", "page", "left"
+    ]
     data: Frame | None = None
     state: State | None = None
     unread: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from hunarmitra_realtime.base import Stream
 from hunarmitra_realtime.events import Backoff, Event, Frame, Reason, TokenCallback
 from hunarmitra_realtime.stream import RealtimeStream
 
@@ -22,18 +23,13 @@ class MarkReadError(Exception):
         self.code = code
 
 
-class NotificationStream(RealtimeStream):
-    """The notifications of the signed-in user: `snapshot`, `notification`, `unread`, `resync`, `error` and `state`."""
+NOTIFICATION = "notification"
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        token: str | TokenCallback,
-        since: int | None = None,
-        backoff: Backoff | None = None,
-    ) -> None:
-        super().__init__(url, "/ws/notifications/", "notification", token=token, since=since, backoff=backoff)
+
+class NotificationChannel(Stream):
+    """What notifications mean, with any connection."""
+
+    def _begin(self) -> None:
         self.unread: int | None = None
         self._marking: deque[tuple[str, asyncio.Future[int]]] = deque()
         self._sent = self._pacing = False
@@ -90,3 +86,20 @@ class NotificationStream(RealtimeStream):
         if unread != self.unread:
             self.unread = unread
             self._give(Event("unread", unread=unread))
+
+
+class NotificationStream(NotificationChannel, RealtimeStream):
+    """The notifications of the signed-in user: `snapshot`, `notification`, `unread`, `resync`, `error` and `state`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | TokenCallback,
+        since: int | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        RealtimeStream.__init__(
+            self, url, "/ws/notifications/", NOTIFICATION, token=token, since=since, backoff=backoff
+        )
+        self._begin()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 
-from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_token
 from hunarmitra.accounts.services import SessionReusedError, TokenPair, session_end, session_rotate, session_start
+from hunarmitra_http import devices
 from hunarmitra_http.authentication import CHALLENGE
 from hunarmitra_http.serializers.accounts import (
     CredentialsSerializer,
@@ -23,7 +22,8 @@ from hunarmitra_http.serializers.accounts import (
     TokenPairSerializer,
     VerifySerializer,
 )
-from hunarmitra_http.throttles import AuthThrottle, LoginThrottle
+from hunarmitra_http.signing_in import sign_in
+from hunarmitra_http.throttles import AuthThrottle
 from hunarmitra_http.views.base import ApiView, checked
 
 
@@ -49,16 +49,39 @@ def _invalid(error: TokenError) -> InvalidToken:
 
 
 class TokenView(AuthView):
-    throttle_classes = [AuthThrottle, LoginThrottle]
-
-    @extend_schema(request=CredentialsSerializer, responses={200: TokenPairSerializer})
+    @extend_schema(
+        request=CredentialsSerializer,
+        responses={200: TokenPairSerializer},
+        parameters=[
+            OpenApiParameter(
+                devices.HEADER,
+                str,
+                OpenApiParameter.HEADER,
+                description="For a client without cookies: empty at its first sign-in, later what the last successful "
+                "one answered in this header.",
+            ),
+            OpenApiParameter(
+                devices.HEADER,
+                str,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="The token of this device, if the request had this header.",
+            ),
+        ],
+    )
     def post(self, request: Request) -> Response:
-        """Sign in. The pair of tokens starts a session. A deactivated user gets the same error as a wrong password."""
+        """Sign in. The pair of tokens starts a session. A deactivated user gets the same error as a wrong password.
+
+        After too many failures for one user name, 429. A device on which this user has signed in before, with the
+        cookie or the header `Device-Token`, is not limited by the failures of others.
+        """
         credentials = checked(CredentialsSerializer, request.data)
-        user = authenticate(request, **credentials)
-        if not isinstance(user, User):
+        user = sign_in(request, **credentials)
+        if user is None:
             raise AuthenticationFailed("No active account found with the given credentials", code="no_active_account")
-        return _pair(session_start(user=user))
+        response = _pair(session_start(user=user))
+        devices.remember_device(request, response, user)
+        return response
 
 
 class RefreshView(AuthView):

@@ -53,15 +53,24 @@ class ListView(ApiView, GenericAPIView[Any]):
     cursor_order: CursorOrder
 
     def page_of(
-        self, rows: QuerySet[Any], kind: type[Serializer[Any]], *, parts: Sequence[QuerySet[Any]] = ()
+        self,
+        rows: QuerySet[Any],
+        kind: type[Serializer[Any]],
+        *,
+        parts: Sequence[QuerySet[Any]] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> Response:
-        """The page that the request asks for. ``parts`` are disjoint, and together ``rows``; by default ``rows``."""
+        """The page that the request asks for. ``parts`` are disjoint, and together ``rows``; by default ``rows``.
+
+        ``context`` is the serializer's.
+        """
+        context = dict(context or {})
         pages = self.paginator
         if isinstance(pages, Pages) and pages.is_by_cursor(self.request):
             found, response = pages.cursor_page(parts or [rows], self.cursor_order, self.request)
-            return response(kind(found, many=True).data)
+            return response(kind(found, many=True, context=context).data)
         page: Any = self.paginate_queryset(rows)
-        return self.get_paginated_response(kind(page, many=True).data)
+        return self.get_paginated_response(kind(page, many=True, context=context).data)
 
 
 def checked(kind: type[_Serializer], data: Any) -> dict[str, Any]:

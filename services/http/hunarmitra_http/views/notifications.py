@@ -13,6 +13,7 @@ from hunarmitra.notifications.selectors import notifications_of
 from hunarmitra.notifications.services import notification_mark_read, notifications_mark_all_read
 from hunarmitra_http.authentication import user_of_request
 from hunarmitra_http.cursors import CursorOrder, highest_first_key
+from hunarmitra_http.languages import label, language_of
 from hunarmitra_http.serializers.notifications import MarkedSerializer, NotificationSerializer, UnreadFilterSerializer
 from hunarmitra_http.views.base import ApiView, ListView, checked
 
@@ -30,7 +31,10 @@ class NotificationsView(ListView):
         notifications = notifications_of(user_of_request(request).pk)
         if unread := checked(UnreadFilterSerializer, request.query_params.dict()).get("unread"):
             notifications = notifications.filter(read_at__isnull=unread == "true")
-        return self.page_of(notifications, NotificationSerializer)
+        language = language_of(request)
+        response = self.page_of(notifications, NotificationSerializer, context={"language": language})
+        label(response, language)
+        return response
 
 
 class MarkReadView(ApiView):
@@ -41,7 +45,10 @@ class MarkReadView(ApiView):
         notification = notification_mark_read(user_id=user_id, notification_id=notification_id)
         if notification is None:
             raise NotFound("No such notification.")
-        return Response(NotificationSerializer(notification).data)
+        language = language_of(request)
+        response = Response(NotificationSerializer(notification, context={"language": language}).data)
+        label(response, language)
+        return response
 
 
 class MarkAllReadView(ApiView):

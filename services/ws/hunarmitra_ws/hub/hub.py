@@ -112,7 +112,11 @@ class Hub:
         )
         self._unsigned = UnsignedMessages(self._index.channels, self._recovery.request, self._revocations.check)
         self._live = LiveFeed(
-            self._index, self._threads, subscribe=self._joiner.subscribe_channels, abandon=self._abandon
+            self._index,
+            self._threads,
+            subscribe=self._joiner.subscribe_channels,
+            abandon=self._abandon,
+            announce=self._announce_watched,
         )
         self._locations = LocationBatch(self._index.channels, limits.locations)
         self.consumers = ConsumerChannels(self._transport, self._index.channels.__contains__)
@@ -205,22 +209,21 @@ class Hub:
         """Join the subscription to its channel: see :meth:`.Joiner.join`. Call :meth:`unsubscribe` in every case."""
         joined = await self._joiner.join(subscription, since, connection)
         if joined:
-            await self._announce_watchers([subscription])
+            await self._announce_watched(_watched_of_others([subscription]))
         return joined
 
     async def subscribe_all(self, wanted: Sequence[Wanted], connection: Joining) -> list[Outcome]:
         """Join subscriptions of one connection: see :meth:`.Joiner.join_all`."""
         outcomes = await self._joiner.join_all(wanted, connection)
         joined = [each.subscription for each, outcome in zip(wanted, outcomes, strict=True) if outcome is True]
-        await self._announce_watchers(joined)
+        await self._announce_watched(_watched_of_others(joined))
         return outcomes
 
-    async def _announce_watchers(self, subscriptions: Sequence[Subscription]) -> None:
+    async def _announce_watched(self, channel_names: Sequence[str]) -> None:
         """Let the process that holds the worker's connection know: the worker may send less often while unwatched."""
         try:
-            for each in subscriptions:
-                if each.known_location_order and each.roles - {BookingRole.WORKER}:
-                    await self._transport.publish(each.channel_name, {"type": messages.WATCHED})
+            for name in channel_names:
+                await self._transport.publish(name, {"type": messages.WATCHED})
         except (RedisError, OSError, TimeoutError) as error:
             logger.debug("did not announce a watcher: %s", type(error).__name__)
 
@@ -306,6 +309,13 @@ class Hub:
             moment = utc_now().timestamp() - self._limits.expiry_leeway
             for client in self._index.pop_expired(moment):
                 client.disconnect(TOKEN_EXPIRED)
+
+
+def _watched_of_others(subscriptions: Sequence[Subscription]) -> list[str]:
+    """Return the channels with a location that somebody other than the worker watches."""
+    return [
+        each.channel_name for each in subscriptions if each.known_location_order and each.roles - {BookingRole.WORKER}
+    ]
 
 
 async def _sample_loop_delay() -> None:

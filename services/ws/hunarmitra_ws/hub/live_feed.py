@@ -88,7 +88,10 @@ class LiveBooking:
 
 
 class LiveFeed:
-    """The tracked bookings of one process. ``subscribe`` and ``abandon`` are the hub's, for channels at Redis."""
+    """The tracked bookings of one process. ``subscribe`` and ``abandon`` are the hub's, for channels at Redis.
+
+    ``announce`` tells the processes of the workers that somebody watches the channels.
+    """
 
     def __init__(
         self,
@@ -97,11 +100,14 @@ class LiveFeed:
         *,
         subscribe: Callable[[Sequence[Channel]], Awaitable[bool]],
         abandon: Callable[[Channel], None],
+        announce: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         self._index = index
         self._threads = threads
         self._subscribe = subscribe
         self._abandon = abandon
+        self._announce = announce
+        self._unannounced: list[str] = []
         self._bookings: dict[str, LiveBooking] = {}
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
@@ -136,6 +142,9 @@ class LiveFeed:
                 try:
                     await self._scan()
                     available = True
+                    # After the pages, which wait for the scan.
+                    unannounced, self._unannounced = self._unannounced, []
+                    await self._announce(unannounced)
                 except (DatabaseError, TimeoutError) as error:
                     if available:
                         logger.warning("cannot read the tracked bookings: %s; trying again", type(error).__name__)
@@ -194,6 +203,8 @@ class LiveFeed:
             if not booking.tracked:
                 self._detach(booking)
             else:
+                if booking.location is not None:
+                    self._unannounced.append(booking.channel.name)
                 for watch in list(self._index.live_watches):
                     watch.entered(booking)
 

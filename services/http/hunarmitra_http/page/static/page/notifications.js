@@ -3,6 +3,7 @@ import { NotificationStream } from '../realtime/index.js';
 import { announce, fill, h, say } from './dom.js';
 import { moment } from './formats.js';
 import { t } from './languages.js';
+import { notificationWords } from './words.js';
 
 const TOAST_MS = 7000;
 const MOST_SHOWN = 50;
@@ -84,7 +85,8 @@ export class Bell {
   }
 
   #item(notification) {
-    const { id, title, message, created_at: at, read_at: readAt, data } = notification;
+    const { id, created_at: at, read_at: readAt, data } = notification;
+    const { title, message } = notificationWords(notification);
     const heading = data?.booking_id ? h('a', { href: `#/bookings/${data.booking_id}`, onclick: () => this.#close() }, title) : title;
     const read = h('button', { type: 'button', class: 'quiet', onclick: () => this.#markRead(id) }, t('notifications.read'), h('span', { class: 'hidden' }, t('notifications.readOne', { title, time: moment(at) })));
     return h('li', { class: readAt ? '' : 'unread', 'data-id': id },
@@ -137,10 +139,11 @@ export class Bell {
   };
 }
 
-function toast({ title, message }) {
+function toast(notification) {
+  const { title, message } = notificationWords(notification);
   const place = document.getElementById('toasts');
   const element = h('div', { class: 'toast' }, h('p', { class: 'title', dir: 'auto' }, title), h('p', { dir: 'auto' }, message));
   place.replaceChildren(element);
-  announce(`${title}. ${message}`);
+  announce(t('notifications.said', { title, message }));
   setTimeout(() => element.remove(), TOAST_MS);
 }

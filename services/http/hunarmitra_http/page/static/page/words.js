@@ -20,3 +20,11 @@ export function headline({ status, worker }, me) {
 export function eventWords({ event_type: type, status }) {
   return has(`event.${type}`) ? t(`event.${type}`) : statusWords(status);
 }
+
+/** Return `{title, message}` in the reader's language; those of the server for an event that the page does not know. */
+export function notificationWords({ title, message, data }) {
+  const type = data?.event_type;
+  if (!has(`notification.${type}.title`) || !data.service) return { title, message };
+  const worker = data.worker ?? t('headline.theWorker');
+  return { title: t(`notification.${type}.title`), message: t(`notification.${type}.message`, { service: data.service, worker }) };
+}
