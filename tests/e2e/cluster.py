@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from tests.e2e import in_pods
+from tests.support import remote
 from tests.support.eventually import eventually
 from tests.support.processes import REPOSITORY
 
@@ -22,14 +24,6 @@ VALUES = "tests/e2e/values.yaml"
 HOST = "hunarmitra.test"
 NAMESPACE = "hunarmitra-e2e"
 RELEASE = "shop"
-# To the first process of the container, and not to its children.
-SIGNAL = """
-import os, pathlib, signal, sys
-for folder in pathlib.Path('/proc').iterdir():
-    if folder.name.isdigit() and int(folder.name) not in (1, os.getpid()):
-        if 'PPid:\\t0\\n' in (folder / 'status').read_text():
-            os.kill(int(folder.name), getattr(signal, sys.argv[1]))
-"""
 
 
 class CommandError(AssertionError):
@@ -51,6 +45,13 @@ def kubectl(*arguments: str, stdin: str = "", timeout: float = 120, namespace: s
 
 def get(*arguments: str, namespace: str = NAMESPACE) -> Any:
     return json.loads(kubectl("get", *arguments, "--output", "json", namespace=namespace))
+
+
+def call_in(namespace: str, target: str, function: Callable[..., Any], /, **arguments: Any) -> Any:
+    """Call a function of `tests.e2e.in_pods` in the first container of `target`; its result."""
+    command = ("exec", "--stdin", target, "--", "python", "-c", remote.program_of(function))
+    printed = kubectl(*command, stdin=json.dumps(arguments), namespace=namespace)
+    return json.loads(printed.splitlines()[-1])
 
 
 @dataclass
@@ -139,6 +140,11 @@ class Release:
         """Run Python in a pod of the component; its standard output."""
         return self.execute(f"deployment/{self.full(component)}", "python", "-c", script, stdin=stdin)
 
+    def call(self, target: str, function: Callable[..., Any], /, **arguments: Any) -> Any:
+        """Call a function of `tests.e2e.in_pods` in a pod; its result. `target` is a component or `pod/NAME`."""
+        where = target if "/" in target else f"deployment/{self.full(target)}"
+        return call_in(self.namespace, where, function, **arguments)
+
     def kill(self, pod: str) -> None:
         """Delete the pod without a chance to clean up."""
         kubectl("delete", "pod", pod, "--grace-period=0", "--force", namespace=self.namespace)
@@ -165,7 +171,7 @@ class Release:
 
     def signal(self, pod: str, name: str) -> None:
         """Signal the server in a pod that is `killable`."""
-        self.execute(f"pod/{pod}", "python", "-c", SIGNAL, name)
+        self.call(f"pod/{pod}", in_pods.signal_server, name=name)
 
     def restart(self, *components: str) -> None:
         """Begin a rolling restart."""

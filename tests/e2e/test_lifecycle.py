@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e import in_pods
 from tests.e2e.cluster import (
     CommandError,
     Release,
+    call_in,
     delete_namespace,
     get,
     kubectl,
@@ -22,17 +23,6 @@ from tests.e2e.conftest import People
 from tests.e2e.watching import Crowd, Traffic
 
 LEFT = {"PersistentVolumeClaim/data-shop-hunarmitra-postgresql-0"}
-CONNECT = """
-import json, socket, sys
-found = {}
-for name, (host, port) in json.loads(sys.stdin.read()).items():
-    try:
-        socket.create_connection((host, port), 2).close()
-        found[name] = True
-    except OSError:
-        found[name] = False
-print(json.dumps(found))
-"""
 
 
 @pytest.fixture
@@ -87,9 +77,8 @@ def test_another_namespace_reaches_the_public_ports_alone(release: Release, else
         namespace=elsewhere,
     )  # fmt: skip
     kubectl("wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s", namespace=elsewhere)
-    command = ["exec", "--stdin", "stranger", "--", "python", "-c", CONNECT]
-    found = json.loads(kubectl(*command, stdin=json.dumps(targets), namespace=elsewhere))
-    assert {name for name, reached in found.items() if reached} == {"http public", "ws public"}
+    found = call_in(elsewhere, "pod/stranger", in_pods.reachable, targets=targets)
+    assert set(found) == {"http public", "ws public"}
 
 
 def test_a_pod_of_the_release_reaches_only_what_it_needs(release: Release) -> None:
@@ -100,8 +89,7 @@ def test_a_pod_of_the_release_reaches_only_what_it_needs(release: Release) -> No
         "ws control": (ws, 8082),
         "API server": ("kubernetes.default", 443),
     }
-    found = json.loads(release.python("http", CONNECT, json.dumps(targets)))
-    assert {name for name, reached in found.items() if reached} == {"postgresql", "redis"}
+    assert set(release.call("http", in_pods.reachable, targets=targets)) == {"postgresql", "redis"}
 
 
 def test_wrong_values_are_refused_at_the_installation(elsewhere: str) -> None:

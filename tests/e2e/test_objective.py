@@ -15,6 +15,7 @@ from typing import Self
 
 import pytest
 
+from tests.e2e import in_pods
 from tests.e2e.cluster import Release
 from tests.e2e.conftest import People
 from tests.e2e.watching import Crowd, Traffic
@@ -27,7 +28,6 @@ EVENTS_PER_SECOND = 25
 """At most: the next request waits for the one before."""
 
 LEAST, BOUND = 0.999, "0.5"
-READ = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8081/metrics', timeout=10).read().decode())"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ async def test_status_events_are_at_their_connections_in_time(
     release: Release, people: People, record_property: Callable[[str, object], None]
 ) -> None:
     def count(pods: Iterable[str]) -> Counted:
-        return Counted.of(release.execute(f"pod/{pod}", "python", "-c", READ) for pod in pods)
+        return Counted.of(release.call(f"pod/{pod}", in_pods.read_metrics) for pod in pods)
 
     bookings = await asyncio.to_thread(people.bookings, BOOKINGS)
     async with Crowd(release.booking_url, people.employer.token, bookings, WATCHERS) as crowd:

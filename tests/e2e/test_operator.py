@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.e2e import in_pods
 from tests.e2e.cluster import CommandError, Release, delete_namespace, get, kubectl, make_namespace, run
-from tests.e2e.test_smoke import LOOK_INSIDE, MOST_MIB
+from tests.e2e.test_smoke import MOST_MIB
 from tests.support.eventually import eventually
 
 SETTINGS = (
@@ -20,23 +20,6 @@ SETTINGS = (
 )
 NOT_IN = ["django", "rest_framework", "channels", "twisted", "gunicorn", "psycopg", "hunarmitra", "pip"]
 NAMESPACE = "hunarmitra-e2e-operator"
-# With the operator's own token: kubectl would read the pod first, which the operator may not.
-PATCH_A_POD = """
-import json, ssl, sys, urllib.error, urllib.request
-order = json.loads(sys.stdin.read())
-account = '/var/run/secrets/kubernetes.io/serviceaccount/'
-request = urllib.request.Request(
-    'https://kubernetes.default/api/v1/namespaces/' + order['namespace'] + '/pods/' + order['pod'],
-    data=json.dumps(order['patch']).encode(), method='PATCH',
-    headers={'Content-Type': 'application/merge-patch+json'})
-request.add_header('Authorization', 'Bearer ' + open(account + 'token').read())
-trust = ssl.create_default_context(cafile=account + 'ca.crt')
-trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
-try:
-    print(urllib.request.urlopen(request, context=trust).status)
-except urllib.error.HTTPError as error:
-    print(error.read().decode())
-"""
 DEFINITION = "crd/websocketscalers.realtime.hunarmitra.io"
 SCALER = "websocketscaler/shop-hunarmitra-ws"
 
@@ -72,7 +55,7 @@ def test_it_looks_after_the_ws_pods(scaled: Release) -> None:
 
 
 def test_its_image_holds_only_what_it_needs(scaled: Release) -> None:
-    found = json.loads(scaled.python("operator", LOOK_INSIDE, json.dumps(NOT_IN)))
+    found = scaled.call("operator", in_pods.look_inside, absent=NOT_IN)
     assert found.pop("mib") <= MOST_MIB
     assert found == {"uid": 10001, "modules": [], "compilers": [], "root": False, "tmp": True, "token": True}
 
@@ -107,10 +90,10 @@ def test_it_may_do_nothing_else(scaled: Release) -> None:
     for metadata, said in (
         (cost, "200"),
         ({"labels": {"a": "b"}}, "may not change the labels"),
-        ({"annotations": {"a": "b"}}, "no annotation"),
+        ({"annotations": {"a": "b"}}, "may change only one annotation"),
     ):
-        order = json.dumps({"namespace": NAMESPACE, "pod": pod, "patch": {"metadata": metadata}})
-        assert said in scaled.python("operator", PATCH_A_POD, order)
+        patch = {"metadata": metadata}
+        assert said in scaled.call("operator", in_pods.patch_pod, namespace=NAMESPACE, pod=pod, patch=patch)
 
 
 @pytest.mark.timeout(240)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,8 @@ from typing import Literal
 import httpx
 import pytest
 
-from tests.e2e.cluster import CommandError, Release, get
+from tests.e2e import in_pods
+from tests.e2e.cluster import Release, get
 from tests.e2e.conftest import People
 from tests.e2e.watching import Crowd, Traffic
 from tests.support.eventually import eventually
@@ -22,27 +22,6 @@ NOT_IN = {
     "http": ["twisted", "daphne", "autobahn", "uvicorn", "kopf", "pip"],
     "ws": ["gunicorn", "drf_spectacular", "whitenoise", "uvicorn", "kopf", "hunarmitra_http", "pip"],
 }
-LOOK_INSIDE = """
-import importlib.util, json, os, shutil, subprocess, sys
-names = json.loads(sys.stdin.read())
-def writable(path):
-    try:
-        open(path, 'w').close()
-    except OSError:
-        return False
-    return True
-size = sum(os.lstat(os.path.join(folder, name)).st_blocks * 512
-           for top in ('/opt/hunarmitra', '/app') for folder, _, found in os.walk(top) for name in found)
-print(json.dumps({
-    'uid': os.getuid(),
-    'modules': [name for name in names if importlib.util.find_spec(name)],
-    'compilers': [name for name in ('cc', 'gcc', 'c++', 'rustc') if shutil.which(name)],
-    'mib': size / 2**20,
-    'root': writable('/probe') or writable('/app/probe'),
-    'tmp': writable('/tmp/probe'),
-    'token': os.path.exists('/var/run/secrets/kubernetes.io'),
-}))
-"""
 
 
 def test_helm_test_passes(release: Release) -> None:
@@ -51,16 +30,12 @@ def test_helm_test_passes(release: Release) -> None:
 
 
 def test_what_the_helm_test_made_is_gone(release: Release) -> None:
-    count = (
-        "import django; django.setup(); from hunarmitra.accounts.models import User; "
-        "print(User.objects.filter(username__startswith='helm-test-').count())"
-    )
-    assert release.python("http", count).strip() == "0"
+    assert release.call("http", in_pods.helm_test_users) == 0
 
 
 @pytest.mark.parametrize("component", ["http", "ws"])
 def test_an_image_holds_only_what_it_needs(release: Release, component: str) -> None:
-    found = json.loads(release.python(component, LOOK_INSIDE, json.dumps(NOT_IN[component])))
+    found = release.call(component, in_pods.look_inside, absent=NOT_IN[component])
     assert found["mib"] <= MOST_MIB
     found.pop("mib")
     assert found == {"uid": 10001, "modules": [], "compilers": [], "root": False, "tmp": True, "token": False}
@@ -74,9 +49,7 @@ def test_the_ingress_leads_to_no_probe_and_no_control(release: Release, path: st
 
 
 def test_the_control_port_wants_its_token(release: Release) -> None:
-    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8082/connections').status)"
-    with pytest.raises(CommandError, match="401"):
-        release.python("ws", ask)
+    assert release.call("ws", in_pods.get_status, url="http://127.0.0.1:8082/connections") == 401
 
 
 @pytest.mark.parametrize("how", ["query", "subprotocol", "ticket"])

@@ -20,6 +20,7 @@ from tests.observability.queries import of_panels, of_rules, selectors
 from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
+from tests.support.stack import call_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -27,25 +28,28 @@ FIRES, CLEARS = 120.0, 180.0
 """Seconds, on a busy machine; most take a few."""
 
 
-BURST = """
-from django.db import connection, transaction
-from hunarmitra.outbox.relay import relay_once
+def commit_burst(bookings: list[str]) -> None:
+    """Commit more than a client's buffers hold, in portions that are published at once, so that none is late."""
+    import django
 
-for booking in {bookings} * 10:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE bookings_booking SET seq = seq + 40 WHERE id = %s RETURNING seq, status", [booking])
-        newest, status = cursor.fetchone()
-        cursor.execute(
-            "INSERT INTO bookings_bookingevent"
-            " (booking_id, seq, event_type, status, actor, clears_location, created_at)"
-            " SELECT %s, seq, 'booking_assigned', %s, repeat('अ', 120), false, now()"
-            " FROM generate_series(%s::bigint, %s::bigint) seq",
-            [booking, status, newest - 39, newest],
-        )
-    while relay_once(older_than_seconds=0):
-        pass
-"""
-"""More than a client's buffers hold, in portions that are published as soon as they are committed: none is late."""
+    django.setup()
+    from django.db import connection, transaction
+
+    from hunarmitra.outbox.relay import relay_once
+
+    for booking in bookings * 10:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE bookings_booking SET seq = seq + 40 WHERE id = %s RETURNING seq, status", [booking])
+            newest, status = cursor.fetchone()
+            cursor.execute(
+                "INSERT INTO bookings_bookingevent"
+                " (booking_id, seq, event_type, status, actor, clears_location, created_at)"
+                " SELECT %s, seq, 'booking_assigned', %s, repeat('अ', 120), false, now()"
+                " FROM generate_series(%s::bigint, %s::bigint) seq",
+                [booking, status, newest - 39, newest],
+            )
+        while relay_once(older_than_seconds=0):
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +231,7 @@ async def test_slow_clients_are_told_of_and_wake_nobody(system: Observed) -> Non
             )
             await client.recv()
             client.transport.pause_reading()
-        await off_loop(scene.stack.manage, "shell", "-c", BURST.format(bookings=bookings))
+        await off_loop(call_in, scene.stack.environment, commit_burst, bookings=bookings)
         await seen.until("HunarMitraSlowClients")
     await seen.until_quiet("HunarMitraSlowClients")
     assert not seen.pages

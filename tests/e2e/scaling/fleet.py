@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.e2e import in_pods
 from tests.e2e.cluster import HOST, Release, get, is_ready, kubectl
 from tests.support.eventually import eventually
 
@@ -31,16 +32,6 @@ SETTINGS = (
     f"ws.autoscaling.spec.scaleDown.stabilizationWindowSeconds={STABILIZATION}",
     "ws.autoscaling.spec.pods.maxSampleAgeSeconds=15",
 )
-# In the operator's pod, whom the network policies let through to the control ports.
-READ_LOADS = """
-import json, sys, urllib.request
-token = open('/run/secrets/hunarmitra/token').read().split()[0]
-loads = {}
-for name, ip in json.loads(sys.stdin.read()).items():
-    request = urllib.request.Request(f'http://{ip}:8082/connections', headers={'Authorization': f'Bearer {token}'})
-    loads[name] = json.loads(urllib.request.urlopen(request, timeout=5).read())['total']
-print(json.dumps(loads))
-"""
 
 
 @dataclass
@@ -117,7 +108,7 @@ class Fleet(Release):
     def loads(self) -> dict[str, int]:
         """Connections of each ws pod that is not terminating, read from the pods themselves."""
         wanted = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in self.living() if is_ready(pod)}
-        return dict(json.loads(self.python("operator", READ_LOADS, json.dumps(wanted))))
+        return dict(self.call("operator", in_pods.read_loads, addresses=wanted))
 
     # ── what is done to it ──────────────────────────────────────────────────────────────────────────────────
     def change(self, **spec: Any) -> None:
