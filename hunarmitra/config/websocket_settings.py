@@ -60,6 +60,18 @@ class WebSocketSettings:
         "Connection limit of one process. One more is closed with 4013.",
         section="WebSocket server (`python -m hunarmitra_ws`)",
     )
+    ws_unauthenticated_connections: int = variable(
+        integer(1, 1000000),
+        1024,
+        "TCP connections of one process whose client has not shown a valid token yet. One more closes the oldest. "
+        "Where the process serves REST too, the connections of requests count as well.",
+    )
+    ws_unauthenticated_per_address: int = variable(
+        integer(1, 1000000),
+        256,
+        "The same for one address, or one /64 network of IPv6. Connections of trusted proxies count for their client "
+        "as soon as their request has arrived.",
+    )
     ws_connects_per_second: float = variable(
         seconds(0.1, 100000), 500, "New connections per second. Those above it are told when to reconnect."
     )

@@ -41,6 +41,7 @@ from hunarmitra.telemetry.labels import (
     SOCKET_KINDS,
     STATUS_CLASSES,
     SUBSCRIBER_REFUSALS,
+    UNAUTHENTICATED_CUT_REASONS,
 )
 from hunarmitra.telemetry.metric import Kind, Metric, Process, counter, gauge, histogram
 
@@ -214,6 +215,19 @@ WS_CONNECTIONS_LIMIT: Final = gauge(
     "ws_connections_limit",
     "Connection limit of this process (WS_MAX_CONNECTIONS); +Inf on a server without a limit.",
     _WS,
+)
+WS_UNAUTHENTICATED: Final = gauge(
+    "ws_unauthenticated_connections",
+    "Open TCP connections whose client has not shown a valid token yet; where the process serves REST too, also those "
+    "of requests. Always 0 on stock daphne and uvicorn.",
+    _WS,
+)
+WS_CONNECTIONS_CUT: Final = counter(
+    "ws_connections_cut",
+    "TCP connections that the server closed to protect itself, by reason: late (no complete request in time), address "
+    "(many of one address without a valid token), full (many without a valid token, or being closed).",
+    _WS,
+    {"reason": UNAUTHENTICATED_CUT_REASONS},
 )
 WS_SUBSCRIPTIONS: Final = gauge(
     "ws_subscriptions",

@@ -39,6 +39,7 @@ RESPONSE_CODES: Final = (
 )
 HTTP_CONNECTION_STATES: Final = ("idle", "receiving", "waiting", "serving", "sending")
 CUT_REASONS: Final = ("silent", "header", "body", "response", "full")
+UNAUTHENTICATED_CUT_REASONS: Final = ("late", "address", "full")
 RATE_LIMITS: Final = ("user", "writes", "auth", "login", "login_name", "failures", "position")
 
 SECURITY_OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -127,6 +127,17 @@ PAGE = Page(
                     queries=(Query(per_second("hunarmitra_ws_closes_total", "code"), "{{code}}"),),
                 ),
                 Panel(
+                    title="Connections without a valid token",
+                    description="TCP connections that have shown no valid token yet, and how many of them were closed: "
+                    "`late` sent no complete request in time, `address` and `full` gave way to newer ones.",
+                    unit=Unit.NUMBER,
+                    span=12,
+                    queries=(
+                        Query(total("hunarmitra_ws_unauthenticated_connections"), "open"),
+                        Query(per_second("hunarmitra_ws_connections_cut_total", "reason"), "{{reason}}, per second"),
+                    ),
+                ),
+                Panel(
                     title="Drains",
                     description="Connections moved by drains and rebalancing, and those still open when the grace "
                     "period ended.",

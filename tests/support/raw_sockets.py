@@ -46,10 +46,11 @@ class RawSocket:
     def request(self, target: str, *headers: str, method: str = "GET") -> None:
         self.send("\r\n".join((f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", "")).encode())
 
-    def upgrade(self, target: str) -> None:
+    def upgrade(self, target: str, *headers: str) -> None:
         """Request a WebSocket, and read the answer's header."""
         self.request(
             target,
+            *headers,
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",

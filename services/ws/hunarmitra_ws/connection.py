@@ -183,6 +183,8 @@ class Connection:
         address = address_of(self._scope, self._limits.trusted_proxies)
         try:
             identity = self._identity_of_token(handshake, address)
+            if identity is not None:
+                self._host.authenticated()
             rejection = self._host.rejection()
             if rejection is not None:
                 self._outcome = "full" if rejection.close == CloseCode.FULL else "reconnect"
@@ -191,6 +193,7 @@ class Connection:
             if identity is None:
                 # Spent only now: a client that is told to reconnect keeps its ticket.
                 identity = await self._claim_ticket(hub, handshake)
+                self._host.authenticated()
             opened = self._subscriptions = subscriptions(self._endpoint, self, hub, identity, self._lanes)
             if not await opened.open(handshake.since) and opened.client.ended:
                 self._outcome = "refused"
@@ -219,11 +222,11 @@ class Connection:
             raise DisconnectError(UNAUTHENTICATED)
         return None
 
-    @staticmethod
-    async def _claim_ticket(hub: Hub, handshake: Handshake) -> Identity:
+    async def _claim_ticket(self, hub: Hub, handshake: Handshake) -> Identity:
         """Spend the ticket. Raises :class:`DisconnectError`."""
         identity: Identity | None = await hub.run(ticket_claim, secret=handshake.ticket or "")
         if identity is None:
+            self._host.withdraw()
             raise DisconnectError(UNAUTHENTICATED)
         return identity
 

@@ -26,6 +26,14 @@ class Host(Protocol):
         """Return why to reject a new connection (drain, cap, admission rate), or None to accept it."""
         ...
 
+    def authenticated(self) -> None:
+        """Record that the client has shown a valid token or ticket."""
+        ...
+
+    def withdraw(self) -> None:
+        """Take back the admission that :meth:`rejection` granted to a client without a valid ticket."""
+        ...
+
     def read_slot(self) -> AbstractAsyncContextManager[None]:
         """Return a slot that limits concurrent replays; hold it during each read of a log."""
         ...
@@ -47,6 +55,12 @@ class StockHost:
 
     def rejection(self) -> Disconnect | None:
         return None
+
+    def authenticated(self) -> None:
+        pass
+
+    def withdraw(self) -> None:
+        pass
 
     def read_slot(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()

@@ -35,7 +35,7 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
         **variables,
     }
     environment = base_environment(DATABASE_URL=fresh_sqlite(directory), **given)
-    server = OwnServer(directory, {**environment, "SERVICES": "ws"})
+    server = OwnServer(directory, {"SERVICES": "ws", **environment})
     rest: ServiceProcess = daphne(directory, {**environment, "SERVICES": "http"}, name="rest")
     with server, rest:
         yield server, Stack("embedded", directory, environment, http=[rest], ws=[server])

@@ -85,6 +85,8 @@ WRONG = {
     "TRACKING_MIN_INTERVAL": ["-0.1", "61"],
     "TRACKING_UNWATCHED_INTERVAL": ["-1", "15.1"],
     "WS_HANDSHAKE_TIMEOUT": ["-1", "soon"],
+    "WS_UNAUTHENTICATED_CONNECTIONS": ["0", "1000001", "many"],
+    "WS_UNAUTHENTICATED_PER_ADDRESS": ["0", "1000001", "many"],
     "WS_LOCATION_BATCH_MS": ["-1", "1001", "2.5"],
     "WS_PING_INTERVAL": ["-1", "soon"],
     "WS_PING_TIMEOUT": ["-1", "soon"],

@@ -69,6 +69,14 @@ def test_nobody_is_told_to_wait_longer_than_half_a_minute() -> None:
     assert len(set(after[100:])) > 500, "they do not come back together"
 
 
+def test_clients_without_a_valid_ticket_slow_down_nobody() -> None:
+    admission = Crowd().admission(_drain())
+    for _ in range(100):
+        assert admission.rejection() is None
+        admission.withdraw()
+    assert [admission.rejection() for _ in range(3)] == [None, None, None]
+
+
 async def test_replays_are_bounded() -> None:
     admission = Crowd().admission(_drain())
     entered: list[int] = []

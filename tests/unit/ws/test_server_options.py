@@ -11,6 +11,8 @@ from hunarmitra_ws.server.options import ServerOptions, ServerOptionsError
 
 OPTIONS = ServerOptions(
     max_connections=100,
+    unauthenticated_connections=50,
+    unauthenticated_per_address=10,
     connects_per_second=10,
     connect_burst=10,
     concurrent_replays=10,

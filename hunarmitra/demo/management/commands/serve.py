@@ -20,6 +20,7 @@ from hunarmitra.demo.summary import summary
 ADMIN_OFFSET = 1000
 LOCAL_NAMES = "localhost,127.0.0.1,[::1]"
 CONNECTIONS = 500
+UNAUTHENTICATED = 256
 """Most connections: what every machine allows a process to open, which the default of production is not."""
 RELOADER = "tools.reload"
 
@@ -83,6 +84,7 @@ def _server_environment(admin_port: int) -> dict[str, str]:
         "WS_DRAIN_WINDOW": "0",
         "WS_GRACE": "1",
         "WS_MAX_CONNECTIONS": str(CONNECTIONS),
+        "WS_UNAUTHENTICATED_CONNECTIONS": str(UNAUTHENTICATED),
     }
     if not settings.ALLOWED_HOSTS:
         laptop["ALLOWED_HOSTS"] = LOCAL_NAMES

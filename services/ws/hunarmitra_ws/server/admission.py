@@ -61,6 +61,10 @@ class Admission:
             return None
         return reconnect(self._after_ms(now))
 
+    def withdraw(self) -> None:
+        """Take back an admission: the client had no valid ticket, so it must not slow down others."""
+        self._bucket.give_back()
+
     def _after_ms(self, now: float) -> int:
         """Return the milliseconds that a rejected client waits: longer than clients that were rejected before it.
 

@@ -103,8 +103,8 @@ class DaphneServer(Server):
         """The largest client message."""
         return int(self.websocket_max_message_size)
 
-    def take_connections(self, first: Callable[[Callable[[], Any]], Any], upgraded: Callable[[], Any]) -> None:
-        """Serve each TCP connection by the protocol that ``first`` makes; its argument makes Twisted's HTTP protocol.
+    def take_connections(self, first: Callable[[Any, Callable[[], Any]], Any], upgraded: Callable[[], Any]) -> None:
+        """Serve each TCP connection by the protocol that ``first`` makes from an address and a maker of Twisted's HTTP.
 
         ``upgraded`` makes the protocol for an upgrade after other requests on the same TCP connection.
         """
@@ -115,7 +115,7 @@ class DaphneServer(Server):
             protocol.requestFactory = self.request_class
             return protocol
 
-        self.http_factory.buildProtocol = lambda address: first(partial(http, address))
+        self.http_factory.buildProtocol = lambda address: first(address, partial(http, address))
         self.ws_factory = _ConnectionFactory(upgraded)
 
     request_class: type[WebRequest] = RestRequest

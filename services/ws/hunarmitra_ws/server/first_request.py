@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from hunarmitra_ws.server import twisted_adapter
+from hunarmitra_ws.server.arrivals import Arrivals
 
 MOST_HEADER_BYTES: Final = 16384
 """The limit of Twisted's HTTP channel too."""
@@ -26,8 +28,9 @@ _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[ \t]*websocket[ \t]*\r\n", re
 class FirstRequest(Protocol):
     """Collects the header of the first request, then hands the TCP connection over.
 
-    ``upgraded`` makes the protocol of a WebSocket connection. ``http`` makes that of other requests; it is None in a
-    process without REST, which answers them 404. ``deadline`` is in seconds.
+    ``arrivals`` counts the connection, and ``address`` is what it counts for. ``upgraded`` makes the protocol of a
+    WebSocket connection. ``http`` makes that of other requests; it is None in a process without REST, which answers
+    them 404. ``deadline`` is in seconds.
     """
 
     transport: Any
@@ -35,11 +38,16 @@ class FirstRequest(Protocol):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        arrivals: Arrivals,
+        address: str,
+        *,
         upgraded: Callable[[], Protocol],
         http: Callable[[], Protocol] | None,
         deadline: float,
     ) -> None:
         self._loop = loop
+        self._arrivals = arrivals
+        self._address = address
         self._upgraded = upgraded
         self._http = http
         self._deadline = deadline
@@ -48,7 +56,8 @@ class FirstRequest(Protocol):
         self._expiry: asyncio.TimerHandle | None = None
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        self._expiry = self._loop.call_later(self._deadline, self.transport.abortConnection)
+        self._expiry = self._loop.call_later(self._deadline, self._arrivals.late, self.transport)
+        self._arrivals.add(self.transport, self._address)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         if self._answered:
@@ -62,12 +71,15 @@ class FirstRequest(Protocol):
             self._hand_over(self._upgraded())
         elif self._http is not None:
             # Twisted also answers a header that is too long.
-            self._hand_over(self._http())
+            http = self._http()
+            twisted_adapter.call_when_lost(http, partial(self._arrivals.remove, self.transport))
+            self._hand_over(http)
         else:
             self._answer("404 Not Found" if end >= 0 else "431 Request Header Fields Too Large")
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802 - Twisted's name
         self._cancel()
+        self._arrivals.remove(self.transport)
 
     def _cancel(self) -> None:
         if self._expiry is not None:

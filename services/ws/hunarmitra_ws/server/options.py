@@ -19,6 +19,8 @@ class ServerOptions:
     """Options of the server; each has the name of its variable ``WS_…`` in lower case. Times are in seconds."""
 
     max_connections: int
+    unauthenticated_connections: int
+    unauthenticated_per_address: int
     connects_per_second: float
     connect_burst: int
     concurrent_replays: int
@@ -55,14 +57,15 @@ class ServerOptions:
             )
         if self.control_token_file and not Path(self.control_token_file).is_file():
             raise ServerOptionsError(f"WS_CONTROL_TOKEN_FILE names {self.control_token_file}, which is not a file.")
-        needed = self.max_connections + SPARE_FILES
+        needed = self.max_connections + self.unauthenticated_connections + SPARE_FILES
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft < needed <= hard:
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
         elif hard < needed:
             raise ServerOptionsError(
-                f"WS_MAX_CONNECTIONS is {self.max_connections}, which needs {needed} open files, but the limit is "
-                f"{hard}: raise it (ulimit -n) or lower WS_MAX_CONNECTIONS."
+                f"WS_MAX_CONNECTIONS ({self.max_connections}) and WS_UNAUTHENTICATED_CONNECTIONS "
+                f"({self.unauthenticated_connections}) need {needed} open files, but the limit is {hard}: raise it "
+                "(ulimit -n) or lower WS_MAX_CONNECTIONS."
             )
 
 

@@ -336,12 +336,8 @@ class ServerProtocol(Protocol):
 
     def close_with(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason; the connection no longer counts towards the cap."""
-        self._uncount()
+        self.server.connection_closing(self)
         self.send_close(int(code), code.reason)
-
-    def _uncount(self) -> None:
-        if self in self.server.open_connections:
-            self.server.closing_connections.add(self)
 
     def send_close(self, code: int, reason: str = "") -> None:
         """Send a close frame, unless one was already sent or received; drop a client that does not answer in time."""
@@ -357,7 +353,7 @@ class ServerProtocol(Protocol):
 
     def _finish(self) -> None:
         """Close the TCP connection: the closing handshake is complete, or the client broke the protocol."""
-        self._uncount()
+        self.server.connection_closing(self)
         self.abort_later()
         if self._parser.close_rcvd is not None:
             self.transport.loseConnection()
@@ -375,6 +371,7 @@ class ServerProtocol(Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        self.server.arrivals.remove(self.transport)
         self._release_http()
         websockets_adapter.release(self._parser)
         if self._ended:

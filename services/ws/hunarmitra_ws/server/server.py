@@ -16,7 +16,9 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from websockets.http11 import Request
 
+from hunarmitra.common.addresses import is_trusted, subscriber_of
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
+from hunarmitra_ws.handshake import address_of
 from hunarmitra_ws.hosting import EXTENSION
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.hub import Hub, running_hub
@@ -24,6 +26,7 @@ from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
+from hunarmitra_ws.server.arrivals import Arrivals
 from hunarmitra_ws.server.daphne_adapter import DaphneServer, event_loop, websocket_scope
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
@@ -32,6 +35,7 @@ from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
+from hunarmitra_ws.server.twisted_adapter import close_now
 from hunarmitra_ws.server.write_queue import WriteQueue
 from hunarmitra_ws.supervisor import Supervisor
 
@@ -76,6 +80,14 @@ class Server(DaphneServer):
             burst=self.options.connect_burst,
             concurrent_replays=self.options.concurrent_replays,
         )
+        self.arrivals = Arrivals(
+            self.loop.time,
+            close_now,
+            places=self.options.max_connections,
+            most_unauthenticated=self.options.unauthenticated_connections,
+            per_address=self.options.unauthenticated_per_address,
+        )
+        metrics.unauthenticated.read = lambda: self.arrivals.unauthenticated
         sys.setswitchinterval(SWITCH_INTERVAL)
         self.loop.call_soon(self._start)
         super().run()
@@ -93,12 +105,18 @@ class Server(DaphneServer):
         self._supervisor.start("start check", self._check_start, once=True)
         start_admin_ports(self)
 
-    def _first_request(self, http: Callable[[], Any]) -> FirstRequest:
+    def _first_request(self, address: Any, http: Callable[[], Any]) -> FirstRequest:
         environment = settings.ENVIRONMENT
-        connection = partial(ServerProtocol, self)
-        if settings.SERVES_HTTP:
-            return FirstRequest(self.loop, connection, http, environment.http_header_timeout)
-        return FirstRequest(self.loop, connection, None, environment.ws_handshake_timeout)
+        serves_http = settings.SERVES_HTTP
+        peer = getattr(address, "host", "")
+        return FirstRequest(
+            self.loop,
+            self.arrivals,
+            "" if is_trusted(peer, environment.trusted_proxies) else subscriber_of(peer),
+            upgraded=partial(ServerProtocol, self),
+            http=http if serves_http else None,
+            deadline=environment.http_header_timeout if serves_http else environment.ws_handshake_timeout,
+        )
 
     async def _check_start(self) -> None:
         """Become ready once the database has answered. A later outage does not make the process unready."""
@@ -134,8 +152,16 @@ class Server(DaphneServer):
         """Run the application for a connection whose upgrade request is valid."""
         self.open_connections[connection] = None
         scope = websocket_scope(self, connection.transport, request)
+        address = address_of(scope, settings.ENVIRONMENT.trusted_proxies)
+        self.arrivals.address_known(connection.transport, address)
         scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope)}
         return self.run_application(scope, inbox.get, connection.reply, connection.application_ended)
+
+    def connection_closing(self, connection: ServerProtocol) -> None:
+        """Stop counting a connection towards the cap: the server waits for the client's close frame."""
+        if connection in self.open_connections:
+            self.closing_connections.add(connection)
+            self.arrivals.closing(connection.transport)
 
     def connection_closed(self, connection: ServerProtocol) -> None:
         self.open_connections.pop(connection, None)
@@ -204,6 +230,12 @@ class _ProtocolHost:
 
     def rejection(self) -> Disconnect | None:
         return self._server.admission.rejection()
+
+    def authenticated(self) -> None:
+        self._server.arrivals.authenticated(self._protocol.transport)
+
+    def withdraw(self) -> None:
+        self._server.admission.withdraw()
 
     def read_slot(self) -> AbstractAsyncContextManager[None]:
         return self._server.admission.read_slot()

@@ -12,9 +12,11 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.tcp import Connection as TcpConnection
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
 
 from hunarmitra.common.private_names import Library, names_of
 from hunarmitra.common.response_headers import header_lines
@@ -137,6 +139,27 @@ def replace_protocol(transport: Any, protocol: Any) -> None:
         transport.wrappedProtocol = protocol
     else:
         transport.protocol = protocol
+
+
+def close_now(transport: Any) -> None:
+    """Drop a connection and free its file. Twisted alone does it in the next turn of the event loop.
+
+    Twisted ignores its own later call of ``connectionLost``.
+    """
+    transport.abortConnection()
+    if isinstance(transport, TcpConnection):
+        transport.connectionLost(Failure(ConnectionAborted()))
+
+
+def call_when_lost(protocol: Any, ended: Callable[[], None]) -> None:
+    """Call ``ended`` when a protocol is told that its transport is lost."""
+    lost = protocol.connectionLost
+
+    def connection_lost(reason: Any) -> None:
+        ended()
+        lost(reason)
+
+    protocol.connectionLost = connection_lost
 
 
 def take_http_channel(transport: Any) -> Any:
