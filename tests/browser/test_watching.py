@@ -94,6 +94,27 @@ def test_a_customer_watches_in_one_browser_while_the_worker_drives_in_another(
         expect(each.page.locator(".marker.worker")).to_have_count(0)
 
 
+def test_the_marker_moves_by_fractions_of_a_pixel(demo: Stack, people: People, visit: Visitor) -> None:
+    booking = people.new_booking()
+    people.worker.status(booking, "on_the_way")
+    customer = visit(demo)
+    customer.be("Asha Verma")
+    customer.watch(booking)
+    people.worker.track(booking, 28.6262, 77.2105)
+    expect(customer.page.locator(".marker.worker")).to_be_visible()
+    customer.page.evaluate(OBSERVE_MARKER)
+    people.worker.track(booking, 28.6263, 77.2106)
+    # For example translate3d(612.37px, 401.2px, 0px).
+    eventually(lambda: customer.page.evaluate(r"[...window.drawn].some((each) => /\.\d+px/.test(each))"))
+
+
+OBSERVE_MARKER = """() => {
+    const marker = document.querySelector('.marker.worker');
+    window.drawn = new Set();
+    new MutationObserver(() => window.drawn.add(marker.style.transform)).observe(marker, {attributes: true});
+}"""
+
+
 def test_a_location_that_grows_old_is_called_that(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     people.worker.status(booking, "on_the_way", eta_minutes=7)

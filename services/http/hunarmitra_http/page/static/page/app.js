@@ -15,6 +15,7 @@ import { roleWords } from './words.js';
 
 const main = document.getElementById('main');
 const bar = document.getElementById('bar');
+const foot = document.getElementById('foot');
 const configuration = JSON.parse(document.getElementById('configuration').textContent);
 
 const pill = new ConnectionPill();
@@ -81,7 +82,8 @@ function frame(...parts) {
   const choose = (code) => void speak(code);
   fill(bar, brand(), parts, languageSwitch(choose));
   bar.classList.toggle('guest', !app);
-  fill(document.getElementById('foot'), app && languageSwitch(choose));
+  foot.hidden = !app;
+  fill(foot, app && languageSwitch(choose));
 }
 
 /** Change the language of all that is shown. */

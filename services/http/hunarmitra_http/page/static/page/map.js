@@ -194,6 +194,8 @@ export class LiveMap {
       const part = Math.min(1, Math.max(0, (now - start) / duration));
       const at = L.latLng(from.lat + (to.lat - from.lat) * part, from.lng + (to.lng - from.lng) * part);
       this.#marker.setLatLng(at);
+      // Leaflet rounds to whole pixels: a slow marker would stand and jump.
+      L.DomUtil.setPosition(this.#marker.getElement(), this.#map.project(at).subtract(this.#map.getPixelOrigin()));
       this.#trail.setLatLngs([...this.#points, at]);
       if (part < 1) this.#frame = requestAnimationFrame(step);
     };

@@ -38,20 +38,14 @@ export class Session {
     this.#keep();
   }
 
-  /** `kept`: a reload and other tabs stay signed in, until the last tab is closed. */
+  /** `kept`: a reload and other tabs stay signed in, until the last tab is closed; an installed page until it is signed out. */
   static async signIn(username, password, { kept = false } = {}) {
     return new Session(await call('POST', 'auth/token/', { username, password }), kept);
   }
 
-  /** Return this tab's session, else that of another tab, else null. */
+  /** Return this tab's session, else that of another tab, else the one of the installed page, else null. */
   static async restored() {
-    let tokens;
-    try {
-      tokens = JSON.parse(sessionStorage.getItem(KEPT_AS));
-    } catch {
-      // Not ours: ask the other tabs.
-    }
-    tokens ??= await askForSession();
+    const tokens = read(sessionStorage) ?? (await askForSession()) ?? (installed() ? read(localStorage) : null);
     return tokens && new Session(tokens, true);
   }
 
@@ -142,13 +136,32 @@ export class Session {
   }
 
   #keep() {
-    if (this.#kept) sessionStorage.setItem(KEPT_AS, JSON.stringify(this.#tokens));
+    if (!this.#kept) return;
+    const tokens = JSON.stringify(this.#tokens);
+    sessionStorage.setItem(KEPT_AS, tokens);
+    // A tab that shares the session of the installed page keeps it too: a spent refresh token would end it.
+    if (installed() || read(localStorage)?.id === this.#tokens.id) localStorage.setItem(KEPT_AS, tokens);
   }
 
   #forget() {
+    const id = this.#tokens?.id;
     this.#tokens = undefined;
     this.#off();
-    if (this.#kept) sessionStorage.removeItem(KEPT_AS);
+    if (!this.#kept) return;
+    sessionStorage.removeItem(KEPT_AS);
+    if (id && read(localStorage)?.id === id) localStorage.removeItem(KEPT_AS);
+  }
+}
+
+/** Whether this is a window of the installed page. */
+const installed = () => matchMedia('(display-mode: standalone)').matches || navigator.standalone === true;
+
+/** Return the tokens in a storage, or null. */
+function read(storage) {
+  try {
+    return JSON.parse(storage.getItem(KEPT_AS));
+  } catch {
+    return null; // not ours
   }
 }
 
