@@ -163,6 +163,7 @@ def files() -> dict[Path, str]:
         CHART / "README.md": readme(values),
         CHART / "crds" / "websocketscalers.yaml": (operator / "crds" / "websocketscalers.yaml").read_text(),
         CHART / "files" / "operator-role.yaml": (operator / "rbac" / "role.yaml").read_text(),
+        CHART / "files" / "operator-lease.yaml": (operator / "rbac" / "lease.yaml").read_text(),
         CHART / "files" / "operator-admission.yaml": (operator / "rbac" / "admission.yaml").read_text(),
         **{CHART / "files" / "monitoring" / name: text for name, text in chart_files().items()},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,14 @@ def namespace(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a namespace")
     return text
+
+
+def lease(text: str) -> tuple[str, str]:
+    """Parse the namespace and the name of a Lease."""
+    where, slash, name = text.partition("/")
+    if not slash or not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME of a Lease")
+    return namespace(where), name
 
 
 def namespaces(options: argparse.Namespace) -> tuple[str, ...] | None:
@@ -83,6 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(f"{ENV}TOKEN_FILE") or None,
         metavar="FILE",
         help=f"file with the bearer token of the pods' control port, read before each use ({ENV}TOKEN_FILE)",
+    )
+    parser.add_argument(
+        "--lease",
+        type=lease,
+        default=os.environ.get(f"{ENV}LEASE") or None,
+        metavar="NAMESPACE/NAME",
+        help=f"Lease of which one replica of several is the leader; without it, run a single replica ({ENV}LEASE)",
     )
     parser.add_argument(
         "--interval",
@@ -135,7 +151,15 @@ def main(options: argparse.Namespace) -> int:
             f"error: no namespace to watch: name a namespace (--namespace, {ENV}NAMESPACES) or pass --all-namespaces\n"
         )
         return 2
-    made = handlers.Options(wanted, options.token_file, options.interval, options.api_timeout, port=options.port)
+    made = handlers.Options(
+        wanted,
+        options.token_file,
+        options.interval,
+        options.api_timeout,
+        port=options.port,
+        lease=options.lease,
+        identity=socket.gethostname(),  # the pod's name: a restarted container leads again at once
+    )
     # Without an identity kopf looks up the user's name, and in a container the user has only a number.
     identity: Any = "hunarmitra-operator"
     kopf.run(
@@ -144,5 +168,6 @@ def main(options: argparse.Namespace) -> int:
         clusterwide=not wanted,
         namespaces=wanted,
         memo=kopf.Memo(options=made),
+        stop_flag=made.stop,
     )
-    return 0
+    return 1 if made.lost else 0

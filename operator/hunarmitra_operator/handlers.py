@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import ssl
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,23 @@ from typing import Any
 import kopf
 from aiohttp import web
 
-from hunarmitra_operator import kubernetes
+from hunarmitra_operator import kubernetes, metrics
 from hunarmitra_operator.kubernetes import Access, Api
+from hunarmitra_operator.leader import RETRY_SECONDS, Election
 from hunarmitra_operator.loop import Loop
 from hunarmitra_operator.podclient import PodClient
 from hunarmitra_operator.web import serve
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class Options:
-    """Options of the command line, and the objects that were started with them."""
+    """Options of the command line, and the objects that were started with them.
+
+    `lease` is the namespace and name of the Lease that replicas compete for; without it this process always decides.
+    `stop` ends the process; `lost` says that it ended because another replica leads.
+    """
 
     namespaces: tuple[str, ...]
     token_file: Path | None
@@ -33,6 +42,11 @@ class Options:
     api_timeout: float = kubernetes.TIMEOUT_SECONDS
     host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
     port: int = 8080
+    lease: tuple[str, str] | None = None
+    identity: str = ""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
+    election: Election | None = None
     loop: Loop | None = None
     task: asyncio.Task[None] | None = None
     runner: web.AppRunner | None = None
@@ -90,14 +104,41 @@ def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo:
 
 @kopf.on.startup()
 async def start(memo: Any, settings: kopf.OperatorSettings, **_: Any) -> None:
-    """Start the loop and the operator's port."""
+    """Start the loop, after the election if there is one, and the operator's port."""
     options: Options = memo.options
     configure(settings)
-    api = Api(lambda: access(settings), options.api_timeout)
+    election = None
+    if options.lease:
+        # Requests about the Lease end well before it does.
+        own = Api(lambda: access(settings), min(options.api_timeout, RETRY_SECONDS))
+        election = options.election = Election(own, *options.lease, options.identity)
+    may_write = election.may_write if election else lambda: True
+    api = Api(lambda: access(settings), options.api_timeout, may_write)
     clients = PodClient(options.token_file)
     options.loop = Loop(api, clients, options.namespaces, options.interval)
-    options.runner = await serve(options.loop, options.host, options.port)
-    options.task = asyncio.create_task(options.loop.run(), name="hunarmitra-operator-loop")
+    leading = (lambda: election.leading) if election else lambda: True
+    options.runner = await serve(options.loop, options.host, options.port, leading)
+    options.task = asyncio.create_task(lead(options, options.loop), name="hunarmitra-operator-loop")
+
+
+async def lead(options: Options, loop: Loop) -> None:
+    """Run the loop while this replica leads. A replica that is replaced ends the process: its memory is out of date."""
+    election = options.election
+    if election is None:
+        metrics.leading.set(1)
+        await loop.run()
+        return
+    await election.acquire()
+    loop.finished = time.monotonic()
+    turns = asyncio.create_task(loop.run())
+    try:
+        await election.hold()
+    finally:
+        turns.cancel()
+        await asyncio.gather(turns, return_exceptions=True)
+    logger.error("another replica leads; this one ends and starts again to stand by")
+    options.lost = True
+    options.stop.set()
 
 
 @kopf.on.cleanup()
@@ -107,6 +148,9 @@ async def stop(memo: Any, **_: Any) -> None:
     if options.task is not None:
         options.task.cancel()
         await asyncio.gather(options.task, return_exceptions=True)
+    if options.election is not None:
+        await options.election.release()
+        await options.election.api.close()
     if options.loop is not None:
         await options.loop.stop()
         await options.loop.clients.close()

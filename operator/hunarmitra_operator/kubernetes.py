@@ -52,10 +52,20 @@ class Access:
 
 
 class Api:
-    """One HTTP session with the API server. `login` may read files, so it runs in a thread."""
+    """One HTTP session with the API server.
 
-    def __init__(self, login: Callable[[], Access], timeout: float = TIMEOUT_SECONDS) -> None:
+    `login` may read files, so it runs in a thread. While `may_write` returns false, a write fails as if the API server
+    did not answer.
+    """
+
+    def __init__(
+        self,
+        login: Callable[[], Access],
+        timeout: float = TIMEOUT_SECONDS,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._login = login
+        self._may_write = may_write
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
         self._access: Access | None = None
@@ -92,6 +102,8 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
     ) -> Json:
+        if verb != "GET" and not self._may_write():
+            raise ApiError(0, "the lease was not renewed in time, and another replica may lead")
         for attempt in (1, 2):
             status, text = await self._once(verb, path, resource, query or {}, body)
             if status == 401 and attempt == 1:
@@ -194,6 +206,16 @@ def horizontal_pod_autoscalers(namespace: str) -> str:
 def scaled_objects(namespace: str) -> str:
     """Path of KEDA's ScaledObjects of a namespace."""
     return f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"
+
+
+def leases(namespace: str) -> str:
+    """Path of the Leases of a namespace."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+def lease(namespace: str, name: str) -> str:
+    """Path of one Lease."""
+    return f"{leases(namespace)}/{name}"
 
 
 def events(namespace: str) -> str:

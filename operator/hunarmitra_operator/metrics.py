@@ -20,6 +20,8 @@ draining = Gauge(f"{PREFIX}_pods_draining", "Pods being drained by the operator.
 condition = Gauge(f"{PREFIX}_condition", "1 while the condition is true, else 0.", (*SCALER, "type"))
 last_decision = Gauge(f"{PREFIX}_last_decision_timestamp_seconds", "Time of the last decision.", SCALER)
 
+leading = Gauge(f"{PREFIX}_leading", "1 while this replica decides, 0 while it stands by.")
+
 decisions = Counter(f"{PREFIX}_decisions", "Decisions, by reason.", (*SCALER, "reason"))
 drains = Counter(f"{PREFIX}_drains", "Drains that began, finished or were aborted.", (*SCALER, "event"))
 rebalanced = Counter(f"{PREFIX}_connections_shed", "Connections that pods moved on request.", SCALER)

@@ -197,7 +197,7 @@ async def test_twenty_pods_are_read_at_once(cluster: FakeCluster, operator: Oper
 async def test_the_probes_and_metrics(cluster: FakeCluster, operator: Operator) -> None:
     await cluster.run_pods(100, 100)
     cluster.create_scaler(spec(cluster.port))
-    async with TestClient(TestServer(application(operator.loop))) as client:
+    async with TestClient(TestServer(application(operator.loop, lambda: True))) as client:
         assert (await client.get("/livez")).status == 200
         assert (await client.get("/readyz")).status == 503
         turned = asyncio.Event()

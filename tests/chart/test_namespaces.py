@@ -20,10 +20,11 @@ def scope(objects: list[Object]) -> list[str]:
 def roles(objects: list[Object]) -> dict[str, Object]:
     """The operator's Roles by namespace; each has its binding to the operator's account."""
     found = {}
-    for item in objects:
+    rights = [item for item in objects if not item["metadata"]["name"].endswith("-lease")]
+    for item in rights:
         if item["kind"] == "Role":
             found[item["metadata"]["namespace"]] = item
-    for binding in [item for item in objects if item["kind"] == "RoleBinding"]:
+    for binding in [item for item in rights if item["kind"] == "RoleBinding"]:
         role = found[binding["metadata"]["namespace"]]
         assert binding["roleRef"]["name"] == role["metadata"]["name"]
         assert binding["subjects"][0]["namespace"] == "hm"
@@ -75,3 +76,21 @@ def test_a_star_is_the_cluster() -> None:
 def test_a_name_that_is_not_a_namespace_is_an_error() -> None:
     with pytest.raises(RenderError, match="watchNamespaces"):
         rendered("Team A")
+
+
+@pytest.mark.parametrize("namespaces", [(), ("team-a",), ("*",)])
+def test_the_leaders_lease_is_in_the_operators_own_namespace(namespaces: tuple[str, ...]) -> None:
+    objects = render_values({"operator": {"watchNamespaces": list(namespaces), "replicas": 2}}, "operator")
+    spec = deployment(objects, "operator")
+    assert spec["replicas"] == 2
+    assert "--lease=hm/shop-hunarmitra-operator" in spec["template"]["spec"]["containers"][0]["command"]
+    assert spec["strategy"]["rollingUpdate"]["maxSurge"] == 0  # two versions never run at the same time
+    role = of_kind(objects, "Role")["shop-hunarmitra-operator-lease"]
+    assert role["metadata"]["namespace"] == "hm"
+    assert [(rule["verbs"], rule.get("resourceNames")) for rule in role["rules"]] == [
+        (["create"], None),
+        (["get", "update"], ["shop-hunarmitra-operator"]),
+    ]
+    binding = of_kind(objects, "RoleBinding")["shop-hunarmitra-operator-lease"]
+    assert binding["roleRef"]["name"] == "shop-hunarmitra-operator-lease"
+    assert [(each["name"], each["namespace"]) for each in binding["subjects"]] == [("shop-hunarmitra-operator", "hm")]
