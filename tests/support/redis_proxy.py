@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
@@ -16,6 +17,10 @@ T = TypeVar("T")
 
 NOWHERE = b"swallowed"
 """A channel without a subscriber: Redis answers, and the message is lost."""
+
+OF_BOOKINGS = f"{CHANNEL_PREFIX}booking.".encode()
+MOST_DELAY = 2.0
+"""Seconds that a late message takes longer."""
 
 
 class RedisProxy:
@@ -34,6 +39,8 @@ class RedisProxy:
         self.swallowed = 0
         self.frozen = False
         """Whether new connections are deaf as well."""
+        self.disorder: random.Random | None = None
+        """With it, of five messages about bookings one is lost, one comes late and one twice."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,7 +113,26 @@ class RedisProxy:
         if self.swallowing and command[0].upper() == b"PUBLISH" and command[1].startswith(CHANNEL_PREFIX.encode()):
             self.swallowed += 1
             return [command[0], NOWHERE, command[2]]
+        if self.disorder is not None and command[0].upper() == b"PUBLISH" and command[1].startswith(OF_BOOKINGS):
+            return self._disordered(command, self.disorder)
         return command
+
+    def _disordered(self, command: list[bytes], luck: random.Random) -> list[bytes]:
+        what = luck.choice(["lost", "late", "twice", "on time", "on time"])
+        if what in {"late", "twice"}:
+            task = asyncio.create_task(self._publish_later(command, luck.uniform(0.02, MOST_DELAY)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self.swallowed += what == "lost"
+        return [command[0], NOWHERE, command[2]] if what in {"lost", "late"} else command
+
+    async def _publish_later(self, command: list[bytes], delay: float) -> None:
+        await asyncio.sleep(delay)
+        with contextlib.suppress(OSError):
+            _, to_redis = await asyncio.open_connection(HOST, self._target)
+            to_redis.write(_encoded(command))
+            await to_redis.drain()
+            to_redis.close()
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
