@@ -7,6 +7,8 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from hunarmitra.common.plain_text import validate_plain_text
+
 
 class Role(models.TextChoices):
     EMPLOYER = "employer", "Employer"
@@ -23,8 +25,12 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    name = models.CharField(max_length=120, help_text="Shown to the other side of a booking; never a phone number.")
-    phone = models.CharField(max_length=20, blank=True)
+    name = models.CharField(
+        max_length=120,
+        help_text="Shown to the other side of a booking; never a phone number.",
+        validators=[validate_plain_text],
+    )
+    phone = models.CharField(max_length=20, blank=True, validators=[validate_plain_text])
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.EMPLOYER)
     notification_seq = models.BigIntegerField(default=0, editable=False)
 

@@ -68,9 +68,8 @@ class SessionReusedError(TokenError):
 @whole_transaction
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
     """Create a user. An ``admin`` may sign in to Django's admin; with ``password=None`` no password works."""
-    for field, text in (("username", username), ("name", name)):
-        if character := hidden_character(text):
-            raise ValidationError({field: hidden_character_error(character)})
+    if character := hidden_character(username):  # Django's validator does not name it
+        raise ValidationError({"username": hidden_character_error(character)})
     user = User(username=username, name=name, role=role, phone=phone)
     user.is_staff = user.is_superuser = role == Role.ADMIN
     user.set_password(password)

@@ -86,7 +86,11 @@ class Booking(models.Model):
 
 
 class BookingEvent(OutboxRow):
-    """One entry of a booking's log; ``seq`` is 1, 2, 3 … without a gap."""
+    """One entry of a booking's log; ``seq`` is 1, 2, 3 … without a gap.
+
+    ``actor`` is the display name, which other users see. ``acted_by`` is the id, which only the admin shows: names
+    change, and two users may have the same one. It is not a foreign key, so that it stays when the user is deleted.
+    """
 
     stream_field: ClassVar[str] = "booking"
 
@@ -94,6 +98,11 @@ class BookingEvent(OutboxRow):
     event_type = models.CharField(max_length=32)
     status = models.CharField(max_length=12, choices=STATUS_CHOICES)
     actor = models.CharField(max_length=120)
+    acted_by = models.UUIDField(
+        null=True,
+        editable=False,
+        help_text="Id of the user who acted, for staff. Empty for the system, and for events of version 0.1.",
+    )
     eta_minutes = models.PositiveIntegerField(null=True)
     clears_location = models.BooleanField(default=False)
 

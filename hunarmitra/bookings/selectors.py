@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from hunarmitra.accounts.models import Role, User
@@ -22,6 +24,16 @@ def _roles(owner: bool, worker: bool, staff: bool) -> frozenset[BookingRole]:
     """Cached, so that connections with the same roles share one set."""
     held = {BookingRole.OWNER: owner, BookingRole.WORKER: worker, BookingRole.STAFF: staff}
     return frozenset(role for role, holds in held.items() if holds)
+
+
+def details_visible_to(user: User, booking: Booking, *, now: datetime) -> bool:
+    """Whether the user, who sees the booking, also reads its address, its place and its notes.
+
+    The worker needs them for the work, and for ``WORKER_DETAILS_DAYS`` after it; owner and staff always read them.
+    """
+    if booking.finished_at is None or roles_of(booking, user) != {BookingRole.WORKER}:
+        return True
+    return now < booking.finished_at + timedelta(days=settings.ENVIRONMENT.worker_details_days)
 
 
 def bookings_visible_to(user: User) -> QuerySet[Booking]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from hunarmitra.accounts.models import Role, User
@@ -23,6 +24,7 @@ from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.selectors import roles_of
 from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
+from hunarmitra.common.plain_text import hidden_character, hidden_character_error
 from hunarmitra.database.retries import whole_transaction
 from hunarmitra.notifications.services import Draft, notifications_write
 from hunarmitra.outbox import revocations
@@ -45,6 +47,12 @@ class BookingOrder:
     preferred_time: datetime | None = None
     notes: str = ""
     estimated_price: Decimal | None = None
+
+    def check_characters(self) -> None:
+        """Raise ValidationError for text with control characters or direction overrides."""
+        for field in ("service", "address", "notes"):
+            if character := hidden_character(getattr(self, field), newlines=field == "notes"):
+                raise ValidationError({field: hidden_character_error(character)})
 
     def digest(self) -> str:
         return hashlib.sha256(json.dumps(self.__dict__, default=str, sort_keys=True).encode()).hexdigest()
@@ -78,6 +86,7 @@ class _Change:
             event_type=event_type,
             status=booking.status,
             actor=self.actor.name if self.actor else SYSTEM,
+            acted_by=self.actor.pk if self.actor else None,
             eta_minutes=eta_minutes,
             clears_location=clears_location,
             created_at=self.moment,
@@ -154,11 +163,13 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
     """Create a booking. Return it, and whether it is new.
 
     A repeated ``idempotency_key`` of the same owner returns the first booking, or raises
-    :class:`ConflictError` when the order differs. Raises ConflictError (``too_many_open``) if the owner has
+    :class:`ConflictError` when the order differs. Raises ValidationError for hidden characters in a text, and
+    ConflictError (``too_many_open``) if the owner has
     ``BOOKINGS_OPEN_MAX`` unfinished bookings.
     """
     if owner.effective_role == Role.WORKER:
         raise NotAllowedError("Only employers create bookings.")
+    order.check_characters()
     now = utc_now()
     try:
         with traced_transaction("booking_create"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from django.core.exceptions import ValidationError
+
 _HIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -22,3 +24,9 @@ def hidden_character(text: str, *, newlines: bool = False) -> str | None:
 def hidden_character_error(character: str) -> str:
     """Return the message for a rejected character."""
     return f"Contains the character {character}; remove control characters and direction overrides."
+
+
+def validate_plain_text(text: str) -> None:
+    """Validator of a model's field with one line of text. Raises ValidationError."""
+    if character := hidden_character(text):
+        raise ValidationError(hidden_character_error(character), code="invalid")

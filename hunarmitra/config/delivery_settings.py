@@ -61,6 +61,12 @@ class DeliverySettings:
     prune_unread_notifications_after_days: int = variable(
         integer(1, 3650), 365, "Days after which `manage.py prune` deletes unread notifications."
     )
+    worker_details_days: int = variable(
+        integer(0, 3650),
+        7,
+        "Days after a booking's end for which its worker can read its address, its place and its notes. Afterwards "
+        "they are empty for the worker, and stay for its owner and for staff.",
+    )
 
     otel_exporter_otlp_endpoint: str = variable(
         collector_url,

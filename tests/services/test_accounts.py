@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import ProtectedError
 from rest_framework_simplejwt.exceptions import TokenError
@@ -45,6 +46,20 @@ def test_hidden_characters_of_a_name_are_rejected(db: None, field: str, characte
         services.user_create(**names, password=None)
     assert set(error.value.message_dict) == {field}
     assert not User.objects.filter(**{field: names[field]}).exists()
+
+
+@pytest.mark.parametrize("field", ["name", "phone"])
+def test_hidden_characters_are_rejected_by_every_form(db: None, field: str) -> None:
+    texts = {"username": "asha", "name": "Asha", "phone": "", field: "As\u202eha"}
+    with pytest.raises(ValidationError, match=r"U\+202E") as error:
+        User(**texts, password="x").full_clean()
+    assert set(error.value.message_dict) == {field}
+
+
+def test_the_first_superuser_has_no_hidden_characters_in_the_name(db: None) -> None:
+    with pytest.raises(CommandError, match=r"U\+202E"):
+        call_command("createsuperuser", "--no-input", username="root", name="Ro\u202eot")
+    assert not User.objects.exists()
 
 
 @pytest.mark.parametrize(("role", "staff"), [(Role.EMPLOYER, False), (Role.WORKER, False), (Role.ADMIN, True)], ids=str)

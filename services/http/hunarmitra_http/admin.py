@@ -1,7 +1,8 @@
 """Django's admin for support staff: bookings with their history to read, users to help.
 
-All staff may read. Only the domain's services write, so that every click closes the right connections and keeps the
-numbers correct. Bookings and users are never deleted: users are deactivated.
+Staff read what Django's permissions allow them: the group "Dispatchers" may read everything here. Only the domain's
+services write, so that every click closes the right connections and keeps the numbers correct. Bookings and users are
+never deleted: users are deactivated.
 """
 
 from __future__ import annotations
@@ -55,18 +56,8 @@ def sign_in_page(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _is_staff(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and getattr(request.user, "is_staff", False))
-
-
 class ReadOnlyMixin:
-    """Read-only for all staff: nothing is added, changed or deleted."""
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_staff(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_staff(request)
+    """Read-only, for those with Django's permission to view: nothing is added, changed or deleted."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -81,7 +72,7 @@ class ReadOnlyMixin:
 class EventInline(ReadOnlyMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = BookingEvent
     ordering = ["seq"]
-    readonly_fields = ("seq", "event_type", "status", "actor", "eta_minutes", "created_at", "published_at")
+    readonly_fields = ("seq", "event_type", "status", "actor", "acted_by", "eta_minutes", "created_at", "published_at")
     fields = readonly_fields
     extra = 0
     can_delete = False
@@ -117,8 +108,7 @@ class NotificationAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-a
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """All staff can read. Django's permission allows to change names and to deactivate; superusers also grant "
-    "rights."""
+    """Django's permissions allow to read, and to change names and deactivate; superusers also grant rights."""
 
     form = UserForm
     add_form = NewUserForm
@@ -136,12 +126,6 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     ]
     add_fieldsets = [(None, {"fields": ["username", "name", "role", "usable_password", "password1", "password2"]})]
     rights = ("role", "is_staff", "is_superuser", "groups", "user_permissions")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return _is_staff(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_staff(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only superusers: a new user can get any role."""

@@ -87,12 +87,26 @@ def browser(stack: Stack, actors: Actors) -> Iterator[Browser]:
 
 @pytest.fixture
 def support(stack: Stack, shell: Shell) -> Iterator[Browser]:
-    """Signed in as staff with no permission but to be there."""
+    """Signed in as staff of the group that only reads."""
+    with closing(_staff(stack, shell, "Dispatchers")) as opened:
+        yield opened
+
+
+def _staff(stack: Stack, shell: Shell, *groups: str) -> Browser:
     user = seed(stack, ["employer"])[0]
     shell.call(user_set_staff, user_id=user.id, staff=True)
-    with closing(Browser(stack.base_url)) as opened:
-        opened.sign_in(user)
-        yield opened
+    shell.call(join_groups, user_id=user.id, groups=groups)
+    browser = Browser(stack.base_url)
+    browser.sign_in(user)
+    return browser
+
+
+def join_groups(user_id: str, groups: list[str]) -> None:
+    from django.contrib.auth.models import Group
+
+    from hunarmitra.accounts.models import User
+
+    User.objects.get(pk=user_id).groups.set(Group.objects.filter(name__in=groups))
 
 
 @pytest.fixture
@@ -246,7 +260,36 @@ def test_a_new_user_can_sign_in(browser: Browser, stack: Stack) -> None:
         assert actor.me()["role"] == "worker"
 
 
-def test_staff_without_permissions_read_users_and_change_none(support: Browser, person: Actor) -> None:
+def test_staff_without_permissions_read_nobodys_data(stack: Stack, shell: Shell, actors: Actors) -> None:
+    booking_id = actors.new_booking("arrived")
+    with closing(_staff(stack, shell)) as nobody:
+        assert "/admin/bookings/" not in nobody.page("/admin/")
+        for path in (
+            "bookings/booking/",
+            f"bookings/booking/{booking_id}/change/",
+            "notifications/notification/",
+            "accounts/user/",
+            f"accounts/user/{actors.worker.id}/change/",
+            "auth/group/",
+        ):
+            nobody.page(f"/admin/{path}", expect=403)
+
+
+def test_dispatchers_read_notifications_and_grant_no_rights(support: Browser) -> None:
+    support.page("/admin/notifications/notification/")
+    support.page("/admin/auth/group/", expect=403)
+
+
+@pytest.mark.parametrize("name", ["New\x1bOne", "New\u202eOne"], ids=ascii)
+def test_a_name_with_hidden_characters_is_rejected(browser: Browser, person: Actor, name: str) -> None:
+    path = f"/admin/accounts/user/{person.id}/change/"
+    answer = browser.submit(path, name=name)
+    assert answer.status_code == 200
+    assert f"Contains the character U+{ord(name[3]):04X}" in answer.text
+    assert person.me()["name"] == person.user.name
+
+
+def test_dispatchers_read_users_and_change_none(support: Browser, person: Actor) -> None:
     page = support.page(f"/admin/accounts/user/{person.id}/change/")
     assert person.user.name in page
     assert 'name="_save"' not in page

@@ -147,6 +147,7 @@ WRONG = {
     "PRUNE_EVENTS_AFTER_DAYS": ["0", "3651", "1.5"],
     "PRUNE_NOTIFICATIONS_AFTER_DAYS": ["0"],
     "PRUNE_UNREAD_NOTIFICATIONS_AFTER_DAYS": ["0"],
+    "WORKER_DETAILS_DAYS": ["-1", "3651", "a week"],
     "OTEL_EXPORTER_OTLP_ENDPOINT": [
         "collector:4318",
         "grpc://collector:4317",

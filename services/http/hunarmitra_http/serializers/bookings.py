@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from hunarmitra.bookings.eta import eta_minutes
 from hunarmitra.bookings.models import Booking
+from hunarmitra.bookings.selectors import details_visible_to
 from hunarmitra.common.clock import utc_now
 from hunarmitra.locations.estimate import LONGEST_MINUTES
 from hunarmitra.protocol.frames import BookingStatusChanged
@@ -42,7 +43,12 @@ class OrderSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+WITHOUT_DETAILS: Final = {"address": "", "lat": None, "lng": None, "notes": ""}
+
+
 class BookingSerializer(serializers.Serializer[Booking]):
+    """A booking as the user ``reader`` of the context sees it."""
+
     id = Identifier()
     seq = serializers.IntegerField(help_text="Number of the newest event.")
     status = Choice(STATUSES)
@@ -61,6 +67,12 @@ class BookingSerializer(serializers.Serializer[Booking]):
 
     def get_eta_minutes(self, booking: Booking) -> int | None:
         return eta_minutes(booking, utc_now())
+
+    def to_representation(self, instance: Booking) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        if not details_visible_to(self.context["reader"], instance, now=utc_now()):
+            shown |= WITHOUT_DETAILS
+        return shown
 
 
 class StatusChangeSerializer(serializers.Serializer[Any]):

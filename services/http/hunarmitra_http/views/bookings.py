@@ -50,6 +50,11 @@ def visible_booking(request: Request, booking_id: UUID) -> Booking:
     return booking
 
 
+def _booking_response(request: Request, booking: Booking, *, status: int = 200) -> Response:
+    seen = BookingSerializer(booking, context={"reader": user_of_request(request)})
+    return Response(seen.data, status=status)
+
+
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is not None and not re.fullmatch(IDEMPOTENCY_PATTERN, key):
@@ -70,7 +75,8 @@ class BookingsView(ListView):
         user = user_of_request(request)
         chosen = checked(StatusFilterSerializer, request.query_params.dict())  # {"status": …} or empty
         parts = [part.filter(**chosen) for part in bookings_visible_by_role(user)]
-        return self.page_of(bookings_visible_to(user).filter(**chosen), BookingSerializer, parts=parts)
+        rows = bookings_visible_to(user).filter(**chosen)
+        return self.page_of(rows, BookingSerializer, parts=parts, context={"reader": user})
 
     @extend_schema(
         request=OrderSerializer,
@@ -97,7 +103,7 @@ class BookingsView(ListView):
         key = _idempotency_key(request)
         order = BookingOrder(**checked(OrderSerializer, request.data))
         booking, new = booking_create(owner=user_of_request(request), order=order, idempotency_key=key)
-        response = Response(BookingSerializer(booking).data, status=201)
+        response = _booking_response(request, booking, status=201)
         if not new:
             response[REPLAYED_HEADER] = "true"
         return response
@@ -107,7 +113,7 @@ class BookingView(ApiView):
     @extend_schema(responses={200: BookingSerializer})
     def get(self, request: Request, booking_id: UUID) -> Response:
         """One booking."""
-        return Response(BookingSerializer(visible_booking(request, booking_id)).data)
+        return _booking_response(request, visible_booking(request, booking_id))
 
 
 class BookingStatusView(ApiView):
@@ -124,7 +130,7 @@ class BookingStatusView(ApiView):
             eta_minutes=change.get("eta_minutes"),
             expected_seq=change.get("seq"),
         )
-        return Response(BookingSerializer(booking).data)
+        return _booking_response(request, booking)
 
 
 class BookingAssignView(ApiView):
@@ -135,7 +141,7 @@ class BookingAssignView(ApiView):
         """Assign a worker, which confirms a requested booking. Staff only."""
         worker_id: UUID = checked(AssignmentSerializer, request.data)["worker_id"]
         booking = booking_assign(booking_id=booking_id, staff=user_of_request(request), worker_id=worker_id)
-        return Response(BookingSerializer(booking).data)
+        return _booking_response(request, booking)
 
 
 class BookingEventsView(ApiView):
