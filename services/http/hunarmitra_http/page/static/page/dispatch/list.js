@@ -105,8 +105,11 @@ class Row {
     this.element.dataset.status = status;
     this.element.classList.toggle('selected', Boolean(details));
     this.#button.setAttribute('aria-expanded', String(Boolean(details)));
-    if (details && details.parentNode !== this.element) this.element.append(details);
-    else if (!details) this.#button.nextElementSibling?.remove();
+    const shown = this.#button.nextElementSibling;
+    if (shown !== (details || null)) {
+      shown?.remove();
+      if (details) this.element.append(details);
+    }
     this.tell(entry, age);
   }
 

@@ -3,9 +3,11 @@ import { retrying } from '../retry.js';
 
 /** A booking goes forward through these, so that reading them in this order misses none that moves meanwhile. */
 const STATUSES = ['requested', 'confirmed', 'on_the_way', 'arrived'];
-/** Milliseconds between two readings: of the bookings without a worker, and of all. */
-export const REQUESTED_MS = 15_000;
-export const ALL_MS = 120_000;
+/** Milliseconds between two readings of the bookings without a worker. */
+const REQUESTED_MS = 15_000;
+/** Milliseconds between two readings of all, and for each request that one takes: at most 1,200 requests an hour. */
+const ALL_MS = 30_000;
+const REQUEST_MS = 3000;
 /** Bookings that are not certain are gathered for this long, then read together. */
 const GATHER_MS = 300;
 /** More than this many are read as lists, unless that was done a moment ago. */
@@ -18,11 +20,13 @@ export class Reader {
   #stream;
   #onDone;
   #onFail;
-  #timers = new Set();
+  #timer;
   #reading; // the promise of the reading under way
   #retry;
   #ended = false;
-  #readAt = -Infinity;
+  #readAt = -Infinity; // all
+  #requestedAt = -Infinity;
+  #requests = 0; // of the last reading of all
 
   /** `onDone()`: after each complete reading. `onFail(error)`: it is tried again, also when the stream returns. */
   constructor({ session, bookings, stream, onDone, onFail }) {
@@ -34,17 +38,13 @@ export class Reader {
   }
 
   start() {
-    this.#every(REQUESTED_MS, () => this.#read(['requested']));
-    this.#every(ALL_MS, () => this.all());
-    this.#every(GATHER_MS, () => this.#certain());
-    document.addEventListener('visibilitychange', this.#onVisible);
+    this.#timer = setInterval(() => document.hidden || this.#reading || this.#retry || void this.#next(), GATHER_MS);
     void this.all();
   }
 
   stop() {
     this.#ended = true;
-    this.#timers.forEach(clearInterval);
-    document.removeEventListener('visibilitychange', this.#onVisible);
+    clearInterval(this.#timer);
     this.#retry?.end();
   }
 
@@ -53,19 +53,13 @@ export class Reader {
     return this.#read(STATUSES);
   }
 
-  #every(milliseconds, run) {
-    this.#timers.add(setInterval(() => document.hidden || this.#reading || this.#retry || void run(), milliseconds));
-  }
-
-  #onVisible = () => {
-    if (!document.hidden && Date.now() - this.#readAt >= ALL_MS) void this.all();
-  };
-
-  #certain() {
+  /** Read what is due, if anything is. */
+  #next() {
     const ids = [...this.#bookings.unsure];
-    if (!ids.length) return undefined;
-    if (ids.length > MOST_SINGLE && Date.now() - this.#readAt > MOMENT_MS) return this.all();
-    return this.#once(() => this.#single(ids.slice(0, MOST_SINGLE)));
+    const since = Date.now() - this.#readAt;
+    if (since >= Math.max(ALL_MS, REQUEST_MS * this.#requests) || (ids.length > MOST_SINGLE && since > MOMENT_MS)) return this.all();
+    if (ids.length) return this.#once(() => this.#single(ids.slice(0, MOST_SINGLE)));
+    return Date.now() - this.#requestedAt >= REQUESTED_MS ? this.#read(['requested']) : undefined;
   }
 
   #read(statuses) {
@@ -94,10 +88,12 @@ export class Reader {
 
   async #lists(statuses) {
     const found = new Set();
+    let requests = 0;
     for (const status of statuses) {
       for (let cursor = ''; cursor !== null && !this.#ended; ) {
         const { results, next } = await this.#session.get(`bookings/?status=${status}&page_size=100&cursor=${cursor}`);
         if (this.#ended) return;
+        requests++;
         for (const booking of results) {
           found.add(booking.id);
           this.#bookings.read(booking);
@@ -105,8 +101,10 @@ export class Reader {
         cursor = next && new URL(next).searchParams.get('cursor');
       }
     }
+    this.#requestedAt = Date.now();
     if (statuses.length < STATUSES.length) return;
     this.#readAt = Date.now();
+    this.#requests = requests;
     this.#bookings.missing(found);
   }
 

@@ -139,7 +139,7 @@ export class DispatchView {
     this.#begun = true;
     this.#map.complete();
     if (!this.#kept.view) this.#showAll();
-    this.#select(this.#kept.selected ?? (this.#app.configuration.demo ? this.#shown()[0]?.id : undefined));
+    if (!this.#selection) this.#select(this.#kept.selected ?? (this.#app.configuration.demo ? this.#shown()[0]?.id : undefined));
   }
 
   #changed(entry, kind) {
