@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     # Tests that stop nodes come last, so that no other test runs while the cluster recovers.
-    items.sort(key=lambda item: item.path == here / "test_nodes.py")
+    last = (here / "test_nodes.py", here / "chaos" / "test_chaos.py")
+    items.sort(key=lambda item: last.index(item.path) + 1 if item.path in last else 0)
     if "E2E" not in os.environ:
         for item in items:
             if here in item.path.parents:
@@ -59,7 +60,7 @@ def host_name() -> Iterator[None]:
 
 
 @contextmanager
-def installed(release: Release, *settings: str) -> Iterator[Release]:
+def installed(release: Release, *settings: str, env: Mapping[str, str] | None = None) -> Iterator[Release]:
     """Install into a new namespace that admits only restricted pods.
 
     With E2E_KEEP it stays, and the next run uses it again, which helps while writing tests.
@@ -73,7 +74,7 @@ def installed(release: Release, *settings: str) -> Iterator[Release]:
     delete_namespace(release.namespace)
     make_namespace(release.namespace)
     try:
-        release.apply("install", *settings)
+        release.apply("install", *settings, env=env or {})
         yield release
     finally:
         if not keep:

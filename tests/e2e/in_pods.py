@@ -183,3 +183,19 @@ def migrate_ahead(tables: dict[str, str], forward: bool) -> list[str]:
         (recorder.record_applied if forward else recorder.record_unapplied)(app, name)
     with connection.cursor() as cursor:
         return [column.name for column in connection.introspection.get_table_description(cursor, "bookings_booking")]
+
+
+def read_logs(bookings: list[str]) -> dict[str, list[tuple[int, str]]]:
+    """Return the log of each booking that the database has: seq and status of each event."""
+    import django
+
+    django.setup()
+    from hunarmitra.bookings.models import Booking, BookingEvent
+
+    logs: dict[str, list[tuple[int, str]]] = {
+        str(key): [] for key in Booking.objects.filter(pk__in=bookings).values_list("pk", flat=True)
+    }
+    events = BookingEvent.objects.filter(booking_id__in=bookings).order_by("seq")
+    for booking, seq, status in events.values_list("booking_id", "seq", "status"):
+        logs[str(booking)].append((seq, status))
+    return logs

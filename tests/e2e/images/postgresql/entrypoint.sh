@@ -12,4 +12,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   psql --quiet --host=/tmp --username="$POSTGRES_USER" --dbname=postgres --command="CREATE DATABASE \"$POSTGRES_DB\""
   pg_ctl --silent --wait --mode=fast stop
 fi
+# A killed server leaves it. Where containers share a process namespace, its number may be that of another process.
+rm -f "$PGDATA/postmaster.pid"
 exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp
