@@ -15,6 +15,7 @@ from tests.chart.rendering import (
     CHART,
     EXTRA_OBJECTS,
     SCENARIOS,
+    Object,
     containers,
     of_kind,
     pod_templates,
@@ -251,3 +252,24 @@ def test_pods_are_spread_over_nodes_whether_or_not_nodes_have_zones() -> None:
         term = preference["podAffinityTerm"]
         assert term["topologyKey"] == "topology.kubernetes.io/zone"
         assert selects(term["labelSelector"], template["metadata"]["labels"])
+
+
+def database_urls(objects: list[Object]) -> dict[str, set[tuple[str, str]]]:
+    """Name and key of the Secret from which each component takes DATABASE_URL."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for name, pod in pod_templates(objects):
+        for container in containers(pod):
+            for variable in container.get("env", []):
+                if variable["name"] == "DATABASE_URL":
+                    secret = variable["valueFrom"]["secretKeyRef"]
+                    found.setdefault(name.rpartition("-")[2], set()).add((secret["name"], secret["key"]))
+    return found
+
+
+def test_only_the_migration_has_the_databases_owner() -> None:
+    shared = {("hunarmitra-secrets", "DATABASE_URL")}
+    assert set().union(*database_urls(render("production")).values()) == shared
+    urls = database_urls(render("production", "migrations.existingSecret=owner", "migrations.databaseUrlKey=OWNER_URL"))
+    assert urls.pop("migrate") == {("owner", "OWNER_URL")}
+    assert {"http", "ws", "relay", "prune"} <= set(urls)
+    assert set().union(*urls.values()) == shared

@@ -18,14 +18,17 @@ The Secret that the chart makes has one for each user of the bundled Redis. */}}
 {{- ternary .root.Values.redis.wsUrlKey .root.Values.redis.httpUrlKey (eq .process "ws") | default $made -}}
 {{- end -}}
 
-{{/* The environment of every process that runs Django. Takes root and process ("ws" or "http"). */}}
+{{/* The environment of every process that runs Django. Takes root, process ("ws" or "http"), and component: "migrate" may
+have another user of the database. */}}
 {{- define "hunarmitra.environment" -}}
 {{- $secret := include "hunarmitra.secretName" .root | quote -}}
-{{- range list "SECRET_KEY" "DATABASE_URL" }}
-- name: {{ . }}
+{{- $owner := ternary .root.Values.migrations (dict) (eq (.component | default "") "migrate") -}}
+- name: SECRET_KEY
   valueFrom:
-    secretKeyRef: {name: {{ $secret }}, key: {{ . }}}
-{{- end }}
+    secretKeyRef: {name: {{ $secret }}, key: SECRET_KEY}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef: {name: {{ ternary $secret ($owner.existingSecret | quote) (empty $owner.existingSecret) }}, key: {{ $owner.databaseUrlKey | default "DATABASE_URL" }}}
 - name: REDIS_URL
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: {{ include "hunarmitra.redisUrlKey" . }}}
@@ -145,7 +148,7 @@ image; with metricsPort it has /metrics and /livez there; `wait` is what it wait
 {{- end -}}
 
 {{- define "hunarmitra.commandPod.env" -}}
-{{- include "hunarmitra.environment" (dict "root" .root "process" "http") }}
+{{- include "hunarmitra.environment" (dict "root" .root "process" "http" "component" .component) }}
 {{- with .metricsPort }}
 - {name: METRICS_HOST, value: {{ $.root.Values.listenAddress | quote }}}
 - {name: METRICS_PORT, value: {{ . | quote }}}
