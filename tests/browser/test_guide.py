@@ -20,6 +20,7 @@ from tests.support.stack import Stack
 
 PAGE = "guide/javascript.md"
 WORKER_PAGE = "guide/worker.md"
+DISPATCHER_PAGE = "guide/dispatcher.md"
 LEAFLET = Path(leaflet.__file__).parent / "static" / "leaflet"
 NO_SERVER = r"ERR_(CONNECTION|EMPTY_RESPONSE)|WebSocket connection to|external: http://127\.0\.0\.1"
 
@@ -55,10 +56,11 @@ def write_app(folder: Path, stack: Stack) -> Path:
     program = file_of(PAGE, "app.js")
     assert "'http://127.0.0.1:8000'" in program
     (folder / "app.js").write_text(program.replace("http://127.0.0.1:8000", stack.base_url))
-    (folder / "worker.html").write_text(file_of(WORKER_PAGE, "worker.html"))
-    program = file_of(WORKER_PAGE, "worker.js")
-    assert "'http://127.0.0.1:8000'" in program
-    (folder / "worker.js").write_text(program.replace("http://127.0.0.1:8000", stack.base_url))
+    for page, name in ((WORKER_PAGE, "worker"), (DISPATCHER_PAGE, "dispatcher")):
+        (folder / f"{name}.html").write_text(file_of(page, f"{name}.html"))
+        program = file_of(page, f"{name}.js")
+        assert "'http://127.0.0.1:8000'" in program
+        (folder / f"{name}.js").write_text(program.replace("http://127.0.0.1:8000", stack.base_url))
     return folder
 
 
@@ -124,6 +126,36 @@ def test_the_readers_worker_shares_the_location(reader: tuple[Stack, People, str
     people.worker.status(booking, "on_the_way")
     people.employer.status(booking, "cancelled")
     expect(page.locator("#sharing")).to_have_text("Off (not_tracked).")
+
+
+def test_the_readers_dispatcher_sees_bookings_come_move_and_end(
+    reader: tuple[Stack, People, str], visit: Visitor
+) -> None:
+    stack, people, origin = reader
+    visitor = visit(stack, allowed=rf"{NO_SERVER}|tile\.openstreetmap\.org")
+    page = visitor.page
+    without_tiles(page)
+    page.add_init_script(path=Path(__file__).parent / "scripts" / "canvas-arcs.js")
+    booking = people.new_booking()
+    people.worker.status(booking, "on_the_way")
+    people.worker.track(booking, 28.62, 77.2)
+    page.goto(f"{origin}/dispatcher.html")
+    page.get_by_label("User name").fill(people.admin.user.username)
+    page.get_by_label("Password").fill(people.admin.user.password)
+    page.get_by_role("button", name="Sign in").click()
+    row = page.locator("#bookings li", has_text=booking[:8])
+    expect(page.locator("#connection")).to_have_text("live")
+    expect(row).to_have_text(f"{booking[:8]}: on_the_way")
+    first = page.evaluate("window.arcs.at(-1)")
+    people.worker.track(booking, 28.625, 77.2)
+    eventually(lambda: page.evaluate("window.arcs.at(-1)") != first)
+    # A worker outside the box is not shown; when the map shows the place, the booking is there.
+    people.worker.track(booking, 28.75, 77.2)
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="Zoom out").click()
+    expect(row).to_have_text(f"{booking[:8]}: on_the_way")
+    people.employer.status(booking, "cancelled")
+    expect(row).to_have_count(0)
 
 
 def test_a_wrong_password_is_told(reader: tuple[Stack, People, str], visit: Visitor) -> None:
