@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 _SECRETS = (
     re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]+)*"),
@@ -24,6 +25,9 @@ _OFFERED = re.compile(r"""(\bjwt["']?\s*,\s*(?:b?["'])?)[^\s'",\[\]]+""")
 _NAMED = re.compile(
     r"""((?:token|ticket|access|refresh|password)["']?\s*(?:=|%3[Dd]|:\s*["']?)\s*)[^\s&"',;<>\[\])}]+""", re.IGNORECASE
 )
+_ENCODED_PAIR = re.compile(r"""(?<=[?&])([^\s=&"']+=)([^\s&"']+)""")
+"""A pair of a query. Where it is percent-encoded, the patterns above do not see what the server reads."""
+
 _PHONE = re.compile(
     r"""(?<![0-9A-Za-z])(?<![0-9][.-])
         (?:(?:%2[Bb]|\+|00)?\(?\+?91\)?[ .-]?\(?0?|\(?0)?
@@ -40,8 +44,17 @@ _PLAIN = (int, float, bool, type(None))
 _installed = False
 
 
+def _redact_pair(pair: re.Match[str]) -> str:
+    decoded = unquote(pair[0])
+    if decoded == pair[0] or (not _NAMED.search(decoded) and not any(each.search(decoded) for each in _SECRETS)):
+        return pair[0]
+    return f"{pair[1]}[redacted]"
+
+
 def redact(text: str) -> str:
     """Replace every JWT, ticket, named credential and phone number by ``[redacted]``."""
+    if "%" in text:
+        text = _ENCODED_PAIR.sub(_redact_pair, text)
     text = _OFFERED.sub(r"\1[redacted]", _NAMED.sub(r"\1[redacted]", text))
     for pattern in _SECRETS:
         text = pattern.sub("[redacted]", text)

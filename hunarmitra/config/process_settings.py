@@ -41,7 +41,7 @@ class ProcessSettings:
     allowed_hosts: tuple[str, ...] = variable(
         name_list,
         (),
-        "Comma-separated host names that HTTP requests may name in `Host`.",
+        "Comma-separated host names that HTTP requests and WebSocket handshakes may name in `Host`.",
         shown="none (localhost while DEBUG is on)",
     )
     allowed_origins: tuple[str, ...] = variable(

@@ -50,6 +50,12 @@ class WebSocketSettings:
         100,
         "Events of a replay that are read at once. The next page is read when the client has received this one.",
     )
+    ws_replayed_events_per_minute: int = variable(
+        integer(100, 1000000000),
+        6000,
+        "Events that one process replays to one user in a minute. A longer replay is complete, but the user's next "
+        "`since` waits.",
+    )
     ws_database_threads: int = variable(
         integer(1, 64), 4, "Threads of one process that read the database for connections."
     )

@@ -11,6 +11,14 @@ from typing import Self
 MASK = b"\0\0\0\0"
 """A mask that changes nothing."""
 
+UPGRADE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+)
+"""The headers of a handshake."""
+
 CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
 
 
@@ -43,19 +51,12 @@ class RawSocket:
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
-    def request(self, target: str, *headers: str, method: str = "GET") -> None:
-        self.send("\r\n".join((f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", "")).encode())
+    def request(self, target: str, *headers: str, method: str = "GET", host: str = "localhost") -> None:
+        self.send("\r\n".join((f"{method} {target} HTTP/1.1", f"Host: {host}", *headers, "", "")).encode())
 
     def upgrade(self, target: str, *headers: str) -> None:
         """Request a WebSocket, and read the answer's header."""
-        self.request(
-            target,
-            *headers,
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            "Sec-WebSocket-Version: 13",
-        )
+        self.request(target, *UPGRADE, *headers)
         assert self.header().startswith("HTTP/1.1 101")
 
     def header(self) -> str:

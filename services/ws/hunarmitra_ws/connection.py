@@ -24,6 +24,7 @@ from hunarmitra.accounts.services import ticket_claim
 from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
+from hunarmitra.common.hosts import HostRule
 from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.protocol.frames import OMIT, Authenticated, Error, Pong, encode
@@ -38,7 +39,7 @@ from hunarmitra_ws.client_messages import (
 from hunarmitra_ws.endpoints import Endpoint, endpoint_for, subscriptions
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
 from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
-from hunarmitra_ws.hosting import host_of
+from hunarmitra_ws.hosting import HTTP_RESPONSE, host_of
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import (
     ANOTHER_USER,
@@ -84,6 +85,11 @@ class ConnectionLimits:
     message_burst: int
     send_buffer_bytes: int
     heartbeat: float
+
+
+@lru_cache(maxsize=1)
+def _hosts() -> HostRule:
+    return HostRule(settings.ALLOWED_HOSTS, debug=settings.DEBUG)
 
 
 @lru_cache(maxsize=1)
@@ -166,6 +172,10 @@ class Connection:
     async def _shake_hands(self) -> Hub | None:
         """Return the hub, or None if the connection was not even accepted."""
         limits = self._limits
+        if not _hosts().accepts(header(self._scope, b"host")):
+            self._outcome = "refused"
+            await self._refuse_host()
+            return None
         if not origin_is_allowed(self._scope, limits.allowed_origins, limits.trusted_proxies):
             self._outcome = "refused"
             await self._send({"type": "websocket.close", "code": 1000})
@@ -177,6 +187,14 @@ class Connection:
         hub = await running_hub()
         await self._authenticate_and_join(hub, handshake)
         return hub
+
+    async def _refuse_host(self) -> None:
+        """Answer 400 where the server can answer a handshake with a status, else 403."""
+        if HTTP_RESPONSE not in (self._scope.get("extensions") or {}):
+            await self._send({"type": "websocket.close", "code": 1000})
+            return
+        await self._send({"type": f"{HTTP_RESPONSE}.start", "status": 400, "headers": []})
+        await self._send({"type": f"{HTTP_RESPONSE}.body", "body": b""})
 
     async def _authenticate_and_join(self, hub: Hub, handshake: Handshake) -> None:
         """Check the token, take a place, then join: a client without a valid token takes nobody's place."""

@@ -16,6 +16,9 @@ from hunarmitra_ws.metrics import metrics
 
 EXTENSION: Final = "hunarmitra.host"
 
+HTTP_RESPONSE: Final = "websocket.http.response"
+"""ASGI's extension for the rejection of a handshake with any status. Stock daphne does not have it."""
+
 
 class Host(Protocol):
     """The server's side of one connection."""

@@ -66,9 +66,9 @@ class Clients:
             await Socket.connect(url, token=self.actors.admin.token, since=since)
         )
 
-    async def notifications(self) -> Socket:
-        url = self._stack.notifications_url()
-        return await self._stop.enter_async_context(await Socket.connect(url, token=self.actors.employer.token))
+    async def notifications(self, since: int | None = None) -> Socket:
+        url, token = self._stack.notifications_url(), self.actors.employer.token
+        return await self._stop.enter_async_context(await Socket.connect(url, token=token, since=since))
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from hunarmitra_ws.server.options import SPARE_FILES
 from tests.integration.server.conftest import own_server
 from tests.support.actors import Actors
 from tests.support.eventually import eventually
-from tests.support.raw_sockets import CLOSE, TEXT, RawSocket
+from tests.support.raw_sockets import CLOSE, TEXT, UPGRADE, RawSocket
 from tests.support.services import OwnServer
 
 HALF = b"GET /ws/notifications/ HTTP/1.1\r\nHost: localhost\r\n"
@@ -141,3 +141,10 @@ def test_tickets_that_do_not_exist_use_up_no_admission(tmp_path: Path) -> None:
                 assert client.close_code() == 4001
         for _ in range(2):
             join(server, path).socket.close()
+
+
+def test_a_foreign_host_is_answered_400(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (server, path), RawSocket(server.port) as client:
+        client.request(path, *UPGRADE, host="evil.example")
+        assert client.header().startswith("HTTP/1.1 400")
+        assert client.rest() == b""

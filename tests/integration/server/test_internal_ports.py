@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,13 @@ import pytest
 
 from tests.integration.server.conftest import TOKEN, own_server
 from tests.support.services import OwnServer
+
+
+@pytest.fixture(scope="module")
+def server_without_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    with own_server(tmp_path_factory.mktemp("open"), WS_CONTROL_TOKEN_FILE="") as (server, _):
+        yield server
+
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -25,6 +33,29 @@ def test_control_needs_the_token(shared_server: OwnServer, header: dict[str, str
         assert response.status_code == 401, path
         assert response.json()["code"] == "unauthenticated"
     assert httpx.get(f"{shared_server.admin_url}/readyz", trust_env=False, timeout=30).json()["drain"] == "serving"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "[::1]:8082"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "10.0.0.9"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_without_a_token_control_serves_no_web_page(
+    server_without_token: OwnServer, headers: dict[str, str], status: int
+) -> None:
+    """A page may send requests to localhost, and DNS may lead any name there."""
+    for method, path in (("GET", "/connections"), ("DELETE", "/drain")):
+        url = server_without_token.control_url + path
+        response = httpx.request(method, url, headers=headers, trust_env=False, timeout=30)
+        assert response.status_code == (404 if status == 200 and method == "DELETE" else status), path
 
 
 def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:

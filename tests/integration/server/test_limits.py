@@ -107,6 +107,23 @@ async def test_a_log_larger_than_the_send_buffer_is_replayed_as_fast_as_it_is_re
         assert _metric(server, "hunarmitra_ws_slow_clients_closed_total") == 0
 
 
+async def test_a_client_that_resumes_in_a_loop_waits_and_others_do_not(tmp_path: Path) -> None:
+    """500 events are replayed completely, although the user may have 100 a minute; the next replay waits minutes."""
+    async with own_clients(tmp_path, WS_REPLAYED_EVENTS_PER_MINUTE="100") as (server, clients):
+        booking = clients.actors.new_booking("requested")
+        _insert_events(server.environment["DATABASE_URL"], booking, 500)
+        resumed = await clients.watch(booking, since=0)
+        newest = (await resumed.joined())["seq"]
+        await resumed.until_seq(newest)
+        waiting = await clients.watch(booking, since=0)
+        fresh = await clients.watch(booking)
+        await fresh.joined()
+        other = await clients.notifications(since=0)
+        await other.joined()
+        await resumed.synchronized()
+        assert waiting.frames == []
+
+
 async def test_a_full_server_says_so(tmp_path: Path) -> None:
     async with own_clients(tmp_path, WS_MAX_CONNECTIONS="2") as (server, clients):
         inside = [await clients.notifications() for _ in range(2)]

@@ -87,6 +87,7 @@ WRONG = {
     "WS_HANDSHAKE_TIMEOUT": ["-1", "soon"],
     "WS_UNAUTHENTICATED_CONNECTIONS": ["0", "1000001", "many"],
     "WS_UNAUTHENTICATED_PER_ADDRESS": ["0", "1000001", "many"],
+    "WS_REPLAYED_EVENTS_PER_MINUTE": ["99", "1000000001", "all"],
     "WS_LOCATION_BATCH_MS": ["-1", "1001", "2.5"],
     "WS_PING_INTERVAL": ["-1", "soon"],
     "WS_PING_TIMEOUT": ["-1", "soon"],

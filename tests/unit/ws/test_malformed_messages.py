@@ -21,7 +21,13 @@ LIMITS = HubLimits(
     expiry_leeway=10,
     database_threads=1,
     relays=False,
-    joins=JoinLimits(connections_per_user=20, silent_seconds=50, replay_page_events=1000, replay_buffer_bytes=1000),
+    joins=JoinLimits(
+        connections_per_user=20,
+        silent_seconds=50,
+        replay_page_events=1000,
+        replay_buffer_bytes=1000,
+        replayed_per_minute=6000,
+    ),
     locations=BatchLimits(gather=0, least_interval=2),
 )
 

@@ -381,6 +381,7 @@ async def _start() -> Hub:
                 silent_seconds=SILENT_HEARTBEATS * environment.ws_heartbeat,
                 replay_page_events=environment.ws_replay_page_events,
                 replay_buffer_bytes=environment.ws_send_buffer_bytes // 2,
+                replayed_per_minute=environment.ws_replayed_events_per_minute,
             ),
             locations=BatchLimits(
                 gather=environment.ws_location_batch_ms / 1000, least_interval=environment.tracking_min_interval

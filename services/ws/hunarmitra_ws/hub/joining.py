@@ -45,6 +45,7 @@ from hunarmitra_ws.hub.join_reader import Answer, JoinRequest, Snapshot, read_jo
 from hunarmitra_ws.hub.queries import ChannelState, Event, read_page
 from hunarmitra_ws.hub.recovery import Recovery
 from hunarmitra_ws.hub.replay import Replay
+from hunarmitra_ws.hub.replay_rate import ReplayRate
 from hunarmitra_ws.hub.revocations import Revocations
 from hunarmitra_ws.hub.subscription import Subscription
 from hunarmitra_ws.hub.subscription_index import SubscriptionIndex
@@ -99,13 +100,15 @@ class _Join:
 class JoinLimits:
     """``replay_buffer_bytes`` is how much may wait for a client before its replay pauses.
 
-    ``silent_seconds`` is how long a user's oldest connection must be silent to give way to a new one.
+    ``replayed_per_minute`` is how many events are replayed to one user. ``silent_seconds`` is how long a user's oldest
+    connection must be silent to give way to a new one.
     """
 
     connections_per_user: int
     silent_seconds: float
     replay_page_events: int
     replay_buffer_bytes: int
+    replayed_per_minute: int
 
 
 class Joiner:
@@ -129,6 +132,7 @@ class Joiner:
         self._recovery = recovery
         self._revocations = revocations
         self._limits = limits
+        self._replay_rate = ReplayRate(limits.replayed_per_minute, limits.connections_per_user)
 
     async def connect(self, client: Client) -> User:
         """Admit a connection that has no subscription yet, and return its user.
@@ -170,6 +174,8 @@ class Joiner:
         joins = {key: join for key, join in joins.items() if not _has_ended(join.wanted.subscription)}
         if not joins:
             return [False] * len(wanted)
+        if not await self._wait_for_replay([join.wanted for join in joins.values()]):
+            return [TOO_MANY_CONNECTIONS] * len(wanted)
 
         # 3. Authorize and read.
         answers = await self._read([join.request for join in joins.values()], connection)
@@ -184,6 +190,13 @@ class Joiner:
             except DisconnectError as error:
                 outcomes[key] = error.disconnect
         return [outcomes.get(id(each), False) for each in wanted]
+
+    async def _wait_for_replay(self, wanted: Sequence[Wanted]) -> bool:
+        """Wait while the user has had too many events replayed. Return False if too many of its connections wait."""
+        if all(each.since.seq is None for each in wanted):
+            return True
+        client = wanted[0].subscription.client
+        return await self._replay_rate.wait(client.identity.user_id, lambda: client.lanes.closing)
 
     async def _complete(self, join: _Join, answer: Answer, connection: Joining, acknowledged: bool) -> bool:
         subscription, since, channel = join.wanted.subscription, join.wanted.since, join.channel
@@ -211,6 +224,7 @@ class Joiner:
         events = None if since.malformed else snapshot.events
         missed = newest - since.seq if events is not None and since.seq is not None else 0
         connection.joined(subscription, snapshot, missed)
+        self._replay_rate.count(subscription.client.identity.user_id, missed)
         if events is None:
             subscription.require_resync(newest)
         _count_resume(since, None if events is None else missed)

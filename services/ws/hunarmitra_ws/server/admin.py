@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from django.http.request import split_domain_port
 from twisted.internet import reactor as twisted_reactor
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -36,6 +37,8 @@ BODY_SECONDS: Final = 10.0
 """In which a body must arrive. It has a few bytes."""
 LONGEST_NAME: Final = 200
 LONGEST_LEASE: Final = 3600.0
+
+LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 LIVE_WITHOUT_TASK: Final = 60.0
 """Seconds for which a failing background task is tolerated before the process should be restarted."""
@@ -191,6 +194,12 @@ class _Control:
 
     def guarded(self, handler: Handler) -> Handler:
         def call(request: Request) -> Answer:
+            if not self._server.options.control_token_file and not _is_local_program(request):
+                return 403, {
+                    "detail": "Without WS_CONTROL_TOKEN_FILE this port serves programs of this machine only: "
+                    "no web page, and no Host but localhost, 127.0.0.1 and [::1].",
+                    "code": "forbidden",
+                }
             if not _is_authorized(self._server, request):
                 request.setHeader("WWW-Authenticate", "Bearer")
                 return 401, {"detail": "A bearer token of this port is required.", "code": "unauthenticated"}
@@ -226,6 +235,13 @@ def _rebalanceable(server: Server) -> list[Any]:
         for connection in server.open_connections
         if connection.kind and connection.joined_at <= oldest and not connection.moved
     ]
+
+
+def _is_local_program(request: Request) -> bool:
+    """Whether a request is not one that a web page made, directly or through a DNS name that leads to this machine."""
+    if request.getHeader("origin") is not None or request.getHeader("sec-fetch-site") is not None:
+        return False
+    return split_domain_port(request.getHeader("host") or "")[0] in LOCAL_HOSTS
 
 
 def _is_authorized(server: Server, request: Request) -> bool:

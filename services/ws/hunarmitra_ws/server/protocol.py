@@ -170,6 +170,8 @@ class ServerProtocol(Protocol):
         kind = message["type"]
         if kind == "websocket.accept":
             self._accept(message.get("subprotocol"), message.get("headers") or ())
+        elif kind == "websocket.http.response.start" and self._response is not None:
+            self._refuse_with(self._parser.reject(message["status"], ""))
         elif kind == "websocket.close" and self._response is not None:
             self._refuse_with(self._parser.reject(403, "Access denied"))
         elif kind == "websocket.close":

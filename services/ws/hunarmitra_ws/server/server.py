@@ -19,7 +19,7 @@ from websockets.http11 import Request
 from hunarmitra.common.addresses import is_trusted, subscriber_of
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.handshake import address_of
-from hunarmitra_ws.hosting import EXTENSION
+from hunarmitra_ws.hosting import EXTENSION, HTTP_RESPONSE
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.hub import Hub, running_hub
 from hunarmitra_ws.hub.lanes import AsgiSend, Lanes
@@ -154,7 +154,7 @@ class Server(DaphneServer):
         scope = websocket_scope(self, connection.transport, request)
         address = address_of(scope, settings.ENVIRONMENT.trusted_proxies)
         self.arrivals.address_known(connection.transport, address)
-        scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope)}
+        scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope), HTTP_RESPONSE: {}}
         return self.run_application(scope, inbox.get, connection.reply, connection.application_ended)
 
     def connection_closing(self, connection: ServerProtocol) -> None:
