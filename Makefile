@@ -60,7 +60,7 @@ $(VENV)/.docs: requirements/docs.txt
 lock: $(VENV)/.dev ## compile the lock files from requirements/*.in (UPGRADE=1 takes the newest releases)
 	cd requirements && ../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) dev.in --output-file dev.txt
 	cd clients/python && ../../$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --constraint ../../requirements/dev.txt pyproject.toml requirements-dev.in --output-file requirements-dev.txt
-	cd requirements && for lock in bench docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
+	cd requirements && for lock in audit bench docs embedded http otlp-grpc ws; do ../$(UV_COMPILE) --constraint dev.txt $$lock.in --output-file $$lock.txt; done
 
 .PHONY: clean
 clean: ## remove .venv and everything generated
@@ -206,6 +206,14 @@ check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files
 	@$(MAKE) --no-print-directory check-operator
 	@$(MAKE) --no-print-directory drift
 
+.PHONY: audit
+audit: $(VENV)/.audit ## report known vulnerabilities of all locked dependencies (needs a network, and npm for JavaScript)
+	@$(BIN)/python -m tools.audit
+
+$(VENV)/.audit: requirements/audit.txt $(VENV)/.dev
+	@$(PIP) install --no-deps --require-hashes -r requirements/audit.txt
+	@touch $@
+
 .PHONY: check-operator
 check-operator: operator/.venv/.dev ## lint and types of the operator, in its own environment
 	cd operator && .venv/bin/ruff format --check . ../tools/simulate && .venv/bin/ruff check . ../tools/simulate && .venv/bin/mypy
@@ -275,12 +283,19 @@ IMAGE_BUILD ?= docker build
 IMAGE_PREFIX ?=
 IMAGE_TAG ?= $(shell sed -n 's/^appVersion: *//p' charts/hunarmitra/Chart.yaml)
 KIND_CLUSTER ?= kind
+# Attestations in the image: all its packages, and how it was built. Only buildx makes them, and only with a builder that
+# can store them: docs/releasing.md.
+IMAGE_ATTESTATIONS ?= $(if $(filter buildx,$(IMAGE_BUILD)),--sbom=true --provenance=mode=max)
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## write the software bill of materials of each image to build/sbom (CycloneDX, from the lock files)
+	@$(BIN)/python -m tools.sbom build/sbom
 
 .PHONY: images
 images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=registry.example.org/, IMAGE_TAG=1.2.3)
-	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
-	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
-	$(IMAGE_BUILD) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
+	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
+	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
+	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
 
 .PHONY: images-kind
 images-kind: images ## build the images and load them into kind (KIND_CLUSTER=kind)
