@@ -34,10 +34,10 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
+    "hunarmitra.accounts",  # before Django's, whose changepassword it replaces
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "rest_framework_simplejwt.token_blacklist",
-    "hunarmitra.accounts",
     "hunarmitra.outbox",
     "hunarmitra.bookings",
     "hunarmitra.notifications",

@@ -6,6 +6,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from hunarmitra.common.plain_text import validate_plain_text
 
@@ -20,6 +21,7 @@ class User(AbstractUser):
     """A customer (``employer``), a worker or a member of staff.
 
     ``notification_seq`` is the number of the user's newest notification; it changes only under this row's lock.
+    ``session_epoch`` counts how often all sessions of the user were ended; what belongs to an earlier epoch has ended.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,6 +35,7 @@ class User(AbstractUser):
     phone = models.CharField(max_length=20, blank=True, validators=[validate_plain_text])
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.EMPLOYER)
     notification_seq = models.BigIntegerField(default=0, editable=False)
+    session_epoch = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     REQUIRED_FIELDS = ["name"]
 
@@ -47,6 +50,16 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.name
+
+    def get_session_auth_hash(self) -> str:
+        """Return what a session of the admin must match at each request. Epoch 0 has Django's own value.
+
+        Pods of version 0.1 know no epoch, and their sessions stay valid during an upgrade.
+        """
+        own: str = super().get_session_auth_hash()
+        if not self.session_epoch:
+            return own
+        return salted_hmac("hunarmitra.session", f"{self.session_epoch}.{own}", algorithm="sha256").hexdigest()
 
     @property
     def effective_role(self) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.conf import settings
+from django.db.models import Q
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from hunarmitra.accounts.models import Session, Ticket
@@ -14,8 +15,16 @@ from hunarmitra.common.batches import BATCH, delete_in_batches
 
 
 def sessions_prune(*, now: datetime, dry_run: bool) -> int:
-    """Delete sessions whose newest refresh token has expired, with their tickets."""
-    return delete_in_batches(Session.objects.filter(expires_at__lt=now), dry_run=dry_run)
+    """Delete sessions that have expired, with their tickets.
+
+    A session that reached its absolute lifetime stays until its newest refresh token expires, so that its use gets the
+    code ``session_expired``.
+    """
+    environment = settings.ENVIRONMENT
+    begun = now - timedelta(seconds=environment.session_lifetime)
+    unused = begun - timedelta(seconds=environment.jwt_refresh_lifetime)
+    expired = Session.objects.filter(Q(created_at__gt=begun) | Q(created_at__lt=unused), expires_at__lt=now)
+    return delete_in_batches(expired, dry_run=dry_run)
 
 
 def tickets_prune(*, now: datetime, dry_run: bool) -> int:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -65,6 +66,17 @@ class SessionReusedError(TokenError):
         super().__init__("This refresh token was used before, so its session has ended; sign in again")
 
 
+class SessionExpiredError(TokenError):
+    """A session reached its absolute lifetime."""
+
+    def __init__(self) -> None:
+        super().__init__("This session has reached its longest duration; sign in again")
+
+
+class SessionsEndedError(Exception):
+    """All sessions of the user were ended while the user signed in."""
+
+
 @whole_transaction
 def user_create(*, username: str, password: str | None, name: str, role: str = Role.EMPLOYER, phone: str = "") -> User:
     """Create a user. An ``admin`` may sign in to Django's admin; with ``password=None`` no password works."""
@@ -72,25 +84,61 @@ def user_create(*, username: str, password: str | None, name: str, role: str = R
         raise ValidationError({"username": hidden_character_error(character)})
     user = User(username=username, name=name, role=role, phone=phone)
     user.is_staff = user.is_superuser = role == Role.ADMIN
+    _check_password(password, user)
     user.set_password(password)
     user.full_clean(exclude=["password"])
     user.save()
     return user
 
 
+def _check_password(password: str | None, user: User) -> None:
+    """Apply AUTH_PASSWORD_VALIDATORS. Raises ValidationError for the field ``password``."""
+    if password is None:
+        return
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.error_list}) from None
+
+
 @whole_transaction
 def session_start(*, user: User) -> TokenPair:
-    """Sign a user in: create a session and its first pair of tokens."""
+    """Sign a user in: create a session and its first pair of tokens.
+
+    Raises SessionsEndedError if the user was deactivated, or all sessions were ended, since ``user`` was read: its
+    password was checked before that.
+    """
     refresh = RefreshToken()
     now = utc_now()
     with transaction.atomic():
-        session = Session.objects.create(
-            user=user, created_at=now, expires_at=now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
-        )
+        # The lock puts this and the end of all sessions in order.
+        current = User.objects.select_for_update(no_key=True).only("is_active", "session_epoch").get(pk=user.pk)
+        if not current.is_active or current.session_epoch != user.session_epoch:
+            raise SessionsEndedError
+        session = Session(user=user, created_at=now)
+        session.expires_at = _expiry_of(session, now)
+        session.save(force_insert=True)
         refresh["user_id"] = str(user.pk)
         refresh[SESSION_CLAIM] = str(session.pk)
         refresh.outstand()
-    return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
+    return TokenPair(access=_access_of(session, refresh), refresh=str(refresh))
+
+
+def _end_of(session: Session) -> datetime:
+    return session.created_at + timedelta(seconds=settings.ENVIRONMENT.session_lifetime)
+
+
+def _expiry_of(session: Session, now: datetime) -> datetime:
+    """Return when the session expires if it is not refreshed after ``now``."""
+    return min(now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime), _end_of(session))
+
+
+def _access_of(session: Session, refresh: RefreshToken) -> str:
+    """Return a new access token, which ends with its session at the latest, and with it open connections."""
+    access = refresh.access_token
+    end = int(_end_of(session).timestamp())
+    access["exp"] = min(access["exp"], end)
+    return str(access)
 
 
 @whole_transaction
@@ -100,8 +148,9 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
     A repeat within ``JWT_REFRESH_GRACE`` seconds returns the same refresh token: the first answer may have been lost.
     A later one ends the session, because then two parties have the token (RFC 9700, section 4.14.2).
 
-    Raises SessionReusedError in that case, and TokenError for other tokens that are not accepted. The row lock of the
-    session puts simultaneous exchanges in order; without it both would read the blacklist before one writes to it.
+    Raises SessionReusedError in that case, SessionExpiredError at the end of the session's lifetime, and TokenError for
+    other tokens that are not accepted. The row lock of the session puts simultaneous exchanges in order; without it
+    both would read the blacklist before one writes to it.
     """
     refresh = PresentedRefreshToken(encoded_refresh)  # type: ignore[arg-type]
     identity = identity_of(refresh)
@@ -115,12 +164,14 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
         )
         if session is None or session.revoked_at is not None or not session.user.is_active:
             raise TokenError("Token is revoked")
+        if utc_now() >= _end_of(session):
+            raise SessionExpiredError
         pair = None
         match _use_of(refresh):
             case Use.FIRST:
                 pair = _spend(session, refresh)
             case Use.REPEATED:
-                pair = _repeat(identity, refresh)
+                pair = _repeat(session, refresh)
             case Use.REUSED:
                 _end_reused(identity)
         checkpoints.reach("refresh exchanged, not committed")
@@ -142,25 +193,27 @@ def _use_of(refresh: RefreshToken) -> Use:
 
 
 def _spend(session: Session, refresh: RefreshToken) -> TokenPair:
-    access = str(refresh.access_token)
+    access = _access_of(session, refresh)
     refresh.blacklist()
     now = utc_now()
-    session.expires_at = now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
+    session.expires_at = _expiry_of(session, now)
     session.save(update_fields=["expires_at"])
-    become_successor(refresh, issued_at=now, expires_at=session.expires_at)
+    # Not cut to the session's lifetime: its use after that must be told apart from an expired token.
+    lifetime = timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
+    become_successor(refresh, issued_at=now, expires_at=now + lifetime)
     refresh.outstand()
     return TokenPair(access=access, refresh=str(refresh))
 
 
-def _repeat(identity: Identity, refresh: RefreshToken) -> TokenPair:
+def _repeat(session: Session, refresh: RefreshToken) -> TokenPair:
     """Sign the successor again, with a new access token. Raises TokenError if an older version made the successor."""
     successor = OutstandingToken.objects.filter(jti=successor_jti(refresh["jti"])).first()
     if successor is None:
         raise TokenError("Token is blacklisted")
-    access = str(refresh.access_token)
+    access = _access_of(session, refresh)
     assert successor.created_at is not None
     become_successor(refresh, issued_at=successor.created_at, expires_at=successor.expires_at)
-    security.record("refresh", "repeated", user_id=identity.user_id, session_id=identity.session_id)
+    security.record("refresh", "repeated", user_id=session.user_id, session_id=session.pk)
     return TokenPair(access=access, refresh=str(refresh))
 
 
@@ -209,6 +262,7 @@ def user_set_active(*, user_id: UUID, active: bool) -> None:
     with transaction.atomic():
         changed = User.objects.filter(pk=user_id, is_active=not active).update(is_active=active)
         if changed and not active:
+            _begin_epoch(user_id)
             sessions = Session.objects.filter(user_id=user_id, revoked_at=None).select_for_update().order_by("pk")
             ids = list(sessions.values_list("pk", flat=True))
             Session.objects.filter(pk__in=ids).update(revoked_at=utc_now())
@@ -239,19 +293,34 @@ def _change_rights(user_id: UUID, **fields: object) -> None:
 
 @whole_transaction
 def user_set_password(*, user_id: UUID, password: str | None) -> None:
-    """Set the password and sign the user out everywhere. With ``None`` no password works."""
+    """Set the password and sign the user out everywhere. With ``None`` no password works.
+
+    Raises ValidationError for a password that AUTH_PASSWORD_VALIDATORS reject.
+    """
     with transaction.atomic():
-        User.objects.filter(pk=user_id).update(password=make_password(password))
-        user_sign_out(user_id=user_id)
+        user = User.objects.filter(pk=user_id).first()
+        if user is not None:
+            _check_password(password, user)
+            User.objects.filter(pk=user_id).update(password=make_password(password))
+            user_sign_out(user_id=user_id)
 
 
+@whole_transaction
 def user_sign_out(*, user_id: UUID) -> int:
-    """End every session of the user, and so close every connection. Return the number of sessions.
+    """End every session of the user, also at the admin, and so close every connection.
 
-    A session that expired within the leeway counts: its refresh token is still accepted.
+    Return the number of sessions, without those of the admin. A session that expired within the leeway counts: its
+    refresh token is still accepted.
     """
     accepted = utc_now() - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
-    return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
+    with transaction.atomic():
+        _begin_epoch(user_id)
+        return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
+
+
+def _begin_epoch(user_id: UUID) -> None:
+    """End the user's sessions at the admin, and sign-ins that are under way. Locks the user."""
+    User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
 
 
 @whole_transaction

@@ -1,6 +1,6 @@
 """A delay that doubles with each failure, for secrets that may be guessed: passwords.
 
-A rate limit lets an attacker guess at its pace for ever. Here some failures are free, then each one doubles the time
+A rate limit lets an attacker guess at its pace without end. Here some failures are free, then each one doubles the time
 before the next attempt. An attempt counts as a failure from its begin, so that attempts at the same moment cannot all
 pass; a success takes that back. Reading, judging and storing is one step, as in :mod:`hunarmitra.common.rate_limit`.
 """

@@ -132,6 +132,12 @@ class ProcessSettings:
     jwt_refresh_lifetime: float = variable(
         seconds(60, 31536000), 604800, "Seconds that a refresh token, and so an unused session, is valid."
     )
+    session_lifetime: float = variable(
+        seconds(60, 315360000),
+        7776000,
+        "Seconds after the sign-in for which a session can be continued. Then its tokens are no longer accepted, its "
+        "connections close, and the user must sign in again.",
+    )
     jwt_refresh_grace: float = variable(
         seconds(0, 300),
         30,

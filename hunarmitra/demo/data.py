@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from hunarmitra.accounts.models import Role, User
-from hunarmitra.accounts.services import session_start, user_create
+from hunarmitra.accounts.services import session_start, user_create, user_set_password
 from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create
 from hunarmitra.common.clock import utc_now
@@ -93,8 +93,8 @@ def _user(role: Role, username: str, name: str, password: str) -> User:
     if user is None:
         return user_create(username=username, password=password, name=name, role=role)
     if not user.check_password(password):
-        user.set_password(password)
-        user.save(update_fields=["password"])
+        user_set_password(user_id=user.pk, password=password)
+        user.refresh_from_db()
     return user
 
 

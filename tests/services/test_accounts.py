@@ -221,6 +221,7 @@ def test_activating_again_revives_no_session(people: People) -> None:
     assert not is_signed_in(pair)
     with pytest.raises(TokenError):
         services.session_rotate(encoded_refresh=pair.refresh)
+    people.owner.refresh_from_db()
     assert is_signed_in(services.session_start(user=people.owner))
 
 

@@ -65,7 +65,7 @@ class _PasswordThroughService(forms.Form):
         # Django's form for another user's password can also disable the password.
         keeps_password = self.cleaned_data.get("set_usable_password", True)
         user_set_password(user_id=user.pk, password=self.cleaned_data[password_field_name] if keeps_password else None)
-        user.refresh_from_db(fields=["password"])
+        user.refresh_from_db(fields=["password", "session_epoch"])
         return user
 
 

@@ -71,6 +71,7 @@ WRONG = {
     "RELAY_IN_PROCESS": ["auto"],
     "JWT_ACCESS_LIFETIME": ["4", "86401", "5m"],
     "JWT_REFRESH_LIFETIME": ["59", "31536001", "7d"],
+    "SESSION_LIFETIME": ["59", "315360001"],
     "JWT_REFRESH_GRACE": ["-1", "301", "30s"],
     "JWT_LEEWAY": ["-1", "301", "none"],
     "TICKET_LIFETIME": ["0", "301"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -13,7 +13,15 @@ from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 
 from hunarmitra.accounts.selectors import user_of_token
-from hunarmitra.accounts.services import SessionReusedError, TokenPair, session_end, session_rotate, session_start
+from hunarmitra.accounts.services import (
+    SessionExpiredError,
+    SessionReusedError,
+    SessionsEndedError,
+    TokenPair,
+    session_end,
+    session_rotate,
+    session_start,
+)
 from hunarmitra_http import devices
 from hunarmitra_http.authentication import CHALLENGE
 from hunarmitra_http.serializers.accounts import (
@@ -39,12 +47,19 @@ class AuthView(ApiView):
         return CHALLENGE
 
 
+_CODES: Final = {SessionReusedError: "session_reused", SessionExpiredError: "session_expired"}
+
+
+def _wrong_credentials() -> AuthenticationFailed:
+    return AuthenticationFailed("No active account found with the given credentials", code="no_active_account")
+
+
 def _pair(pair: TokenPair) -> Response:
     return Response(TokenPairSerializer(pair).data)
 
 
 def _invalid(error: TokenError) -> InvalidToken:
-    code = "session_reused" if isinstance(error, SessionReusedError) else None
+    code = _CODES.get(type(error))
     return InvalidToken(str(error.args[0]) if error.args else None, code=code)
 
 
@@ -78,8 +93,11 @@ class TokenView(AuthView):
         credentials = checked(CredentialsSerializer, request.data)
         user = sign_in(request, **credentials)
         if user is None:
-            raise AuthenticationFailed("No active account found with the given credentials", code="no_active_account")
-        response = _pair(session_start(user=user))
+            raise _wrong_credentials()
+        try:
+            response = _pair(session_start(user=user))
+        except SessionsEndedError:
+            raise _wrong_credentials() from None
         devices.remember_device(request, response, user)
         return response
 
@@ -90,7 +108,8 @@ class RefreshView(AuthView):
         """Exchange a refresh token for a new pair of the same session.
 
         If the answer is lost, repeat the request: within 30 seconds it returns the same refresh token. A later use of a
-        spent token ends the session with 401 and the code `session_reused`, as a sign of theft.
+        spent token ends the session with 401 and the code `session_reused`, as a sign of theft. A session that has
+        lasted 90 days is over: 401 with the code `session_expired`.
         """
         encoded: str = checked(RefreshSerializer, request.data)["refresh"]
         try:
