@@ -45,7 +45,8 @@ class RefreshToken(simplejwt.RefreshToken):
             jti=self.payload["jti"],
             defaults={
                 "user": User.objects.filter(pk=self.payload["user_id"]).first(),
-                "created_at": self.current_time,
+                # Of a successor, a repeated request makes the claim of this value.
+                "created_at": datetime.fromtimestamp(self.payload["iat"], tz=UTC),
                 "token": stored_form(str(self)),
                 "expires_at": datetime.fromtimestamp(self.payload["exp"], tz=UTC),
             },

@@ -54,6 +54,18 @@ def test_a_repeat_returns_the_same_refresh_token(people: People) -> None:
     )
 
 
+def test_a_repeat_of_an_exchange_that_took_long_returns_the_same_refresh_token(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request began in another second than its token was issued in."""
+    first = services.session_start(user=people.owner)
+    later = utc_now() + timedelta(seconds=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "utc_now", lambda: later)
+        second = services.session_rotate(encoded_refresh=first.refresh)
+    assert services.session_rotate(encoded_refresh=first.refresh).refresh == second.refresh
+
+
 def test_a_repeat_returns_it_also_when_it_was_used_meanwhile(people: People) -> None:
     """A proxy that sends a request twice must not end the session."""
     first, second = rotated(people)
