@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -32,11 +33,14 @@ from hunarmitra.accounts.tokens import (
 from hunarmitra.common import checkpoints
 from hunarmitra.common.clock import utc_now
 from hunarmitra.common.plain_text import hidden_character, hidden_character_error
+from hunarmitra.database import prepared
 from hunarmitra.database.retries import whole_transaction
 from hunarmitra.outbox import revocations
 from hunarmitra.telemetry import security
 
 TICKET_PREFIX = "hmt_"
+_ADVANCE: Final = """\
+UPDATE accounts_user SET notification_seq = notification_seq + %s WHERE id = %s RETURNING notification_seq"""
 
 
 @dataclass(frozen=True)
@@ -379,14 +383,11 @@ def notification_seq_advance(*, counts: Mapping[UUID, int]) -> dict[UUID, int]:
 
     The users' rows are locked in id order, so that no two calls deadlock.
     """
-    users = list(
-        User.objects.select_for_update(no_key=True).filter(pk__in=counts).order_by("pk").only("notification_seq")
-    )
     first = {}
-    for user in users:
-        first[user.pk] = user.notification_seq + 1
-        user.notification_seq += counts[user.pk]
-        user.save(update_fields=["notification_seq"])
+    for user_id in sorted(counts):
+        key = User._meta.pk.get_db_prep_value(user_id, connection)
+        for (newest,) in prepared.execute(_ADVANCE, [counts[user_id], key]):
+            first[user_id] = newest - counts[user_id] + 1
     return first
 
 

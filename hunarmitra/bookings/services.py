@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from hunarmitra.accounts.models import Role, User
+from hunarmitra.accounts.selectors import users_by_id
 from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.selectors import roles_of
@@ -26,6 +28,7 @@ from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
 from hunarmitra.common.plain_text import hidden_character, hidden_character_error
 from hunarmitra.database.retries import whole_transaction
+from hunarmitra.database.rows import RowReader, RowWriter, one_of
 from hunarmitra.notifications.services import Draft, notifications_write
 from hunarmitra.outbox import revocations
 from hunarmitra.outbox.models import OutboxRow
@@ -34,6 +37,16 @@ from hunarmitra.outbox.transactions import traced_transaction
 from hunarmitra.protocol.statuses import FINAL, TRACKED, Status
 
 SYSTEM = "System"
+
+_BOOKINGS: Final = RowWriter(Booking)
+_READER: Final = RowReader(Booking, [field.name for field in Booking._meta.concrete_fields])
+_EVENTS: Final = RowWriter(BookingEvent)
+_CHANGED: Final = (
+    "status", "seq", "worker", "eta_minutes", "updated_at", "finished_at", "min_location_seq",
+    "location_lat", "location_lng", "location_at", "location_accuracy", "location_heading", "location_speed",
+    "location_fixes", "location_actor",
+)  # fmt: skip
+"""The fields that a change of a booking may change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +114,11 @@ class _Change:
 
     def commit(self) -> None:
         self.booking.updated_at = self.moment
-        self.booking.save()
-        BookingEvent.objects.bulk_create(self.events)
+        _BOOKINGS.update(self.booking, _CHANGED)
+        self.write_events()
+
+    def write_events(self) -> None:
+        _EVENTS.insert(self.events)
         rows: list[OutboxRow] = [*self.events, *notifications_write(drafts=self.drafts, moment=self.moment)]
         publish_on_commit(rows)
 
@@ -150,12 +166,23 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     The people are read once the lock is held. Joined to the locked row they would be those from before the wait for
     it: PostgreSQL reads only that row again, and a worker assigned meanwhile would be missing.
     """
-    booking = (
-        Booking.objects.select_for_update(no_key=True).prefetch_related("owner", "worker").filter(pk=booking_id).first()
-    )
+    condition, parameters = one_of(Booking, "id", [booking_id])
+    lock = " FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    statement = f"SELECT {_READER.columns} FROM bookings_booking WHERE {condition}{lock}"  # noqa: S608 - names
+    booking = next((found for found, _ in _READER.read(statement, parameters)), None)
     if booking is None or not roles_of(booking, user):
         raise NotVisibleError("No such booking.")
+    _read_people(booking, user)
     return booking
+
+
+def _read_people(booking: Booking, user: User) -> None:
+    """Set owner and worker. One of them is often ``user``, who made the request and was read for it."""
+    ids = {user_id for user_id in (booking.owner_id, booking.worker_id) if user_id is not None}
+    people = {user.pk: user, **users_by_id(ids - {user.pk})}
+    booking.owner = people[booking.owner_id]
+    if booking.worker_id is not None:
+        booking.worker = people[booking.worker_id]
 
 
 @whole_transaction
@@ -181,11 +208,11 @@ def booking_create(*, owner: User, order: BookingOrder, idempotency_key: str | N
                 idempotency_digest=order.digest(),
                 **order.__dict__,
             )
-            booking.save(force_insert=True)
-            _limit_open_bookings(owner)
             change = _Change(booking, owner, now)
             change.emit("booking_requested")
-            change.commit()
+            _BOOKINGS.insert([booking])
+            _limit_open_bookings(owner)
+            change.write_events()
     except IntegrityError:
         if idempotency_key is None:
             raise

@@ -6,7 +6,7 @@ most of the load, binding on the server costs it a third.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,7 +16,20 @@ from django.db import connection
 from hunarmitra.database.django_adapter import raw_connection, with_django_errors
 
 
-def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Execute a statement with either database, prepared as :func:`fetch_all` does; return its rows, if it has any.
+
+    Parameters are as ``Field.get_db_prep_value`` returns them. Raises Django's database errors.
+    """
+    if connection.vendor == "postgresql":
+        return fetch_all(statement, parameters)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def fetch_all(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     """Execute a statement, prepared unless ``DATABASE_PREPARED_STATEMENTS`` is off; return its rows.
 
     Only for PostgreSQL. Raises Django's database errors, as ``connection.cursor()`` does.
@@ -24,7 +37,7 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, 
     raw = raw_connection()
     with with_django_errors(), psycopg.Cursor(raw) as cursor:
         cursor.execute(statement.encode(), parameters, prepare=settings.ENVIRONMENT.database_prepared_statements)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
     if connection.queries_logged:
         connection.queries_log.append({"sql": statement, "time": "0"})
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +13,10 @@ from django.db import transaction
 from hunarmitra.accounts.services import notification_seq_advance
 from hunarmitra.common.clock import utc_now
 from hunarmitra.database.retries import whole_transaction
+from hunarmitra.database.rows import RowWriter
 from hunarmitra.notifications.models import Notification
+
+_ROWS: Final = RowWriter(Notification)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def notifications_write(*, drafts: Sequence[Draft], moment: datetime) -> list[No
             )
         )
         next_seq[draft.user_id] += 1
-    return Notification.objects.bulk_create(notifications)
+    _ROWS.insert(notifications)
+    return notifications
 
 
 @whole_transaction

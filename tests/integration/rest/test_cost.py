@@ -66,6 +66,7 @@ def queries_in_front_of_django(path: str, body: Any, token: str) -> list[Any]:
         "CONTENT_LENGTH": str(len(encoded)),
         "HTTP_HOST": "127.0.0.1",
         "HTTP_AUTHORIZATION": f"Bearer {token}",
+        "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(encoded),
     }
     with CaptureQueriesContext(connection) as captured:
@@ -79,6 +80,21 @@ def test_in_front_of_django_a_location_costs_one_statement(actors: Actors, shell
     status, queries = shell.call(queries_in_front_of_django, path=path, body=LOCATION, token=actors.worker.token)
     judged_in_python = ["BEGIN", "SELECT", "SELECT", "UPDATE", "COMMIT"]
     assert (status, queries) == ("200 OK", judged_in_python if stack.kind == "embedded" else ["WITH"])
+
+
+def test_a_status_change_costs_few_statements(actors: Actors, shell: Shell, stack: Stack) -> None:
+    """First the session's; last, with Redis, the one that marks the published events after the commit."""
+    booking_id = actors.new_booking("confirmed")
+    status, queries = shell.call(
+        queries_of_request,
+        method="PATCH",
+        path=f"/api/v1/bookings/{booking_id}/status/",
+        body={"status": "on_the_way"},
+        token=actors.worker.token,
+    )
+    changed = ["SELECT", "SELECT", "UPDATE", "INSERT", "UPDATE", "INSERT"]
+    marked = [] if stack.kind == "embedded" else ["WITH"]
+    assert (status, queries) == (200, ["SELECT", "BEGIN", *changed, "COMMIT", *marked])
 
 
 def test_lists_cost_the_same_however_long_they_are(actors: Actors, shell: Shell) -> None:

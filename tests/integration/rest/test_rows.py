@@ -12,7 +12,7 @@ def compare_rows_with_the_orm() -> list[Any]:
     """Compare the rows of three statements with the ORM; return the additional columns of each first row."""
     from hunarmitra.accounts.models import User
     from hunarmitra.bookings.models import Booking
-    from hunarmitra.common.rows import RowReader
+    from hunarmitra.database.rows import RowReader
 
     def described(instance: Any) -> dict[str, list[str]]:
         return {name: [type(value).__name__, str(value)] for name, value in vars(instance).items() if name != "_state"}
