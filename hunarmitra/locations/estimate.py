@@ -89,6 +89,8 @@ def is_moving(fixes: Fixes) -> bool:
 
 def _plausible(fixes: Fixes) -> list[Fix]:
     """Return the longest chain of fixes that one vehicle can pass; of chains with equal length, the later one."""
+    if all(_reachable(earlier, later) for earlier, later in pairwise(fixes)):
+        return list(fixes)  # the usual case, and the longest chain there can be
     best: list[list[Fix]] = []
     for fix in fixes:
         chains = [chain for chain in best if _reachable(chain[-1], fix)]
