@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from observability.alerts.names import OUTBOX_STUCK, POSTGRESQL_AWAY, REDIS_AWAY, REDIS_REFUSES, SUBSCRIBER_DEAF
+from observability.alerts.names import (
+    OUTBOX_STUCK,
+    POSTGRESQL_AWAY,
+    POSTGRESQL_READ_ONLY,
+    REDIS_AWAY,
+    REDIS_REFUSES,
+    SUBSCRIBER_DEAF,
+)
 from observability.model import Alert, Group, Severity
 from observability.parameters import Parameters
 
@@ -136,6 +143,19 @@ def _postgresql(parameters: Parameters) -> Iterator[Alert]:
             "No ws pod could read the database for half a minute, or REST answers with 503 because of it. Open "
             "connections "
             "stay open and receive no events."
+        ),
+        symptom_of=(POSTGRESQL_READ_ONLY,),
+    )
+    unwritable = select("hunarmitra_database_unwritable", problem="read_only")
+    yield Alert(
+        name=POSTGRESQL_READ_ONLY,
+        expr=f"sum by (namespace) ({unwritable}) > 0",
+        wait="30s",
+        severity=Severity.CRITICAL,
+        summary="Processes reach only a PostgreSQL server that accepts no writes.",
+        description=(
+            "{{ $value }} processes found a standby, or a primary that was replaced, at every host of DATABASE_URL. "
+            "Nothing can be changed: REST answers writes with 503."
         ),
     )
     yield Alert(

@@ -27,6 +27,7 @@ REDIS_AWAY = "HunarMitraRedisAway"
 REDIS_REFUSES = "HunarMitraRedisRefuses"
 DEAF = "HunarMitraSubscriberDeaf"
 POSTGRESQL_AWAY = "HunarMitraPostgreSQLAway"
+READ_ONLY = "HunarMitraPostgreSQLReadOnly"
 
 
 def _silent(minutes: str) -> Values:
@@ -140,6 +141,24 @@ CASES = (
         "REST has no database",
         {http("http_database_unavailable_total"): _burst(20, "20m")},
         {"10m45s": NONE, "13m": [POSTGRESQL_AWAY], "33m": NONE},
+    ),
+    Case(
+        "the database accepts no writes",
+        {
+            http("database_unwritable", problem="read_only"): _interrupted(0, 1, "20m"),
+            http("http_database_unavailable_total"): _burst(20, "20m"),
+        },
+        {
+            "10m15s": NONE,
+            "11m": [READ_ONLY],
+            "13m": [READ_ONLY, POSTGRESQL_AWAY],
+            "33m": NONE,
+        },  # the second is inhibited
+    ),
+    Case(
+        "a failover: the database accepts no writes for a moment",
+        {http("database_unwritable", problem="read_only"): _interrupted(0, 1, "20s")},
+        {"10m15s": NONE, "11m": NONE},
     ),
     Case(
         "one request had no database",
