@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final, Self
 from unittest.mock import patch
 
-from hunarmitra_realtime import stream
+from hunarmitra_realtime import link
 
 from tests.e2e.chaos.watching_client import WatchingClient
 
@@ -67,5 +67,5 @@ def skewed(generator: random.Random) -> Iterator[None]:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(seconds=wrong)
 
-    with patch.object(stream, "datetime", Wrong), patch.object(time, "time", lambda: right() + wrong):
+    with patch.object(link, "datetime", Wrong), patch.object(time, "time", lambda: right() + wrong):
         yield

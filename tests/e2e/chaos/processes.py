@@ -45,7 +45,14 @@ class ClientProcess:
             self._child.stdin.write(json.dumps(words) + "\n")
             self._child.stdin.flush()
         except BrokenPipeError:
-            raise AssertionError(f"the clients {self.name} ended early:\n{self.log.read_text()[-3000:]}") from None
+            raise AssertionError(self.end_of_log()) from None
+
+    @property
+    def has_ended(self) -> bool:
+        return self._child.poll() is not None
+
+    def end_of_log(self) -> str:
+        return f"the log of {self.name}:\n{self.log.read_text()[-3000:]}"
 
     def _read(self) -> None:
         assert self._child.stdout is not None
@@ -58,7 +65,7 @@ class ClientProcess:
 
     def report(self, timeout: float) -> Any:
         """Wait for the report after `stop`; return it."""
-        assert self.stopped.wait(timeout), f"the clients {self.name} did not stop:\n{self.log.read_text()[-3000:]}"
+        assert self.stopped.wait(timeout), self.end_of_log()
         return json.loads(self._report.read_text())
 
     def close(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hunarmitra_realtime import BookingStream, Session
-from hunarmitra_realtime.stream import timestamp
 from websockets.asyncio.client import ClientConnection
 
 from tests.e2e.chaos.verdict import FINAL
@@ -61,7 +61,7 @@ class WatchingClient:
                         return
                 elif event.kind == "location" and event.data is not None:
                     seq = report.log[-1][0] if report.log else 0
-                    report.locations.append((seq, timestamp(frame["timestamp"]) or 0.0))
+                    report.locations.append((seq, datetime.fromisoformat(frame["timestamp"]).timestamp()))
                 elif event.kind == "resync":
                     report.problem = f"resync_required: {frame}"
                     return
