@@ -24,6 +24,7 @@ from bench.scenarios import (
     curves,
     fan_out,
     floor,
+    hostile,
     many,
     memory,
     observability,
@@ -46,6 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     rest.SCENARIO,
     booking.SCENARIO,
     slow_reader.SCENARIO,
+    hostile.SCENARIO,
     rolling_restart.SCENARIO,
     curves.SCENARIO,
 )

@@ -10,6 +10,7 @@ from functools import partial
 
 from bench.pairs import Ratios
 from bench.results import Results
+from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 
 OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
     "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
@@ -41,6 +42,7 @@ def verdicts(results: Results) -> Iterator[Verdict]:
         _many,
         _soak,
         _slow_reader,
+        _hostile,
         _rolling,
         _rest,
         _booking,
@@ -183,6 +185,50 @@ def _slow_reader(results: Results) -> Iterator[Verdict]:
     said = "by replay" if resyncs == 0 else "told resync_required"
     yield _judge("… and resumes complete", "by replay", said, resyncs, holds=lambda: resyncs == 0)
     yield _none("… events lost or repeated", _sum(results, scenario))
+
+
+def _hostile(results: Results) -> Iterator[Verdict]:
+    scenario = "hostile"
+
+    def highest(name: str) -> float:
+        return results.highest(scenario, OWN, name)
+
+    for kinds, clients in ((WS_KINDS, "connections"), (HTTP_KINDS, "requests")):
+        ratios = {kind: _beside_quiet(results, kind) for kind in kinds}
+        worst = max(kinds, key=lambda kind, of=ratios: of[kind])
+        yield _judge(
+            f"Beside hostile clients, p99 of honest {clients} to a quiet run, the worst kind",
+            f"≤ 2 ×, or {NOISE_MS:g} ms more",
+            f"{ratios[worst]:.2f} × ({worst})",
+            *ratios.values(),
+            holds=lambda kinds=kinds: all(_stays_quick(results, kind) for kind in kinds),  # type: ignore[misc]
+        )
+        refused = [highest(f"{kind} refused") for kind in kinds]
+        yield _none(f"… honest {clients} refused or closed", sum(refused))
+    yield _none("… events lost", sum(highest(f"{kind} lost") for kind in WS_KINDS))
+    grown = [highest(f"{kind} memory grown MB") for kind in WS_KINDS]
+    documented = highest("documented MB")
+    yield _judge(
+        "… memory of the ws process grows by, the worst kind",
+        f"≤ {documented:.0f} MB, the documented sum",
+        f"{max(grown):.0f} MB",
+        documented,
+        *grown,
+        holds=lambda: max(grown) <= documented,
+    )
+
+
+NOISE_MS = 5.0
+"""How much the p99 of two equal runs differs on a busy machine."""
+
+
+def _beside_quiet(results: Results, kind: str) -> float:
+    return results.median("hostile", OWN, f"{kind} p99 ms") / results.median("hostile", OWN, f"{kind} p99 ms quiet")
+
+
+def _stays_quick(results: Results, kind: str) -> bool:
+    quiet, beside = (results.median("hostile", OWN, f"{kind} p99 ms{suffix}") for suffix in (" quiet", ""))
+    return beside <= max(2 * quiet, quiet + NOISE_MS)
 
 
 def _rolling(results: Results) -> Iterator[Verdict]:

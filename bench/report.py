@@ -11,6 +11,7 @@ from bench.pairs import Ratios
 from bench.results import Results
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE
 from bench.scenarios.booking import SCENARIO as BOOKING
+from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 from bench.subjects import TITLES as SERVER_TITLES
 from bench.systems import PARTS
 
@@ -247,6 +248,19 @@ def booking_tables(results: Results) -> list[str]:
     return lines
 
 
+def hostile_table(results: Results) -> list[str]:
+    """Return a row for each kind of hostile client. Empty when that was not measured."""
+    if not results.runs("hostile"):
+        return []
+    columns = _same("p50 ms quiet", "p50 ms", "p99 ms quiet", "p99 ms", "refused", "lost", "memory grown MB")
+    rows = [
+        [kind, *(number(results.median("hostile", "hunarmitra", f"{kind} {column.figure}")) for column in columns)]
+        for kind in (*WS_KINDS, *HTTP_KINDS)
+    ]
+    heading = "### Hostile clients beside honest ones"
+    return ["", heading, "", *_markdown(["kind", *(column.figure for column in columns)], rows)]
+
+
 def sittings_table(results: Results) -> list[str]:
     """When, on what machine, and what: figures of two sittings are of two times of day."""
     rows = []
@@ -290,6 +304,7 @@ def page(results: Results) -> str:
         lines += table_of(results, table)
     lines += booking_tables(results)
     lines += pairs_table(results)
+    lines += hostile_table(results)
     lines += curve_tables(results)
     if results.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in results.notes)]

@@ -12,10 +12,12 @@ import pytest
 
 from bench.must_hold import Verdict, verdicts
 from bench.pairs import Ratios, by_turns
+from bench.peers.hostile import KINDS
 from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results, Sitting
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE, add_life
+from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 from bench.systems import PARTS
 from tests.support.eventually import eventually
 from tests.support.stack import base_environment, call_in
@@ -110,6 +112,41 @@ def test_a_single_lost_event_of_any_run_counts() -> None:
     for lost in (0.0, 1.0, 0.0):
         results.add("rolling-restart", "hunarmitra", {"lost": lost, "duplicates": 0.0})
     assert _verdict(results, "Rolling restarts").held is False
+
+
+def _beside_hostile(p99: float, **figures: float) -> Results:
+    results = Results()
+    every = {
+        f"{kind} {name}": value
+        for kind in (*WS_KINDS, *HTTP_KINDS)
+        for name, value in {
+            "p50 ms quiet": 5, "p99 ms quiet": 10, "p50 ms": 5, "p99 ms": p99, "refused": 0, "lost": 0,
+            "memory grown MB": 50,
+        }.items()
+    }  # fmt: skip
+    results.add("hostile", "hunarmitra", {**every, "documented MB": 300.0, **figures})
+    return results
+
+
+def test_honest_clients_may_take_twice_as_long_beside_hostile_ones() -> None:
+    what = "Beside hostile clients, p99 of honest {}"
+    for p99, held in ((20.0, True), (21.0, False)):
+        assert _verdict(_beside_hostile(p99), what.format("connections")).held is held
+        assert _verdict(_beside_hostile(p99), what.format("requests")).held is held
+    worst = _beside_hostile(10, **{"reset p99 ms": 25})
+    assert _verdict(worst, what.format("connections")).measured == "2.50 × (reset)"
+    assert "| reset | 5 | 5 | 10 | 25 | 0 | 0 | 50 |" in page(worst)
+
+
+def test_a_single_refused_honest_client_counts_and_so_does_memory_beyond_the_sum() -> None:
+    assert _verdict(_beside_hostile(10, **{"reset refused": 1}), "… honest connections refused").held is False
+    assert _verdict(_beside_hostile(10, **{"slow-body refused": 1}), "… honest requests refused").held is False
+    assert _verdict(_beside_hostile(10), "… memory of the ws process").held is True
+    assert _verdict(_beside_hostile(10, **{"never-reads memory grown MB": 301}), "… memory of the ws").held is False
+
+
+def test_each_kind_of_hostile_client_exists() -> None:
+    assert set(KINDS) == {*WS_KINDS, *HTTP_KINDS}
 
 
 def test_a_soak_whose_memory_goes_on_growing_does_not_hold() -> None:
