@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
@@ -21,6 +20,13 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts.models import Role, Session, Ticket, User
+from hunarmitra.accounts.results import (
+    IssuedTicket,
+    SessionExpiredError,
+    SessionReusedError,
+    SessionsEndedError,
+    TokenPair,
+)
 from hunarmitra.accounts.tokens import (
     SESSION_CLAIM,
     Identity,
@@ -43,42 +49,12 @@ _ADVANCE: Final = """\
 UPDATE accounts_user SET notification_seq = notification_seq + %s WHERE id = %s RETURNING notification_seq"""
 
 
-@dataclass(frozen=True)
-class TokenPair:
-    access: str
-    refresh: str
-
-
-@dataclass(frozen=True)
-class IssuedTicket:
-    ticket: str
-    expires_in: int
-
-
 class Use(Enum):
     """Which use of a refresh token a request is."""
 
     FIRST = auto()
     REPEATED = auto()
     REUSED = auto()
-
-
-class SessionReusedError(TokenError):
-    """A refresh token was used again after its grace. Its session has ended."""
-
-    def __init__(self) -> None:
-        super().__init__("This refresh token was used before, so its session has ended; sign in again")
-
-
-class SessionExpiredError(TokenError):
-    """A session reached its absolute lifetime."""
-
-    def __init__(self) -> None:
-        super().__init__("This session has reached its longest duration; sign in again")
-
-
-class SessionsEndedError(Exception):
-    """All sessions of the user were ended while the user signed in."""
 
 
 @whole_transaction
@@ -125,6 +101,7 @@ def session_start(*, user: User) -> TokenPair:
         refresh["user_id"] = str(user.pk)
         refresh[SESSION_CLAIM] = str(session.pk)
         refresh.outstand()
+        security.record("sign_in", "accepted", user_id=user.pk, session_id=session.pk)
     return TokenPair(access=_access_of(session, refresh), refresh=str(refresh))
 
 
@@ -253,6 +230,8 @@ def session_end(*, encoded_refresh: str) -> None:
         else:
             token.blacklist()
             session_revoke(session_id=identity.session_id)
+            ids = {"user_id": identity.user_id, "session_id": identity.session_id}
+            security.record("revocation", "sign_out", **ids)
     if reused:
         raise SessionReusedError
 
@@ -271,6 +250,7 @@ def user_set_active(*, user_id: UUID, active: bool) -> None:
             ids = list(sessions.values_list("pk", flat=True))
             Session.objects.filter(pk__in=ids).update(revoked_at=utc_now())
             revocations.record(revocations.Kind.USER, subject=user_id)
+            security.record("revocation", "deactivated", user_id=user_id)
 
 
 def user_set_staff(*, user_id: UUID, staff: bool) -> None:
@@ -293,6 +273,7 @@ def _change_rights(user_id: UUID, **fields: object) -> None:
         user.save(update_fields=list(fields))
         if before == Role.ADMIN and user.effective_role != Role.ADMIN:
             revocations.record(revocations.Kind.STAFF, subject=user_id)
+            security.record("revocation", "staff_right", user_id=user_id)
 
 
 @whole_transaction
@@ -306,7 +287,8 @@ def user_set_password(*, user_id: UUID, password: str | None) -> None:
         if user is not None:
             _check_password(password, user)
             User.objects.filter(pk=user_id).update(password=make_password(password))
-            user_sign_out(user_id=user_id)
+            _end_all(user_id)
+            security.record("revocation", "password", user_id=user_id)
 
 
 @whole_transaction
@@ -316,10 +298,16 @@ def user_sign_out(*, user_id: UUID) -> int:
     Return the number of sessions, without those of the admin. A session that expired within the leeway counts: its
     refresh token is still accepted.
     """
-    accepted = utc_now() - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
     with transaction.atomic():
-        _begin_epoch(user_id)
-        return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
+        ended = _end_all(user_id)
+        security.record("revocation", "sign_out_everywhere", user_id=user_id)
+    return ended
+
+
+def _end_all(user_id: UUID) -> int:
+    accepted = utc_now() - timedelta(seconds=settings.ENVIRONMENT.jwt_leeway)
+    _begin_epoch(user_id)
+    return _revoke(Session.objects.filter(user_id=user_id, expires_at__gt=accepted))
 
 
 def _begin_epoch(user_id: UUID) -> None:
@@ -349,6 +337,7 @@ def user_delete(*, user_id: UUID) -> None:
     with transaction.atomic():
         User.objects.filter(pk=user_id).delete()
         revocations.record(revocations.Kind.USER, subject=user_id)
+        security.record("revocation", "deleted", user_id=user_id)
 
 
 @whole_transaction

@@ -43,7 +43,11 @@ UNAUTHENTICATED_CUT_REASONS: Final = ("late", "address", "full")
 RATE_LIMITS: Final = ("user", "writes", "auth", "login", "login_name", "failures", "position")
 
 SECURITY_OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sign_in": ("accepted", "rejected", "limited"),
+    "admin_sign_in": ("accepted", "rejected", "limited"),
     "refresh": ("repeated", "reused"),
+    "revocation": ("sign_out", "sign_out_everywhere", "password", "deactivated", "staff_right", "deleted"),
+    "staff_action": ("add", "change", "delete", "sign_out", "deactivate"),
 }
 """The outcomes of each security event."""
 SECURITY_WARNINGS: Final = (("refresh", "reused"),)

@@ -233,6 +233,23 @@ CASES = (
         {"20m": NONE, "45m": ["HunarMitraHandshakesRefused"], "2h": NONE},
     ),
     Case(
+        "a thousand passwords are guessed in ten minutes",
+        {
+            http("security_events_total", event="sign_in", outcome="rejected"): _burst(50, "10m"),
+            http("security_events_total", event="admin_sign_in", outcome="limited"): _burst(50, "10m"),
+            http("security_events_total", event="sign_in", outcome="accepted"): then(("10m", 0, 1), ("", 10, 1)),
+        },
+        {"9m": NONE, "16m": ["HunarMitraSignInsRefused"], "1h": NONE},
+    ),
+    Case(
+        "in the morning everybody signs in, and some mistype",
+        {
+            http("security_events_total", event="sign_in", outcome="rejected"): _burst(30, "10m"),
+            http("security_events_total", event="sign_in", outcome="accepted"): _burst(90, "10m"),
+        },
+        {"16m": NONE, "1h": NONE},
+    ),
+    Case(
         "ten stolen refresh tokens are used in five minutes",
         {http("security_events_total", event="refresh", outcome="reused"): _burst(2, "5m")},
         {"9m": NONE, "16m": ["HunarMitraSessionsReused"], "3h": NONE},

@@ -16,7 +16,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from hunarmitra.accounts import retention, selectors, services
 from hunarmitra.accounts.models import Role, Session, Ticket, User
-from hunarmitra.accounts.services import TokenPair
+from hunarmitra.accounts.results import TokenPair
 from hunarmitra.accounts.tokens import Identity, read_access_token
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox.models import Revocation

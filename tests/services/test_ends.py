@@ -13,7 +13,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts import retention, selectors, services
 from hunarmitra.accounts.models import Session, User
-from hunarmitra.accounts.services import SessionExpiredError, SessionsEndedError, TokenPair
+from hunarmitra.accounts.results import SessionExpiredError, SessionsEndedError, TokenPair
 from hunarmitra.accounts.tokens import read_access_token
 from hunarmitra.common.clock import utc_now
 from tests.services.people import People

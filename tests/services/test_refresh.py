@@ -14,7 +14,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from hunarmitra.accounts import selectors, services
 from hunarmitra.accounts.models import Session
-from hunarmitra.accounts.services import SessionReusedError, TokenPair
+from hunarmitra.accounts.results import SessionReusedError, TokenPair
 from hunarmitra.accounts.tokens import read_access_token, token_backend
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox.models import Revocation

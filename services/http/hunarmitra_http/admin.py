@@ -11,7 +11,8 @@ from typing import Any
 
 import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - registers what is unregistered below
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -25,6 +26,7 @@ from hunarmitra.accounts.models import User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.notifications.models import Notification
 from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, SignInForm, UserForm
+from hunarmitra_http.admin_log import LoggedMixin
 from hunarmitra_http.devices import remember_device
 
 admin.site.site_header = admin.site.site_title = "HunarMitra"
@@ -106,8 +108,16 @@ class NotificationAdmin(ReadOnlyMixin, admin.ModelAdmin):  # type: ignore[type-a
     fields = ["user", "seq", "title", "message", "data", "created_at", "read_at", "published_at"]
 
 
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class PermissionsAdmin(LoggedMixin, GroupAdmin):
+    """Groups of permissions, for superusers."""
+
+
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(LoggedMixin, UserAdmin):  # type: ignore[type-arg]
     """Django's permissions allow to read, and to change names and deactivate; superusers also grant rights."""
 
     form = UserForm
@@ -164,7 +174,10 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     @admin.action(description="Sign out everywhere", permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         users = self._changeable(request, queryset)
-        sessions = sum(services.user_sign_out(user_id=user.pk) for user in users)
+        sessions = 0
+        for user in users:
+            sessions += services.user_sign_out(user_id=user.pk)
+            self.log_change(request, user, "Signed out everywhere.", outcome="sign_out")
         self.message_user(request, f"{sessions} sessions of {len(users)} users ended.", messages.SUCCESS)
 
     @admin.action(description="Deactivate", permissions=["change"])
@@ -172,6 +185,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         users = self._changeable(request, queryset)
         for user in users:
             services.user_set_active(user_id=user.pk, active=False)
+            self.log_change(request, user, "Deactivated.", outcome="deactivate")
         self.message_user(request, f"{len(users)} users deactivated.", messages.SUCCESS)
 
     def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:

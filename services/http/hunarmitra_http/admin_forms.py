@@ -15,6 +15,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreation
 
 from hunarmitra.accounts.models import User
 from hunarmitra.accounts.services import user_set_password
+from hunarmitra.telemetry import security
 from hunarmitra_http.limiters import limiter
 from hunarmitra_http.metrics import rate_limited
 from hunarmitra_http.signing_in import SignInLimitedError, sign_in
@@ -42,13 +43,16 @@ class SignInForm(AdminAuthenticationForm):
         assert self.request is not None
         if wait := limiter().take(auth_limit(), address_of(self.request)):
             rate_limited("auth")
+            security.record("admin_sign_in", "limited")
             raise SignInLimitedError(wait)
         username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if not username or not password:
             return
-        user = sign_in(self.request, username=username, password=password)
+        user = sign_in(self.request, username=username, password=password, event="admin_sign_in")
         if user is None:
             raise self.get_invalid_login_error()
+        outcome = "accepted" if user.is_staff else "rejected"
+        security.record("admin_sign_in", outcome, user_id=user.pk)
         self.confirm_login_allowed(user)
         self.user_cache = user
 

@@ -24,6 +24,7 @@ from hunarmitra.accounts.models import User
 from hunarmitra.common.addresses import subscriber_of
 from hunarmitra.common.growing_delay import GrowingDelay
 from hunarmitra.common.rate_limit import Limit
+from hunarmitra.telemetry import security
 from hunarmitra_http.devices import known_device
 from hunarmitra_http.limiters import delays, limiter
 from hunarmitra_http.metrics import rate_limited
@@ -48,11 +49,28 @@ def name_limit() -> Limit:
     return Limit(NAME, settings.ENVIRONMENT.throttle_login_name_per_hour, 3600)
 
 
-def sign_in(request: HttpRequest, *, username: str, password: str) -> User | None:
+def sign_in(request: HttpRequest, *, username: str, password: str, event: str) -> User | None:
     """Return the user of these credentials, or None. The caller has applied the limit of the address.
 
-    Raises :class:`SignInLimitedError`.
+    Attempts that fail are recorded as ``event``. Raises :class:`SignInLimitedError`.
     """
+    try:
+        user = _authenticate(request, username, password)
+    except SignInLimitedError:
+        _record(event, "limited", username)
+        raise
+    if user is None:
+        _record(event, "rejected", username)
+    return user
+
+
+def _record(event: str, outcome: str, username: str) -> None:
+    """Record the id of the user, if there is one. Never the name: it may be a password in the wrong field."""
+    user_id = User.objects.filter(username=username).values_list("pk", flat=True).first()
+    security.record(event, outcome, user_id=user_id)
+
+
+def _authenticate(request: HttpRequest, username: str, password: str) -> User | None:
     device = known_device(request, username)
     network = subscriber_of(str(request.META.get("REMOTE_ADDR", "")))
     subject = f"{network} {username}" if device is None else f"device {device}"

@@ -166,4 +166,7 @@ def test_unknown_names_are_treated_like_known_ones(limited: Stack, victim: User)
         for number, name in ((31, victim.username), (32, f"{victim.username}-unknown"))
     )
     assert known == unknown == [*[401] * FAILURES, 429, 429]
+    log = limited.log_text()
+    assert f"security event: sign_in limited (user_id {victim.id}, address 203.0.113.31)" in log
+    assert "security event: sign_in limited (address 203.0.113.32)" in log
     assert from_many_networks(limited, f"{victim.username}-unknown", subnet=103)[-1] == 429

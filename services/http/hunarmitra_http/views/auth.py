@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -12,16 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 
+from hunarmitra.accounts.results import SessionExpiredError, SessionReusedError, SessionsEndedError, TokenPair
 from hunarmitra.accounts.selectors import user_of_token
-from hunarmitra.accounts.services import (
-    SessionExpiredError,
-    SessionReusedError,
-    SessionsEndedError,
-    TokenPair,
-    session_end,
-    session_rotate,
-    session_start,
-)
+from hunarmitra.accounts.services import session_end, session_rotate, session_start
+from hunarmitra.telemetry import security
 from hunarmitra_http import devices
 from hunarmitra_http.authentication import CHALLENGE
 from hunarmitra_http.serializers.accounts import (
@@ -64,6 +58,10 @@ def _invalid(error: TokenError) -> InvalidToken:
 
 
 class TokenView(AuthView):
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        security.record("sign_in", "limited")
+        super().throttled(request, wait)
+
     @extend_schema(
         request=CredentialsSerializer,
         responses={200: TokenPairSerializer},
@@ -91,7 +89,7 @@ class TokenView(AuthView):
         cookie or the header `Device-Token`, is not limited by the failures of others.
         """
         credentials = checked(CredentialsSerializer, request.data)
-        user = sign_in(request, **credentials)
+        user = sign_in(request, **credentials, event="sign_in")
         if user is None:
             raise _wrong_credentials()
         try:
