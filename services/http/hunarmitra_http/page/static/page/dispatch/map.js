@@ -83,13 +83,11 @@ export class DispatchMap {
     const drawn = place && STATUSES.includes(entry.status);
     if (!drawn) this.#markers.remove(entry.id);
     else this.#markers.set(entry.id, project(place), { status: entry.status, stale, heading: entry.location?.heading }, performance.now(), still.matches || document.hidden);
-    this.#element.dataset.markers = this.#markers.size;
     this.#later();
   }
 
   remove(id) {
     this.#markers.remove(id);
-    this.#element.dataset.markers = this.#markers.size;
     this.#later();
   }
 
@@ -172,11 +170,13 @@ export class DispatchMap {
     const sprites = this.#markers.visible > CROWD ? this.#sprites.crowd : this.#sprites.usual;
     const moving = this.#markers.draw(this.#pen, sprites, view, this.#selected, performance.now());
     if (moving) this.#later();
-    this.#explainEmpty();
+    this.#tell();
   }
 
-  #explainEmpty() {
+  /** Say how many markers there are, and why none is visible. */
+  #tell() {
     const { size, visible } = this.#markers;
+    if (this.#element.dataset.markers !== String(size)) this.#element.dataset.markers = size;
     this.#reason.hidden = !this.#complete || visible > 0;
     if (!this.#reason.hidden) say(this.#reason, t(size ? 'dispatch.elsewhere' : 'dispatch.noPlaces'));
   }

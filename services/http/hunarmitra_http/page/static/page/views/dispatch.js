@@ -86,7 +86,7 @@ export class DispatchView {
   }
 
   close() {
-    if (this.#map) this.#kept.view = this.#map.view;
+    if (this.#begun) this.#kept.view = this.#map.view;
     this.#off?.();
     clearTimeout(this.#gathering);
     clearTimeout(this.#announcing);
