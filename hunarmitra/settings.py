@@ -60,6 +60,7 @@ def _files_of(package: str, *parts: str) -> str:
 
 STATICFILES_DIRS: list[tuple[str, str]] = []
 if SERVES_HTTP:
+    ALLOWED_HOSTS += ENVIRONMENT.admin_hosts
     INSTALLED_APPS += [
         "django.contrib.admin",
         "django.contrib.messages",
@@ -92,6 +93,7 @@ if SERVES_HTTP:
         "hunarmitra_http.middleware.RejectedOriginMiddleware",
         "corsheaders.middleware.CorsMiddleware",
         "whitenoise.middleware.WhiteNoiseMiddleware",
+        *(["hunarmitra_http.middleware.AdminHostMiddleware"] if ENVIRONMENT.admin_hosts else []),
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.common.CommonMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",

@@ -44,6 +44,13 @@ class ProcessSettings:
         "Comma-separated host names that HTTP requests and WebSocket handshakes may name in `Host`.",
         shown="none (localhost while DEBUG is on)",
     )
+    admin_hosts: tuple[str, ...] = variable(
+        name_list,
+        (),
+        "Comma-separated host names under which alone `/admin/` is served. They serve nothing else but static files. "
+        "They need not be in ALLOWED_HOSTS.",
+        shown="none: under every host",
+    )
     allowed_origins: tuple[str, ...] = variable(
         origins,
         (),

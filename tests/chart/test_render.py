@@ -273,3 +273,28 @@ def test_only_the_migration_has_the_databases_owner() -> None:
     assert urls.pop("migrate") == {("owner", "OWNER_URL")}
     assert {"http", "ws", "relay", "prune"} <= set(urls)
     assert set().union(*urls.values()) == shared
+
+
+def paths_of_hosts(objects: list[Object]) -> dict[str, list[str]]:
+    """The paths that each host is routed for, by Ingress or HTTPRoute."""
+    found: dict[str, list[str]] = {}
+    for ingress in of_kind(objects, "Ingress").values():
+        for rule in ingress["spec"]["rules"]:
+            found[rule["host"]] = [path["path"] for path in rule["http"]["paths"]]
+    for route in of_kind(objects, "HTTPRoute").values():
+        matches = [match for rule in route["spec"]["rules"] for match in rule["matches"]]
+        for host in route["spec"]["hostnames"]:
+            found[host] = [match["path"]["value"] for match in matches]
+    return found
+
+
+@pytest.mark.parametrize("scenario", ["production", "gateway"])
+def test_the_admin_may_have_a_host_of_its_own(scenario: str) -> None:
+    [(host, paths)] = paths_of_hosts(render(scenario)).items()
+    assert paths == ["/ws", "/api", "/admin", "/static"]
+    separated = render(scenario, "config.adminHosts={admin.example.org}")
+    assert paths_of_hosts(separated) == {host: ["/ws", "/api", "/static"], "admin.example.org": ["/admin", "/static"]}
+    for _, pod in pod_templates(separated):
+        for container in containers(pod):
+            values = {variable["name"]: variable.get("value") for variable in container.get("env", [])}
+            assert values.get("ADMIN_HOSTS", "admin.example.org") == "admin.example.org"

@@ -37,6 +37,10 @@ have another user of the database. */}}
     secretKeyRef: {name: {{ $secret }}, key: JWT_KEYS, optional: true}
 - name: ALLOWED_HOSTS
   value: {{ join "," .root.Values.config.allowedHosts | quote }}
+{{- with .root.Values.config.adminHosts }}
+- name: ADMIN_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," .root.Values.config.allowedOrigins | quote }}
 - name: TRUSTED_PROXIES

@@ -130,7 +130,8 @@ class LocationPosts:
         if host in self._hosts:
             return True
         allowed = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
-        if not validate_host(split_domain_port(host)[0], allowed):
+        domain = split_domain_port(host)[0]
+        if not validate_host(domain, allowed) or validate_host(domain, settings.ENVIRONMENT.admin_hosts):
             return False
         if len(self._hosts) < MOST_HOSTS:
             self._hosts.add(host)

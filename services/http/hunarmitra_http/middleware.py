@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http.request import split_domain_port, validate_host
 
 from hunarmitra.common.addresses import client_address, forwarded_scheme, is_trusted
 from hunarmitra.common.origins import is_allowed, rejected_origins
@@ -89,4 +90,22 @@ class RejectedOriginMiddleware:
             host, scheme = request.META.get("HTTP_HOST"), request.scheme or "http"
             if not is_allowed(origin, allowed=settings.CORS_ALLOWED_ORIGINS, host=host, scheme=scheme):
                 rejected_origins.log(origin)
+        return self._get_response(request)
+
+
+class AdminHostMiddleware:
+    """Serve the admin under ``ADMIN_HOSTS`` only, and nothing else there. Installed only where that is set.
+
+    The admin's cookies and pages then have an origin of their own. Static files are served before this.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+        self._hosts = settings.ENVIRONMENT.admin_hosts
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        host, _ = split_domain_port(request.get_host())
+        is_admin = request.path_info == "/admin" or request.path_info.startswith("/admin/")
+        if is_admin != validate_host(host, self._hosts):
+            raise Http404
         return self._get_response(request)

@@ -89,7 +89,7 @@ class ConnectionLimits:
 
 @lru_cache(maxsize=1)
 def _hosts() -> HostRule:
-    return HostRule(settings.ALLOWED_HOSTS, debug=settings.DEBUG)
+    return HostRule(settings.ENVIRONMENT.allowed_hosts, debug=settings.DEBUG)
 
 
 @lru_cache(maxsize=1)

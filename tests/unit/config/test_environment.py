@@ -24,6 +24,7 @@ SECRETS = {item.name.upper() for item in fields(Environment) if item.metadata["s
 ANY_TEXT = {
     "SECRET_KEY",
     "ALLOWED_HOSTS",
+    "ADMIN_HOSTS",
     "ETA_ESTIMATOR",
     "MAP_ATTRIBUTION",
     "JWT_KEYS",
