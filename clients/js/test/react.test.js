@@ -4,6 +4,7 @@ import { after, afterEach, test } from 'node:test';
 import { Window } from 'happy-dom';
 import { act, Component, createElement, StrictMode } from 'react';
 import { renderToString } from 'react-dom/server';
+import { RealtimeConnection } from '../src/connection/index.js';
 import { BookingStream } from '../src/index.js';
 import { RealtimeProvider, useBooking, useConnection, useNotifications } from '../src/react/index.js';
 import { bookingSnapshot, location, notification, notificationsSnapshot, statusEvent } from './support/streams.js';
@@ -164,6 +165,80 @@ test('StrictMode, which mounts twice, leaves one connection', async () => {
   const { world, serve, latest } = await mount(() => useBooking('b'), { wrap });
   assert.equal(world.webSockets.filter(({ closedByClient }) => !closedByClient).length, 1);
   await serve(bookingSnapshot(world));
+  assert.equal(latest().status, 'confirmed');
+});
+
+/** Render hooks below a provider with a shared connection. */
+async function mountShared(hook, { wrap } = {}) {
+  const world = new FakeWorld();
+  const connection = new RealtimeConnection({ url: 'https://api.example.org', token: () => 'token', environment: world.environment });
+  const mounted = await mount((props) => hook(props, connection), { options: { connection, url: undefined, token: undefined }, wrap });
+  const times = { heartbeat_seconds: 30, expires_at: world.timestamp(3_600_000), server_time: world.timestamp() };
+  const serve = (...frames) =>
+    act(async () => {
+      for (const frame of frames) world.webSocket.frame(frame);
+      await world.advance(0);
+    });
+  await act(async () => {
+    world.webSocket.open();
+    world.webSocket.frame({ type: 'connected', message: 'Connected', max_subscriptions: 20, ...times });
+    await world.advance(0);
+  });
+  const requests = () => world.webSocket.sent.filter(({ type }) => type.endsWith('subscribe'));
+  return { ...mounted, world, connection, serve, requests };
+}
+
+const ofBooking = (frame, booking_id) => ({ ...frame, booking_id });
+
+test('hooks below a provider with a connection share it', async () => {
+  const { world, root, serve, requests, latest } = await mountShared((props, connection) => ({
+    a: useBooking('a', { since: 0 }),
+    b: useBooking('b'),
+    bell: useNotifications(),
+    link: useConnection(connection),
+  }));
+  assert.equal(world.webSockets.length, 1);
+  assert.equal(new URL(world.webSocket.url).pathname, '/ws/');
+  assert.deepEqual(requests().map(({ channel, booking_ids, since }) => [channel, booking_ids, since]), [
+    ['notifications', undefined, undefined],
+    ['booking', ['a', 'b'], { a: 0 }],
+  ]);
+  await serve(
+    bookingSnapshot(world, { booking_id: 'a', seq: 1, replay: 1 }),
+    ofBooking(statusEvent(1, 'requested'), 'a'),
+    bookingSnapshot(world, { booking_id: 'b', status: 'arrived' }),
+    notificationsSnapshot(world, { channel: 'notifications' }),
+  );
+  const { a, b, bell, link } = latest();
+  assert.deepEqual([a.seq, b.status, bell.unread], [1, 'arrived', 2]);
+  assert.deepEqual(a.events.map(({ seq }) => seq), [1]);
+  assert.equal(link.state.name, 'live');
+  await act(() => root.unmount());
+  await world.advance(1000);
+  assert.ok(world.webSocket.closedByClient);
+  assert.equal(world.timerCount, 0);
+});
+
+test('two hooks of one booking share a stream, which lives until the last of them is unmounted', async () => {
+  const both = ({ first = true, second }) => ({ first: useBooking(first ? 'a' : null), second: useBooking(second ? 'a' : null) });
+  const { world, show, serve, requests, latest } = await mountShared(both);
+  await serve(bookingSnapshot(world, { booking_id: 'a', status: 'arrived' }));
+  await show({ second: true });
+  assert.deepEqual([latest().second.status, latest().second.connection.name, latest().second.seq], ['arrived', 'live', latest().first.seq]);
+  await show({ first: false, second: true });
+  await serve(ofBooking(statusEvent(4, 'completed'), 'a'));
+  assert.deepEqual([latest().first.status, latest().second.status], [undefined, 'completed']);
+  assert.deepEqual(requests().map(({ type }) => type), ['subscribe']);
+  await show({ first: false });
+  await world.advance(300);
+  assert.deepEqual(requests().map(({ type }) => type), ['subscribe', 'unsubscribe']);
+});
+
+test('StrictMode, which mounts twice, leaves one subscription of a shared connection', async () => {
+  const { world, serve, requests, latest } = await mountShared(() => useBooking('a'), { wrap: (element) => createElement(StrictMode, {}, element) });
+  assert.equal(world.webSockets.filter(({ closedByClient }) => !closedByClient).length, 1);
+  assert.deepEqual(requests().map(({ type }) => type), ['subscribe']);
+  await serve(bookingSnapshot(world, { booking_id: 'a' }));
   assert.equal(latest().status, 'confirmed');
 });
 

@@ -10,11 +10,18 @@ import type {
   NotificationStream,
   NotificationStreamOptions,
 } from '../index.js';
+import type { RealtimeConnection } from '../connection/index.js';
 
 type DistributiveOmit<Type, Keys extends PropertyKey> = Type extends unknown ? Omit<Type, Keys> : never;
 
-/** The options of all streams below the provider. `token` and `ticket` may be new functions at each render. */
-export type RealtimeProviderProps = DistributiveOmit<NotificationStreamOptions, 'since'> & { children?: ReactNode };
+/**
+ * The connection that all streams below the provider share, or the options of each of them. `token` and `ticket` may be new
+ * functions at each render.
+ */
+export type RealtimeProviderProps = (
+  | { connection: RealtimeConnection; url?: undefined; token?: undefined; ticket?: undefined }
+  | (DistributiveOmit<NotificationStreamOptions, 'since'> & { connection?: undefined })
+) & { children?: ReactNode };
 
 export function RealtimeProvider(props: RealtimeProviderProps): ReactElement;
 
@@ -53,8 +60,8 @@ export function useBooking(bookingId: string | null | undefined, options?: { sin
  */
 export function useNotifications(options?: { since?: number; limit?: number; enabled?: boolean }): NotificationsView;
 
-/** The connection of a stream. `secondsLeft` counts down to the next attempt while the stream waits. */
-export function useConnection(stream: BookingStream | NotificationStream | undefined): {
+/** The state of a stream, or of a shared connection. `secondsLeft` counts down to the next attempt while the stream waits. */
+export function useConnection(stream: BookingStream | NotificationStream | RealtimeConnection | undefined): {
   state: ConnectionState;
   secondsLeft: number | undefined;
 };

@@ -9,7 +9,10 @@ const MOST_NOTIFICATIONS = 100;
 
 const Options = createContext(undefined);
 
-/** Give the options to all hooks below. Callbacks may be new functions at each render. */
+/** How many hooks use a stream. Those of one shared connection have one stream for each channel. */
+const uses = new WeakMap();
+
+/** Give the options, or the connection, to all hooks below. Callbacks may be new functions at each render. */
 export function RealtimeProvider({ children, ...options }) {
   const latest = useRef(options);
   useEffect(() => {
@@ -17,10 +20,10 @@ export function RealtimeProvider({ children, ...options }) {
   });
   const token = useLatest(latest, 'token', options.token);
   const ticket = useLatest(latest, 'ticket', options.ticket);
-  const { url, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug } = options;
+  const { connection, url, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug } = options;
   const value = useMemo(
-    () => ({ ...latest.current, url, token, ticket, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug }),
-    [url, token, ticket, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug],
+    () => ({ ...latest.current, connection, url, token, ticket, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug }),
+    [connection, url, token, ticket, tokenInQuery, pauseWhenHidden, WebSocket, fetch, environment, debug],
   );
   return createElement(Options.Provider, { value }, children);
 }
@@ -33,22 +36,26 @@ function useLatest(latest, name, value) {
 
 /** The events of one booking. Without an id nothing is watched. */
 export function useBooking(bookingId, { since } = {}) {
-  return useStream(bookingId, BOOKING, (options) => new BookingStream({ ...options, bookingId, since }), listenToBooking);
+  return useStream(bookingId, BOOKING, (options) => bookingOf(options, bookingId, since), listenToBooking);
 }
+
+const bookingOf = ({ connection, ...options }, bookingId, since) =>
+  connection?.booking(bookingId, { since }) ?? new BookingStream({ ...options, bookingId, since });
 
 const BOOKING = { stream: undefined, connection: IDLE, status: undefined, location: null, events: [], seq: undefined, resyncs: 0, error: undefined };
 
-function listenToBooking(stream, update) {
+function listenToBooking(stream, on, update) {
   const now = () => ({ status: stream.status, location: stream.location, seq: stream.seq });
-  stream.on('snapshot', () => update(now));
-  stream.on('status', (event) => update((view) => ({ ...now(), events: [...view.events, event] })));
-  stream.on('location', () => update(now));
-  stream.on('resync', () => update((view) => ({ ...now(), resyncs: view.resyncs + 1, events: [] })));
+  on('snapshot', () => update(now));
+  on('status', (event) => update((view) => ({ ...now(), events: [...view.events, event] })));
+  on('location', () => update(now));
+  on('resync', () => update((view) => ({ ...now(), resyncs: view.resyncs + 1, events: [] })));
+  return now;
 }
 
 /** The user's notifications, the newest first. */
 export function useNotifications({ since, limit = MOST_NOTIFICATIONS, enabled = true } = {}) {
-  const create = (options) => new NotificationStream({ ...options, since });
+  const create = ({ connection, ...options }) => connection?.notifications({ since }) ?? new NotificationStream({ ...options, since });
   const view = useStream(enabled ? 'notifications' : undefined, NOTIFICATIONS, create, listenToNotifications(limit));
   const { stream } = view;
   const markRead = useMemo(() => (id) => (stream ? stream.markRead(id) : Promise.reject(new Error('not connected'))), [stream]);
@@ -57,17 +64,18 @@ export function useNotifications({ since, limit = MOST_NOTIFICATIONS, enabled = 
 
 const NOTIFICATIONS = { stream: undefined, connection: IDLE, notifications: [], unread: undefined, seq: undefined, resyncs: 0, error: undefined };
 
-const listenToNotifications = (limit) => (stream, update) => {
+const listenToNotifications = (limit) => (stream, on, update) => {
   const now = () => ({ unread: stream.unread, seq: stream.seq });
-  stream.on('snapshot', () => update(now));
-  stream.on('unread', () => update(now));
-  stream.on('notification', (notification) =>
+  on('snapshot', () => update(now));
+  on('unread', () => update(now));
+  on('notification', (notification) =>
     update((view) => ({ ...now(), notifications: [notification, ...view.notifications].slice(0, limit) })),
   );
-  stream.on('resync', () => update((view) => ({ ...now(), resyncs: view.resyncs + 1, notifications: [] })));
+  on('resync', () => update((view) => ({ ...now(), resyncs: view.resyncs + 1, notifications: [] })));
+  return now;
 };
 
-/** The connection of a stream, and the seconds until the next attempt while it waits. */
+/** The state of a stream or of a shared connection, and the seconds until the next attempt while it waits. */
 export function useConnection(stream) {
   const subscribe = useMemo(() => (changed) => stream?.on('state', changed) ?? (() => {}), [stream]);
   const state = useSyncExternalStore(subscribe, () => stream?.state ?? IDLE, () => IDLE);
@@ -91,16 +99,20 @@ function useStream(key, initial, create, listen) {
   useEffect(() => {
     if (!key) return undefined;
     const stream = create(options);
-    let active = true;
-    const update = (change) => active && setView((view) => ({ ...view, ...change(view) }));
+    uses.set(stream, (uses.get(stream) ?? 0) + 1);
+    const listeners = [];
+    const on = (type, listener) => listeners.push(stream.on(type, listener));
+    const update = (change) => setView((view) => ({ ...view, ...change(view) }));
     setView({ ...initial, running, stream });
-    stream.on('state', (connection) => update(() => ({ connection })));
-    stream.on('error', (error) => update(() => ({ error })));
-    listen(stream, update);
+    on('state', (connection) => update(() => ({ connection })));
+    on('error', (error) => update(() => ({ error })));
+    const now = listen(stream, on, update);
+    if (stream.state.name !== 'idle') update(now); // another hook has started it
     stream.start();
     return () => {
-      active = false;
-      stream.stop();
+      for (const remove of listeners) remove();
+      uses.set(stream, uses.get(stream) - 1);
+      if (!uses.get(stream)) stream.stop();
     };
   }, [running]);
   // After a change of the key, the first render must not show the last booking.

@@ -1,5 +1,6 @@
 // What a React application writes must compile, and what cannot work must not.
 import { RealtimeProvider, useBooking, useConnection, useNotifications } from '@hunarmitra/realtime/react';
+import { RealtimeConnection } from '@hunarmitra/realtime/connection';
 import type { BookingStatus, BookingStatusEvent, LocationUpdate, NotificationEvent } from '@hunarmitra/realtime';
 
 export function Booking({ id }: { id: string | null }) {
@@ -24,6 +25,16 @@ export const app = (
   </RealtimeProvider>
 );
 
+const connection = new RealtimeConnection({ token: async () => 'token' });
+export const shared = (
+  <RealtimeProvider connection={connection}>
+    <Bell />
+  </RealtimeProvider>
+);
+export const Link = () => useConnection(connection).state.name;
+
+// @ts-expect-error: the connection has the options
+export const twice = <RealtimeProvider connection={connection} url="https://api.example.org" token="t" />;
 // @ts-expect-error: neither a token nor a ticket callback
 export const incomplete = <RealtimeProvider url="https://api.example.org" />;
 // @ts-expect-error: no such option
