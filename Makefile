@@ -180,6 +180,10 @@ test-browser: $(VENV)/.dev ## run the tests in headless Chromium; screenshots go
 accept-fresh-clone: $(VENV)/.dev ## clone, `make run`, press the button in Chromium: the marker has to move within 10 s
 	@$(BIN)/python -m tests.browser.fresh_clone
 
+.PHONY: accept-react
+accept-react: $(VENV)/.dev ## build the guide's React app with Vite and with Next.js, and use it in Chromium (needs npm's registry)
+	ACCEPT_REACT=1 $(PYTEST) tests/browser/test_react_guide.py $(ARGS)
+
 .PHONY: js
 js: test-js
 
