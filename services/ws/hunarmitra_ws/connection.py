@@ -289,6 +289,7 @@ class Connection:
                 opened.client.disconnect(TOO_MANY_MESSAGES)
             elif await self._handle(hub, opened, text):
                 bucket.give_back()
+            del event, text, data  # an idle connection would keep its last message
 
     async def _handle(self, hub: Hub, opened: Subscriptions, text: str | None) -> bool:
         """Return True for a message that the server asked for, which does not count against the client."""

@@ -64,7 +64,7 @@ NOT_SUBSCRIBED: Final = "not_subscribed"
 
 @dataclass(slots=True)
 class _Held:
-    """A subscription, what it is to, and the task that joins it."""
+    """A subscription, what it is to, and the task that joins it, until it has."""
 
     subscription: Subscription
     channel: ChannelKind
@@ -185,6 +185,9 @@ class SharedSubscriptions:
             for each in wanted:
                 if each.subscription.lanes.closing:
                     self._hub.unsubscribe(each.subscription)
+                held = self._held.get(each.subscription.channel_name)
+                if held is not None and held.subscription is each.subscription:
+                    held.joining = None  # a finished task would stay in memory as long as the subscription
 
     @staticmethod
     def _end_unjoined(wanted: Sequence[Wanted]) -> None:
