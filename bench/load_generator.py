@@ -69,8 +69,12 @@ class LoadGenerator:
         in_flight: int = 50,
         timeout: float = 120,
         resume: bool = False,
+        complete: bool = False,
     ) -> dict[str, Any]:
-        """Open sockets, at most ``in_flight`` at once (0: all together). With ``resume`` they come back when closed."""
+        """Open sockets, at most ``in_flight`` at once (0: all together). With ``resume`` they come back when closed.
+
+        With ``complete`` it also waits until each has the events that it missed.
+        """
         return self.call(
             "connect",
             protocol=protocol,
@@ -79,6 +83,7 @@ class LoadGenerator:
             in_flight=in_flight,
             timeout=timeout,
             resume=resume,
+            complete=complete,
         )
 
     def publish(self, seconds: float, *, settle: float = 20, **arguments: Any) -> dict[str, Any]:

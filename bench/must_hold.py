@@ -16,6 +16,7 @@ OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
     "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
 )  # fmt: skip
 
+ONE_CONNECTION, TWO_CONNECTIONS = "one-connection", "two-connections"
 EARLIER, GO = "version-0.1", "go-tracking"
 PARTS_OF_A_LOCATION = ("http", "ws", "PostgreSQL", "Redis")
 
@@ -40,6 +41,8 @@ def verdicts(results: Results) -> Iterator[Verdict]:
         _connecting,
         _memory,
         _many,
+        _one_connection,
+        _live,
         _soak,
         _slow_reader,
         _hostile,
@@ -154,6 +157,41 @@ def _many(results: Results) -> Iterator[Verdict]:
     stall = results.median("many", OWN, "max ms")
     yield _at_most("… longest delivery, which no stall of the event loop exceeds", stall, 100, "ms")
     yield _none("… lost or repeated", _sum(results, "many"))
+
+
+def _one_connection(results: Results) -> Iterator[Verdict]:
+    scenario = "one-connection"
+
+    def one(name: str) -> float:
+        return results.median(scenario, ONE_CONNECTION, name)
+
+    def ratio(name: str) -> float:
+        return one(name) / results.median(scenario, TWO_CONNECTIONS, name)
+
+    what = "A phone with two subscriptions"
+    yield _at_most(f"{what}: publish → socket p99 at 200 events/s, to two connections", ratio("p99 ms"), 1.3, "×")
+    yield _at_most("… memory", one("KB per phone"), 11, "KB")
+    yield _at_most("… to two connections", ratio("KB per phone"), 0.5, "×")
+    yield _at_most("… CPU of connecting, to two connections", ratio("connect CPU us"), 0.5, "×")
+    yield _at_most("… 2,000 return at once with 50 missed events, the slowest", ratio("returning slowest ms"), 1, "×")
+    yield _none("… lost or repeated", _sum(results, scenario, ONE_CONNECTION))
+    yield _at_most("500 subscriptions of a dispatcher, joined", one("500 subscriptions seconds"), 2, "s")
+
+
+def _live(results: Results) -> Iterator[Verdict]:
+    cores = results.median("live", OWN, "CPU cores")
+    yield _at_most("`live` at 10,000 bookings and 2,500 locations/s, one dispatcher", cores, 0.35, "cores")
+    yield _none("… statuses lost or repeated", _sum(results, "live"))
+    busy = results.median("live", OWN, "others p99 ms")
+    quiet = [results.median("live", OWN, f"others quiet{again} p99 ms") for again in ("", " again")]
+    yield _judge(
+        "… other clients' p99",
+        f"within the noise of two equal runs ({quiet[0]:.1f} and {quiet[1]:.1f} ms), or 5 ms",
+        f"{busy:.1f} ms",
+        busy,
+        *quiet,
+        holds=lambda: busy <= max(5.0, max(quiet) + abs(quiet[0] - quiet[1])),
+    )
 
 
 def _soak(results: Results) -> Iterator[Verdict]:
@@ -289,7 +327,7 @@ def _observed(results: Results) -> Iterator[Verdict]:
     yield _none("… lost or repeated", results.highest("observability", OWN, "lost"))
 
 
-def _sum(results: Results, scenario: str) -> float:
+def _sum(results: Results, scenario: str, subject: str = OWN) -> float:
     if not results.runs(scenario):
         return float("nan")
-    return sum(sum(results.values(scenario, OWN, name)) for name in ("lost", "duplicates"))
+    return sum(sum(results.values(scenario, subject, name)) for name in ("lost", "duplicates"))

@@ -12,10 +12,13 @@ from bench.results import Results
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE
 from bench.scenarios.booking import SCENARIO as BOOKING
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
+from bench.scenarios.one_connection import SCENARIO as ONE_CONNECTION
 from bench.subjects import TITLES as SERVER_TITLES
 from bench.systems import PARTS
 
-TITLES = SERVER_TITLES | {subject.name: subject.title for subject in BOOKING.subjects}
+TITLES = SERVER_TITLES | {
+    subject.name: subject.title for scenario in (BOOKING, ONE_CONNECTION) for subject in scenario.subjects
+}
 SUMS = {
     "life": f"a booking's life ({', '.join(f'{times} × {name}' for name, times in LIFE.items())}), ms",
     "fleet": f"{FLEET:,} live bookings, a location each {FLEET_INTERVAL:g} s, cores",
@@ -75,6 +78,39 @@ TABLES: tuple[Table, ...] = (
         "Many sockets, 200 events a second",
         "many",
         _same("sockets", "p50 ms", "p99 ms", "max ms", "CPU per delivery us", "memory MB", "lost", "duplicates"),
+    ),
+    Table(
+        "Phones with two subscriptions: figures for a phone",
+        "one-connection",
+        _same(
+            "phones",
+            "connect CPU us",
+            "KB per phone",
+            "p50 ms",
+            "p99 ms",
+            "server CPU cores",
+            "returning slowest ms",
+            "500 subscriptions seconds",
+            "lost",
+            "duplicates",
+        ),
+    ),
+    Table(
+        "One dispatcher on `live`",
+        "live",
+        _same(
+            "bookings",
+            "CPU cores",
+            "pages seconds",
+            "memory MB",
+            "locations sent",
+            "locations received",
+            "statuses",
+            "lost",
+            "duplicates",
+            "others p99 ms",
+            "others quiet p99 ms",
+        ),
     ),
     Table(
         "Soak: 200 events, 50 connects and 50 closes a second",

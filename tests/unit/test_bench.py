@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,16 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from bench.dispatcher import LiveDispatcher
 from bench.must_hold import Verdict, verdicts
 from bench.pairs import Ratios, by_turns
 from bench.peers.hostile import KINDS
+from bench.peers.location_publisher import location
 from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results, Sitting
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE, add_life
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 from bench.systems import PARTS
+from hunarmitra.protocol.messages import malformed_field
 from tests.support.eventually import eventually
+from tests.support.frames import problems_of_frame
 from tests.support.stack import base_environment, call_in
 
 
@@ -242,3 +247,36 @@ def test_a_life_is_the_sum_of_its_operations_part_by_part() -> None:
     add_life(figures)
     assert figures["life http ms"] == pytest.approx(sum(LIFE.values()) * 10 / 1000)
     assert figures["fleet http cores"] == pytest.approx(10e-6 * FLEET / FLEET_INTERVAL)
+
+
+def _phones(subject: str, **figures: float) -> Results:
+    results = Results()
+    common = {"p99 ms": 4.0, "connect CPU us": 1000.0, "lost": 0.0, "duplicates": 0.0}
+    results.add("one-connection", "two-connections", {**common, "KB per phone": 20.0})
+    results.add("one-connection", subject, {**common, "KB per phone": 9.0, **figures})
+    return results
+
+
+def test_one_connection_is_compared_with_two_of_the_same_phone() -> None:
+    results = _phones("one-connection", **{"connect CPU us": 600.0, "p99 ms": 5.0})
+    what = "A phone with two subscriptions"
+    assert _verdict(results, f"{what}: publish").held is True
+    held = {verdict.measured: verdict.held for verdict in verdicts(results) if verdict.what.startswith("… ")}
+    assert (held["9 KB"], held["0.45 ×"], held["0.6 ×"]) == (True, True, False)
+    assert _verdict(_phones("one-connection", lost=1.0), "500 subscriptions").held is None
+
+
+def test_a_status_that_a_dispatcher_missed_counts() -> None:
+    dispatcher = LiveDispatcher(connection=None)  # type: ignore[arg-type]
+    dispatcher.seqs = {"a": 3}
+    for seq in (4, 6, 6, 5):
+        dispatcher.count("a", seq)
+    assert (dispatcher.missing, dispatcher.repeated, dispatcher.seqs) == (1, 2, {"a": 6})
+
+
+def test_the_locations_of_the_benchmark_are_those_of_the_domain() -> None:
+    channel, body = location("7b0e3c52-6a8f-4d0a-9a53-1f2d0f6a4c11", 5)
+    assert malformed_field(body) is None
+    assert body.keys() - {"committed_at", "published_at"} == {"type", "seq", "order", "frame"}
+    assert problems_of_frame(json.loads(str(body["frame"]))) == []
+    assert channel == "booking.7b0e3c52-6a8f-4d0a-9a53-1f2d0f6a4c11"

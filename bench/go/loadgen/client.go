@@ -47,6 +47,11 @@ type client struct {
 	after     time.Duration
 	startedAt time.Time
 	joinedAt  time.Time
+	// Of a shared connection: its subscriptions that have joined, and the newest event of its booking.
+	subscribed int
+	newest     int64
+	// When it had every event that the server knew at its join.
+	completeAt time.Time
 }
 
 func (c *client) open() {
@@ -175,6 +180,14 @@ func (c *client) joined(seq int64) {
 	if next := atomic.LoadInt64(&c.group.next); seq >= next {
 		atomic.CompareAndSwapInt64(&c.group.next, next, seq+1)
 	}
+	c.newest = seq
+	c.checkComplete()
+}
+
+func (c *client) checkComplete() {
+	if c.completeAt.IsZero() && c.state == live && c.lastSeq >= c.newest {
+		c.completeAt = time.Now()
+	}
 }
 
 // event is called by the protocol for every event; sent is its time of publishing (CLOCK_MONOTONIC, ns), 0 if unknown.
@@ -189,6 +202,7 @@ func (c *client) event(seq, sent int64) {
 		e.missing += seq - c.lastSeq - 1
 	}
 	c.lastSeq = seq
+	c.checkComplete()
 	if p := e.publisher; p != nil {
 		p.delivered.Add(1)
 		if sent > 0 {

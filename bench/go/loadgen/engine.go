@@ -150,21 +150,37 @@ func (e *engine) connect(c command) (any, error) {
 	e.resume = false // a client that fails to join for the first time is a failure, not a reconnect
 	deadline := began.Add(seconds(c.Timeout))
 	e.run(func() bool {
-		return time.Now().After(deadline) || (len(e.pending) == 0 && e.inFlight == 0 && len(e.timers) == 0)
+		if time.Now().After(deadline) {
+			return true
+		}
+		return len(e.pending) == 0 && e.inFlight == 0 && len(e.timers) == 0 && (!c.Complete || allComplete(added))
 	})
 	e.resume = c.Resume
 	elapsed := time.Since(began)
-	times := newSamples(len(added))
+	times, complete := newSamples(len(added)), newSamples(len(added))
 	joined := 0
 	for _, one := range added {
 		if one.state == live {
 			joined++
 			times.add(one.joinedAt.Sub(one.startedAt))
+			if !one.completeAt.IsZero() {
+				complete.add(one.completeAt.Sub(began))
+			}
 		}
 	}
 	return map[string]any{
-		"joined": joined, "failed": len(added) - joined, "failures": e.failures, "seconds": elapsed.Seconds(), "times": times.summary(),
+		"complete": complete.summary(), "joined": joined, "failed": len(added) - joined, "failures": e.failures, "seconds": elapsed.Seconds(), "times": times.summary(),
 	}, nil
+}
+
+// allComplete: every client that has joined has the events that it missed.
+func allComplete(clients []*client) bool {
+	for _, one := range clients {
+		if one.state == live && one.completeAt.IsZero() {
+			return false
+		}
+	}
+	return true
 }
 
 // churn closes and reopens that many clients a second, each as a newcomer without `since`.

@@ -23,6 +23,7 @@ type command struct {
 	InFlight  int          `json:"in_flight"`
 	Timeout   float64      `json:"timeout"`
 	Resume    bool         `json:"resume"`
+	Complete  bool         `json:"complete"` // wait for the events that clients with Since missed
 
 	// publish
 	Redis    string   `json:"redis"`

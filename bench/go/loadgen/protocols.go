@@ -21,6 +21,8 @@ func protocolOf(name string) (protocol, error) {
 	switch name {
 	case "hunarmitra":
 		return hunarmitra{}, nil
+	case "hunarmitra-shared":
+		return shared{}, nil
 	case "plain":
 		return plain{}, nil
 	case "socketio":
@@ -43,6 +45,7 @@ var (
 	acceptedFrame  = []byte(`{"type":"location_accepted"`)
 	errorFrame     = []byte(`{"type":"error"`)
 	codeKey        = []byte(`"code":"`)
+	bookingKey     = []byte(`"booking_id":`)
 )
 
 // events finds every event of a message: servers may put several into one frame (Centrifuge does).
@@ -114,6 +117,38 @@ func (hunarmitra) message(c *client, text []byte) {
 		if at := bytes.Index(text, seqKey); at >= 0 {
 			c.lastSeq = digits(text[at+len(seqKey):])
 		}
+	}
+}
+
+// shared is /ws/: a client subscribes to its group's booking and to the notifications.
+type shared struct{ hunarmitra }
+
+func (shared) path(c *client) string { return c.spec.Path + "?token=" + c.spec.Token }
+
+func (shared) upgraded(c *client) {
+	c.subscribed = 0
+	since := ""
+	if c.known {
+		since = fmt.Sprintf(`,"since":%d`, c.lastSeq)
+	}
+	c.write(1, fmt.Appendf(nil, `{"type":"subscribe","channel":"booking","booking_id":%q%s}`, c.spec.Group, since))
+	c.write(1, []byte(`{"type":"subscribe","channel":"notifications"}`))
+}
+
+func (s shared) message(c *client, text []byte) {
+	if !bytes.HasPrefix(text, established) {
+		s.hunarmitra.message(c, text)
+		return
+	}
+	c.subscribed++
+	if at := bytes.Index(text, seqKey); at >= 0 && bytes.Contains(text, bookingKey) {
+		c.newest = digits(text[at+len(seqKey):])
+		if !c.known {
+			c.lastSeq, c.known = c.newest, true
+		}
+	}
+	if c.subscribed == 2 {
+		c.joined(c.newest)
 	}
 }
 

@@ -1,0 +1,139 @@
+"""Phones with two subscriptions, a booking and the notifications: one connection of `/ws/`, or one for each.
+
+Both are this server. Each figure is for a phone, so that the two can be compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from bench.dispatcher import seconds_to_subscribe
+from bench.load_generator import LoadGenerator
+from bench.scenarios.fan_out import publish
+from bench.scenarios.scenario import Figures, Scenario, Sizes
+from bench.subjects import OUTBOX, Subject, Target, own
+from bench.world import World
+
+ONE = Subject("one-connection", "this server, /ws/", own)
+TWO = Subject("two-connections", "this server, a connection for each channel", own)
+
+PER_BOOKING = 10
+EVENTS_PER_SECOND = 200
+WARM = 200
+SETTLE = 5.0
+IN_FLIGHT = 50
+RETURNING, MISSED = 2_000, 50
+SUBSCRIPTIONS = 500
+COMPARISON = {"HUB_COMPARISON_INTERVAL": "5"}
+
+
+def phones(world: World, subject: Subject, count: int, first: int = 0) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The protocol and the sockets of each kind of connection."""
+    sockets: list[dict[str, Any]] = [dict(each) for each in world.sockets(count, PER_BOOKING, first)]
+    if subject is ONE:
+        return [("hunarmitra-shared", [{**each, "path": "/ws/"} for each in sockets])]
+    notifications = [{**each, "group": f"user {n}", "path": "/ws/notifications/"} for n, each in enumerate(sockets)]
+    return [
+        ("hunarmitra", [{**each, "path": f"/ws/bookings/{each['group']}/"} for each in sockets]),
+        ("hunarmitra", notifications),
+    ]
+
+
+def connect(
+    generator: LoadGenerator, target: Target, kinds: list[tuple[str, list[dict[str, Any]]]], **options: Any
+) -> float:
+    """Return the seconds until everything has joined, or is complete. Raises RuntimeError if a socket was refused."""
+    began = time.monotonic()
+    mixed = [socket for group in zip(*(sockets for _, sockets in kinds), strict=True) for socket in group]
+    joined = generator.connect(kinds[0][0], [target.address], mixed, **options)
+    if joined["failed"]:
+        raise RuntimeError(f"{joined['failed']} connections failed: {joined['failures']}")
+    return time.monotonic() - began
+
+
+def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
+    return (
+        _connects_and_memory(world, subject, sizes)
+        | _events(world, subject, sizes)
+        | _returning(world, subject, sizes)
+        | _dispatcher(world, subject)
+    )
+
+
+def _connects_and_memory(world: World, subject: Subject, sizes: Sizes) -> Figures:
+    with own(world) as target, world.generator() as generator:
+        connect(generator, target, phones(world, subject, WARM), in_flight=IN_FLIGHT)
+        time.sleep(SETTLE)
+        memory, cpu = target.memory(), target.cpu()
+        count = sizes.idle_sockets
+        seconds = connect(generator, target, phones(world, subject, count, WARM), in_flight=IN_FLIGHT)
+        cpu = target.cpu() - cpu
+        time.sleep(SETTLE)
+        return {
+            "connect CPU us": cpu / count * 1e6,
+            "connects per second": count / seconds,
+            "KB per phone": (target.memory() - memory) / count / 1000,
+        }
+
+
+def _events(world: World, subject: Subject, sizes: Sizes) -> Figures:
+    count = sizes.many_sockets
+    with own(world, **COMPARISON) as started, world.generator() as generator:
+        target = replace(started, helper=OUTBOX)
+        kinds = phones(world, subject, count)
+        connect(generator, target, kinds, in_flight=100, timeout=300)
+        groups = sorted({socket["group"] for socket in kinds[0][1]})
+        publish(generator, target, world, 2, rate=EVENTS_PER_SECOND, groups=groups)  # warm
+        figures = publish(generator, target, world, 2 * sizes.fixed, rate=EVENTS_PER_SECOND, groups=groups)
+        return {"phones": count, "memory MB": target.memory() / 1e6, **figures}
+
+
+def _returning(world: World, subject: Subject, sizes: Sizes) -> Figures:
+    """Everybody comes back at once, and each has missed 50 events."""
+    count = RETURNING if not sizes.quick else RETURNING // 4
+    with own(world, **COMPARISON) as target, world.generator() as generator:
+        kinds = phones(world, subject, count, first=1_000)
+        seqs = _miss_events(world, sorted({socket["group"] for socket in kinds[0][1]}))
+        for socket in kinds[0][1]:
+            socket["since"] = seqs[socket["group"]]
+        connect(generator, target, phones(world, subject, 100), in_flight=IN_FLIGHT)  # warm
+        cpu = target.cpu()
+        seconds = connect(generator, target, kinds, in_flight=0, complete=True)
+        return {"returning slowest ms": 1000 * seconds, "returning CPU us": (target.cpu() - cpu) / count * 1e6}
+
+
+def _miss_events(world: World, bookings: list[str]) -> dict[str, int]:
+    """Commit the events; return the seq of each booking before them."""
+    with psycopg.connect(world.database_url, autocommit=True) as database:
+        rows = database.execute(
+            "UPDATE bookings_booking SET seq = seq + %s WHERE id = ANY(%s::uuid[]) RETURNING id, seq",
+            [MISSED, bookings],
+        ).fetchall()
+        database.execute(
+            "INSERT INTO bookings_bookingevent"
+            " (booking_id, seq, event_type, status, actor, clears_location, created_at, published_at)"
+            " SELECT id, number, 'booking_on_the_way', 'on_the_way', 'Ravi Kumar', false, now(), now()"
+            " FROM bookings_booking, generate_series(seq - %s + 1, seq) number WHERE id = ANY(%s::uuid[])",
+            [MISSED, bookings],
+        )
+    return {str(row[0]): int(row[1]) - MISSED for row in rows}
+
+
+def _dispatcher(world: World, subject: Subject) -> Figures:
+    if subject is TWO:
+        return {}
+    with own(world) as target:
+        token, bookings = world.seeded.tokens[0], world.bookings
+        asyncio.run(seconds_to_subscribe(target.address, token, bookings[:10]))  # warm
+        seconds = asyncio.run(seconds_to_subscribe(target.address, token, bookings[:SUBSCRIPTIONS]))
+        return {"500 subscriptions seconds": seconds}
+
+
+SCENARIO = Scenario(
+    "one-connection", "Phones with two subscriptions: one connection, or one for each", (ONE, TWO), measure
+)
