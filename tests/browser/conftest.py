@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, ViewportSize
 
+from tests.support import tools
 from tests.support.actors import Actor, User
-from tests.support.browser import DESKTOP, Scheme, Visit, chromium
+from tests.support.browser import DESKTOP, Language, Scheme, Visit, chromium
 from tests.support.stack import Stack, embedded_stack
 
 
@@ -81,6 +82,7 @@ class Visitor(Protocol):
         *,
         still: bool = False,
         allowed: str = "$^",
+        language: Language = "en",
     ) -> Visit: ...
 
 
@@ -96,11 +98,17 @@ def visit(browser: Browser) -> Iterator[Visitor]:
         *,
         still: bool = False,
         allowed: str = "$^",
+        language: Language = "en",
     ) -> Visit:
+        if language == "hi":
+            tools.hindi_font()
         context = browser.new_context(
-            viewport=viewport, color_scheme=scheme, reduced_motion="reduce" if still else "no-preference"
+            viewport=viewport,
+            color_scheme=scheme,
+            reduced_motion="reduce" if still else "no-preference",
+            locale=f"{language}-IN",
         )
-        visits.append((Visit(context.new_page(), stack.base_url), allowed))
+        visits.append((Visit(context.new_page(), stack.base_url, language), allowed))
         return visits[-1][0]
 
     yield opened

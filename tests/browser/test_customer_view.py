@@ -11,10 +11,9 @@ from playwright.sync_api import Page, ViewportSize, WebSocketRoute, expect
 
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK, REFUSED
-from tests.support.browser import Visit
+from tests.support.browser import NARROW, Language, Visit
 from tests.support.stack import Stack
 
-NARROW: ViewportSize = {"width": 320, "height": 640}
 SMALL_PHONE: ViewportSize = {"width": 360, "height": 740}
 LONG_WORD = "Donaudampfschifffahrtsgesellschaft" * 4
 
@@ -119,12 +118,13 @@ def test_every_view_fits_a_narrow_screen_with_long_words(
     look(staff, "booking-staff")
 
 
+@pytest.mark.parametrize("language", ["en", "hi"])
 @pytest.mark.parametrize("viewport", [NARROW, SMALL_PHONE], ids=["320", "360"])
 def test_the_bar_holds_the_longest_connection_state(
-    demo: Stack, people: People, visit: Visitor, viewport: ViewportSize
+    demo: Stack, people: People, visit: Visitor, viewport: ViewportSize, language: Language
 ) -> None:
     booking = people.new_booking()
-    customer = visit(demo, viewport)
+    customer = visit(demo, viewport, language=language)
     connections: list[WebSocketRoute] = []
     offline = False
 
@@ -142,8 +142,9 @@ def test_the_bar_holds_the_longest_connection_state(
     customer.page.evaluate("Object.defineProperty(navigator, 'onLine', { get: () => false })")
     for connection in connections:
         connection.close(code=1011)
-    expect(customer.connection).to_have_text(re.compile(r"^Offline, trying again in \d+ s$"))
-    customer.screenshot(f"bar-offline-{viewport['width']}")
+    words = {"en": r"^Offline, trying again in \d+ s$", "hi": r"^ऑफ़लाइन, \d+ सेकंड में फिर कोशिश$"}
+    expect(customer.connection).to_have_text(re.compile(words[language]))
+    customer.screenshot(f"bar-offline-{viewport['width']}-{language}")
     assert not scrolls_sideways(customer.page)
     boxes: list[dict[str, Any]] = customer.page.locator("#bar > *:visible").evaluate_all(
         "(parts) => parts.map((part) => part.getBoundingClientRect().toJSON())"
@@ -225,12 +226,15 @@ def test_tabs_share_one_renewal_of_the_token(demo: Stack, visit: Visitor) -> Non
     assert refreshes == ["200"]
 
 
-def test_the_button_stays_where_it_is_when_an_eta_comes(demo: Stack, people: People, visit: Visitor) -> None:
+@pytest.mark.parametrize(("language", "button"), [("en", "Drive the demo"), ("hi", "डेमो चलाएँ")])
+def test_the_button_stays_where_it_is_when_an_eta_comes(
+    demo: Stack, people: People, visit: Visitor, language: Language, button: str
+) -> None:
     booking = people.new_booking()
-    customer = visit(demo, SMALL_PHONE)
+    customer = visit(demo, SMALL_PHONE, language=language)
     customer.be("Asha Verma")
     customer.watch(booking)
-    expect(customer.page.get_by_role("button", name="Drive the demo")).to_be_enabled()
+    expect(customer.page.get_by_role("button", name=button)).to_be_enabled()
     expect(customer.page.locator("#eta")).to_be_hidden()
     before = box(customer.page, "#drive")
     people.worker.status(booking, "on_the_way", eta_minutes=7)

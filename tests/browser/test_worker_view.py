@@ -15,12 +15,11 @@ from tests.browser.conftest import People, Visitor
 from tests.browser.test_customer_view import scrolls_sideways
 from tests.browser.test_watching import NO_NETWORK
 from tests.support.actors import Actors
-from tests.support.browser import DESKTOP, Visit
+from tests.support.browser import DESKTOP, NARROW, Visit
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, embedded_stack
 
 SMALL_PHONE: ViewportSize = {"width": 360, "height": 740}
-NARROW: ViewportSize = {"width": 320, "height": 640}
 SITE = (28.6315, 77.2167)
 DENIED = "The browser may not use your location."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,7 +29,10 @@ ARGUMENTS = (
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / ".cache" / "screenshots")
+NARROW: ViewportSize = {"width": 320, "height": 640}
 Scheme = Literal["light", "dark"]
+Language = Literal["en", "hi"]
+LIVE: Mapping[Language, str] = {"en": "Live", "hi": "लाइव"}
 
 expect.set_options(timeout=30_000)
 
@@ -55,6 +58,7 @@ class Visit:
 
     page: Page
     base_url: str
+    language: Language = "en"
     problems: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
 
@@ -85,7 +89,7 @@ class Visit:
         """Choose one of the demo's users."""
         self.open()
         self.page.get_by_role("button", name=name).click()
-        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(self.page.locator("#sign-out")).to_be_visible()
 
     def sign_in(self, user: User) -> None:
         """Sign in with the form."""
@@ -106,7 +110,7 @@ class Visit:
         return self.page.locator("#connection")
 
     def expect_live(self, timeout: float = 60) -> None:
-        expect(self.connection).to_have_text("Live", timeout=timeout * 1000)
+        expect(self.connection).to_have_text(LIVE[self.language], timeout=timeout * 1000)
 
     def expect_status(self, words: str) -> None:
         expect(self.page.locator("#status[data-status]")).to_have_text(words)

@@ -82,6 +82,12 @@ def chromium() -> Path:
 
 
 @cache
+def hindi_font() -> Path:
+    """Return a font with the Devanagari script: without one, text in Hindi is a row of empty boxes of another width."""
+    return _found_or_installed(_find_hindi_font, "fonts-lohit-deva", "a font for Hindi")
+
+
+@cache
 def wscat() -> Path:
     """Return wscat in the version of `wscat/package-lock.json`, installed under .cache by npm."""
     return _npm_project(WSCAT_PROJECT) / "node_modules" / ".bin" / "wscat"
@@ -179,6 +185,14 @@ def _on_path(name: str) -> Path:
     return Path(found)
 
 
+def _find_hindi_font() -> Path:
+    command: list[str | Path] = [_on_path("fc-list"), ":lang=hi", "file"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    if not found:
+        raise ToolMissingError("no font has the Devanagari script")
+    return Path(found[0].strip().rstrip(":"))
+
+
 def _require_version(path: Path, pattern: str, minimum: int) -> None:
     text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
     match = re.search(pattern, text)
@@ -256,6 +270,7 @@ def main() -> None:
             alertmanager(),
             wscat(),
             chromium(),
+            hindi_font(),
             asyncapi_validator(),
             js_client(),
         ):

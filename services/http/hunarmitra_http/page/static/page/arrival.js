@@ -1,6 +1,6 @@
 /** The customer's alert at the worker's arrival, by the browser's notifications where they are allowed. */
 import { h, say } from './dom.js';
-import { t } from './languages.js';
+import { language, t } from './languages.js';
 
 const WAITING = ['requested', 'confirmed', 'on_the_way'];
 
@@ -19,7 +19,7 @@ export class ArrivalAlert {
 
   tell(words, { id, service }) {
     if (globalThis.Notification?.permission !== 'granted') return;
-    const options = { body: service, tag: `arrived-${id}`, icon: new URL('icon.svg', import.meta.url).href };
+    const options = { body: service, tag: `arrived-${id}`, lang: language, dir: 'auto', icon: new URL('icon.svg', import.meta.url).href };
     // Phones allow notifications of a service worker only.
     void navigator.serviceWorker?.getRegistration().then((worker) => (worker ? worker.showNotification(words, options) : new Notification(words, options)));
   }

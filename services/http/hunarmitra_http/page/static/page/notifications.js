@@ -144,6 +144,5 @@ function toast(notification) {
   const place = document.getElementById('toasts');
   const element = h('div', { class: 'toast' }, h('p', { class: 'title', dir: 'auto' }, title), h('p', { dir: 'auto' }, message));
   place.replaceChildren(element);
-  announce(t('notifications.said', { title, message }));
   setTimeout(() => element.remove(), TOAST_MS);
 }
