@@ -88,3 +88,16 @@ def test_a_session_ends_with_the_last_tab_of_a_browser(demo: Stack, people: Peop
     # Nor does the installed page find it.
     app = window(phone, demo)
     expect(app.page.get_by_role("heading", name="Watch a booking, live")).to_be_visible()
+
+
+def test_another_person_in_a_tab_does_not_replace_the_one_of_the_installed_page(
+    demo: Stack, people: People, phone: BrowserContext
+) -> None:
+    app = window(phone, demo)
+    choose(app, "Ravi Kumar")
+    app.page.close()
+    tab = window(phone, demo, installed=False)
+    choose(tab, "Asha Verma")
+    again = window(phone, demo)
+    expect(again.page.locator("#bar .who strong")).to_have_text("Ravi Kumar")
+    expect(tab.page.locator("#bar .who strong")).to_have_text("Asha Verma")

@@ -43,9 +43,11 @@ export class Session {
     return new Session(await call('POST', 'auth/token/', { username, password }), kept);
   }
 
-  /** Return this tab's session, else that of another tab, else the one of the installed page, else null. */
+  /** Return this tab's session, else the one that the installed page kept, else that of another tab, else null. */
   static async restored() {
-    const tokens = read(sessionStorage) ?? (await askForSession()) ?? (installed() ? read(localStorage) : null);
+    const kept = installed() ? read(localStorage) : null;
+    // Another tab may have newer tokens of the kept session.
+    const tokens = read(sessionStorage) ?? (await askForSession(kept?.id)) ?? kept;
     return tokens && new Session(tokens, true);
   }
 
