@@ -14,7 +14,7 @@ from hunarmitra_ws.server.options import SPARE_FILES
 from tests.integration.server.conftest import own_server
 from tests.support.actors import Actors
 from tests.support.eventually import eventually
-from tests.support.raw_sockets import CLOSE, TEXT, UPGRADE, RawSocket
+from tests.support.raw_sockets import CLOSE, TEXT, UPGRADE, RawSocket, frame
 from tests.support.services import OwnServer
 
 HALF = b"GET /ws/notifications/ HTTP/1.1\r\nHost: localhost\r\n"
@@ -148,3 +148,12 @@ def test_a_foreign_host_is_answered_400(tmp_path: Path) -> None:
         client.request(path, *UPGRADE, host="evil.example")
         assert client.header().startswith("HTTP/1.1 400")
         assert client.rest() == b""
+
+
+def test_a_connection_writes_no_line_of_its_own_to_the_log(tmp_path: Path) -> None:
+    with guarded(tmp_path, LOG_LEVEL="INFO") as (server, path):
+        with join(server, path) as client:
+            client.send(frame(CLOSE))
+            assert client.close_code() is not None
+        assert "connection open" not in server.log_text()
+        assert "connection closed" not in server.log_text()

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_parser_logger: Final = logging.getLogger(f"{__name__}.parser")
-# At DEBUG the parser would log requests with their tokens; at INFO it logs a line for each connection.
-_parser_logger.setLevel(logging.WARNING)
+# At DEBUG the parser would log requests with their tokens; at INFO it logs a line for each connection. The
+# configuration of logging resets the level of a logger that `getLogger` returns.
+_parser_logger: Final = logging.Logger(f"{__name__}.parser", logging.WARNING)  # noqa: LOG001
+_parser_logger.parent = logger
 
 PING: Final = b"\x89\x00"
 """An empty ping (RFC 6455, section 5.5.2)."""
