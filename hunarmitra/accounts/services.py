@@ -19,6 +19,7 @@ from django.db.models import F, QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from hunarmitra.accounts import refresh_rows
 from hunarmitra.accounts.models import Role, Session, Ticket, User
 from hunarmitra.accounts.results import (
     IssuedTicket,
@@ -137,20 +138,16 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
     identity = identity_of(refresh)
     checkpoints.reach("refresh read, not locked")
     with transaction.atomic():
-        session = (
-            Session.objects.select_for_update(of=("self",))
-            .filter(pk=identity.session_id)
-            .select_related("user")
-            .first()
-        )
-        if session is None or session.revoked_at is not None or not session.user.is_active:
+        session = refresh_rows.locked_session(identity.session_id)
+        if session is None:
             raise TokenError("Token is revoked")
         if utc_now() >= _end_of(session):
             raise SessionExpiredError
+        row, is_spent = refresh_rows.stored(refresh)
         pair = None
-        match _use_of(refresh):
+        match _use_of(refresh) if is_spent else Use.FIRST:
             case Use.FIRST:
-                pair = _spend(session, refresh)
+                pair = _spend(session, refresh, row)
             case Use.REPEATED:
                 pair = _repeat(session, refresh)
             case Use.REUSED:
@@ -173,17 +170,16 @@ def _use_of(refresh: RefreshToken) -> Use:
     return Use.REPEATED if grace and utc_now() - spent_at <= grace else Use.REUSED
 
 
-def _spend(session: Session, refresh: RefreshToken) -> TokenPair:
+def _spend(session: Session, refresh: RefreshToken, row: OutstandingToken) -> TokenPair:
     access = _access_of(session, refresh)
-    refresh.blacklist()
     now = utc_now()
     session.expires_at = _expiry_of(session, now)
-    session.save(update_fields=["expires_at"])
     # Not cut to the session's lifetime: its use after that must be told apart from an expired token.
-    lifetime = timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
-    become_successor(refresh, issued_at=now, expires_at=now + lifetime)
-    refresh.outstand()
-    return TokenPair(access=access, refresh=str(refresh))
+    expires_at = now + timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_lifetime)
+    become_successor(refresh, issued_at=now, expires_at=expires_at)
+    encoded = str(refresh)
+    refresh_rows.spend(session, row, refresh, encoded, now)
+    return TokenPair(access=access, refresh=encoded)
 
 
 def _repeat(session: Session, refresh: RefreshToken) -> TokenPair:

@@ -83,9 +83,10 @@ class RowWriter(Generic[_Model]):
         self._made_by_database = key if isinstance(key, AutoField) else None
         self._inserted = [field for field in self._fields.values() if field is not self._made_by_database]
 
-    def insert(self, rows: Sequence[_Model]) -> None:
+    def insert(self, rows: Sequence[_Model], *, unless_there: bool = False) -> None:
         """Insert new rows with one statement, and set primary keys that the database makes.
 
+        With ``unless_there`` a row that violates a unique constraint is left out, and no keys are set.
         Do not call ``save()`` of the rows afterwards: Django takes them for new ones.
         """
         if not rows:
@@ -94,7 +95,9 @@ class RowWriter(Generic[_Model]):
         values = ", ".join(["(" + ", ".join(["%s"] * len(self._inserted)) + ")"] * len(rows))
         statement = f"INSERT INTO {table} ({columns}) VALUES {values}"  # noqa: S608 - names of the model
         parameters = [_prepared(field, row) for row in rows for field in self._inserted]
-        if self._made_by_database is None:
+        if unless_there:
+            prepared.execute(f"{statement} ON CONFLICT DO NOTHING", parameters)
+        elif self._made_by_database is None:
             prepared.execute(statement, parameters)
         else:
             made = prepared.execute(f"{statement} RETURNING {self._made_by_database.column}", parameters)
