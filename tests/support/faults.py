@@ -40,6 +40,7 @@ POINTS = (
     "reidentified, not checked",
     "committed, not published",
     "published, not marked",
+    "gathered, not stored",
     "stored, not published",
     "locked, not relayed",
     "refresh read, not locked",
