@@ -251,6 +251,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+# Browsers accept this prefix only over TLS, and only from this host itself: no other host of the domain can set it.
+_COOKIE_PREFIX = "" if DEBUG else "__Host-"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
 SESSION_COOKIE_HTTPONLY = True
 
 SERVICE_NAME = service_name(ENVIRONMENT, SERVICES)

@@ -7,7 +7,7 @@ verifies, and one signs. A ``kid`` determines the algorithm, so a token cannot c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,7 +56,11 @@ class KeyRing:
         try:
             key = self.keys[_kid_of(token)]
             claims = jwt.decode(
-                token, key.verifying, algorithms=[key.algorithm], leeway=leeway, options={"verify_signature": verify}
+                token,
+                key.verifying,
+                algorithms=[key.algorithm],
+                leeway=leeway,
+                options={"verify_signature": verify, "verify_aud": False},  # see Names
             )
             datetime.fromtimestamp(claims.get("exp", 0), tz=UTC)  # beyond the calendar it raises here, not in simplejwt
             return claims
@@ -66,22 +70,49 @@ class KeyRing:
             raise TokenBackendError("Token is invalid") from None
 
 
+@dataclass(frozen=True)
+class Names:
+    """Accepted values of ``iss`` and ``aud``; the first of each is put into new tokens.
+
+    A token without the claim is accepted, because older versions issued such tokens, and so is any value while no name
+    is configured. So a change needs two steps, as a change of keys: first the new name is accepted, then it is issued.
+    """
+
+    issuers: Sequence[str] = ()
+    audiences: Sequence[str] = ()
+
+    def claims(self) -> dict[str, str]:
+        return {name: values[0] for name, values in (("iss", self.issuers), ("aud", self.audiences)) if values}
+
+    def accept(self, claims: Mapping[str, Any]) -> bool:
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        wrong_issuer = self.issuers and "iss" in claims and claims["iss"] not in self.issuers
+        wrong_audience = self.audiences and "aud" in claims and not any(one in self.audiences for one in audiences)
+        return not wrong_issuer and not wrong_audience
+
+
 class KeyRingBackend(TokenBackend):
     """simplejwt's token backend over a :class:`KeyRing` instead of one key. ``leeway`` in seconds."""
 
-    def __init__(self, ring: KeyRing, leeway: float) -> None:
+    def __init__(self, ring: KeyRing, leeway: float, names: Names | None = None) -> None:
         super().__init__(algorithm=ring.keys[ring.signing_kid].algorithm, leeway=leeway)
         self._ring = ring
+        self._names = names or Names()
         self._leeway = leeway
 
     def encode(self, payload: dict[str, Any]) -> str:
-        return self._ring.encode(payload)
+        return self._ring.encode({**payload, **self._names.claims()})
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
-        return self._ring.decode(token, verify=verify, leeway=self._leeway)
+        claims = self._ring.decode(token, verify=verify, leeway=self._leeway)
+        if not self._names.accept(claims):
+            raise TokenBackendError("Token is invalid")
+        return claims
 
 
 def backend_from_settings() -> KeyRingBackend:
     environment = settings.ENVIRONMENT
     ring = KeyRing.from_settings(environment.jwt_keys, environment.jwt_signing_kid, settings.SECRET_KEY)
-    return KeyRingBackend(ring, environment.jwt_leeway)
+    names = Names(issuers=environment.jwt_issuer, audiences=environment.jwt_audience)
+    return KeyRingBackend(ring, environment.jwt_leeway, names)

@@ -167,4 +167,17 @@ class ProcessSettings:
     jwt_signing_kid: str = variable(
         text_value, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
     )
+    jwt_issuer: tuple[str, ...] = variable(
+        name_list,
+        ("hunarmitra",),
+        "Comma-separated names of issuers; new tokens have the first as `iss`. A token with another `iss` "
+        "is rejected; a token without `iss` is accepted, because older versions issued it. Empty: no check.",
+        shown="`hunarmitra`",
+    )
+    jwt_audience: tuple[str, ...] = variable(
+        name_list,
+        (),
+        "The same for `aud`. Set it after all processes have version 0.2: version 0.1 rejects tokens that have it.",
+        shown="none",
+    )
     ticket_lifetime: float = variable(seconds(1, 300), 30, "Seconds for which a WebSocket ticket is valid.")

@@ -118,7 +118,7 @@ async def test_a_server_that_turned_read_only_is_left_and_used_again_once_it_is_
             admin = await off_loop(
                 httpx.get,
                 f"{system.stack.base_url}/admin/",
-                cookies={"sessionid": "x" * 32},
+                cookies={"__Host-sessionid": "x" * 32},
                 timeout=60,
                 trust_env=False,
             )

@@ -28,7 +28,9 @@ CHOSEN = re.compile(r'<option value="([^"]*)" selected>')
 class Browser:
     """Sends cookies although they are for TLS only, and fills in forms as they come."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, secure: bool = True) -> None:
+        self._secure = secure
+        self.set_cookies: list[str] = []
         self._http = httpx.Client(base_url=base_url, trust_env=False, timeout=30)
         self._cookies: dict[str, str] = {}
 
@@ -39,7 +41,8 @@ class Browser:
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         answer = self._http.request(method, path, data=data, headers={"Cookie": cookie})
         for header in answer.headers.get_list("set-cookie"):
-            assert "Secure" in header or "Max-Age=0" in header, "cookies are for TLS only"
+            assert "Secure" in header or "Max-Age=0" in header or not self._secure, "cookies are for TLS only"
+            self.set_cookies.append(header)
             name, _, rest = header.partition("=")
             self._cookies[name] = rest.partition(";")[0]
         return answer
