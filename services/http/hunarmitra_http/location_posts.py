@@ -52,6 +52,7 @@ MOST_BYTES: Final = 4096
 """The most bytes of a body that is read here: more than one location needs. Django handles longer bodies."""
 
 MOST_HOSTS: Final = 100
+MOST_PEERS: Final = 1000
 
 _HEADERS: Final = (
     ("Content-Type", "application/json"),
@@ -78,6 +79,7 @@ class LocationPosts:
         # A thread keeps its connection for the next location, unless others would wait for it in vain.
         self._keeps_connections = environment.web_threads <= environment.database_pool_max
         self._proxies = environment.trusted_proxies
+        self._peers: dict[str, bool] = {}
         self._over_https = (*_HEADERS, *response_headers.configured_transport_security())
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -148,9 +150,20 @@ class LocationPosts:
     def _is_secure(self, environ: Environ) -> bool:
         """As TrustedProxyMiddleware and Django judge it."""
         scheme: str | None = None
-        if self._proxies and is_trusted(environ.get("REMOTE_ADDR", ""), self._proxies):
-            scheme = forwarded_scheme(environ.get("HTTP_X_FORWARDED_PROTO", ""), environ.get("HTTP_FORWARDED", ""))
+        if self._proxies and self._is_proxy(environ.get("REMOTE_ADDR", "")):
+            scheme = environ.get("HTTP_X_FORWARDED_PROTO", "")
+            if scheme != "https":
+                scheme = forwarded_scheme(scheme, environ.get("HTTP_FORWARDED", ""))
         return (scheme or environ["wsgi.url_scheme"]) == "https"
+
+    def _is_proxy(self, peer: str) -> bool:
+        """Whether the peer is a trusted proxy; the first few peers are remembered."""
+        trusted = self._peers.get(peer)
+        if trusted is None:
+            trusted = is_trusted(peer, self._proxies)
+            if len(self._peers) < MOST_PEERS:
+                self._peers[peer] = trusted
+        return trusted
 
 
 def in_front_of(application: Application) -> Application:
