@@ -62,7 +62,7 @@ class ProcessSettings:
         networks,
         (),
         "Comma-separated addresses or CIDR networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto, "
-        "or Forwarded, are believed.",
+        "or Forwarded, are believed. Name the proxies' own network; one above /8 (IPv4) or /7 (IPv6) is rejected.",
         shown="none",
     )
     services: tuple[str, ...] = variable(
