@@ -126,7 +126,9 @@ def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
 
 
-@pytest.mark.parametrize("page", ["README.md", "command-line.md", "javascript.md", "flutter.md", "python.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "command-line.md", "javascript.md", "react.md", "flutter.md", "python.md"]
+)
 def test_the_passwords_user_and_the_addresses_are_the_demos(page: str, made: dict[str, Any]) -> None:
     text = (Path(__file__).parents[3] / "docs" / "guide" / page).read_text()
     assert set(re.findall(r"demo-\w+", text)) <= {made["employer"]["username"]}
