@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boxToAsk, contains, covers, rateFor, visibleBox } from '../page/dispatch/box.js';
+import { boxToAsk, contains, covers, rateFor, rateToAsk, visibleBox } from '../page/dispatch/box.js';
 
 const BOUNDS = { west: 77, south: 28, east: 78, north: 29 };
 const FAR = { lat: 0, lng: 0 };
@@ -42,4 +42,9 @@ test('no location is in no box', () => {
 
 test('the rate falls with the number of bookings', () => {
   assert.deepEqual([0, 1000, 2000, 10_000].map(rateFor), [0.5, 0.5, 0.25, 0.1]);
+});
+
+test('a subscription keeps its rate until the number of bookings has changed much', () => {
+  assert.deepEqual([1500, 2000].map((count) => rateToAsk(0.5, count)), [0.5, 0.25]);
+  assert.deepEqual([2100, 1300, 900].map((count) => rateToAsk(0.25, count)), [0.25, 0.25, 0.5]);
 });

@@ -47,3 +47,9 @@ export function boxToAsk(asked, bounds, locations) {
 
 /** Locations of one booking in a second, fewer when there are many: the browser takes about 500 in a second with ease. */
 export const rateFor = (count) => Math.max(0.1, Math.min(0.5, Number((500 / Math.max(1, count)).toFixed(2))));
+
+/** Return the rate to subscribe with, or the present one unless the number of bookings has changed much. */
+export function rateToAsk(asked, count) {
+  const rate = rateFor(count);
+  return rate / asked > 0.6 && rate / asked < 1.6 ? asked : rate;
+}

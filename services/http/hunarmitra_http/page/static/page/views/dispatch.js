@@ -3,7 +3,7 @@ import { RealtimeConnection } from '../../realtime/connection/index.js';
 import { everySecond } from '../clock.js';
 import { announce, fill, h, say } from '../dom.js';
 import { Bookings, placeOf } from '../dispatch/bookings.js';
-import { boxToAsk, rateFor } from '../dispatch/box.js';
+import { boxToAsk, rateFor, rateToAsk } from '../dispatch/box.js';
 import { matching } from '../dispatch/filter.js';
 import { legend } from '../dispatch/legend.js';
 import { BookingList } from '../dispatch/list.js';
@@ -27,6 +27,7 @@ export class DispatchView {
   #reader;
   #map;
   #box; // of the subscription; undefined for all bookings
+  #rate = rateFor(0);
   #begun = false; // everything was received once, and is shown
   #complete = { live: false, read: false }; // what was received to the end, once
   #stale = new Set(); // ids of markers that are marked as old
@@ -63,7 +64,7 @@ export class DispatchView {
           h('label', { for: 'dispatch-search' }, t('dispatch.search')), this.#search),
         this.#problem, this.#empty, this.#list.element, this.#list.pager));
     this.#connection = new RealtimeConnection({ token: app.session.token });
-    this.#live = this.#connection.live({ maxRate: rateFor(0) });
+    this.#live = this.#connection.live({ maxRate: this.#rate });
     this.stream = new SteadyState(this.#live);
     this.#bookings = new Bookings({ now: () => this.#connection.serverNow(), onChange: (entry, kind) => this.#changed(entry, kind) });
     this.#reader = new Reader({ session: app.session, bookings: this.#bookings, stream: this.stream, onDone: () => this.#read(), onFail: (error) => this.#fail(error) });
@@ -174,9 +175,11 @@ export class DispatchView {
   #settled() {
     const locations = this.#bookings.all.map(({ location }) => location).filter(Boolean);
     const box = boxToAsk(this.#box, this.#map.bounds, locations);
-    if (String(box) === String(this.#box) || !this.#begun) return;
+    const rate = rateToAsk(this.#rate, this.#bookings.size);
+    if ((String(box) === String(this.#box) && rate === this.#rate) || !this.#begun) return;
     this.#box = box;
-    this.stream.watch({ bbox: box, maxRate: rateFor(this.#bookings.size) });
+    this.#rate = rate;
+    this.stream.watch({ bbox: box, maxRate: rate });
   }
 
   #showAll() {
