@@ -18,7 +18,7 @@ from hunarmitra.outbox.redis_connections import LIMITER_PERMISSIONS, blocking_cl
 from hunarmitra.outbox.redis_publisher import PublisherUnavailableError, RedisPublisher
 from hunarmitra.protocol.messages import status_message
 from hunarmitra.telemetry import publisher as publisher_metrics
-from hunarmitra_http import throttles
+from hunarmitra_http import limiters
 from hunarmitra_http.limiters import FallbackLimiter
 from hunarmitra_ws.hub.redis_transport import FIRST_PAUSE, LONGEST_PAUSE, RedisTransport
 from hunarmitra_ws.metrics import metrics
@@ -183,7 +183,7 @@ def test_a_refused_message_is_told_once_and_counted(
 def test_rate_limits_that_redis_does_not_permit_count_per_process_and_tell_it_once(
     redis_server: RedisServer, admin: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttles, "OPEN_SECONDS", 0.0)
+    monkeypatch.setattr(limiters, "OPEN_SECONDS", 0.0)
     allow(admin, "+ping", "+publish", "&asgi__group__*")
     before = published_refusals("limit")
     with blocking_client(parse_redis_url(url_of(redis_server)), timeout=5) as client:
