@@ -95,7 +95,7 @@ def _ws(world: World, sizes: Sizes) -> Figures:
                 beside = _publish(generator, target, world, sizes)
                 refused = sum(not _joins(target, newcomer) for newcomer in newcomers)
                 grown = target.memory() - before
-            figures |= _figures(kind, quiet["latency"], beside["latency"])
+            figures |= kind_figures(kind, quiet["latency"], beside["latency"])
             figures |= {
                 f"{kind} refused": refused + sum(generator.call("state")["codes"].values()),
                 f"{kind} lost": beside["lost"],
@@ -145,16 +145,17 @@ def _http(world: World, sizes: Sizes) -> Figures:
             with attackers(world, kind, f"127.0.0.1:{rest.port}", [path], count):
                 beside = post(sizes.fixed)
                 grown = resident_bytes(rest.pid) - before
-            figures |= _figures(kind, quiet["times"], beside["times"])
+            figures |= kind_figures(kind, quiet["times"], beside["times"])
             refused = sum(beside["codes"].values()) - beside["codes"].get("200", 0)
             figures |= {f"{kind} refused": refused, f"{kind} memory grown MB": grown / 1e6}
             time.sleep(2)
     return figures
 
 
-def _figures(kind: str, quiet: dict[str, float], beside: dict[str, float]) -> Figures:
+def kind_figures(kind: str, quiet: dict[str, float], beside: dict[str, float]) -> Figures:
+    """NaN where nothing arrived: then the events count as lost, and the clients as refused or closed."""
     return {
-        f"{kind} {name} ms{suffix}": times[name]
+        f"{kind} {name} ms{suffix}": times.get(name, float("nan"))
         for suffix, times in ((" quiet", quiet), ("", beside))
         for name in ("p50", "p99")
     }

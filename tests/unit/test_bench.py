@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bench.peers.location_publisher import location
 from bench.processes import core_of_its_own, cpu_seconds, resident_bytes
 from bench.report import page
 from bench.results import Results, Sitting
+from bench.scenarios import hostile
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE, add_life
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 from bench.systems import PARTS
@@ -280,3 +282,8 @@ def test_the_locations_of_the_benchmark_are_those_of_the_domain() -> None:
     assert body.keys() - {"committed_at", "published_at"} == {"type", "seq", "order", "frame"}
     assert problems_of_frame(json.loads(str(body["frame"]))) == []
     assert channel == "booking.7b0e3c52-6a8f-4d0a-9a53-1f2d0f6a4c11"
+
+
+def test_a_kind_beside_which_nothing_arrived_stops_no_run() -> None:
+    figures = hostile.kind_figures("reset", {"p50": 1.0, "p99": 2.0}, {"count": 0})
+    assert (figures["reset p99 ms quiet"], math.isnan(figures["reset p99 ms"])) == (2.0, True)
