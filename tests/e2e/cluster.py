@@ -30,9 +30,9 @@ class CommandError(AssertionError):
     """kubectl or helm failed; the message is what it said."""
 
 
-def run(*command: str, stdin: str = "", timeout: float = 120) -> str:
+def run(*command: str, stdin: str = "", timeout: float = 120, directory: str | Path = REPOSITORY) -> str:
     result = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=False, timeout=timeout, cwd=REPOSITORY
+        command, input=stdin, capture_output=True, text=True, check=False, timeout=timeout, cwd=directory
     )
     if result.returncode:
         raise CommandError(f"{' '.join(command)}:\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
@@ -41,6 +41,11 @@ def run(*command: str, stdin: str = "", timeout: float = 120) -> str:
 
 def kubectl(*arguments: str, stdin: str = "", timeout: float = 120, namespace: str = NAMESPACE) -> str:
     return run("kubectl", "--namespace", namespace, *arguments, stdin=stdin, timeout=timeout)
+
+
+def cluster_program(*arguments: str) -> str:
+    """Run the program that E2E_CLUSTER names, from `/`: its own Python programs must not get this project's version."""
+    return run(os.environ["E2E_CLUSTER"], *arguments, timeout=300, directory="/")
 
 
 def get(*arguments: str, namespace: str = NAMESPACE) -> Any:

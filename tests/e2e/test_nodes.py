@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.cluster import Release, get, is_ready, kubectl, run
+from tests.e2e.cluster import Release, cluster_program, get, is_ready, kubectl, run
 from tests.e2e.conftest import People
 from tests.e2e.watching import Crowd, Traffic
 from tests.support.eventually import eventually
@@ -69,7 +69,7 @@ def doomed(release: Release) -> Iterator[str]:
             release.rolled_out(component)
         assert {pod["spec"]["nodeName"] for pod in release.pods(component)} == NODES
     yield name
-    run(os.environ["E2E_CLUSTER"], "up", timeout=300)
+    cluster_program("up")
     kubectl("wait", "--for=condition=Ready", f"node/{name}", "--timeout=120s")
     for component in ("http", "ws", "relay"):
         release.rolled_out(component)
@@ -83,7 +83,7 @@ async def test_a_node_that_loses_its_power(release: Release, people: People, doo
     watching = Crowd(release.booking_url, people.employer.token, bookings, 300, ping_seconds=5)
     async with watching as crowd:
         with Traffic(people.admin, people.workers, bookings, 5) as traffic:
-            await asyncio.to_thread(run, os.environ["E2E_CLUSTER"], "crash", doomed)
+            await asyncio.to_thread(cluster_program, "crash", doomed)
             await asyncio.to_thread(eventually, lambda: not is_ready(get(f"node/{doomed}")), 120, "noticed", 1)
             await asyncio.to_thread(traffic.wait_requests, 25)
         await crowd.complete(await asyncio.to_thread(traffic.last_seqs))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
@@ -17,7 +16,7 @@ from tests.e2e import in_pods
 from tests.e2e.chaos.processes import ClientProcess
 from tests.e2e.chaos.schedule import Fault
 from tests.e2e.chaos.system import SERVERS, System
-from tests.e2e.cluster import CommandError, get, run
+from tests.e2e.cluster import CommandError, cluster_program, get, run
 from tests.support.eventually import eventually
 
 PORTS: Final = {"postgresql": 5432, "redis": 6379}
@@ -107,12 +106,11 @@ class Injectors:
     @contextmanager
     def lose(self) -> Iterator[str]:
         """Take a node's power away: nothing closes its connections, and for a while Kubernetes believes in its pods."""
-        program = os.environ["E2E_CLUSTER"]
         try:
-            run(program, "crash", LOST_NODE)
+            cluster_program("crash", LOST_NODE)
             yield LOST_NODE
         finally:
-            run(program, "up", timeout=300)
+            cluster_program("up")
 
     @contextmanager
     def clients(self, order: str, fault: Fault) -> Iterator[str]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e import in_pods
-from tests.e2e.chaos.conduct import Canary, Conductor, observed
+from tests.e2e.chaos.conduct import PATIENCE, Canary, Conductor, observed
 from tests.e2e.chaos.injectors import Injectors
 from tests.e2e.chaos.processes import ClientProcess
 from tests.e2e.chaos.report import table, unrecovered
@@ -107,7 +107,7 @@ def seed() -> int:
     return int(os.environ.get("CHAOS_SEED") or secrets.randbelow(2**31))
 
 
-@pytest.mark.timeout(SECONDS + 1500)
+@pytest.mark.timeout(PATIENCE * SECONDS + 1500)
 async def test_nothing_is_lost_and_everything_recovers(
     system: System,
     people: People,
