@@ -240,3 +240,20 @@ async def test_a_booking_with_a_location_is_announced_as_watched_once(scene: Sce
     await eventually_async(lambda: scene.announced == ["booking.a", "booking.c"])
     for each in (watch, other):
         scene.feed.remove(each)
+
+
+async def test_a_location_that_arrives_before_its_booking_was_read_follows_the_state(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def subscribe(channels: Sequence[Channel]) -> bool:
+        for channel in channels:
+            channel.receive_location(4, 2, location(2))
+        return True
+
+    monkeypatch.setattr(scene.feed, "_subscribe", subscribe)
+    watch, lanes = await scene.watch()
+    before = len(lanes.texts)
+    scene.add("booking.a", place=location(1))
+    await eventually_async(lambda: list(lanes.slots.values()) == [location(2)])
+    assert lanes.texts[before:] == [event(4)]
+    scene.feed.remove(watch)

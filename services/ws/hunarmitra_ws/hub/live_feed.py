@@ -65,6 +65,9 @@ class LiveBooking:
         """Take the state from the database, unless a newer one was delivered meanwhile."""
         if row.state.seq >= self.seq:
             self.seq, self.status, self.event = row.state.seq, row.status, OutgoingFrame(row.event)
+        channel, state = self.channel, row.state
+        arrived = self.location_frame is not None and channel.location_seq >= state.min_location_seq
+        if not arrived or channel.location_order < state.location_order:
             self.location = row.location
             self.location_frame = None if row.location_text is None else OutgoingFrame(row.location_text)
 
@@ -79,8 +82,10 @@ class LiveBooking:
         self._feed.delivered(self, frame)
 
     def deliver_location(self, frame: OutgoingFrame) -> None:
+        """Take a location. One that arrives before the booking was read waits: its state must come first."""
         self.location, self.location_frame = json.loads(frame.text), frame
-        self._feed.located(self, frame)
+        if self.seq:
+            self._feed.located(self, frame)
 
     def restarted(self) -> None:
         """The database was restored from a backup."""
