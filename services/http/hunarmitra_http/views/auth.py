@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -41,9 +41,6 @@ class AuthView(ApiView):
         return CHALLENGE
 
 
-_CODES: Final = {SessionReusedError: "session_reused", SessionExpiredError: "session_expired"}
-
-
 def _wrong_credentials() -> AuthenticationFailed:
     return AuthenticationFailed("No active account found with the given credentials", code="no_active_account")
 
@@ -53,8 +50,14 @@ def _pair(pair: TokenPair) -> Response:
 
 
 def _invalid(error: TokenError) -> InvalidToken:
-    code = _CODES.get(type(error))
-    return InvalidToken(str(error.args[0]) if error.args else None, code=code)
+    detail = str(error.args[0]) if error.args else None
+    match error:
+        case SessionReusedError():
+            return InvalidToken(detail, code="session_reused")
+        case SessionExpiredError():
+            return InvalidToken(detail, code="session_expired")
+        case _:
+            return InvalidToken(detail)
 
 
 class TokenView(AuthView):
