@@ -5,6 +5,7 @@ The times: a fault begins at ten minutes unless it says otherwise.
 
 from __future__ import annotations
 
+from tests.observability.courses import NONE, burst, interrupted, silent
 from tests.observability.promtool import (
     LATENCY,
     MESSAGE,
@@ -13,7 +14,6 @@ from tests.observability.promtool import (
     Case,
     Values,
     http,
-    operator,
     relay,
     rising,
     steady,
@@ -21,28 +21,13 @@ from tests.observability.promtool import (
     up,
     ws,
 )
+from tests.observability.scaler_cases import SCALER_CASES
 
-NONE: tuple[str, ...] = ()
 REDIS_AWAY = "HunarMitraRedisAway"
 REDIS_REFUSES = "HunarMitraRedisRefuses"
 DEAF = "HunarMitraSubscriberDeaf"
 POSTGRESQL_AWAY = "HunarMitraPostgreSQLAway"
 READ_ONLY = "HunarMitraPostgreSQLReadOnly"
-
-
-def _silent(minutes: str) -> Values:
-    """A time stamp that stands still from ten minutes on for this long, and is the present again."""
-    end = 600 + int(minutes[:-1]) * 60
-    return then(("10m", 0, 60), (minutes, 600, 0), ("", end, 60))
-
-
-def _interrupted(value: int, other: int, minutes: str) -> Values:
-    return then(("10m", value, 0), (minutes, other, 0), ("", value, 0))
-
-
-def _burst(per_minute: float, minutes: str, *, before: str = "10m") -> Values:
-    """A counter that stands still, rises for so long, and stands still again."""
-    return then((before, 0, 0), (minutes, 0, per_minute), ("", per_minute * int(minutes[:-1]), 0))
 
 
 def _partial(share: float) -> dict[str, Values]:
@@ -56,8 +41,8 @@ CASES = (
     Case(
         "Redis is away for twenty minutes; every pod is deaf and only Redis pages",
         {
-            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "20m") for pod in WS_PODS},
-            **{ws("ws_subscriber_heard_timestamp_seconds", pod): _silent("20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_connected", pod): interrupted(1, 0, "20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_heard_timestamp_seconds", pod): silent("20m") for pod in WS_PODS},
         },
         {
             "10m15s": NONE,
@@ -72,15 +57,15 @@ CASES = (
             http("publish_messages_total", backend="channel_layer"): then(
                 ("10m", 0, 60), ("20m", 600, 0), ("3h", 600, 60)
             ),
-            http("publish_failures_total", backend="channel_layer"): _burst(10, "20m"),
+            http("publish_failures_total", backend="channel_layer"): burst(10, "20m"),
         },
         {"11m": NONE, "13m": [REDIS_AWAY], "25m": [REDIS_AWAY], "33m": NONE},
     ),
     Case(
         "Redis refuses every pod's subscription; only the refusal pages",
         {
-            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "20m") for pod in WS_PODS},
-            **{ws("ws_subscriber_refusals_total", pod, refused="subscribe"): _burst(12, "20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_connected", pod): interrupted(1, 0, "20m") for pod in WS_PODS},
+            **{ws("ws_subscriber_refusals_total", pod, refused="subscribe"): burst(12, "20m") for pod in WS_PODS},
         },
         {
             "10m15s": NONE,
@@ -90,46 +75,46 @@ CASES = (
     ),
     Case(
         "Redis refuses what http publishes",
-        {http("publish_refusals_total", refused="publish"): _burst(12, "20m")},
+        {http("publish_refusals_total", refused="publish"): burst(12, "20m")},
         {"10m15s": NONE, "12m": [REDIS_REFUSES], "34m": NONE},
     ),
     Case(
         "somebody publishes without a signature for a moment",
-        {ws("ws_messages_unsigned_total", "ws-0"): _burst(5, "1m")},
+        {ws("ws_messages_unsigned_total", "ws-0"): burst(5, "1m")},
         {"12m": NONE, "18m": ["HunarMitraMessagesUnsigned"], "32m": NONE},
     ),
     Case(
         "one publish in ten fails, which is not an outage",
-        {http("publish_messages_total", backend="log"): _burst(6, "40m")},
+        {http("publish_messages_total", backend="log"): burst(6, "40m")},
         {"12m": NONE, "30m": ["HunarMitraPublishFailing"], "1h": NONE},
     ),
     Case(
         "one pod is deaf",
-        {ws("ws_subscriber_heard_timestamp_seconds", "ws-0"): _silent("20m")},
+        {ws("ws_subscriber_heard_timestamp_seconds", "ws-0"): silent("20m")},
         {"11m": NONE, "13m": [DEAF], "31m": NONE},
     ),
     Case(
         "one pod's subscription is down",
-        {ws("ws_subscriber_connected", "ws-0"): _interrupted(1, 0, "20m")},
+        {ws("ws_subscriber_connected", "ws-0"): interrupted(1, 0, "20m")},
         {"10m45s": NONE, "12m": [DEAF], "31m": NONE},
     ),
     Case(
         "one pod subscribes again once a minute",
-        {ws("ws_subscriber_reconnects_total", "ws-0"): _burst(1, "20m")},
+        {ws("ws_subscriber_reconnects_total", "ws-0"): burst(1, "20m")},
         {"12m": NONE, "20m": ["HunarMitraSubscriberReconnecting"], "1h": NONE},
     ),
     Case(
         "every pod subscribes again because Redis was away, which is not flapping",
         {
-            **{ws("ws_subscriber_connected", pod): _interrupted(1, 0, "5m") for pod in WS_PODS},
-            **{ws("ws_subscriber_heard_timestamp_seconds", pod): _silent("5m") for pod in WS_PODS},
-            **{ws("ws_subscriber_reconnects_total", pod): _burst(4, "5m") for pod in WS_PODS},
+            **{ws("ws_subscriber_connected", pod): interrupted(1, 0, "5m") for pod in WS_PODS},
+            **{ws("ws_subscriber_heard_timestamp_seconds", pod): silent("5m") for pod in WS_PODS},
+            **{ws("ws_subscriber_reconnects_total", pod): burst(4, "5m") for pod in WS_PODS},
         },
         {"14m": [REDIS_AWAY, DEAF], "16m30s": NONE, "20m": NONE},
     ),
     Case(
         "no pod can read the database",
-        {ws("ws_comparison_success_timestamp_seconds", pod): _silent("20m") for pod in WS_PODS},
+        {ws("ws_comparison_success_timestamp_seconds", pod): silent("20m") for pod in WS_PODS},
         {
             "10m45s": NONE,
             "12m": [POSTGRESQL_AWAY],
@@ -139,14 +124,14 @@ CASES = (
     ),
     Case(
         "REST has no database",
-        {http("http_database_unavailable_total"): _burst(20, "20m")},
+        {http("http_database_unavailable_total"): burst(20, "20m")},
         {"10m45s": NONE, "13m": [POSTGRESQL_AWAY], "33m": NONE},
     ),
     Case(
         "the database accepts no writes",
         {
-            http("database_unwritable", problem="read_only"): _interrupted(0, 1, "20m"),
-            http("http_database_unavailable_total"): _burst(20, "20m"),
+            http("database_unwritable", problem="read_only"): interrupted(0, 1, "20m"),
+            http("http_database_unavailable_total"): burst(20, "20m"),
         },
         {
             "10m15s": NONE,
@@ -157,17 +142,17 @@ CASES = (
     ),
     Case(
         "a failover: the database accepts no writes for a moment",
-        {http("database_unwritable", problem="read_only"): _interrupted(0, 1, "20s")},
+        {http("database_unwritable", problem="read_only"): interrupted(0, 1, "20s")},
         {"10m15s": NONE, "11m": NONE},
     ),
     Case(
         "one request had no database",
-        {http("http_database_unavailable_total"): _burst(1, "1m")},
+        {http("http_database_unavailable_total"): burst(1, "1m")},
         {"10m45s": NONE, "11m": NONE, "12m": NONE},
     ),
     Case(
         "one pod cannot read the database",
-        {ws("ws_comparison_success_timestamp_seconds", "ws-1"): _silent("20m")},
+        {ws("ws_comparison_success_timestamp_seconds", "ws-1"): silent("20m")},
         {"12m": NONE, "14m": ["HunarMitraComparisonFailing"], "31m": NONE},
     ),
     Case(
@@ -177,12 +162,12 @@ CASES = (
     ),
     Case(
         "two events cannot be rendered, until a release can",
-        {relay("outbox_quarantined_rows", stream="notifications"): _interrupted(0, 2, "20m")},
+        {relay("outbox_quarantined_rows", stream="notifications"): interrupted(0, 2, "20m")},
         {"10m45s": NONE, "12m": ["HunarMitraOutboxQuarantined"], "31m": NONE},
     ),
     Case(
         "the relay hangs",
-        {relay("relay_last_success_timestamp_seconds"): _silent("20m")},
+        {relay("relay_last_success_timestamp_seconds"): silent("20m")},
         {"12m": NONE, "14m": ["HunarMitraRelayNotRunning"], "31m": NONE},
     ),
     Case(
@@ -193,7 +178,7 @@ CASES = (
     ),
     Case(
         "all pods are full",
-        {ws("ws_connections", pod, kind="booking"): _interrupted(1000, 1990, "20m") for pod in WS_PODS},
+        {ws("ws_connections", pod, kind="booking"): interrupted(1000, 1990, "20m") for pod in WS_PODS},
         {
             "11m": NONE,
             "13m": ["HunarMitraFleetFull"],
@@ -203,40 +188,40 @@ CASES = (
     ),
     Case(
         "one pod is full",
-        {ws("ws_connections", "ws-0", kind="booking"): _interrupted(1000, 2000, "20m")},
+        {ws("ws_connections", "ws-0", kind="booking"): interrupted(1000, 2000, "20m")},
         {"14m": NONE, "16m": ["HunarMitraPodAtCap"], "31m": NONE},
     ),
     Case(
         "a full pod that drains is not full",
         {
-            ws("ws_connections", "ws-0", kind="booking"): _interrupted(1000, 2000, "20m"),
-            ws("ws_draining", "ws-0"): _interrupted(0, 1, "20m"),
+            ws("ws_connections", "ws-0", kind="booking"): interrupted(1000, 2000, "20m"),
+            ws("ws_draining", "ws-0"): interrupted(0, 1, "20m"),
         },
         {"16m": NONE, "25m": NONE},
     ),
     Case(
         "every tenth handshake fails for want of a server's part",
-        {ws("ws_handshakes_total", pod, outcome="unavailable"): _burst(10, "20m") for pod in WS_PODS},
+        {ws("ws_handshakes_total", pod, outcome="unavailable"): burst(10, "20m") for pod in WS_PODS},
         {"11m": NONE, "15m": ["HunarMitraHandshakeErrors"], "40m": NONE},
     ),
     Case(
         "four handshakes fail, in an hour in which nobody else connects",
         {
             **{ws("ws_handshakes_total", pod, outcome="joined"): steady(0) for pod in WS_PODS},
-            ws("ws_handshakes_total", "ws-0", outcome="unavailable"): _burst(4, "1m"),
+            ws("ws_handshakes_total", "ws-0", outcome="unavailable"): burst(4, "1m"),
         },
         {"12m": NONE, "14m": NONE},
     ),
     Case(
         "most handshakes are refused",
-        {ws("ws_handshakes_total", pod, outcome="refused"): _burst(120, "40m") for pod in WS_PODS},
+        {ws("ws_handshakes_total", pod, outcome="refused"): burst(120, "40m") for pod in WS_PODS},
         {"20m": NONE, "45m": ["HunarMitraHandshakesRefused"], "2h": NONE},
     ),
     Case(
         "a thousand passwords are guessed in ten minutes",
         {
-            http("security_events_total", event="sign_in", outcome="rejected"): _burst(50, "10m"),
-            http("security_events_total", event="admin_sign_in", outcome="limited"): _burst(50, "10m"),
+            http("security_events_total", event="sign_in", outcome="rejected"): burst(50, "10m"),
+            http("security_events_total", event="admin_sign_in", outcome="limited"): burst(50, "10m"),
             http("security_events_total", event="sign_in", outcome="accepted"): then(("10m", 0, 1), ("", 10, 1)),
         },
         {"9m": NONE, "16m": ["HunarMitraSignInsRefused"], "1h": NONE},
@@ -244,19 +229,19 @@ CASES = (
     Case(
         "in the morning everybody signs in, and some mistype",
         {
-            http("security_events_total", event="sign_in", outcome="rejected"): _burst(30, "10m"),
-            http("security_events_total", event="sign_in", outcome="accepted"): _burst(90, "10m"),
+            http("security_events_total", event="sign_in", outcome="rejected"): burst(30, "10m"),
+            http("security_events_total", event="sign_in", outcome="accepted"): burst(90, "10m"),
         },
         {"16m": NONE, "1h": NONE},
     ),
     Case(
         "ten stolen refresh tokens are used in five minutes",
-        {http("security_events_total", event="refresh", outcome="reused"): _burst(2, "5m")},
+        {http("security_events_total", event="refresh", outcome="reused"): burst(2, "5m")},
         {"9m": NONE, "16m": ["HunarMitraSessionsReused"], "3h": NONE},
     ),
     Case(
         "an old copy of an app uses three spent tokens",
-        {http("security_events_total", event="refresh", outcome="reused"): _burst(1, "3m")},
+        {http("security_events_total", event="refresh", outcome="reused"): burst(1, "3m")},
         {"14m": NONE, "1h": NONE},
     ),
     Case(
@@ -275,12 +260,12 @@ CASES = (
     ),
     Case(
         "sixty slow clients in ten minutes",
-        {ws("ws_slow_clients_closed_total", "ws-0"): _burst(6, "20m")},
+        {ws("ws_slow_clients_closed_total", "ws-0"): burst(6, "20m")},
         {"14m": NONE, "22m": ["HunarMitraSlowClients"], "1h": NONE},
     ),
     Case(
         "one slow client a minute among two thousand",
-        {ws("ws_slow_clients_closed_total", "ws-0"): _burst(1, "40m")},
+        {ws("ws_slow_clients_closed_total", "ws-0"): burst(1, "40m")},
         {"20m": NONE, "40m": NONE},
     ),
     Case(
@@ -297,7 +282,7 @@ CASES = (
     ),
     Case(
         "one process answers no scrape",
-        {up("ws", "ws-1"): _interrupted(1, 0, "20m")},
+        {up("ws", "ws-1"): interrupted(1, 0, "20m")},
         {"14m": NONE, "16m": ["HunarMitraTargetDown"], "31m": NONE},
     ),
     Case(
@@ -307,7 +292,7 @@ CASES = (
     ),
     Case(
         "half of those that resume are told to start over",
-        {ws("ws_resumes_total", pod, outcome="resync"): _burst(60, "40m") for pod in WS_PODS},
+        {ws("ws_resumes_total", pod, outcome="resync"): burst(60, "40m") for pod in WS_PODS},
         {"15m": NONE, "40m": ["HunarMitraResumesRefused"], "2h": NONE},
     ),
     # ── error budgets ──
@@ -391,9 +376,9 @@ CASES = (
     Case(
         "the database is away; after it is back nobody is woken for the budget of REST",
         {
-            http("http_requests_total", status="5xx"): _burst(300, "8m"),
-            http("http_database_unavailable_total"): _burst(300, "8m"),
-            **{ws("ws_comparison_success_timestamp_seconds", pod): _silent("8m") for pod in WS_PODS},
+            http("http_requests_total", status="5xx"): burst(300, "8m"),
+            http("http_database_unavailable_total"): burst(300, "8m"),
+            **{ws("ws_comparison_success_timestamp_seconds", pod): silent("8m") for pod in WS_PODS},
         },
         {
             "10m45s": NONE,
@@ -413,44 +398,5 @@ CASES = (
         {http("http_request_duration_seconds_bucket", le="1.0"): rising(576)},
         {"50m": NONE, "90m": ["HunarMitraRestLatencyBudgetBurnSlow"]},
     ),
-    # ── scaler ──
-    Case(
-        "the scaler cannot read a pod",
-        {operator("condition", type="MetricsStale"): _interrupted(0, 1, "20m")},
-        {"14m": NONE, "16m": ["HunarMitraScalerStale"], "31m": NONE},
-    ),
-    Case(
-        "the scaler decides nothing",
-        {operator("last_decision_timestamp_seconds"): _silent("20m")},
-        {"16m": NONE, "18m": ["HunarMitraScalerStale"], "31m": NONE},
-    ),
-    Case("there is no operator", {}, {"4m": NONE, "6m": ["HunarMitraScalerGone"]}, gone=("operator",)),
-    Case(
-        "two scale one thing",
-        {operator("condition", type="Conflict"): _interrupted(0, 1, "20m")},
-        {"14m": NONE, "16m": ["HunarMitraScalerConflict"], "31m": NONE},
-    ),
-    Case(
-        "the scaler may not have what it needs",
-        {
-            operator("condition", type="Limited"): _interrupted(0, 1, "30m"),
-            operator("replicas_recommended"): _interrupted(2, 5, "30m"),
-        },
-        {"20m": NONE, "30m": ["HunarMitraScalerLimited"], "41m": NONE},
-    ),
-    Case(
-        "the scaler is held at its minimum, which is not a shortage",
-        {operator("condition", type="Limited"): steady(1), operator("replicas_recommended"): steady(1)},
-        {"30m": NONE},
-    ),
-    Case(
-        "the API server refuses the scaler",
-        {operator("turn_errors_total", kind="api"): _burst(6, "30m")},
-        {"15m": NONE, "25m": ["HunarMitraScalerErrors"], "50m": NONE},
-    ),
-    Case(
-        "drains are begun and given up",
-        {operator("drains_total", event="given_up"): _burst(0.5, "20m")},
-        {"12m": NONE, "30m": ["HunarMitraScalerDrainsGivenUp"], "2h": NONE},
-    ),
+    *SCALER_CASES,
 )
