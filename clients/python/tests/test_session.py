@@ -71,5 +71,8 @@ async def test_an_ended_session_has_no_token() -> None:
         api.issued += 1  # somebody else used the refresh token
         assert await one.token(True) is None
         assert await one.token(False) is None
+        requests = len(api.requests)
+        assert await one.token(True) is None
+        assert len(api.requests) == requests, "there is no refresh token to send"
         with pytest.raises(httpx.HTTPStatusError):
             await one.get("bookings/")

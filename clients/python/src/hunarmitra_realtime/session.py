@@ -57,6 +57,8 @@ class Session:
         return await self._http.post(self._base + path, json=body, headers={"Authorization": f"Bearer {self._access}"})
 
     async def _renew(self) -> bool:
+        if not self._refresh:
+            return False
         try:
             self._take(await self._send("POST", "auth/refresh/", {"refresh": self._refresh}))
         except httpx.HTTPStatusError as error:
