@@ -233,6 +233,10 @@ test('stop() of a stream unsubscribes; start() resumes it', async () => {
   await world.advance(300);
   assert.deepEqual(requests(webSocket).at(-1), { type: 'subscribe', channel: 'booking', booking_id: B, since: 3 });
   assert.deepEqual(toldA.seqs(), [4]);
+  webSocket.frame(unsubscribed(B, 1000)); // the late answer to the first stop()
+  b.stop();
+  await world.advance(300);
+  assert.deepEqual(requests(webSocket).at(-1), { type: 'unsubscribe', channel: 'booking', booking_id: B });
 });
 
 test('the same stream for the same booking, however the id is written', () => {

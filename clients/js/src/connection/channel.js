@@ -12,7 +12,8 @@ const LASTING_MS = 10_000;
 const LEAST_BACKOFF_MS = 1000;
 const MOST_BACKOFF_MS = 30_000;
 
-const AS_ASKED = 1000;
+/** The code of `unsubscribed` that answers the client's own request. */
+export const AS_ASKED = 1000;
 const OVERFLOWED = 4008;
 const REFUSED = { 4003: 'forbidden', 4004: 'not_found' };
 

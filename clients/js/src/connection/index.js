@@ -3,7 +3,7 @@ import { bookingOf } from '../booking.js';
 import { notificationsOf } from '../notifications.js';
 import { platform } from '../platform.js';
 import { RealtimeStream } from '../stream.js';
-import { ChannelStream } from './channel.js';
+import { AS_ASKED, ChannelStream } from './channel.js';
 import { LiveStream } from './live.js';
 
 /** Without a stream, the connection closes after this time: the next page of an application may need it. */
@@ -112,7 +112,7 @@ export class RealtimeConnection extends RealtimeStream {
     const { type, channel, booking_id } = frame;
     if (LIVE_FRAMES.includes(type)) this.#streams.get('live')?._receive(frame);
     const stream = this.#streams.get(booking_id ? bookingKey(booking_id) : channel);
-    if (type === 'unsubscribed') this.#requested.delete(stream);
+    if (type === 'unsubscribed' && frame.code !== AS_ASKED) this.#requested.delete(stream);
     stream?._receive(frame);
     return Boolean(booking_id || channel || LIVE_FRAMES.includes(type));
   }
