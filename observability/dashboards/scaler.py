@@ -92,6 +92,15 @@ PAGE = Page(
             title="The operator",
             panels=(
                 Panel(
+                    title="Replicas of the operator",
+                    description="One leads and decides, the others stand by. Without a leader nothing is scaled.",
+                    unit=Unit.NUMBER,
+                    queries=(
+                        Query(f"sum by (namespace) ({select(f'{OPERATOR}_leading')})", "leading"),
+                        Query(f"count by (namespace) ({select(f'{OPERATOR}_leading')})", "all"),
+                    ),
+                ),
+                Panel(
                     title="Duration of a turn",
                     description="Observing, deciding and acting.",
                     unit=Unit.SECONDS,
