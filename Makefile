@@ -107,8 +107,8 @@ test: $(VENV)/.dev operator/.venv/.dev ## run the tests for a contribution: all 
 	$(call tested,-m "not slow")
 
 .PHONY: test-all
-test-all: $(VENV)/.dev operator/.venv/.dev ## run every test: soaks, long faults, live alerts, every variant
-	$(call tested,)
+test-all: $(VENV)/.dev operator/.venv/.dev ## run every test: soaks, long faults, live alerts, every variant (VARIANTS=0: without those that repeat a test)
+	$(call tested,$(if $(filter 0,$(VARIANTS)),-m "not variant"))
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## the same with line and branch coverage; takes a third more processor time

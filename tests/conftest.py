@@ -64,6 +64,10 @@ def _over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 over = pytest.fixture(params=["endpoint", "/ws/"])(_over)
 over_slowly = pytest.fixture(params=["endpoint", pytest.param("/ws/", marks=pytest.mark.slow)])(_over)
 """The same, where `make test` should not take twice as long."""
+over_rarely = pytest.fixture(params=["endpoint", pytest.param("/ws/", marks=[pytest.mark.slow, pytest.mark.variant])])(
+    _over
+)
+"""The same, where continuous integration should not take twice as long either."""
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,7 @@ class Visitor(Protocol):
         still: bool = False,
         allowed: str = "$^",
         language: Language = "en",
+        without_policy: bool = False,
     ) -> Visit: ...
 
 
@@ -99,6 +100,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
         still: bool = False,
         allowed: str = "$^",
         language: Language = "en",
+        without_policy: bool = False,
     ) -> Visit:
         if language == "hi":
             tools.hindi_font()
@@ -107,6 +109,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
             color_scheme=scheme,
             reduced_motion="reduce" if still else "no-preference",
             locale=f"{language}-IN",
+            bypass_csp=without_policy,
         )
         visits.append((Visit(context.new_page(), stack.base_url, language), allowed))
         return visits[-1][0]

@@ -15,9 +15,10 @@ from tests.support.stack import Stack
 
 SITE = (28.6315, 77.2167)
 SCREENS = {"320": NARROW, "desktop": DESKTOP}
-QUICK = ("hi", "320", "light")
+MARKS = {("hi", "320", "light"): [], ("en", "desktop", "dark"): [pytest.mark.slow]}
+"""The two looks that differ most from each other."""
 CASES = [
-    pytest.param(*case, marks=[] if case == QUICK else [pytest.mark.slow])
+    pytest.param(*case, marks=MARKS.get(case, [pytest.mark.slow, pytest.mark.variant]))
     for case in [
         (language, screen, scheme) for language in ("en", "hi") for screen in SCREENS for scheme in ("light", "dark")
     ]

@@ -33,7 +33,7 @@ async def main(port: int) -> None:
         operator = Operator(cluster, token)
         await cluster.run_pods(70, 5, 60, 10, 55)
         cluster.create_scaler(spec(cluster.port))
-        await web.serve(operator.loop, "127.0.0.1", port)
+        await web.serve(operator.loop, "127.0.0.1", port, lambda: True)
         while True:
             await operator.loop.turn()
             await cluster.advance(max(0.0, time.time() - clock.now))

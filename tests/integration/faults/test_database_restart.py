@@ -16,7 +16,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop, scene
 from tests.support.sockets import Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from tests.support.scene import off_loop, scene
 from tests.support.sockets import Socket
 from tests.support.stack import fresh_postgres
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 

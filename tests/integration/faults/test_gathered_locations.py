@@ -12,7 +12,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Arrival, Scene, off_loop, positions, scene
 from tests.support.sockets import Frame, Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 @pytest.fixture(scope="module")

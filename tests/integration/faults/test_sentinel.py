@@ -14,7 +14,7 @@ from tests.support.redis import SentinelCluster
 from tests.support.scene import off_loop, scene
 from tests.support.traffic import Traffic, assert_exact
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 

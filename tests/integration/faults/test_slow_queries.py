@@ -12,7 +12,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 DELAY = 0.5
 """Seconds: what one slow query of 0.5 s costs every other socket with stock Channels."""

@@ -43,9 +43,18 @@ def folder_of(server: ServiceProcess) -> Path:
 
 
 def kill(pids: list[int]) -> None:
+    """Kill workers, and wait until none of them can accept a connection any more."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(map(runs, pids)), 60, "the killed workers have ended")
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
 
 
 @pytest.mark.slow

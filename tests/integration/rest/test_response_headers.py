@@ -183,7 +183,8 @@ def test_rejected_requests_have_the_headers_of_data(served: Served) -> None:
 def test_a_body_that_is_too_long_has_the_headers_of_data(served: Served) -> None:
     with RawSocket(served.stack.http[0].port) as client:
         size = 70_000
-        client.request("/api/v1/auth/token/", JSON, f"Content-Length: {size}", "Connection: close", method="POST")
+        token = f"Authorization: {bearer(served)['Authorization']}"
+        client.request("/api/v1/bookings/", JSON, token, f"Content-Length: {size}", "Connection: close", method="POST")
         client.send(b"x" * size)
         assert decided_of(client.header(), status="413") == DATA
 

@@ -22,7 +22,7 @@ from tests.support.raw_sockets import CLOSE, TEXT, RawSocket, frame
 from tests.support.services import OwnServer
 from tests.support.sockets import SharedView, Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 def _metric(server: OwnServer, line: str) -> float:

@@ -15,7 +15,7 @@ from tests.support.live import check_error, join, on_every_server
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 LARGEST = 16 * 1024
 

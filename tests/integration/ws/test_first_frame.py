@@ -13,7 +13,7 @@ from tests.support.live import Newcomer, join, on_every_server
 from tests.support.sockets import Frame
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 COMMON = {"type", "message", "seq", "replay", "heartbeat_seconds", "expires_at", "server_time"}
 LOCATION = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}

@@ -29,7 +29,7 @@ from tests.support.stack import Stack
 
 pytestmark = [
     pytest.mark.parametrize("live", ["distributed"], indirect=True, scope="session"),
-    pytest.mark.usefixtures("over_slowly"),
+    pytest.mark.usefixtures("over_rarely"),
 ]
 
 FAR_FUTURE = 4 * 10**15

@@ -18,7 +18,7 @@ from tests.support.shell import Shell
 from tests.support.sockets import Presentation, Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 UNAUTHENTICATED = ("unauthenticated", 4001)
 FORBIDDEN = ("forbidden", 4003)

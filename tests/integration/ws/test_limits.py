@@ -17,7 +17,7 @@ from tests.support.shell import Shell
 from tests.support.sockets import Socket
 from tests.support.stack import Stack, embedded_stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 SOCKETS_PER_USER = 20
 FAILURES_PER_MINUTE = 60

@@ -13,7 +13,7 @@ from tests.support.shell import Shell
 from tests.support.sockets import Frame, Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 KEYS = {"type", "booking_id", "lat", "lng", "timestamp", "actor"}
 

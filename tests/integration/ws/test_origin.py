@@ -10,7 +10,7 @@ from tests.support.live import ALLOWED_ORIGIN, APP_ORIGIN, on_every_server
 from tests.support.sockets import Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 async def check_allowed(live: Stack, people: Actors, origin: str | None) -> None:

@@ -12,7 +12,7 @@ from tests.support.live import join
 from tests.support.shell import Shell
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 def restore_a_backup(booking_id: str, last_notification: int) -> None:

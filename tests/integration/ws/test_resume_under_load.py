@@ -12,7 +12,7 @@ from tests.support.live import PAGE, Newcomer
 from tests.support.sockets import NUMBERED, Socket
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 EVENTS = PAGE * 3 // 2
 
