@@ -66,6 +66,8 @@ def mark_published(rows: Iterable[OutboxRow]) -> None:
     by_model: dict[type[OutboxRow], list[object]] = {}
     for row in rows:
         by_model.setdefault(type(row), []).append(row.pk)
+    if not by_model:
+        return
     if connection.vendor != "postgresql":
         for model, keys in by_model.items():
             model._default_manager.filter(pk__in=keys).update(published_at=now)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import msgpack
+import psycopg
 import pytest
 
 from tests.support import services
@@ -17,6 +18,7 @@ from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.scene import Scene, embedded_scene, off_loop, scene
+from tests.support.stack import call_in
 
 BATCH = 500
 """Rows that one relay takes at a time."""
@@ -49,6 +51,28 @@ def counted(redis: RedisServer) -> Iterator[Counter[tuple[str, int]]]:
 def stuck(system: Scene) -> int:
     rows = system.sql("SELECT count(*) FROM bookings_bookingevent WHERE published_at IS NULL")
     return int(rows[0][0])
+
+
+def relay_now() -> int:
+    """Relay what can be relayed; return the number of rows."""
+    import django
+
+    django.setup()
+    from hunarmitra.outbox.relay import relay_once
+
+    return relay_once(older_than_seconds=0)
+
+
+async def test_rows_that_another_relay_holds_are_left_to_it(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    with scene(tmp_path, postgres_server, with_relay=False, HUB_COMPARISON_INTERVAL="60") as system:
+        booking = await system.new_booking("confirmed")
+        await off_loop(system.insert_events, booking, 3)
+        environment = system.stack.environment
+        with psycopg.connect(environment["DATABASE_URL"]) as other:
+            other.execute("SELECT id FROM bookings_bookingevent WHERE published_at IS NULL FOR UPDATE")
+            assert await off_loop(call_in, environment, relay_now) == 0
+        assert await off_loop(call_in, environment, relay_now) == 3
+        assert stuck(system) == 0
 
 
 @pytest.mark.slow
