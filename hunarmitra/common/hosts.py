@@ -8,6 +8,8 @@ from typing import Final
 
 from django.http.request import split_domain_port, validate_host
 
+from hunarmitra.common.first_seen import FirstSeen
+
 logger = logging.getLogger(__name__)
 
 MOST_KNOWN: Final = 100
@@ -23,7 +25,7 @@ class HostRule:
     def __init__(self, allowed: Collection[str], *, debug: bool = False) -> None:
         self._allowed = list(allowed) or (list(WHILE_DEBUGGING) if debug else [])
         self._accepted: set[str] = set()
-        self._rejected: set[str] = set()
+        self._rejected = FirstSeen(MOST_KNOWN)
 
     def accepts(self, host: str | None) -> bool:
         """Judge the ``Host`` header; None if there is none."""
@@ -37,9 +39,9 @@ class HostRule:
         return True
 
     def _log(self, host: str) -> None:
-        if host in self._rejected or len(self._rejected) >= MOST_KNOWN:
+        number = self._rejected.add(host)
+        if not number:
             return
-        self._rejected.add(host)
         logger.warning("rejected the host %.200r; if clients may use this name, add it to ALLOWED_HOSTS", host)
-        if len(self._rejected) == MOST_KNOWN:
+        if number == MOST_KNOWN:
             logger.warning("rejected %d different hosts; further ones are not logged", MOST_KNOWN)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Collection
 from typing import Final, NamedTuple
+
+from hunarmitra.common.first_seen import FirstSeen
 
 logger = logging.getLogger(__name__)
 
@@ -70,21 +71,18 @@ class RejectedOrigins:
     """Logs each rejected origin once, and names the setting that would allow it."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._lock = threading.Lock()
+        self._seen = FirstSeen(MOST_LOGGED)
 
     def log(self, origin: str) -> None:
         """Log the origin unless it was logged before. The text is quoted: it comes from a client."""
-        with self._lock:
-            if origin in self._seen or len(self._seen) >= MOST_LOGGED:
-                return
-            self._seen.add(origin)
-            last = len(self._seen) == MOST_LOGGED
+        number = self._seen.add(origin)
+        if not number:
+            return
         if parse_origin(origin) is None:
             logger.warning("rejected the origin %.200r: only scheme://host[:port] can be allowed", origin)
         else:
             logger.warning("rejected the origin %.200r; to allow it, add it to ALLOWED_ORIGINS", origin)
-        if last:
+        if number == MOST_LOGGED:
             logger.warning("rejected %d different origins; further ones are not logged", MOST_LOGGED)
 
 
