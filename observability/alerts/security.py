@@ -17,14 +17,11 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         metric = parameters.select("hunarmitra_security_events_total", event=event, outcome=outcome)
         return f"sum by (namespace) (increase({metric}[{parameters.window(duration)}]))"
 
-    def attempts(outcomes: str, duration: str) -> str:
-        metric = parameters.select("hunarmitra_security_events_total", event="~sign_in|admin_sign_in", outcome=outcomes)
-        return f"sum by (namespace) (increase({metric}[{parameters.window(duration)}]))"
-
-    refused = attempts("~rejected|limited", "15m")
+    sign_ins = "~sign_in|admin_sign_in"
+    refused = counted(sign_ins, "~rejected|limited", "15m")
     yield Alert(
         name="HunarMitraSignInsRefused",
-        expr=f"{refused} >= 150 and {refused} > 3 * {attempts('accepted', '15m')}",
+        expr=f"{refused} >= 150 and {refused} > 3 * {counted(sign_ins, 'accepted', '15m')}",
         wait="0s",
         severity=Severity.WARNING,
         summary="Many sign-ins are refused: somebody guesses passwords, or an app signs in with an old one.",

@@ -21,13 +21,13 @@ from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
 from hunarmitra.accounts.models import User
-from hunarmitra.common.addresses import subscriber_of
 from hunarmitra.common.growing_delay import GrowingDelay
 from hunarmitra.common.rate_limit import Limit
 from hunarmitra.telemetry import security
 from hunarmitra_http.devices import known_device
 from hunarmitra_http.limiters import delays, limiter
 from hunarmitra_http.metrics import rate_limited
+from hunarmitra_http.throttles import address_of
 
 NAME_AND_NETWORK: Final = "login"
 NAME: Final = "login_name"
@@ -72,8 +72,7 @@ def _record(event: str, outcome: str, username: str) -> None:
 
 def _authenticate(request: HttpRequest, username: str, password: str) -> User | None:
     device = known_device(request, username)
-    network = subscriber_of(str(request.META.get("REMOTE_ADDR", "")))
-    subject = f"{network} {username}" if device is None else f"device {device}"
+    subject = f"{address_of(request)} {username}" if device is None else f"device {device}"
     _refuse_for(NAME_AND_NETWORK, delays().begin(network_delay(), subject))
     if device is None and (wait := limiter().take(name_limit(), username)):
         delays().take_back(network_delay(), subject)
