@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import ViewportSize, expect
 
 from tests.browser.conftest import People, Visitor
-from tests.support.browser import DESKTOP, PHONE, Scheme
+from tests.support.browser import DESKTOP, PHONE, PUT_OFF, Scheme
 from tests.support.stack import Stack
 
 VIEWS = [
@@ -60,7 +60,8 @@ def test_staff_views_are_accessible_too(demo: Stack, people: People, visit: Visi
 
 def test_it_works_by_keyboard_alone(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
-    customer = visit(demo)
+    customer = visit(demo, allowed=PUT_OFF)
+    customer.never_arrive()
     page = customer.page
     customer.open()
     expect(page.get_by_role("button", name="Asha Verma")).to_be_visible()

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, ViewportSize, WebSocketRoute, expect
 
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK, REFUSED
-from tests.support.browser import NARROW, Language, Visit
+from tests.support.browser import NARROW, PUT_OFF, Language, Visit
 from tests.support.stack import Stack
 
 SMALL_PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -265,7 +265,8 @@ def test_a_booking_without_coordinates_says_so_until_the_worker_is_seen(
 
 def test_two_tabs_do_not_drive_one_booking(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
-    first = visit(demo, allowed="status of 409")
+    first = visit(demo, allowed=f"status of 409|{PUT_OFF}")
+    first.never_arrive()
     first.be("Asha Verma")
     first.watch(booking)
     second = Visit(first.page.context.new_page(), demo.base_url)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK
 from tests.support.actors import Actors
-from tests.support.browser import DESKTOP, PHONE, Scheme, Visit
+from tests.support.browser import DESKTOP, PHONE, PUT_OFF, Scheme, Visit
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, embedded_stack
 
@@ -222,7 +222,8 @@ def test_others_than_staff_are_told_why_there_is_no_map(served: Served, visit: V
 
 def test_in_the_demo_a_marker_moves_after_two_presses(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=28.6315, lng=77.2167)
-    staff = visit(demo)
+    staff = visit(demo, allowed=PUT_OFF)
+    staff.never_arrive()
     staff.page.add_init_script(path=SCRIPTS / "canvas.js")
     staff.be("Meera Iyer")
     staff.page.get_by_role("link", name="Live map").click()

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import People, Visitor, own_demo
 from tests.support.actors import seed
 from tests.support.api import Api
-from tests.support.browser import PHONE
+from tests.support.browser import PHONE, PUT_OFF
 from tests.support.clock import steady
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
@@ -40,10 +40,12 @@ def places_of_the_marker(page: Page) -> int:
 
 
 def test_the_button_moves_the_marker_within_ten_seconds(demo: Stack, people: People, visit: Visitor) -> None:
-    customer = visit(demo, allowed="status of 409")  # a position that meets the end below
+    booking = people.new_booking()
+    customer = visit(demo, allowed=f"status of 409|{PUT_OFF}")  # a position that meets the end below
+    customer.never_arrive()
     customer.be("Asha Verma")
-    customer.page.locator(f"a[data-id='{people.booking_id}']").click()
-    button = customer.page.get_by_role("button", name="Drive the demo")
+    customer.page.locator(f"a[data-id='{booking}']").click()
+    button = customer.page.get_by_role("button", name="Drive the demo", exact=True)
     expect(button).to_be_enabled()
     started = steady()
     button.click()
@@ -53,22 +55,42 @@ def test_the_button_moves_the_marker_within_ten_seconds(demo: Stack, people: Peo
     eventually(lambda: shown.get_attribute("data-worker") != first)
     assert steady() - started < 10
     customer.expect_status("On the way")
-    people.employer.status(people.booking_id, "cancelled")
+    people.employer.status(booking, "cancelled")
     customer.expect_status("Cancelled")
     expect(customer.page.locator(".marker.worker")).to_have_count(0)
     # And once more, with a new booking.
     customer.page.get_by_role("button", name="Drive the demo again").click()
-    expect(customer.page.locator(f"article[data-id]:not([data-id='{people.booking_id}'])")).to_be_visible()
+    expect(customer.page.locator(f"article[data-id]:not([data-id='{booking}'])")).to_be_visible()
     customer.expect_status("On the way")
     expect(shown).to_have_attribute("data-worker", A_POSITION)
     customer.screenshot("booking-driving-desktop")
+
+
+# The pause between two locations of the demo's drive, of which it has 26.
+QUICKER = """(() => {
+  const ordinary = window.setTimeout;
+  window.setTimeout = (call, ms, ...rest) => ordinary(call, ms === 1000 ? 40 : ms, ...rest);
+})()"""
+
+
+def test_the_demos_drive_ends_with_the_work_done(demo: Stack, people: People, visit: Visitor) -> None:
+    booking = people.new_booking(lat=28.6315, lng=77.2167)
+    customer = visit(demo)
+    customer.page.add_init_script(QUICKER)
+    customer.be("Asha Verma")
+    customer.watch(booking)
+    customer.page.get_by_role("button", name="Drive the demo").click()
+    customer.expect_status("Completed")
+    customer.expect_timeline(1, 2, 3, 4, 5, 6)
+    expect(customer.page.get_by_role("button", name="Drive the demo again")).to_be_enabled()
 
 
 def test_a_customer_watches_in_one_browser_while_the_worker_drives_in_another(
     demo: Stack, people: People, visit: Visitor
 ) -> None:
     booking = people.new_booking(lat=28.6315, lng=77.2167)
-    customer, worker = visit(demo, PHONE), visit(demo)
+    customer, worker = visit(demo, PHONE), visit(demo, allowed=PUT_OFF)
+    worker.never_arrive()
     customer.be("Asha Verma")
     customer.watch(booking)
     customer.expect_timeline(1, 2, 3)

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, ViewportSize, expect, sync_playwright
 
 from tests.support import tools
 from tests.support.actors import User
@@ -26,6 +26,8 @@ ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+# What `never_arrive` leads to; for `allowed`.
+PUT_OFF = "status of 429"
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / ".cache" / "screenshots")
@@ -103,6 +105,18 @@ class Visit:
         self.page.goto(f"{self.base_url}/#/bookings/{booking_id}")
         expect(self.page.locator(f"article[data-id='{booking_id}']")).to_be_visible()
         self.expect_live()
+
+    def never_arrive(self) -> None:
+        """Put off the end of the demo's drives in this browser, whose 26 s a busy machine may need for a test."""
+
+        def answer(route: Route) -> None:
+            asked: Any = route.request.post_data_json
+            if asked["status"] in {"arrived", "completed"}:
+                route.fulfill(status=429, headers={"Retry-After": "1"}, json={"detail": "The test goes on."})
+            else:
+                route.fallback()
+
+        self.page.context.route("**/api/v1/bookings/*/status/", answer)
 
     # ── what a person sees ──────────────────────────────────────────────────────────────────────────────────
     @property

@@ -36,7 +36,7 @@ export class Journey {
 
   stop() {
     this.#ended = true;
-    this.#sender?.stop();
+    this.#shareNoMore();
     this.#wake();
   }
 
@@ -46,7 +46,7 @@ export class Journey {
     if (booking.status === 'confirmed') await this.#enter('on_the_way');
     if (booking.status !== 'arrived') {
       await this.#travel(booking);
-      this.#sender?.stop();
+      this.#shareNoMore();
       await this.#enter('arrived');
       await this.#pause(this.#pace);
     }
@@ -59,13 +59,20 @@ export class Journey {
     const track = way(start, site);
     const device = new DemoGeolocation(start);
     if (this.#ended) return;
-    this.#sender = this.#share(device);
-    this.#sender.on('state', ({ name }) => name === 'closed' && this.stop());
+    const sender = (this.#sender = this.#share(device));
+    // Somebody else ended it: the server, or the worker with the page's switch.
+    sender.on('state', ({ name }) => name === 'closed' && sender === this.#sender && this.stop());
     for (const at of track) {
       if (this.#ended) return;
       device.moveTo(at);
       await this.#pause(this.#pace);
     }
+  }
+
+  #shareNoMore() {
+    const sender = this.#sender;
+    this.#sender = undefined;
+    sender?.stop();
   }
 
   #start(site) {
