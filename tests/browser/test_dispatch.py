@@ -91,7 +91,7 @@ def test_a_dispatcher_sees_two_workers_move_and_selects_them(served: Served, vis
     staff = open_map(visit(stack), actors)
     page = staff.page
     expect(page.locator("#dispatch-map")).to_have_attribute("data-markers", re.compile(r"^[2-9]"))
-    expect(row(staff, one)).to_contain_text("Position")
+    expect(row(staff, one)).to_contain_text("Last seen")
     step = iter(range(1, 1000))
 
     def both_glide() -> bool:
@@ -174,7 +174,7 @@ def test_an_old_location_is_marked_by_shape_and_words(served: Served, visit: Vis
     expect(row(staff, booking)).to_contain_text("Last seen")
     expect(row(staff, booking).locator("svg.stale path.bar")).to_have_count(1)
     actors.worker.track(booking, 28.611, 77.201)
-    expect(row(staff, booking)).to_contain_text("Position")
+    expect(row(staff, booking)).to_contain_text("Last seen")
     expect(row(staff, booking).locator("svg.stale")).to_have_count(0)
 
 
@@ -234,7 +234,7 @@ def test_in_the_demo_a_marker_moves_after_two_presses(demo: Stack, people: Peopl
         own.click()
     row(staff, booking).get_by_role("button", name="Drive the demo").click()
     expect(row(staff, booking)).to_have_attribute("data-status", "on_the_way")
-    expect(row(staff, booking)).to_contain_text("Position")
+    expect(row(staff, booking)).to_contain_text("Last seen")
     eventually(lambda: any(len(each) > 4 for each in places(staff.page)))
     staff.page.get_by_role("button", name="Stop the demo").click()
 

@@ -153,7 +153,7 @@ def test_a_location_that_grows_old_is_called_that(demo: Stack, people: People, v
     expect(customer.page.locator("#eta")).to_have_text("7 minutes away")
     customer.screenshot("booking-last-seen-desktop")
     people.worker.track(booking, 28.611, 77.201)
-    expect(customer.page.locator("#seen")).to_have_text("Position just now")
+    expect(customer.page.locator("#seen")).to_have_text("Last seen just now")
     expect(customer.page.locator(".marker.worker.stale")).to_have_count(0)
 
 

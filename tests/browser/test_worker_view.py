@@ -140,7 +140,7 @@ def test_an_outage_and_a_restart_on_the_way(tmp_path: Path, visit: Visitor) -> N
         def expect_fresh() -> None:
             """The customer sees where the worker is now, and not only where they were."""
             begin = drive(1)
-            fresh = customer.page.get_by_text("Position just now")
+            fresh = customer.page.get_by_text("Last seen just now")
             eventually(lambda: drive(1) and marker() > begin and fresh.is_visible(), timeout=90)
 
         expect_fresh()

@@ -154,7 +154,7 @@ def test_the_document_has_no_text_but_that_for_browsers_without_scripts() -> Non
         "say(this.#note, 'gone')",
         "announce(`${x} gone`)",
         "throw new Error('Another tab drives this booking already.')",
-        "element.textContent = 'Position just now';",
+        "element.textContent = 'Last seen just now';",
         "h('p', {}, 'नहीं')",
     ],
 )
