@@ -31,6 +31,11 @@ class WebSocketSettings:
     ws_message_max_bytes: int = variable(integer(128, 1048576), 16384, "Largest client message, in bytes.")
     ws_messages_per_second: float = variable(seconds(0.1, 1000), 10, "Client messages per second and connection.")
     ws_message_burst: int = variable(integer(1, 10000), 20, "Client messages that may arrive at once.")
+    ws_flood_wait: float = variable(
+        seconds(0, 3600),
+        10,
+        "Seconds for which one process refuses a session that sent too many messages or frames; 0 for no wait.",
+    )
     ws_send_buffer_bytes: int = variable(
         integer(4096, 67108864),
         1048576,

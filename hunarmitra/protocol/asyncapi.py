@@ -43,7 +43,7 @@ AFTER: Final[dict[CloseCode, str]] = {
     CloseCode.TOO_SLOW: "reconnect with `since`",
     CloseCode.DRAINING: "reconnect after the `reconnect` frame's `after_ms` with `since`",
     CloseCode.FULL: "back off",
-    CloseCode.TOO_MANY: "back off",
+    CloseCode.TOO_MANY: "back off, at least the `after_ms` of a `reconnect` frame",
 }
 _QUERY: Final[Json] = {
     "type": "object",

@@ -229,7 +229,7 @@ class Pace(Frame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect(Frame):
-    """Sent before close code 4012: come back after ``after_ms`` milliseconds, with ``since``."""
+    """Sent before close code 4012, or 4029 of a session that flooded: come back after ``after_ms``, with ``since``."""
 
     type: ClassVar[str] = "reconnect"
 

@@ -238,9 +238,9 @@ WS_SUBSCRIPTIONS: Final = gauge(
 WS_CONNECTS: Final = counter("ws_connects", "Connections that went live, by kind.", _WS, {"kind": SOCKET_KINDS})
 WS_HANDSHAKES: Final = counter(
     "ws_handshakes",
-    "Handshakes, by outcome: joined; refused (origin, credentials, rights, limits of one user or address); full and "
-    "reconnect (cap, drain, admission rate); unavailable (database or Redis away); abandoned (the client left, or the "
-    "server failed).",
+    "Handshakes, by outcome: joined; refused (origin, credentials, rights, limits of one user or address); flooded (a "
+    "session that sent too many frames came back too early); full and reconnect (cap, drain, admission rate); "
+    "unavailable (database or Redis away); abandoned (the client left, or the server failed).",
     _WS,
     {"outcome": HANDSHAKE_OUTCOMES},
 )

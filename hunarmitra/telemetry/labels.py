@@ -18,7 +18,7 @@ CLOSE_CODES: Final = (
     *(str(code) for code in sorted({1000, 1001, 1002, 1006, *CloseCode})),
     OTHER,
 )
-HANDSHAKE_OUTCOMES: Final = ("joined", "refused", "full", "reconnect", "unavailable", "abandoned")
+HANDSHAKE_OUTCOMES: Final = ("joined", "refused", "flooded", "full", "reconnect", "unavailable", "abandoned")
 RESUME_OUTCOMES: Final = ("replayed", "resync", "fresh")
 GAP_FINDERS: Final = ("seq", "comparison", "recovery", "unsigned")
 SUBSCRIBER_REFUSALS: Final = ("login", "subscribe", "publish")

@@ -207,7 +207,7 @@ export interface Pace {
   next_in_ms: number;
 }
 
-/** Sent before close code 4012: come back after `after_ms` milliseconds, with `since`. */
+/** Sent before close code 4012, or 4029 of a session that flooded: come back after `after_ms`, with `since`. */
 export interface Reconnect {
   type: 'reconnect';
   /** Milliseconds after which to reconnect. */

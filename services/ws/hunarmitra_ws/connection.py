@@ -38,6 +38,7 @@ from hunarmitra_ws.client_messages import (
 )
 from hunarmitra_ws.endpoints import Endpoint, endpoint_for, subscriptions
 from hunarmitra_ws.failed_handshakes import FailedHandshakes
+from hunarmitra_ws.flooding_sessions import flooding_sessions
 from hunarmitra_ws.handshake import Handshake, address_of, header, origin_is_allowed, read_handshake
 from hunarmitra_ws.hosting import HTTP_RESPONSE, host_of
 from hunarmitra_ws.hub.client import Client
@@ -49,6 +50,7 @@ from hunarmitra_ws.hub.disconnects import (
     UNAUTHENTICATED,
     UNAVAILABLE,
     DisconnectError,
+    flooded,
 )
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.hub import Hub, running_hub
@@ -201,8 +203,8 @@ class Connection:
         address = address_of(self._scope, self._limits.trusted_proxies)
         try:
             identity = self._identity_of_token(handshake, address)
-            if identity is not None:
-                self._host.authenticated()
+            if identity is not None and not self._admits(identity):
+                return
             rejection = self._host.rejection()
             if rejection is not None:
                 self._outcome = "full" if rejection.close == CloseCode.FULL else "reconnect"
@@ -211,7 +213,9 @@ class Connection:
             if identity is None:
                 # Spent only now: a client that is told to reconnect keeps its ticket.
                 identity = await self._claim_ticket(hub, handshake)
-                self._host.authenticated()
+                if not self._admits(identity):
+                    self._host.withdraw()
+                    return
             opened = self._subscriptions = subscriptions(self._endpoint, self, hub, identity, self._lanes)
             if not await opened.open(handshake.since) and opened.client.ended:
                 self._outcome = "refused"
@@ -239,6 +243,19 @@ class Connection:
         if handshake.token is not None or handshake.ticket is None:
             raise DisconnectError(UNAUTHENTICATED)
         return None
+
+    def _admits(self, identity: Identity) -> bool:
+        """Return whether the session may connect. One that flooded is told after how long.
+
+        Until then the limits of clients without a valid token hold for its connections.
+        """
+        wait = flooding_sessions().remaining(identity.session_id, time.monotonic())
+        if wait:
+            self._outcome = "flooded"
+            flooded(wait).send(self._lanes)
+            return False
+        self._host.authenticated(identity.session_id)
+        return True
 
     async def _claim_ticket(self, hub: Hub, handshake: Handshake) -> Identity:
         """Spend the ticket. Raises :class:`DisconnectError`."""
@@ -286,6 +303,7 @@ class Connection:
             if len(data) > self._limits.message_max_bytes:
                 await self._lanes.finish(CloseCode.MESSAGE_TOO_BIG)
             elif not bucket.take(now):
+                flooding_sessions().record(opened.client.identity.session_id, now)
                 opened.client.disconnect(TOO_MANY_MESSAGES)
             elif await self._handle(hub, opened, text):
                 bucket.give_back()
@@ -309,8 +327,7 @@ class Connection:
             client.send(_UNAVAILABLE)
         return False
 
-    @staticmethod
-    async def _reauthenticate(hub: Hub, client: Client, message: Authenticate) -> None:
+    async def _reauthenticate(self, hub: Hub, client: Client, message: Authenticate) -> None:
         """Take a new token. An invalid token changes nothing. Raises ClientMessageError."""
         invalid = ClientMessageError("invalid_token", "The token is invalid; the connection keeps its old expiry.")
         try:
@@ -322,6 +339,7 @@ class Connection:
             return
         if not await hub.reauthenticate(client, identity):
             raise invalid
+        self._host.authenticated(identity.session_id)
         client.send(Authenticated(expires_at=to_wire(identity.expires_at)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.lanes import AsgiLanes, AsgiSend, Lanes
@@ -29,8 +30,8 @@ class Host(Protocol):
         """Return why to reject a new connection (drain, cap, admission rate), or None to accept it."""
         ...
 
-    def authenticated(self) -> None:
-        """Record that the client has shown a valid token or ticket."""
+    def authenticated(self, session_id: UUID) -> None:
+        """Record that the client has shown a valid token or ticket of this session."""
         ...
 
     def withdraw(self) -> None:
@@ -59,7 +60,7 @@ class StockHost:
     def rejection(self) -> Disconnect | None:
         return None
 
-    def authenticated(self) -> None:
+    def authenticated(self, session_id: UUID) -> None:
         pass
 
     def withdraw(self) -> None:

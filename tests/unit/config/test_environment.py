@@ -128,6 +128,7 @@ WRONG = {
     "WS_MESSAGE_MAX_BYTES": ["127", "1048577"],
     "WS_MESSAGES_PER_SECOND": ["0", "fast"],
     "WS_MESSAGE_BURST": ["0"],
+    "WS_FLOOD_WAIT": ["-1", "3601", "long"],
     "WS_SEND_BUFFER_BYTES": ["4095"],
     "WS_HEARTBEAT": ["0", "301"],
     "WS_REPLAY_PAGE_EVENTS": ["0"],

@@ -6,6 +6,7 @@ The frame comes first, because stock daphne drops the reason of a close and repl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from hunarmitra.protocol.close_codes import CloseCode
@@ -16,10 +17,14 @@ from hunarmitra_ws.hub.lanes import Lanes
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A reason to end a connection or a subscription. ``frame`` is None where the close code says it all."""
+    """A reason to end a connection or a subscription. ``frame`` is None where the close code says it all.
+
+    ``retry`` comes before ``frame`` and tells the client when to connect again.
+    """
 
     frame: Frame | None
     close: CloseCode
+    retry: Reconnect | None = None
 
     @property
     def message(self) -> str:
@@ -27,9 +32,10 @@ class Disconnect:
         return self.frame.message if isinstance(self.frame, Error) else self.close.reason
 
     def send(self, lanes: Lanes) -> None:
-        """Push the frame behind the waiting ones, then close; the lanes take nothing more."""
-        if self.frame is not None:
-            lanes.push(OutgoingFrame(encode(self.frame)))
+        """Push the frames behind the waiting ones, then close; the lanes take nothing more."""
+        for frame in (self.retry, self.frame):
+            if frame is not None:
+                lanes.push(OutgoingFrame(encode(frame)))
         lanes.close(self.close)
 
 
@@ -48,6 +54,12 @@ def _error(close: CloseCode, code: str, message: str) -> Disconnect:
 def reconnect(after_ms: int) -> Disconnect:
     """Ask the client to connect again after ``after_ms`` milliseconds, here or elsewhere."""
     return Disconnect(Reconnect(after_ms=after_ms), CloseCode.DRAINING)
+
+
+def flooded(wait: float) -> Disconnect:
+    """Refuse a session that has sent too many frames, for the next ``wait`` seconds."""
+    error = Error(code="rate_limited", message="This session sent too many messages; wait before you connect again.")
+    return Disconnect(error, CloseCode.TOO_MANY, Reconnect(after_ms=ceil(wait * 1000)))
 
 
 _UNAUTHENTICATED: Final = (CloseCode.UNAUTHENTICATED, "unauthenticated")

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from twisted.internet.protocol import Protocol
@@ -21,6 +22,7 @@ from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.client_messages import TokenBucket
+from hunarmitra_ws.flooding_sessions import flooding_sessions
 from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server import twisted_adapter, websockets_adapter
@@ -82,6 +84,7 @@ class ServerProtocol(Protocol):
     joined_at = heard_at = pinged_at = 0.0
     due_second: int = 0
     moved: bool = False
+    session_id: UUID | None = None
     _inbox: Inbox | None = None
     _application: asyncio.Task[None] | None = None
     _ended: bool = False
@@ -239,7 +242,7 @@ class ServerProtocol(Protocol):
                 now,
             )
         if not self._budget.take(now):
-            self.close_with(CloseCode.TOO_MANY)
+            self._close_flooding()
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._receive_data(frame)
 
@@ -254,7 +257,7 @@ class ServerProtocol(Protocol):
         assert fragments is not None
         fragments.append(bytes(frame.data))
         if len(fragments) > MOST_FRAGMENTS:
-            self.close_with(CloseCode.TOO_MANY)
+            self._close_flooding()
         elif frame.fin:
             self._fragments = None
             self._receive_message(b"".join(fragments))
@@ -264,7 +267,7 @@ class ServerProtocol(Protocol):
         if inbox is None or not self.accepts_frames:
             return
         if inbox.qsize() >= MOST_UNREAD_MESSAGES:
-            self.close_with(CloseCode.TOO_MANY)
+            self._close_flooding()
             return
         if self._binary:
             inbox.put_nowait({"type": "websocket.receive", "bytes": payload})
@@ -336,6 +339,12 @@ class ServerProtocol(Protocol):
         return waited != self._waited
 
     # Closing
+
+    def _close_flooding(self) -> None:
+        """Close with 4029, and refuse the session's next connections for a while."""
+        if self.session_id is not None:
+            flooding_sessions().record(self.session_id, self.server.loop.time())
+        self.close_with(CloseCode.TOO_MANY)
 
     def close_with(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason; the connection no longer counts towards the cap."""

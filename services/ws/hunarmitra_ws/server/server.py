@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -231,7 +232,8 @@ class _ProtocolHost:
     def rejection(self) -> Disconnect | None:
         return self._server.admission.rejection()
 
-    def authenticated(self) -> None:
+    def authenticated(self, session_id: UUID) -> None:
+        self._protocol.session_id = session_id
         self._server.arrivals.authenticated(self._protocol.transport)
 
     def withdraw(self) -> None:
