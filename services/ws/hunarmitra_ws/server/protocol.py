@@ -22,7 +22,6 @@ from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.client_messages import TokenBucket
-from hunarmitra_ws.flooding_sessions import flooding_sessions
 from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server import twisted_adapter, websockets_adapter
@@ -236,13 +235,10 @@ class ServerProtocol(Protocol):
         now = self.heard_at = self.server.loop.time()
         if self._budget is None:
             environment = settings.ENVIRONMENT
-            self._budget = TokenBucket(
-                environment.ws_messages_per_second * FRAMES_PER_MESSAGE,
-                environment.ws_message_burst * FRAMES_PER_MESSAGE,
-                now,
-            )
+            rate, burst = environment.ws_messages_per_second, environment.ws_message_burst
+            self._budget = TokenBucket(rate * FRAMES_PER_MESSAGE, burst * FRAMES_PER_MESSAGE, now)
         if not self._budget.take(now):
-            self._close_flooding()
+            self.server.connection_flooded(self)
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._receive_data(frame)
 
@@ -257,7 +253,7 @@ class ServerProtocol(Protocol):
         assert fragments is not None
         fragments.append(bytes(frame.data))
         if len(fragments) > MOST_FRAGMENTS:
-            self._close_flooding()
+            self.server.connection_flooded(self)
         elif frame.fin:
             self._fragments = None
             self._receive_message(b"".join(fragments))
@@ -267,7 +263,7 @@ class ServerProtocol(Protocol):
         if inbox is None or not self.accepts_frames:
             return
         if inbox.qsize() >= MOST_UNREAD_MESSAGES:
-            self._close_flooding()
+            self.server.connection_flooded(self)
             return
         if self._binary:
             inbox.put_nowait({"type": "websocket.receive", "bytes": payload})
@@ -339,12 +335,6 @@ class ServerProtocol(Protocol):
         return waited != self._waited
 
     # Closing
-
-    def _close_flooding(self) -> None:
-        """Close with 4029, and refuse the session's next connections for a while."""
-        if self.session_id is not None:
-            flooding_sessions().record(self.session_id, self.server.loop.time())
-        self.close_with(CloseCode.TOO_MANY)
 
     def close_with(self, code: CloseCode) -> None:
         """Send a close frame with the code and its reason; the connection no longer counts towards the cap."""

@@ -18,7 +18,9 @@ from django.db import Error as DatabaseError
 from websockets.http11 import Request
 
 from hunarmitra.common.addresses import is_trusted, subscriber_of
+from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
+from hunarmitra_ws.flooding_sessions import flooding_sessions
 from hunarmitra_ws.handshake import address_of
 from hunarmitra_ws.hosting import EXTENSION, HTTP_RESPONSE
 from hunarmitra_ws.hub.disconnects import Disconnect
@@ -157,6 +159,12 @@ class Server(DaphneServer):
         self.arrivals.address_known(connection.transport, address)
         scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope), HTTP_RESPONSE: {}}
         return self.run_application(scope, inbox.get, connection.reply, connection.application_ended)
+
+    def connection_flooded(self, connection: ServerProtocol) -> None:
+        """Close a connection whose client sends too many frames, and refuse its session's next ones for a while."""
+        if connection.session_id is not None:
+            flooding_sessions().record(connection.session_id, self.loop.time())
+        connection.close_with(CloseCode.TOO_MANY)
 
     def connection_closing(self, connection: ServerProtocol) -> None:
         """Stop counting a connection towards the cap: the server waits for the client's close frame."""
