@@ -13,13 +13,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from bench.load_generator import LoadGenerator
 from bench.processes import core_of_its_own, resident_bytes
 from bench.scenarios.rest import CONCURRENCY, TRACKING, rest_server
 from bench.scenarios.scenario import Figures, Scenario, Sizes
-from bench.subjects import OWN, Subject, Target, own
+from bench.subjects import OUTBOX, OWN, Subject, Target, own
 from bench.world import World
 from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.raw_sockets import TEXT, RawSocket
@@ -47,6 +48,8 @@ DEFAULTS = {
     "WS_CONNECTS_PER_SECOND": "500",
     "WS_CONNECT_BURST": "2000",
     "WS_FAILED_HANDSHAKES_PER_MINUTE": "60",
+    "WS_FLOOD_WAIT": "10",
+    "HUB_COMPARISON_INTERVAL": "5",
 }
 
 
@@ -80,7 +83,8 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
 def _ws(world: World, sizes: Sizes) -> Figures:
     figures: Figures = {}
     count = _count(sizes)
-    with own(world, **DEFAULTS) as target, world.generator() as generator:
+    with own(world, **DEFAULTS) as started, world.generator() as generator:
+        target = replace(started, helper=OUTBOX)
         generator.connect(target.protocol, [target.address], target.clients(world, HONEST, PER_BOOKING))
         hostile = target.clients(world, HONEST + count, PER_BOOKING)[HONEST:]
         watched = target.clients(world, HONEST, PER_BOOKING)
