@@ -87,6 +87,7 @@ class ServerProtocol(Protocol):
     _inbox: Inbox | None = None
     _application: asyncio.Task[None] | None = None
     _ended: bool = False
+    _dropped: bool = False
     _response: Response | None = None
     _early: bytes = b""
     _http_channel: Any = None
@@ -219,7 +220,7 @@ class ServerProtocol(Protocol):
             for frame in self._parser.events_received():
                 assert isinstance(frame, Frame)
                 self._receive(frame)
-                if self._ended:
+                if self._ended or self._dropped:
                     return
             self._write_replies()
             if self._ended:
@@ -366,6 +367,7 @@ class ServerProtocol(Protocol):
 
     def drop(self) -> None:
         """Drop the TCP connection at once; bytes that wait to be written are lost."""
+        self._dropped = True
         if not self._ended:
             self.transport.abortConnection()
 
