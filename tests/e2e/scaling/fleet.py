@@ -88,6 +88,11 @@ class Fleet(Release):
 
         return later
 
+    def leader(self) -> str:
+        """The name of the operator's pod that holds the Lease."""
+        lease = get(f"lease/{self.full('operator')}", namespace=self.namespace)
+        return str(lease["spec"].get("holderIdentity") or "")
+
     # ── what there is ───────────────────────────────────────────────────────────────────────────────────────
     def replicas(self) -> int:
         return int(get(self.deployment, namespace=self.namespace)["spec"]["replicas"])

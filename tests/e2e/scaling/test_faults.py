@@ -12,7 +12,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.e2e.conftest import People
 from tests.e2e.scaling.conftest import SPARE
 from tests.e2e.scaling.fleet import LEASE, LEAST, Fleet, until
 from tests.e2e.watching import Crowd, Traffic
+from tests.support.clock import steady
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.timeout(400)
@@ -71,6 +72,68 @@ async def test_the_operator_killed_for_good_leaves_every_pod_in_service(
             await until(lambda: fleet.in_service(ALL), LEASE + 15, "every pod in service after the lease")
         finally:
             kubectl("scale", operator, "--replicas=1", namespace=fleet.namespace)
+
+
+@pytest.fixture
+def two_operators(fleet: Fleet) -> Iterator[None]:
+    """Two replicas of the operator, of which one stands by, and whose processes can be stopped."""
+    operator = f"deployment/{fleet.full('operator')}"
+    kubectl("scale", operator, "--replicas=2", namespace=fleet.namespace)
+    try:
+        with fleet.killable("operator"):
+            eventually(lambda: fleet.leader() in fleet.pod_names("operator"), 60, "one of them leads", 0.5)
+            yield
+    finally:
+        kubectl("scale", operator, "--replicas=1", namespace=fleet.namespace)
+        fleet.rolled_out("operator")
+
+
+@contextmanager
+def a_leader_that_is_deleted(fleet: Fleet, leader: str) -> Iterator[None]:
+    fleet.kill(leader)
+    yield
+
+
+@contextmanager
+def a_leader_that_hangs(fleet: Fleet, leader: str) -> Iterator[None]:
+    """It releases nothing, its connections stay open, and afterwards it believes that it leads."""
+    fleet.signal(leader, "SIGSTOP")
+    try:
+        yield
+    finally:
+        fleet.signal(leader, "SIGCONT")
+
+
+@pytest.mark.usefixtures("two_operators")
+@pytest.mark.parametrize("trouble", [a_leader_that_is_deleted, a_leader_that_hangs])
+async def test_another_replica_goes_on_with_the_drain_of_a_lost_leader(
+    fleet: Fleet,
+    people: People,
+    crowd: Crowd,
+    trouble: Callable[[Fleet, str], AbstractContextManager[None]],
+    record_property: Callable[[str, object], None],
+) -> None:
+    def replace_the_leader() -> list[str]:
+        fleet.shrink()
+        victims, leader = fleet.victims(), fleet.leader()
+        with trouble(fleet, leader):
+            begun = steady()
+            # Later, the drained pods would have returned to service.
+            eventually(lambda: fleet.leader() not in ("", leader), LEASE, "the other replica leads", 0.2)
+            record_property("seconds until the other replica led", round(steady() - begun, 1))
+            eventually(fleet.turned(), 30, "it has decided", 0.5)
+            ready = fleet.pod_names("ws")
+            assert not set(victims) & set(ready), "a drained pod returned to service"
+        return victims
+
+    async with unnoticed(crowd, people):
+        victims = await asyncio.to_thread(replace_the_leader)
+        await until(lambda: fleet.in_service(LEAST), 120, "the drain's end")
+        await until(lambda: not fleet.victims(), 60, "nothing is drained")
+    left = {pod["metadata"]["name"] for pod in await asyncio.to_thread(fleet.living)}
+    assert not left & set(victims), "another pod was removed"
+    assert "DrainAborted" not in await asyncio.to_thread(fleet.events)
+    await until(lambda: fleet.leader() in fleet.pod_names("operator"), 60, "a leader that is ready")
 
 
 @pytest.mark.parametrize(
