@@ -107,7 +107,7 @@ class Clients:
         }
         made = await self._employer.write("POST", "bookings/", body, key=str(uuid.uuid4()))
         booking = str(made["id"])
-        clients = [WatchingClient(self._order.url, self._employer.session, name, booking) for name in names]
+        clients = [WatchingClient(self._order.url, self._employer.token, name, booking) for name in names]
         self.watching.update(clients)
         watching = [asyncio.create_task(client.run()) for client in clients]
         try:

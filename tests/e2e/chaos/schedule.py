@@ -131,3 +131,11 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("lost network of clients", frozenset({"networks"})),
     Kind("skewed clocks of clients", frozenset({"clocks"}), lasts=(20, 60)),
 )
+
+
+def chosen(names: str) -> list[Kind]:
+    """Return the kinds of these names, which commas separate; all kinds for an empty text."""
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    if unknown := wanted - {kind.name for kind in KINDS}:
+        raise ValueError(f"unknown kinds of faults: {', '.join(sorted(unknown))}")
+    return [kind for kind in KINDS if not wanted or kind.name in wanted]

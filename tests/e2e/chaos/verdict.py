@@ -12,6 +12,10 @@ Entry = tuple[int, str]
 """An event of a log: its seq and the status after it."""
 
 FINAL: Final = frozenset({"completed", "cancelled"})
+UNANSWERED: Final = "refresh without an answer"
+SIGNED_IN: Final = "signed in again"
+"""Outcomes in `Clients.answers`. The first may cause the second, because the server ends a session whose refresh is
+repeated too late (`JWT_REFRESH_GRACE`)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,14 @@ def violations(clients: Clients, database: Mapping[str, Sequence[Entry]]) -> lis
             for name, count in sorted(clients.answers.items())
             if name == "500"
         ),
+        *_sessions(clients.answers),
     ]
+
+
+def _sessions(answers: Mapping[str, int]) -> Iterable[str]:
+    ended, unanswered = answers.get(SIGNED_IN, 0), answers.get(UNANSWERED, 0)
+    if ended > unanswered:
+        yield f"{ended} sessions ended, and only {unanswered} refreshes had no answer"
 
 
 def _numbers(booking: str, log: Sequence[Entry]) -> Iterable[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hunarmitra_realtime import BookingStream, Session
+from hunarmitra_realtime import BookingStream
 from websockets.asyncio.client import ClientConnection
 
 from tests.e2e.chaos.verdict import FINAL
@@ -29,8 +30,8 @@ class Log:
 class WatchingClient:
     """Watches one booking until it is over."""
 
-    def __init__(self, url: str, session: Session, name: str, booking: str) -> None:
-        self._stream = BookingStream(url, booking, token=session.token, since=0)
+    def __init__(self, url: str, token: Callable[[bool], Awaitable[str | None]], name: str, booking: str) -> None:
+        self._stream = BookingStream(url, booking, token=token, since=0)
         self.report = Log(name, booking)
         self.deaf_on: ClientConnection | None = None
         """The connection that a fault stopped reading for good."""

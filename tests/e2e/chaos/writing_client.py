@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
 from hunarmitra_realtime import Point, Progress, Session, SharingEndedError, send_locations
+
+from tests.e2e.chaos.verdict import SIGNED_IN, UNANSWERED
 
 TEMPORARY: Final = frozenset({401, 408, 429})
 PATIENCE: Final = 15.0
@@ -41,14 +44,42 @@ class Account:
     refresh: str
 
 
+class CountedSession(Session):
+    """The published session; counts refreshes without an answer, after which the server may end the session."""
+
+    ledger: Ledger
+
+    async def _renew(self) -> bool:
+        answered = False
+        try:
+            renewed = await super()._renew()
+            answered = True
+            return renewed
+        finally:
+            self.ledger.answers[UNANSWERED] += not answered
+
+
 class WritingClient:
     """One signed-in user who writes."""
 
     def __init__(self, url: str, account: Account, http: httpx.AsyncClient, ledger: Ledger) -> None:
         self.id = account.id
-        self.session = Session(url, access=account.access, refresh=account.refresh, client=http)
+        self._session = CountedSession(url, access=account.access, refresh=account.refresh, client=http)
+        self._session.ledger = ledger
         self._account, self._http, self._ledger = account, http, ledger
         self._base = f"{url}/api/v1/"
+        self._signing_in = asyncio.Lock()
+
+    async def token(self, refresh: bool) -> str | None:
+        """Return the access token. Sign in again when the session has ended, as the user would."""
+        found = await self._session.token(refresh)
+        if found is not None:
+            return found
+        async with self._signing_in:
+            if await self._session.token(False) is None:
+                await self._session.sign_in(self._account.username, self._account.password)
+                self._ledger.answers[SIGNED_IN] += 1
+        return await self._session.token(False)
 
     async def write(self, method: str, path: str, body: dict[str, Any], *, key: str = "") -> dict[str, Any]:
         """Repeat a request until it is acknowledged; return the booking in the answer.
@@ -79,7 +110,7 @@ class WritingClient:
 
     async def _once(self, method: str, path: str, body: dict[str, Any], key: str) -> httpx.Response | str:
         """Return the answer, or why there is none."""
-        headers = {"Authorization": f"Bearer {await self.session.token(False)}"}
+        headers = {"Authorization": f"Bearer {await self._session.token(False)}"}
         if key:
             headers["Idempotency-Key"] = key
         try:
@@ -89,19 +120,29 @@ class WritingClient:
 
     async def _renew(self) -> None:
         try:
-            if await self.session.token(True) is None:
-                self._ledger.answers["signed in again"] += 1
-                await self.session.sign_in(self._account.username, self._account.password)
+            await self.token(True)
         except httpx.HTTPError as error:
             self._ledger.answers[f"renewal: {type(error).__name__}"] += 1
 
     async def drive(self, booking: str, points: list[Point]) -> None:
-        """Send the locations of a track with the published client, until its last one is accepted."""
+        """Send the locations of a track with the published client, until its last one is accepted.
+
+        The published client stops when the session has ended. The worker then signs in again and drives on.
+        """
 
         def note(progress: Progress) -> None:
             self._ledger.locations += not progress.problem
 
-        try:
-            await send_locations(self.session, booking, points, report=note)
-        except SharingEndedError as error:
-            self._ledger.refused.append(f"{error.code}: {error} (a location of {booking})")
+        begun = time.monotonic()
+        while True:
+            passed = time.monotonic() - begun
+            rest = [Point(point.lat, point.lng, point.seconds - passed) for point in points]
+            try:
+                await send_locations(self._session, booking, rest, report=note)
+                return
+            except SharingEndedError as error:
+                if await self._session.token(False) is not None:
+                    self._ledger.refused.append(f"{error.code}: {error} (a location of {booking})")
+                    return
+            await self._renew()
+            await asyncio.sleep(random.uniform(0.1, 1))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.e2e.chaos.schedule import EVERYTHING, GAP, KINDS, MOST_AT_ONCE, QUIET, Fault, Kind, plan
+from tests.e2e.chaos.schedule import EVERYTHING, GAP, KINDS, MOST_AT_ONCE, QUIET, Fault, Kind, chosen, plan
 
 SEEDS = range(40)
 
@@ -80,3 +80,10 @@ def test_an_hour_holds_every_kind() -> None:
 
 def test_a_run_that_is_too_short_for_a_fault_has_none() -> None:
     assert plan(1, 10, KINDS) == []
+
+
+def test_kinds_are_chosen_by_name() -> None:
+    assert chosen("") == list(KINDS)
+    assert [kind.name for kind in chosen("kill ws, drain node")] == ["kill ws", "drain node"]
+    with pytest.raises(ValueError, match="unknown kinds of faults: kill everything"):
+        chosen("kill ws,kill everything")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.e2e.chaos.verdict import Acknowledged, Clients, Watched, violations
+from tests.e2e.chaos.verdict import SIGNED_IN, UNANSWERED, Acknowledged, Clients, Watched, violations
 
 LOG = [(1, "requested"), (2, "confirmed"), (3, "on_the_way"), (4, "arrived"), (5, "completed")]
 DATABASE = {"b": LOG}
@@ -100,3 +100,11 @@ def test_the_reports_of_processes_are_added() -> None:
     assert whole.watched == [Watched("c", "b", LOG, [(3, 1.5)])] * 2
     assert whole.acknowledged == [ACKNOWLEDGED] * 2
     assert (whole.answers, whole.refused, whole.locations) == (Counter({"200": 4}), ["x", "x"], 6)
+
+
+def test_a_session_that_ended_after_a_refresh_without_an_answer() -> None:
+    assert of(answers={SIGNED_IN: 1, UNANSWERED: 1}) == []
+
+
+def test_a_session_that_ended_although_every_refresh_was_answered() -> None:
+    assert of(answers={SIGNED_IN: 2, UNANSWERED: 1}) == ["2 sessions ended, and only 1 refreshes had no answer"]
