@@ -287,9 +287,12 @@ IMAGE_BUILD ?= docker build
 IMAGE_PREFIX ?=
 IMAGE_TAG ?= $(shell sed -n 's/^appVersion: *//p' charts/hunarmitra/Chart.yaml)
 KIND_CLUSTER ?= kind
+# The image that the three are built from, e.g. python:3.13-slim@sha256:…; empty for the Dockerfiles' tag.
+IMAGE_BASE ?=
 # Attestations in the image: all its packages, and how it was built. Only buildx makes them, and only with a builder that
 # can store them: docs/releasing.md.
 IMAGE_ATTESTATIONS ?= $(if $(filter buildx,$(IMAGE_BUILD)),--sbom=true --provenance=mode=max)
+IMAGE_OPTIONS = $(IMAGE_ATTESTATIONS) $(if $(IMAGE_BASE),--build-arg BASE=$(IMAGE_BASE))
 
 .PHONY: sbom
 sbom: $(VENV)/.dev ## write the software bill of materials of each image to build/sbom (CycloneDX, from the lock files)
@@ -297,9 +300,9 @@ sbom: $(VENV)/.dev ## write the software bill of materials of each image to buil
 
 .PHONY: images
 images: ## build the three images (IMAGE_BUILD="podman build", IMAGE_PREFIX=registry.example.org/, IMAGE_TAG=1.2.3)
-	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
-	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
-	$(IMAGE_BUILD) $(IMAGE_ATTESTATIONS) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
+	$(IMAGE_BUILD) $(IMAGE_OPTIONS) -t $(IMAGE_PREFIX)hunarmitra-http:$(IMAGE_TAG) -f services/http/Dockerfile .
+	$(IMAGE_BUILD) $(IMAGE_OPTIONS) -t $(IMAGE_PREFIX)hunarmitra-ws:$(IMAGE_TAG) -f services/ws/Dockerfile .
+	$(IMAGE_BUILD) $(IMAGE_OPTIONS) -t $(IMAGE_PREFIX)hunarmitra-operator:$(IMAGE_TAG) -f operator/Dockerfile operator
 
 .PHONY: images-kind
 images-kind: images ## build the images and load them into kind (KIND_CLUSTER=kind)

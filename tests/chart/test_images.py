@@ -8,9 +8,9 @@ from tests.chart.rendering import containers, pod_templates, render
 from tests.support.processes import REPOSITORY
 
 
-def dry_run(target: str) -> list[list[str]]:
-    """The words of each command that `make target` would run."""
-    command = ["make", "--dry-run", "--no-print-directory", target]
+def dry_run(*targets: str) -> list[list[str]]:
+    """The words of each command that `make` would run."""
+    command = ["make", "--dry-run", "--no-print-directory", *targets]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return [line.split() for line in result.stdout.splitlines()]
 
@@ -24,6 +24,13 @@ def asked() -> set[str]:
 def test_what_is_built_is_what_the_chart_asks_for() -> None:
     built = {words[words.index("-t") + 1] for words in dry_run("images")}
     assert built == asked()
+
+
+def test_the_base_of_all_images_can_be_a_digest() -> None:
+    base = f"python:3.13-slim@sha256:{'0' * 64}"
+    given = [words[words.index("--build-arg") + 1] for words in dry_run("images", f"IMAGE_BASE={base}")]
+    assert given == [f"BASE={base}"] * 3
+    assert not any("--build-arg" in words for words in dry_run("images"))
 
 
 def test_one_target_loads_them_into_kind() -> None:
