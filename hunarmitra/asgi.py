@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Dispatches by scope type: ``http``, ``websocket``, and uvicorn's ``lifespan`` (daphne has none)."""
     if scope["type"] == "http":
         await _http(in_origin_form(scope), receive, send)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 _ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 
 
-def in_origin_form(scope: Mapping[str, Any]) -> dict[str, Any]:
+def in_origin_form(scope: dict[str, Any]) -> dict[str, Any]:
     """The ASGI scope with a path that begins with ``/``; the host of an absolute URL takes the place of ``Host``.
 
-    uvicorn does this itself; daphne leaves the whole URL in the path.
+    uvicorn does this itself; daphne leaves the whole URL in the path. Only a scope with an absolute URL is copied: the
+    ws server empties its scope when a connection is live, and a copy would keep the token.
     """
-    changed = dict(scope)
     absolute = _ABSOLUTE.match(scope["path"])
     if absolute is None:
-        return changed
+        return scope
+    changed = dict(scope)
     changed["path"] = scope["path"][absolute.end() :] or "/"
     raw = _ABSOLUTE.match((scope.get("raw_path") or b"").decode("latin-1"))
     if raw is not None:

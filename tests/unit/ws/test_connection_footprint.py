@@ -8,11 +8,18 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
+from websockets.http11 import Request
 from websockets.server import ServerProtocol as Parser
 
+from hunarmitra.common.request_target import in_origin_form
 from hunarmitra_ws.server import websockets_adapter
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
+
+UPGRADE = (
+    b"GET /ws/ HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 def test_an_idle_connection_keeps_only_its_parser() -> None:
@@ -33,6 +40,31 @@ def test_a_released_parser_is_freed_without_the_cyclic_collector() -> None:
         assert freed() is None
     finally:
         gc.enable()
+
+
+def test_a_parser_keeps_no_request_after_the_handshake() -> None:
+    parser = Parser(max_size=16384)
+    parser.receive_data(UPGRADE)
+    request = parser.events_received()[0]
+    assert isinstance(request, Request)
+    freed = weakref.ref(request)
+    parser.send_response(parser.accept(request))
+    gc.disable()
+    try:
+        del request
+        assert freed() is not None, "the parser keeps it"
+        websockets_adapter.forget_request(parser)
+        assert freed() is None
+    finally:
+        gc.enable()
+    parser.receive_data(b"\x81\x82\x00\x00\x00\x00hi")
+    assert [bytes(frame.data) for frame in parser.events_received()] == [b"hi"]  # type: ignore[union-attr]
+
+
+def test_an_ordinary_scope_is_not_copied() -> None:
+    """The ws server empties the scope of a live connection, which has the token."""
+    scope = {"type": "websocket", "path": "/ws/"}
+    assert in_origin_form(scope) is scope
 
 
 async def test_an_inbox_gives_events_in_their_order_whether_or_not_somebody_waits() -> None:

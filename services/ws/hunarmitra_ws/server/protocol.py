@@ -156,6 +156,7 @@ class ServerProtocol(Protocol):
         for name, value in headers:
             response.headers[name.decode("latin-1")] = value.decode("latin-1")
         self._parser.send_response(response)
+        websockets_adapter.forget_request(self._parser)
         self._write_replies()
         self._release_http()
         self.heard_at = self.server.loop.time()
