@@ -21,6 +21,7 @@ from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import LocationUpdated
 from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Disconnect
 from hunarmitra_ws.hub.queries import ChannelState, Event, LogRange, read_logs, state_of
+from hunarmitra_ws.hub.subscription import NO_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _authorize(request: JoinRequest, user: User | None, bookings: Mapping[UUID, 
     if user is None:
         return UNAUTHENTICATED
     if request.notifications:
-        return Snapshot(state=ChannelState(user.notification_seq), roles=frozenset(), events=())
+        return Snapshot(state=ChannelState(user.notification_seq), roles=NO_ROLES, events=())
     booking = bookings.get(request.booking_id) if request.booking_id else None
     if booking is None:
         return NOT_FOUND if user.effective_role == Role.ADMIN else FORBIDDEN

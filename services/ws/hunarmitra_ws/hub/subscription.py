@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from hunarmitra.bookings.transitions import BookingRole
@@ -12,6 +13,9 @@ from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.disconnects import Disconnect
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.metrics import metrics
+
+NO_ROLES: Final[frozenset[BookingRole]] = frozenset()
+"""One object for all: each empty frozenset that is made would need 216 bytes."""
 
 
 class Subscription:
@@ -47,14 +51,14 @@ class Subscription:
         self.booking_id = booking_id
         self.lanes = client.lanes_of(self)
         self.channel_name = channel_name
-        self.roles: frozenset[BookingRole] = frozenset()
+        self.roles = NO_ROLES
         self.live = False
         self.replay: asyncio.Task[None] | None = None
         self.last_seq = 0
         self.location_order = 0
         self.location_seq = 0
         self.known_location_order = 0
-        self._revoked: frozenset[BookingRole] = frozenset()
+        self._revoked = NO_ROLES
         self._held: list[tuple[int, OutgoingFrame, bool]] | None = []
         self._held_location: tuple[int, int, OutgoingFrame] | None = None
 
@@ -75,7 +79,7 @@ class Subscription:
 
         The role may have been given back since. Only a read that began after the revocation can tell.
         """
-        revoked, self._revoked = self._revoked, frozenset()
+        revoked, self._revoked = self._revoked, NO_ROLES
         if roles & revoked:
             return False
         self.roles = roles
