@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from hunarmitra.accounts.tokens import Identity
@@ -14,56 +13,54 @@ from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.live_watch import LiveWatch
 from hunarmitra_ws.hub.subscription import Subscription
 
-_Key = TypeVar("_Key", int, UUID)
-
 
 class SubscriptionIndex:
-    """``channels`` has an entry for each channel with at least one subscription, or with a place in the live feed."""
+    """``channels`` has an entry for each channel with at least one subscription, or with a place in the live feed.
+
+    Most users and sessions have one client, so their clients are in tuples: a dict or a set of one needs four times as
+    much memory. Those of a second are many.
+    """
 
     def __init__(self) -> None:
         self.channels: dict[str, Channel] = {}
         self.live_watches: dict[LiveWatch, None] = {}
-        self._by_user: dict[UUID, dict[Client, None]] = {}
-        self._by_session: dict[UUID, set[Client]] = {}
+        self._by_user: dict[UUID, tuple[Client, ...]] = {}
+        self._by_session: dict[UUID, tuple[Client, ...]] = {}
         self._by_expiry: dict[int, set[Client]] = {}
 
     # Clients
 
     def clients(self) -> Iterator[Client]:
         for clients in list(self._by_user.values()):
-            yield from list(clients)
+            yield from clients
 
     def add_client(self, client: Client) -> None:
         """Register the client. Does nothing for one that is registered."""
         identity = client.identity
-        self._by_user.setdefault(identity.user_id, {})[client] = None
-        self._by_session.setdefault(identity.session_id, set()).add(client)
+        _put(self._by_user, identity.user_id, client)
+        _put(self._by_session, identity.session_id, client)
         self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
 
     def remove_client(self, client: Client) -> None:
         identity = client.identity
-        _discard(self._by_session, identity.session_id, client)
-        _discard(self._by_expiry, _second(identity.expires_at), client)
-        clients = self._by_user.get(identity.user_id)
-        if clients is not None:
-            clients.pop(client, None)
-            if not clients:
-                del self._by_user[identity.user_id]
+        _take(self._by_user, identity.user_id, client)
+        _take(self._by_session, identity.session_id, client)
+        self._discard_expiry(client)
 
     def add_session(self, client: Client, session_id: UUID) -> None:
         """Find the client by this session too, until :meth:`drop_session` or :meth:`reidentify`."""
-        self._by_session.setdefault(session_id, set()).add(client)
+        _put(self._by_session, session_id, client)
 
     def drop_session(self, client: Client, session_id: UUID) -> None:
         if session_id != client.identity.session_id:
-            _discard(self._by_session, session_id, client)
+            _take(self._by_session, session_id, client)
 
     def reidentify(self, client: Client, identity: Identity) -> None:
         """Replace session and expiry: the client sent a new token."""
-        _discard(self._by_session, client.identity.session_id, client)
-        _discard(self._by_expiry, _second(client.identity.expires_at), client)
+        _take(self._by_session, client.identity.session_id, client)
+        self._discard_expiry(client)
         client.identity = identity
-        self._by_session.setdefault(identity.session_id, set()).add(client)
+        _put(self._by_session, identity.session_id, client)
         self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
 
     def of_user(self, user_id: UUID) -> list[Client]:
@@ -77,6 +74,14 @@ class SubscriptionIndex:
         """Yield, once, each client whose token expired before ``timestamp`` (seconds since 1970)."""
         for second in [second for second in self._by_expiry if second < int(timestamp)]:
             yield from self._by_expiry.pop(second)
+
+    def _discard_expiry(self, client: Client) -> None:
+        second = _second(client.identity.expires_at)
+        clients = self._by_expiry.get(second)
+        if clients is not None:
+            clients.discard(client)
+            if not clients:
+                del self._by_expiry[second]
 
     # Subscriptions
 
@@ -124,9 +129,15 @@ def _second(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _discard(index: dict[_Key, set[Client]], key: _Key, client: Client) -> None:
-    clients = index.get(key)
-    if clients is not None:
-        clients.discard(client)
-        if not clients:
-            del index[key]
+def _put(index: dict[UUID, tuple[Client, ...]], key: UUID, client: Client) -> None:
+    clients = index.get(key, ())
+    if client not in clients:
+        index[key] = (*clients, client)
+
+
+def _take(index: dict[UUID, tuple[Client, ...]], key: UUID, client: Client) -> None:
+    clients = tuple(other for other in index.get(key, ()) if other is not client)
+    if clients:
+        index[key] = clients
+    else:
+        index.pop(key, None)
