@@ -32,16 +32,19 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         raise ValueError(f"no application for ASGI scope {scope['type']!r}")
 
 
-async def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
     from django.conf import settings
 
     if not settings.SERVES_WS:
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
-        return
+        return _reject(receive, send)
     from hunarmitra_ws.connection import websocket_application
 
-    await websocket_application(scope, receive, send)
+    return websocket_application(scope, receive, send)
+
+
+async def _reject(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

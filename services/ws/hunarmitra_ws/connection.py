@@ -65,15 +65,21 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def websocket_application(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-    """Serve one WebSocket; an unknown path is rejected during the handshake."""
+def websocket_application(scope: Mapping[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
+    """Serve one WebSocket; an unknown path is rejected during the handshake.
+
+    Not a coroutine function: its frame would stay in memory as long as the connection.
+    """
     endpoint = endpoint_for(scope["path"])
     if endpoint is None:
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
-        return
+        return _reject(receive, send)
     limits, failed = _limits()
-    await Connection(scope, receive, send, endpoint=endpoint, limits=limits, failed=failed).run()
+    return Connection(scope, receive, send, endpoint=endpoint, limits=limits, failed=failed).run()
+
+
+async def _reject(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
 
 
 @dataclass(frozen=True)
