@@ -5,7 +5,7 @@ A kind decides the channel's name, the first frame, and the client messages that
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -104,6 +104,10 @@ class NotificationsKind:
         if unread is None:
             raise ClientMessageError("not_found", "You have no notification of this id.")
         subscription.send(MarkedRead(id=message.id.lower(), unread=unread, **subscription.address))
+
+
+NOTIFICATIONS_KIND: Final = NotificationsKind()
+"""It has no state: one for all."""
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra_ws.channel_kinds import BookingKind, ChannelKind, NotificationsKind
+from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind
 from hunarmitra_ws.hub.hub import Hub
 from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.shared_subscriptions import SharedSubscriptions
@@ -24,7 +24,6 @@ Endpoint = ChannelKind | SharedEndpoint
 """What the connections of a path listen to. ``kind`` is their kind in metrics."""
 
 _BOOKING_PATH: Final = re.compile(r"/ws/bookings/([^/]+)/")
-_NOTIFICATIONS: Final = NotificationsKind()
 _SHARED: Final = SharedEndpoint()
 
 
@@ -33,7 +32,7 @@ def endpoint_for(path: str) -> Endpoint | None:
     if path == "/ws/":
         return _SHARED
     if path == "/ws/notifications/":
-        return _NOTIFICATIONS
+        return NOTIFICATIONS_KIND
     booking = _BOOKING_PATH.fullmatch(path)
     return BookingKind(booking[1]) if booking else None
 

@@ -17,7 +17,7 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import to_wire, utc_now
 from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol.frames import OMIT, Connected, Error, Unsubscribed
-from hunarmitra_ws.channel_kinds import BookingKind, ChannelKind, NotificationsKind, parse_uuid, whole
+from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind, parse_uuid, whole
 from hunarmitra_ws.client_messages import (
     Acknowledge,
     ClientMessage,
@@ -80,7 +80,7 @@ class SharedSubscriptions:
         self._owner = owner
         self._hub = hub
         self._held: dict[str, _Held] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] | None = None  # an empty set would need 216 bytes
         self._live: LiveWatch | None = None
         self._most = 0
         self._staff = False
@@ -129,7 +129,7 @@ class SharedSubscriptions:
         return False
 
     def close(self) -> None:
-        for task in self._tasks:
+        for task in self._tasks or ():
             task.cancel()
         for held in self._held.values():
             self._hub.unsubscribe(held.subscription)
@@ -163,9 +163,16 @@ class SharedSubscriptions:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
+        if self._tasks is None:
+            self._tasks = set()
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._tasks is not None:
+            self._tasks.discard(task)
+            self._tasks = self._tasks or None
 
     async def _join(self, wanted: Sequence[Wanted]) -> None:
         try:
@@ -280,7 +287,7 @@ class SharedSubscriptions:
         booking, notifications = keys.get("booking_id"), keys.get("channel") == NOTIFICATIONS
         if not notifications and not isinstance(booking, str):
             raise ClientMessageError("invalid_message", "The message needs booking_id, a string.", identifier)
-        channel = NotificationsKind() if notifications else BookingKind(str(booking))
+        channel = NOTIFICATIONS_KIND if notifications else BookingKind(str(booking))
         held = self._held.get(channel.channel_name(self.client.identity.user_id))
         if held is None:
             raise ClientMessageError(NOT_SUBSCRIBED, "Subscribe to the channel first.", identifier)
@@ -309,4 +316,4 @@ class SharedSubscriptions:
 
 
 def _kind_of(request: ChannelRequest) -> ChannelKind:
-    return NotificationsKind() if request.booking is None else BookingKind(request.booking)
+    return NOTIFICATIONS_KIND if request.booking is None else BookingKind(request.booking)
