@@ -12,6 +12,8 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.common.request_target import in_origin_form
+from hunarmitra_ws.hub.channel import Channel
+from hunarmitra_ws.hub.joining import Joiner
 from hunarmitra_ws.server import websockets_adapter
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
@@ -88,3 +90,57 @@ async def test_a_reader_that_gives_up_loses_nothing_for_the_next() -> None:
         await waiting
     inbox.put_nowait({"n": 1})
     assert await inbox.get() == {"n": 1}
+
+
+@pytest.mark.parametrize("answer", [True, False])
+async def test_a_channel_keeps_the_answer_of_redis_and_not_the_task_that_waited(answer: bool) -> None:
+    asked: list[str] = []
+
+    async def subscribe(name: str) -> bool:
+        asked.append(name)
+        await asyncio.sleep(0)
+        return answer
+
+    joiner = object.__new__(Joiner)
+    joiner._transport = SimpleNamespace(subscribe=subscribe)
+    channel, other = Channel("booking.a"), Channel("booking.b")
+    joins = [joiner.subscribe_channels([channel]), joiner.subscribe_channels([channel, other])]
+    assert await asyncio.gather(*joins) == [answer, answer]
+    assert channel.acknowledged is answer
+    assert await joiner.subscribe_channels([channel]) is answer
+    assert asked == ["booking.a", "booking.b"]
+
+
+async def test_a_join_waits_for_every_channel_although_one_is_not_acknowledged() -> None:
+    answered = asyncio.Event()
+
+    async def subscribe(_: str) -> bool:
+        await answered.wait()
+        return True
+
+    joiner = object.__new__(Joiner)
+    joiner._transport = SimpleNamespace(subscribe=subscribe)
+    unacknowledged, other = Channel("booking.a"), Channel("booking.b")
+    unacknowledged.acknowledged = False
+    join = asyncio.create_task(joiner.subscribe_channels([unacknowledged, other]))
+    await asyncio.sleep(0)
+    assert not join.done()
+    answered.set()
+    assert await join is False
+    assert other.acknowledged is True
+
+
+async def test_a_subscription_that_failed_is_tried_again() -> None:
+    answers = iter([ConnectionError("away"), True])
+
+    async def subscribe(_: str) -> bool:
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return True
+
+    joiner = object.__new__(Joiner)
+    joiner._transport = SimpleNamespace(subscribe=subscribe)
+    channel = Channel("booking.a")
+    with pytest.raises(ConnectionError):
+        await joiner.subscribe_channels([channel])
+    assert await joiner.subscribe_channels([channel])

@@ -33,7 +33,8 @@ class Channel:
     that voids locations may arrive after locations that were accepted after it. ``_location_frame`` is the text of the
     newest location, or None if it was read from the database: the next message of the same time is then a repeat.
     ``feed`` is the booking's place in the live feed, while a member of staff watches that.
-    ``acknowledged`` is the wait for Redis to acknowledge the process's subscription.
+    ``acknowledged`` is the wait for Redis to acknowledge the process's subscription, then whether Redis did. It is None
+    before, and after a failure. A task that has ended would keep half a kilobyte.
     """
 
     __slots__ = (
@@ -52,7 +53,7 @@ class Channel:
     def __init__(self, name: str) -> None:
         self.name = name
         self.subscriptions: dict[Subscription, None] = {}
-        self.acknowledged: asyncio.Task[bool] | None = None
+        self.acknowledged: asyncio.Task[bool] | bool | None = None
         self.feed: Feed | None = None
         self.last_seq: int | None = None
         self.min_location_seq = 0

@@ -144,7 +144,8 @@ class Hub:
 
     async def stop(self) -> None:
         await self._supervisor.stop()
-        waiting = [each.acknowledged for each in self._index.channels.values() if each.acknowledged is not None]
+        known = [channel.acknowledged for channel in self._index.channels.values()]
+        waiting = [each for each in known if isinstance(each, asyncio.Task)]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -250,7 +251,7 @@ class Hub:
 
     def _abandon(self, channel: Channel) -> None:
         """Unsubscribe at Redis from a channel that nothing here needs any more."""
-        if channel.acknowledged is not None:
+        if isinstance(channel.acknowledged, asyncio.Task):
             channel.acknowledged.cancel()
         if not self.consumers.has(channel.name):
             self._transport.unsubscribe(channel.name)

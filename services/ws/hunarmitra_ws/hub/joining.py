@@ -267,14 +267,20 @@ class Joiner:
     async def subscribe_channels(self, subscribed: Sequence[Channel]) -> bool:
         """Wait for Redis to acknowledge the process's subscriptions; whether it did for all of them."""
         for channel in subscribed:
-            if channel.acknowledged is None or _has_failed(channel.acknowledged):
-                channel.acknowledged = asyncio.create_task(self._subscribe(channel.name))
-        waiting = [channel.acknowledged for channel in subscribed if channel.acknowledged is not None]
-        return all(await asyncio.gather(*map(asyncio.shield, waiting)))
+            if channel.acknowledged is None:
+                channel.acknowledged = asyncio.create_task(self._subscribe(channel))
+        known = [channel.acknowledged for channel in subscribed]
+        answers = await asyncio.gather(*[asyncio.shield(each) for each in known if isinstance(each, asyncio.Task)])
+        return False not in known and all(answers)
 
-    async def _subscribe(self, channel_name: str) -> bool:
-        await checkpoints.reach_async("registered, not subscribed")
-        return await self._transport.subscribe(channel_name)
+    async def _subscribe(self, channel: Channel) -> bool:
+        acknowledged = None
+        try:
+            await checkpoints.reach_async("registered, not subscribed")
+            acknowledged = await self._transport.subscribe(channel.name)
+        finally:
+            channel.acknowledged = acknowledged
+        return acknowledged
 
     async def _read(self, requests: Sequence[JoinRequest], connection: Joining) -> Sequence[Answer]:
         async with connection.read_slot():
@@ -323,10 +329,6 @@ class Joiner:
             self._recovery.request(channel.name, "recovery")
         self._recovery.started(channel.name)
         connection.live(subscription)
-
-
-def _has_failed(task: asyncio.Task[bool]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _has_ended(subscription: Subscription) -> bool:
