@@ -54,6 +54,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndSha
     return ByFileAndShape(config, log)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # in a process of pytest-xdist
+        from tests.support.side_by_side import longest_first
+
+        items[:] = longest_first(items)
+
+
 def _over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test with a connection for each channel, and again with subscriptions of `/ws/`."""
     from tests.support.sockets import Socket

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 
+from tests.support import seed_users
 from tests.support.api import Api
+from tests.support.shell import Shell
 from tests.support.stack import Stack
 
 PATH_OF_A_BOOKING = ("confirmed", "on_the_way", "arrived", "completed")
@@ -28,10 +30,10 @@ class User:
     refresh: str = field(default="", repr=False)
 
 
-def seed(stack: Stack, roles: list[str], *, sign_in: bool = False) -> list[User]:
+def seed(stack: Stack, roles: list[str], *, sign_in: bool = False, shell: Shell | None = None) -> list[User]:
     """Create one user for each of `roles` (employer, worker, admin), with random names and passwords.
 
-    With `sign_in` each user has the tokens of a first session.
+    With `sign_in` each user has the tokens of a first session. A `shell` of the stack spares the start of a process.
     """
     wanted = [
         {
@@ -42,6 +44,8 @@ def seed(stack: Stack, roles: list[str], *, sign_in: bool = False) -> list[User]
         }
         for number, role in enumerate(roles, 1)
     ]
+    if shell is not None:
+        return [User(**user) for user in shell.call(seed_users.create, users=wanted, sign_in=sign_in)]
     options = ["--sign-in"] if sign_in else []
     made = json.loads(stack.python("-m", "tests.support.seed_users", *options, stdin=json.dumps(wanted)))
     return [User(**user) for user in made]

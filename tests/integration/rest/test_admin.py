@@ -96,7 +96,7 @@ def support(stack: Stack, shell: Shell) -> Iterator[Browser]:
 
 
 def _staff(stack: Stack, shell: Shell, *groups: str) -> Browser:
-    user = seed(stack, ["employer"])[0]
+    user = seed(stack, ["employer"], shell=shell)[0]
     shell.call(user_set_staff, user_id=user.id, staff=True)
     shell.call(join_groups, user_id=user.id, groups=groups)
     browser = Browser(stack.base_url)
@@ -113,8 +113,8 @@ def join_groups(user_id: str, groups: list[str]) -> None:
 
 
 @pytest.fixture
-def person(stack: Stack) -> Iterator[Actor]:
-    with closing(Actor(stack.base_url, seed(stack, ["worker"])[0])) as signed_in:
+def person(stack: Stack, shell: Shell) -> Iterator[Actor]:
+    with closing(Actor(stack.base_url, seed(stack, ["worker"], shell=shell)[0])) as signed_in:
         yield signed_in
 
 

@@ -24,8 +24,8 @@ from tests.support.stack import Stack
 
 
 @pytest.fixture
-def user(stack: Stack) -> User:
-    return seed(stack, ["employer"])[0]
+def user(stack: Stack, shell: Shell) -> User:
+    return seed(stack, ["employer"], shell=shell)[0]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.metrics import Scrape
 from tests.support.services import OwnServer
 from tests.support.sockets import Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
