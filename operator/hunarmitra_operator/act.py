@@ -32,10 +32,10 @@ class ScaleError(Exception):
     def __init__(self, spec: Spec, replicas: tuple[int, int], error: ApiError) -> None:
         before, after = replicas
         hint = {
-            403: f"; allow the operator to update deployments/scale of {spec.target}",
-            409: "; something changes the Deployment all the time",
+            403: f"; allow the operator to update {kubernetes.RESOURCES[spec.kind]}/scale of {spec.target}",
+            409: f"; something changes the {spec.kind} all the time",
         }.get(error.status, "")
-        super().__init__(f"cannot scale Deployment {spec.target!r} from {before} to {after} replicas: {error}{hint}")
+        super().__init__(f"cannot scale {spec.kind} {spec.target!r} from {before} to {after} replicas: {error}{hint}")
         self.reason = {403: "Forbidden", 409: "ScaleConflict"}.get(error.status, "ScaleRejected")
         self.status = error.status
 
@@ -58,7 +58,7 @@ class Actor:
     problems: dict[str, Problem] = field(default_factory=dict)
     """Problem of each kind of request."""
     conflicts: int = 0
-    """Writes of the number of replicas in a row that lost against another change of the Deployment."""
+    """Writes of the number of replicas in a row that lost against another change of the target."""
     renewed: float = float("-inf")
     """Time of the last renewal of leases, on the monotonic clock."""
 
@@ -78,8 +78,9 @@ class Actor:
             await self.unmark(pod for pod in pods.values() if pod.marked and pod.uid not in kept)
         if decision.drain is not None:
             victims = [pods[victim.uid] for victim in decision.drain.victims if victim.uid in pods]
-            # Deletion costs come first: from then on any scale-down removes the victims and no other pod.
-            await self._mark((pod for pod in victims if not pod.marked and not pod.terminating), LOWEST_COST)
+            if target.fleet.ordinals is None:
+                # Deletion costs come first: from then on any scale-down removes the victims and no other pod.
+                await self._mark((pod for pod in victims if not pod.marked and not pod.terminating), LOWEST_COST)
             await self.renew(spec, decision.drain, pods)
         if decision.scale_to is not None:
             await self._scale(spec, target, decision.scale_to)
@@ -136,9 +137,9 @@ class Actor:
         self._report("mark", results)
 
     async def _scale(self, spec: Spec, target: Target, replicas: int) -> None:
-        """Write the number of replicas, unless the Deployment changed since it was read.
+        """Write the number of replicas, unless the target changed since it was read.
 
-        Scaling up continues although the Deployment changed, because its status changes often during a rollout of many
+        Scaling up continues although the target changed, because its status changes often during a rollout of many
         pods. Scaling down waits for the next turn, because a pod may have changed.
         """
         version = target.resource_version
@@ -157,36 +158,37 @@ class Actor:
             return
 
     async def _put_scale(self, spec: Spec, replicas: int, version: str) -> None:
-        path = f"{kubernetes.deployment(self.namespace, spec.target)}/scale"
+        path = f"{kubernetes.workload(spec.kind, self.namespace, spec.target)}/scale"
         body = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
             "metadata": {"name": spec.target, "namespace": self.namespace, "resourceVersion": version},
             "spec": {"replicas": replicas},
         }
-        await self.api.put(path, "deployments/scale", body)
+        await self.api.put(path, f"{kubernetes.RESOURCES[spec.kind]}/scale", body)
 
     async def _unchanged(self, spec: Spec, target: Target) -> str:
-        """Return the Deployment's version now, or an empty string if somebody changed the number of replicas."""
+        """Return the target's version now, or an empty string if somebody changed the number of replicas."""
         try:
-            deployment = await self.api.get(kubernetes.deployment(self.namespace, spec.target), "deployments")
+            path = kubernetes.workload(spec.kind, self.namespace, spec.target)
+            found = await self.api.get(path, kubernetes.RESOURCES[spec.kind])
         except ApiError as error:
             if error.status == 404:
                 return ""
             raise
-        same = int(deployment["spec"].get("replicas", 1)) == target.fleet.replicas
-        return str(deployment["metadata"]["resourceVersion"]) if same else ""
+        same = int(found["spec"].get("replicas", 1)) == target.fleet.replicas
+        return str(found["metadata"]["resourceVersion"]) if same else ""
 
     def _rejected(self, spec: Spec, replicas: tuple[int, int], error: ApiError) -> None:
         """Raise any rejection, but a conflict only if the write of the next turn also conflicts."""
         if error.status in TEMPORARY:
             raise error
         if error.status == 404:
-            return  # the Deployment is gone, as the next turn finds out
+            return  # the target is gone, as the next turn finds out
         if error.status == 409:
             self.conflicts += 1
             if self.conflicts == 1:
-                logger.info("%s/%s: the Deployment changed since it was read", self.namespace, self.name)
+                logger.info("%s/%s: the target changed since it was read", self.namespace, self.name)
                 return
         raise ScaleError(spec, replicas, error) from error
 

@@ -1,4 +1,4 @@
-"""Claims of resources on Deployments: two resources with the same target would undo each other's changes.
+"""Claims of resources on their targets: two resources with the same target would undo each other's changes.
 
 The oldest resource scales the target; the others report a conflict. The loop feeds this from the watch, the lists and
 every turn. So a second resource is known before its first turn, without a further request.
@@ -19,7 +19,7 @@ KIND = "WebSocketScaler/"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Target of a resource, and its age: `created` sorts as it reads (RFC 3339, UTC, seconds)."""
+    """Kind and name of a resource's target, and its age: `created` sorts as it reads (RFC 3339, UTC, seconds)."""
 
     target: str
     created: str
@@ -37,9 +37,10 @@ class Claims:
         key = (str(meta["namespace"]), str(meta["name"]))
         target = spec.get("target")
         name = target.get("name") if isinstance(target, dict) else None
+        kind = str(target.get("kind", "Deployment")) if isinstance(target, dict) else ""
         if isinstance(name, str):
             created, uid = str(meta.get("creationTimestamp", "")), str(meta.get("uid", ""))
-            self._claims[key] = Claim(name, created, uid)
+            self._claims[key] = Claim(f"{kind}/{name}", created, uid)
         else:
             self.drop(key)
 

@@ -124,7 +124,7 @@ def _suspended(spec: Spec, fleet: Fleet, conflict: str) -> tuple[Reason, str] | 
     if fleet.replicas == 0:
         return (
             Reason.AT_ZERO,
-            "the Deployment is scaled to zero; scale it up by hand to resume",
+            f"the {spec.kind} is scaled to zero; scale it up by hand to resume",
         )
     return None
 
@@ -146,7 +146,12 @@ def _rehearse(context: Context, desired: Desired) -> _Step:
     if desired.replicas > desired.current:
         text += f"; would scale up to {desired.replicas}"
     elif desired.replicas < desired.current:
-        plan = victims.plan(context.spec, context.survey, desired.current - desired.replicas)
+        plan = victims.plan(
+            context.spec,
+            context.survey,
+            desired.current - desired.replicas,
+            ordinals=context.fleet.ordinals,
+        )
         text += f"; would drain {explain.names(plan.victims) or 'no pod: ' + plan.limit}"
     return _Step(Reason.DRY_RUN, text, desired.replicas, desired.history, limited=desired.limited)
 
@@ -202,9 +207,9 @@ def _drain_again(context: Context, drain: Drain, desired: Desired, back: tuple[V
 
 
 def _return(context: Context, drain: Drain, desired: Desired) -> _Step:
-    """Return victims to service as load came back, the fullest first; add pods only after that."""
+    """Return victims to service as load came back; add pods only after that."""
     missing = desired.replicas - desired.current
-    back = draining.fullest_first(context.survey, drain)[:missing]
+    back = draining.first_back(context, drain)[:missing]
     returned = {victim.uid for victim in back}
     kept = tuple(victim for victim in drain.victims if victim.uid not in returned)
     changes = desired.history.changes
@@ -243,7 +248,9 @@ def _begin_drain(context: Context, desired: Desired) -> _Step:
     """Choose victims and begin to drain them."""
     spec, now = context.spec, context.now
     forced = max(0, desired.current - desired.bounds.high)
-    plan = victims.plan(spec, context.survey, desired.current - desired.replicas, forced=forced)
+    plan = victims.plan(
+        spec, context.survey, desired.current - desired.replicas, forced=forced, ordinals=context.fleet.ordinals
+    )
     if not plan.victims:
         text = f"{desired.text}; but {plan.limit or 'no pod can be spared'}"
         full = Reason.SURVIVORS_FULL

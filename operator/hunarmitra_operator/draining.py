@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hunarmitra_operator import explain
-from hunarmitra_operator.model import Context, Drain, Fleet, Pod, Reason, Spec, Survey, Victim
+from hunarmitra_operator.model import Context, Drain, Fleet, Ordinals, Pod, Reason, Spec, Survey, Victim, ordinal
 
 TERMINATION_SECONDS = 30.0
 """How long a victim may take to become terminating after the scale-down. The ReplicaSet controller needs well under one
@@ -66,7 +66,18 @@ def reason_to_abort(context: Context, drain: Drain | None, *, foreign: bool) -> 
         return Reason.STALE, explain.unreadable(spec, survey)
     if fleet.rollout:
         return Reason.ROLLOUT, explain.rollout(fleet)
+    if fleet.ordinals is not None and (spared := _not_highest(fleet.ordinals, drain)):
+        return Reason.PODS_NOT_READY, spared
     return _overdue(context, drain)
+
+
+def _not_highest(ordinals: Ordinals, drain: Drain) -> str:
+    """Return why the StatefulSet would now remove a pod that is not a victim, or an empty string."""
+    drained = {ordinal(victim.name) for victim in drain.victims}
+    for number in range(ordinals.highest, ordinals.highest - len(drain.victims), -1):
+        if number not in drained:
+            return f"the StatefulSet would remove the pod with ordinal {number}, which is not drained or was replaced"
+    return ""
 
 
 def _overdue(context: Context, drain: Drain) -> tuple[Reason, str] | None:
@@ -123,8 +134,15 @@ def blocked(survey: Survey, drain: Drain) -> str:
     return ""
 
 
-def fullest_first(survey: Survey, drain: Drain) -> tuple[Victim, ...]:
-    """Return the victims by their remaining connections: returning the fullest moves the fewest clients."""
+def first_back(context: Context, drain: Drain) -> tuple[Victim, ...]:
+    """Return the victims in the order in which they return to service.
+
+    The fullest is the first: that moves the fewest clients. In a StatefulSet the lowest ordinal is the first, because
+    the rest must be the highest ordinals.
+    """
+    if context.fleet.ordinals is not None:
+        return tuple(sorted(drain.victims, key=lambda victim: ordinal(victim.name)))
+    survey = context.survey
 
     def left(victim: Victim) -> tuple[int, str]:
         known, _ = survey.draining.get(victim.uid, (None, None))

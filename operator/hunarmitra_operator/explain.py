@@ -103,9 +103,9 @@ def not_ready(survey: Survey) -> str:
 
 
 def conflict(fleet: Fleet) -> str:
-    """Explain that other autoscalers scale the same Deployment."""
+    """Explain that other autoscalers scale the same target."""
     verb = "scales" if len(fleet.autoscalers) == 1 else "scale"
-    return f"{', '.join(fleet.autoscalers)} {verb} the same Deployment; remove all but one autoscaler"
+    return f"{', '.join(fleet.autoscalers)} {verb} the same target; remove all but one autoscaler"
 
 
 def overtaken(drain: Drain) -> str:

@@ -178,9 +178,15 @@ def scaler(namespace: str, name: str) -> str:
     return f"{scalers(namespace)}/{name}"
 
 
-def deployment(namespace: str, name: str) -> str:
-    """Path of one Deployment."""
-    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+RESOURCES = {"Deployment": "deployments", "StatefulSet": "statefulsets", "Rollout": "rollouts"}
+"""Resource of each kind of target."""
+GROUPS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Rollout": "argoproj.io/v1alpha1"}
+"""Group and version of each kind of target."""
+
+
+def workload(kind: str, namespace: str, name: str) -> str:
+    """Path of one target."""
+    return f"/apis/{GROUPS[kind]}/namespaces/{namespace}/{RESOURCES[kind]}/{name}"
 
 
 def replica_sets(namespace: str) -> str:

@@ -28,6 +28,15 @@ class PolicyType(StrEnum):
     PODS = "Pods"
 
 
+class Kind(StrEnum):
+    """Kind of the target. Each has the `scale` subresource."""
+
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    ROLLOUT = "Rollout"
+    """Rollout of Argo Rollouts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Rate policy: at most `value` pods, or percent of the replicas, within `period` seconds."""
@@ -103,11 +112,23 @@ class Spec:
     control: Control = Control()
     paused: bool = False
     dry_run: bool = False
+    kind: Kind = Kind.DEPLOYMENT
+
+    @property
+    def target_id(self) -> str:
+        """Kind and name of the target; the name alone for a Deployment, as in every status of earlier versions."""
+        return self.target if self.kind is Kind.DEPLOYMENT else f"{self.kind}/{self.target}"
+
+
+def ordinal(name: str) -> int:
+    """Return the number at the end of the name of a StatefulSet's pod; -1 if there is none."""
+    last = name.rpartition("-")[2]
+    return int(last) if last.isdecimal() else -1
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """Pod that the Deployment owns and that has not finished.
+    """Pod that the target owns and that has not finished.
 
     A `pending` pod has no running container, hence no connections. `ready` is the pod's Ready condition.
     """
@@ -123,6 +144,11 @@ class Pod:
     marked: bool = False
     """Whether the pod carries the deletion cost that the operator gives to victims."""
 
+    @property
+    def ordinal(self) -> int:
+        """Number at the end of the name of a StatefulSet's pod; -1 if there is none."""
+        return ordinal(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -133,17 +159,31 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """The Deployment and its pods at one moment.
+class Ordinals:
+    """How a StatefulSet removes pods: the highest ordinal first, without regard to deletion costs.
 
-    `rollout` is the reason why the Deployment counts as rolling out, or empty. `autoscalers` names the other
-    autoscalers of the same Deployment.
+    `highest` is the ordinal of the last replica. With `one_by_one` (the policy OrderedReady) the controller does
+    not continue while two pods that it has to remove are not ready, and drained pods are not ready.
+    """
+
+    highest: int
+    one_by_one: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The target and its pods at one moment.
+
+    `rollout` is the reason why the target counts as rolling out, or empty. `autoscalers` names the other autoscalers
+    of the same target. `ordinals` is set for a StatefulSet; any other target removes the pods with the lowest deletion
+    cost.
     """
 
     replicas: int
     pods: tuple[Pod, ...]
     rollout: str = ""
     autoscalers: tuple[str, ...] = ()
+    ordinals: Ordinals | None = None
 
 
 @dataclass(frozen=True, slots=True)

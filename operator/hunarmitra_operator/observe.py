@@ -1,4 +1,4 @@
-"""Reads the Deployment, its pods, and the other autoscalers of the Deployment."""
+"""Reads the target, its pods, and the other autoscalers of the target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from hunarmitra_operator import kubernetes
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
-from hunarmitra_operator.model import Fleet, Pod
+from hunarmitra_operator.model import Fleet, Kind, Ordinals, Pod, Spec
 
 SCALABLE = "realtime.hunarmitra.io/scalable"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -21,7 +21,7 @@ AUTOSCALERS_SECONDS = 30.0
 
 
 class TargetError(Exception):
-    """The Deployment cannot be scaled; `reason` is the reason of the condition."""
+    """The target cannot be scaled; `reason` is the reason of the condition."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -30,17 +30,17 @@ class TargetError(Exception):
 
 @dataclass(slots=True)
 class Autoscalers:
-    """Other autoscalers of the same Deployment, listed twice a minute."""
+    """Other autoscalers of the same target, listed twice a minute."""
 
     names: tuple[str, ...] = ()
     at: float = field(default=-AUTOSCALERS_SECONDS)
-    of: str = ""
-    """Name of the Deployment."""
+    of: tuple[str, str] = ("", "")
+    """Kind and name of the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The Deployment's fleet, and the resource version that fences a write of its scale."""
+    """The target's fleet, and the resource version that fences a write of its scale."""
 
     fleet: Fleet
     resource_version: str
@@ -48,55 +48,90 @@ class Target:
     """Label selector of the pods, as a query."""
 
 
-async def target(api: Api, namespace: str, name: str, autoscalers: Autoscalers, now: float) -> Target:
-    """Return the Deployment with its pods. Raises `TargetError` or `ApiError`."""
+async def target(api: Api, namespace: str, spec: Spec, autoscalers: Autoscalers, now: float) -> Target:
+    """Return the target with its pods. Raises `TargetError` or `ApiError`."""
+    kind, name = spec.kind, spec.target
+    found = await _workload(api, namespace, kind, name)
+    if (found["metadata"].get("labels") or {}).get(SCALABLE) != "true":
+        raise TargetError("TargetNotLabelled", f"{kind} {name!r} does not have the label {SCALABLE}=true")
+    selector = _selector(kind, name, found)
+    owners, pods, _ = await asyncio.gather(
+        _pod_owners(api, namespace, kind, found, selector),
+        api.get(kubernetes.pods(namespace), "pods", labelSelector=selector),
+        refresh(api, namespace, (kind, name), autoscalers, now),
+    )
+    owner_kind = "StatefulSet" if kind is Kind.STATEFUL_SET else "ReplicaSet"
+    seen = tuple(
+        pod_of(item, _revision(item) if kind is Kind.STATEFUL_SET else owner)
+        for item in pods["items"]
+        if (owner := _owner(item, owner_kind)) in owners
+        and item.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
+    )
+    replicas = int(found["spec"].get("replicas", 1))
+    ordinals = _ordinals(found["spec"], replicas) if kind is Kind.STATEFUL_SET else None
+    fleet = Fleet(replicas, seen, rollout(found, seen), autoscalers.names, ordinals)
+    return Target(fleet, found["metadata"]["resourceVersion"], selector)
+
+
+async def _workload(api: Api, namespace: str, kind: Kind, name: str) -> Json:
     try:
-        deployment = await api.get(kubernetes.deployment(namespace, name), "deployments")
+        return await api.get(kubernetes.workload(kind, namespace, name), kubernetes.RESOURCES[kind])
     except ApiError as error:
         if error.status == 404:
-            raise TargetError(
-                "TargetNotFound", f"namespace {namespace!r} has no Deployment {name!r}; check spec.target.name"
-            ) from error
-        if error.status == 403 and not await _has_replica_sets(api, namespace, name):
+            installed = ", and that Argo Rollouts is installed" if kind is Kind.ROLLOUT else ""
             raise TargetError(
                 "TargetNotFound",
-                f"namespace {namespace!r} seems to have no Deployment {name!r}: no ReplicaSet belongs to it, and the "
+                f"namespace {namespace!r} has no {kind} {name!r}; check spec.target.name{installed}",
+            ) from error
+        # Nothing that the operator may list shows whether a StatefulSet exists.
+        if (
+            error.status == 403
+            and kind is not Kind.STATEFUL_SET
+            and not await _has_replica_sets(api, namespace, kind, name)
+        ):
+            raise TargetError(
+                "TargetNotFound",
+                f"namespace {namespace!r} seems to have no {kind} {name!r}: no ReplicaSet belongs to it, and the "
                 f"operator has no right to read it; check spec.target.name",
             ) from error
         raise
-    if deployment["metadata"].get("labels", {}).get(SCALABLE) != "true":
-        raise TargetError("TargetNotLabelled", f"Deployment {name!r} does not have the label {SCALABLE}=true")
-    selector = label_selector(deployment["spec"]["selector"])
-    replica_sets, pods, _ = await asyncio.gather(
-        api.get(kubernetes.replica_sets(namespace), "replicasets", labelSelector=selector),
-        api.get(kubernetes.pods(namespace), "pods", labelSelector=selector),
-        refresh(api, namespace, name, autoscalers, now),
-    )
-    owned = {
-        item["metadata"]["uid"]
-        for item in replica_sets["items"]
-        if _owner(item, "Deployment") == deployment["metadata"]["uid"]
-    }
-    seen = tuple(
-        pod_of(item, revision)
-        for item in pods["items"]
-        if (revision := _owner(item, "ReplicaSet")) in owned
-        and item.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
-    )
-    replicas = int(deployment["spec"].get("replicas", 1))
-    fleet = Fleet(replicas, seen, rollout(deployment, seen), autoscalers.names)
-    return Target(fleet, deployment["metadata"]["resourceVersion"], selector)
 
 
-async def _has_replica_sets(api: Api, namespace: str, name: str) -> bool:
-    """Return whether a Deployment of that name has ReplicaSets. The operator may list those of any Deployment."""
+def _selector(kind: Kind, name: str, found: Json) -> str:
+    """Return the selector of the pods as a query. A Rollout with `workloadRef` has it only in its status."""
+    selector = label_selector(found["spec"].get("selector") or {}) or str(found.get("status", {}).get("selector", ""))
+    if not selector:
+        raise TargetError("TargetNotReady", f"{kind} {name!r} has no selector of pods yet")
+    return selector
+
+
+async def _pod_owners(api: Api, namespace: str, kind: Kind, found: Json, selector: str) -> set[str]:
+    """Return the UIDs of the owners of the pods: the StatefulSet itself, or the target's ReplicaSets."""
+    uid = found["metadata"]["uid"]
+    if kind is Kind.STATEFUL_SET:
+        return {uid}
+    sets = await api.get(kubernetes.replica_sets(namespace), "replicasets", labelSelector=selector)
+    return {item["metadata"]["uid"] for item in sets["items"] if _owner(item, kind) == uid}
+
+
+def _ordinals(spec: Json, replicas: int) -> Ordinals:
+    start = int((spec.get("ordinals") or {}).get("start", 0))
+    return Ordinals(start + replicas - 1, spec.get("podManagementPolicy", "OrderedReady") != "Parallel")
+
+
+def _revision(pod: Json) -> str:
+    return str((pod["metadata"].get("labels") or {}).get("controller-revision-hash", ""))
+
+
+async def _has_replica_sets(api: Api, namespace: str, kind: Kind, name: str) -> bool:
+    """Return whether a target of that name has ReplicaSets. The operator may list those of any target."""
     found = await api.get(kubernetes.replica_sets(namespace), "replicasets")
     owners = (owner for item in found["items"] for owner in item["metadata"].get("ownerReferences") or [])
-    return any(owner["kind"] == "Deployment" and owner["name"] == name for owner in owners)
+    return any(owner["kind"] == kind and owner["name"] == name for owner in owners)
 
 
 def label_selector(selector: Mapping[str, Any]) -> str:
-    """Return a Deployment's selector as a query."""
+    """Return a target's selector as a query."""
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     for item in selector.get("matchExpressions") or []:
         key, values = item["key"], ",".join(item.get("values") or [])
@@ -132,18 +167,20 @@ def pod_of(item: Json, revision: str) -> Pod:
     )
 
 
-def rollout(deployment: Json, pods: Iterable[Pod]) -> str:
-    """Return why the Deployment counts as rolling out, or an empty string."""
-    observed = deployment.get("status", {}).get("observedGeneration", 0)
-    if observed < deployment["metadata"].get("generation", 0):
+def rollout(found: Json, pods: Iterable[Pod]) -> str:
+    """Return why the target counts as rolling out, or an empty string."""
+    # A Rollout has the observed generation as text.
+    observed = str(found.get("status", {}).get("observedGeneration", 0))
+    if not observed.isdecimal() or int(observed) < found["metadata"].get("generation", 0):
         return "its newest spec was not acted upon yet"
     revisions = {pod.revision for pod in pods if not pod.terminating}
-    return f"{len(revisions)} ReplicaSets have pods" if len(revisions) > 1 else ""
+    return f"{len(revisions)} revisions have pods" if len(revisions) > 1 else ""
 
 
-async def refresh(api: Api, namespace: str, name: str, autoscalers: Autoscalers, now: float) -> None:
-    """List other autoscalers of the Deployment, unless that was done recently."""
-    if autoscalers.of == name and 0 <= now - autoscalers.at < AUTOSCALERS_SECONDS:
+async def refresh(api: Api, namespace: str, of: tuple[str, str], autoscalers: Autoscalers, now: float) -> None:
+    """List other autoscalers of the target (kind and name), unless that was done recently."""
+    target_kind, name = of
+    if autoscalers.of == of and 0 <= now - autoscalers.at < AUTOSCALERS_SECONDS:
         return
     hpas, objects = await asyncio.gather(
         api.get(kubernetes.horizontal_pod_autoscalers(namespace), "horizontalpodautoscalers"),
@@ -153,9 +190,9 @@ async def refresh(api: Api, namespace: str, name: str, autoscalers: Autoscalers,
     for kind, items in (("HorizontalPodAutoscaler", hpas), ("ScaledObject", objects)):
         for item in items.get("items", []):
             reference = item["spec"].get("scaleTargetRef", {})
-            if reference.get("name") == name and reference.get("kind", "Deployment") == "Deployment":
+            if reference.get("name") == name and reference.get("kind", "Deployment") == target_kind:
                 found.append(f"{kind}/{item['metadata']['name']}")
-    autoscalers.names, autoscalers.at, autoscalers.of = tuple(sorted(found)), now, name
+    autoscalers.names, autoscalers.at, autoscalers.of = tuple(sorted(found)), now, of
 
 
 async def _optional(api: Api, path: str, resource: str) -> Json:

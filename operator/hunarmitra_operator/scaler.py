@@ -95,7 +95,7 @@ class Scaler:
         self.claims.claim(resource["metadata"], resource.get("spec", {}))
         try:
             spec = specification.read(resource["spec"])
-            target = await observe.target(self.api, self.namespace, spec.target, self.autoscalers, now)
+            target = await observe.target(self.api, self.namespace, spec, self.autoscalers, now)
         except specification.SpecError as error:
             await self._fail(resource, "InvalidSpec", str(error), now)
             return True
@@ -135,7 +135,7 @@ class Scaler:
         if self.history is None or not ours:
             self.history, self.uid = status.read_history(before), resource["metadata"]["uid"]
             self.written = before.get("lastDecisionTime", "")
-        if before.get("target", spec.target) != spec.target:
+        if before.get("target", spec.target_id) != spec.target_id:
             # The history is about the old target, whose victims return to service.
             self.history = History()
             await self.release_all()

@@ -11,10 +11,12 @@ from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hunarmitra_operator.kubernetes import GROUPS
 from hunarmitra_operator.model import (
     DOWN_RULES,
     UP_RULES,
     Control,
+    Kind,
     Peak,
     Policy,
     PolicyType,
@@ -63,6 +65,17 @@ def _peak(raw: Mapping[str, Any]) -> Peak:
     )
 
 
+def _kind(target: Mapping[str, Any]) -> Kind:
+    name = str(target.get("kind", Kind.DEPLOYMENT))
+    if name not in GROUPS:
+        raise SpecError(f"spec.target.kind: unknown kind {name!r}; use {', '.join(GROUPS)}")
+    kind = Kind(name)
+    version = str(target.get("apiVersion", GROUPS[kind]))
+    if version != GROUPS[kind]:
+        raise SpecError(f"spec.target.apiVersion: {kind} has {GROUPS[kind]!r}, not {version!r}")
+    return kind
+
+
 def read(raw: Mapping[str, Any]) -> Spec:
     """Return the typed spec. Raises `SpecError` with a sentence for the user."""
     try:
@@ -78,6 +91,7 @@ def _read(raw: Mapping[str, Any]) -> Spec:
     rebalance, pods = raw.get("rebalance", {}), raw.get("pods", {})
     return Spec(
         target=str(raw["target"]["name"]),
+        kind=_kind(raw["target"]),
         target_per_pod=int(per_pod["target"]),
         cap_per_pod=int(per_pod["cap"]),
         consider_fullest=bool(per_pod.get("considerFullestPod", True)),

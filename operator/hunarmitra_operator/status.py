@@ -142,7 +142,7 @@ def conditions(spec: Spec, decision: Decision, failure: Failure | None = None) -
         if decision.conflict
         else Condition("Ready", False, *failure)
         if failure
-        else Condition("Ready", True, "Reconciling", "the operator scales the Deployment"),
+        else Condition("Ready", True, "Reconciling", f"the operator scales the {spec.kind}"),
         Condition("Scaling", scaling, decision.reason.value if scaling else "NotScaling", decision.message),
         Condition("Draining", True, "PodsDraining", decision.message)
         if drain and drain.scaled is None
@@ -155,7 +155,7 @@ def conditions(spec: Spec, decision: Decision, failure: Failure | None = None) -
         else Condition("Limited", False, "AsTheLoadAsks", "the number of replicas is what the load needs"),
         Condition("Conflict", True, "SeveralWriters", decision.conflict)
         if decision.conflict
-        else Condition("Conflict", False, "SingleWriter", "no other autoscaler scales the Deployment"),
+        else Condition("Conflict", False, "SingleWriter", f"no other autoscaler scales the {spec.kind}"),
         Condition("Paused", True, "SpecPaused", "spec.paused is set")
         if spec.paused
         else Condition("Paused", False, "NotPaused", "spec.paused is not set"),
@@ -197,7 +197,7 @@ def after_decision(
     """Return the status to write after a decision."""
     status: Json = {
         "observedGeneration": generation,
-        "target": spec.target,
+        "target": spec.target_id,
         "connections": decision.connections,
         "pods": f"{decision.ready}/{decision.current}",
         "readyPods": decision.ready,

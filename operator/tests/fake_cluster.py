@@ -71,6 +71,8 @@ class FakeCluster:
         self.away = False
         self.delay = 0.0
         self.revision = "rs-1"
+        self.kind = "Deployment"
+        """Kind of the target `ws`; other kinds have no object."""
         self.moved = 0
         self.cut = 0
         self._versions = itertools.count(1)
@@ -90,8 +92,9 @@ class FakeCluster:
                 web.get(f"{scalers}/namespaces/{NAMESPACE}/websocketscalers", self._list_scalers),
                 web.get(one, self._get_scaler),
                 web.put(f"{one}/status", self._put_status),
-                web.get(f"{base}/deployments/{{name}}", self._get_deployment),
-                web.put(f"{base}/deployments/ws/scale", self._put_scale),
+                *self._targets(base, "deployments", "Deployment"),
+                *self._targets(base, "statefulsets", "StatefulSet"),
+                *self._targets(base.replace("apps/v1", "argoproj.io/v1alpha1"), "rollouts", "Rollout"),
                 web.get(f"{base}/replicasets", self._list_replica_sets),
                 web.get(f"/api/v1/namespaces/{NAMESPACE}/pods", self._list_pods),
                 web.patch(f"/api/v1/namespaces/{NAMESPACE}/pods/{{name}}", self._patch_pod),
@@ -104,6 +107,18 @@ class FakeCluster:
         port = free_port()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{port}"
+
+    def _targets(self, base: str, resource: str, kind: str) -> list[web.RouteDef]:
+        async def missing(_: web.Request) -> web.Response:
+            return self._error(404, "the server could not find the requested resource")
+
+        async def get(request: web.Request) -> web.Response:
+            return await (self._get_deployment if kind == self.kind else missing)(request)
+
+        async def scale(request: web.Request) -> web.Response:
+            return await (self._put_scale if kind == self.kind else missing)(request)
+
+        return [web.get(f"{base}/{resource}/{{name}}", get), web.put(f"{base}/{resource}/ws/scale", scale)]
 
     async def close(self) -> None:
         await asyncio.gather(*(pod.close() for pod in self.pods.values()))
@@ -175,6 +190,8 @@ class FakeCluster:
     async def _create(self) -> StubPod:
         number = next(self._numbers)
         name = f"ws-{number - 2}"
+        if self.kind == "StatefulSet":
+            name = next(free for i in itertools.count() if (free := f"ws-{i}") not in self.pods)
         pod = StubPod(name, f"uid-{number}", f"127.1.0.{number}", self.clock, self.clock(), self.revision)
         self.pods[name] = pod
         await pod.listen(self.port)
@@ -211,12 +228,23 @@ class FakeCluster:
             await self._create()
         cost = "controller.kubernetes.io/pod-deletion-cost"
         doomed = sorted(self.living(), key=lambda p: (p.ready, int(p.annotations.get(cost, 0)), -p.born))
+        if self.kind == "StatefulSet":
+            doomed = sorted(self.living(), key=lambda p: -int(p.name[3:]))
+            if self.deployment["spec"].get("podManagementPolicy") != "Parallel":
+                doomed = self._in_order(doomed, wanted)
         for pod in doomed[: max(0, len(self.living()) - wanted)]:
             pod.terminating = self.clock()
-            if cost not in pod.annotations:
+            if cost not in pod.annotations and (self.kind != "StatefulSet" or pod.drained is None):
                 self.cut += pod.connections
             self._land(pod.connections)
             pod.connections = 0
+
+    def _in_order(self, doomed: list[StubPod], wanted: int) -> list[StubPod]:
+        """Wait, as the StatefulSet controller does, while a pod other than the first unready one is unready."""
+        unready = [pod for pod in reversed(doomed) if not pod.ready]
+        surplus = doomed[: max(0, len(doomed) - wanted)]
+        blocked = any(not pod.ready and pod is not unready[0] for pod in surplus)
+        return [] if blocked else doomed
 
     def _move(self, step: float) -> None:
         for pod in self.living():
@@ -312,12 +340,18 @@ class FakeCluster:
         self._bump(self.deployment)
 
     async def _list_replica_sets(self, _: web.Request) -> web.Response:
-        owner = [{"kind": "Deployment", "name": "ws", "uid": "deployment", "controller": True}]
+        owner = [{"kind": self.kind, "name": "ws", "uid": "deployment", "controller": True}]
         items = [{"metadata": {"uid": uid, "ownerReferences": owner}} for uid in ("rs-1", "rs-2")]
         return web.json_response({"items": items})
 
     async def _list_pods(self, _: web.Request) -> web.Response:
-        return web.json_response({"items": [pod.manifest() for pod in self.pods.values()]})
+        items = [pod.manifest() for pod in self.pods.values()]
+        if self.kind == "StatefulSet":
+            for item in items:
+                revision = item["metadata"]["ownerReferences"][0]["uid"]
+                item["metadata"]["labels"] = {"controller-revision-hash": revision}
+                item["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "uid": "deployment", "controller": True}]
+        return web.json_response({"items": items})
 
     async def _patch_pod(self, request: web.Request) -> web.Response:
         pod = self.pods.get(request.match_info["name"])

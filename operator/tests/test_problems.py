@@ -268,7 +268,7 @@ async def test_the_older_of_two_resources_scales_the_target(cluster: FakeCluster
     assert cluster.condition("Ready") == "True"
     assert cluster.condition("Conflict", second) == "True"
     assert cluster.condition("Ready", second) == "False"
-    assert "WebSocketScaler/sockets scales the same Deployment" in second["status"]["message"]
+    assert "WebSocketScaler/sockets scales the same target" in second["status"]["message"]
     assert [event["reason"] for event in cluster.events].count("Conflict") == 1
     assert cluster.cut == 0, "the newcomer leaves the older one's victims alone"
     cluster.scaler = None

@@ -7,8 +7,9 @@ import pytest
 from tests.chart.rendering import Object, RenderError, deployment, of_kind, render_values
 
 
-def rendered(*namespaces: str, autoscaling: bool = True) -> list[Object]:
-    values = {"operator": {"watchNamespaces": list(namespaces)}, "ws": {"autoscaling": {"enabled": autoscaling}}}
+def rendered(*namespaces: str, autoscaling: bool = True, kinds: tuple[str, ...] = ()) -> list[Object]:
+    operator = {"watchNamespaces": list(namespaces), "extraTargetKinds": list(kinds)}
+    values = {"operator": operator, "ws": {"autoscaling": {"enabled": autoscaling}}}
     return render_values(values, "operator")
 
 
@@ -71,6 +72,32 @@ def test_a_star_is_the_cluster() -> None:
     role = of_kind(objects, "ClusterRole")["hm.shop-hunarmitra-operator"]
     assert not [rule for rule in role["rules"] if "resourceNames" in rule]
     assert "hm.shop-hunarmitra-operator" in of_kind(objects, "ClusterRoleBinding")
+
+
+def targets(objects: list[Object]) -> set[tuple[str, str, str]]:
+    """The operator's rights to targets in `team-a`: group, resource and verb."""
+    return {
+        (group, resource, verb)
+        for rule in roles(objects)["team-a"]["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if resource.split("/")[0] in {"deployments", "statefulsets", "rollouts"}
+    }
+
+
+def test_rights_to_other_kinds_are_given_one_by_one() -> None:
+    deployments = {("apps", "deployments", "get"), ("apps", "deployments/scale", "update")}
+    sets = {("apps", "statefulsets", "get"), ("apps", "statefulsets/scale", "update")}
+    rollouts = {("argoproj.io", "rollouts", "get"), ("argoproj.io", "rollouts/scale", "update")}
+    assert targets(rendered("team-a")) == deployments
+    assert targets(rendered("team-a", kinds=("StatefulSet",))) == deployments | sets
+    assert targets(rendered("team-a", kinds=("Rollout",))) == deployments | rollouts
+    assert targets(rendered("team-a", kinds=("StatefulSet", "Rollout"))) == deployments | sets | rollouts
+    with pytest.raises(RenderError, match=r"needs operator\.watchNamespaces"):
+        rendered(kinds=("StatefulSet",))
+    with pytest.raises(RenderError, match="extraTargetKinds"):
+        rendered("team-a", kinds=("DaemonSet",))
 
 
 def test_a_name_that_is_not_a_namespace_is_an_error() -> None:
