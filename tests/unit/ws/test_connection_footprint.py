@@ -63,10 +63,12 @@ def test_a_parser_keeps_no_request_after_the_handshake() -> None:
     assert [bytes(frame.data) for frame in parser.events_received()] == [b"hi"]  # type: ignore[union-attr]
 
 
-def test_an_ordinary_scope_is_not_copied() -> None:
+@pytest.mark.parametrize("path", ["/ws/", "wss://example.org/ws/"])
+def test_a_scope_is_not_copied(path: str) -> None:
     """The ws server empties the scope of a live connection, which has the token."""
-    scope = {"type": "websocket", "path": "/ws/"}
+    scope = {"type": "websocket", "path": path}
     assert in_origin_form(scope) is scope
+    assert scope["path"] == "/ws/"
 
 
 async def test_an_inbox_gives_events_in_their_order_whether_or_not_somebody_waits() -> None:
