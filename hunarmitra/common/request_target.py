@@ -11,8 +11,8 @@ _ABSOLUTE: Final = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
 def in_origin_form(scope: dict[str, Any]) -> dict[str, Any]:
     """Give the ASGI scope a path that begins with ``/``; the host of an absolute URL takes the place of ``Host``.
 
-    uvicorn does this itself; daphne leaves the whole URL in the path. The scope is changed and not copied: the ws server
-    empties its scope when a connection is live, and a copy would keep the token.
+    uvicorn does this itself; daphne leaves the whole URL in the path. The scope is changed and not copied: the ws
+    server empties its scope when a connection is live, and a copy would keep the token.
     """
     absolute = _ABSOLUTE.match(scope["path"])
     if absolute is None:
