@@ -54,12 +54,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndSha
     return ByFileAndShape(config, log)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):  # in a process of pytest-xdist
-        from tests.support.side_by_side import longest_first
-
-        items[:] = longest_first(items)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The second endpoint on the second shape repeats what both show alone."""
+    for item in items:
+        parameters = getattr(item, "callspec", None) and item.callspec.params.values()  # type: ignore[attr-defined]
+        if parameters and "/ws/" in parameters and "embedded" in parameters:
+            item.add_marker(pytest.mark.variant)
 
 
 def _over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

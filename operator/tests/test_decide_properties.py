@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +17,9 @@ from hunarmitra_operator import recommendation, survey
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.model import Decision, Fleet, History, Pod, Reason, Rules, Sample, Spec
 
-MANY = settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `.ci/run` sets it: a third of the examples.
+PARTS = 3 if os.environ.get("VARIANTS") == "0" else 1
+MANY = settings(max_examples=3000 // PARTS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -174,7 +177,7 @@ def test_every_decision(situation: tuple[Spec, Fleet, dict[str, Sample], History
 
 
 @given(specs(), fleets(), st.data())
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500 // PARTS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_recommendation_never_falls_while_load_rises(
     spec: Spec, seen: tuple[Fleet, dict[str, Sample]], data: st.DataObject
 ) -> None:
@@ -205,7 +208,7 @@ def test_the_recommendation_never_falls_while_load_rises(
     st.lists(st.floats(-0.099, 0.099, allow_nan=False), min_size=20, max_size=60),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000 // PARTS, deadline=None)
 def test_noise_within_the_tolerance_changes_nothing(
     count: int, target: int, window: int, noise: list[float], placement: st.DrawFn
 ) -> None:

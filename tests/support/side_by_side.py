@@ -7,22 +7,15 @@ There is one cluster, with one release at a time. (``--dist loadgroup`` would do
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
-
-import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager
 
-from tests.support.processes import REPOSITORY
 from tests.support.shapes import SHAPES
 
 # Seconds. pytest-xdist kills a worker that takes longer, and its servers would then continue to run.
 NodeManager.EXIT_TIMEOUT = 60
 
 ON_A_CLUSTER = "tests/e2e/"
-UNIT_TESTS = REPOSITORY / "tests" / "unit"
 
 
 class ByFileAndShape(LoadScopeScheduling):
@@ -35,20 +28,3 @@ class ByFileAndShape(LoadScopeScheduling):
         _, _, parameters = test.partition("[")
         shape = next((shape for shape in SHAPES if shape in parameters.rstrip("]").split("-")), "")
         return f"{file}[{shape}]"
-
-
-def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return the tests with those of the files that take longest first, so that no process ends long before the others.
-
-    A guess is enough: a slow test counts as twenty others, and one that starts no server as a tenth.
-    """
-
-    def weight(item: pytest.Item) -> float:
-        if item.get_closest_marker("slow"):
-            return 20
-        return 0.1 if item.path.is_relative_to(UNIT_TESTS) else 1
-
-    weights: defaultdict[Path, float] = defaultdict(float)
-    for item in items:
-        weights[item.path] += weight(item)
-    return sorted(items, key=lambda item: -weights[item.path])

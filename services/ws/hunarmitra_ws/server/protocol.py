@@ -123,8 +123,7 @@ class ServerProtocol(Protocol):
         self._parser.receive_data(header + end)
         events = self._parser.events_received()
         if not events or not isinstance(request := events[0], Request):
-            written = b"".join(self._parser.data_to_send())
-            self._refuse(written or twisted_adapter.early_answer("400 Bad Request"))
+            self._refuse(b"".join(self._parser.data_to_send()) or twisted_adapter.early_answer("400 Bad Request"))
             return
         response = self._parser.accept(request)
         if response.status_code != 101:
