@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, ViewportSize, WebSocketRoute, expect
 
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK, REFUSED
@@ -280,6 +280,28 @@ def test_two_tabs_do_not_drive_one_booking(demo: Stack, people: People, visit: V
     second.page.get_by_role("button", name="Drive the demo").click()
     expect(second.page.get_by_role("button", name="Stop the demo")).to_be_visible()
     expect(second.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_view_that_is_opened_while_the_notifications_load_stays(demo: Stack, people: People, visit: Visitor) -> None:
+    booking = people.new_booking()
+    customer = visit(demo)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    customer.page.route("**/api/v1/notifications/**", hold)
+    customer.be("Asha Verma")
+    customer.page.goto(f"{demo.base_url}/#/bookings/{booking}")
+    article = customer.page.locator(f"article[data-id='{booking}']")
+    article.evaluate("(each) => { each.dataset.first = 'yes'; }")
+    assert held
+    for each in held:
+        each.continue_()
+    customer.page.unroute("**/api/v1/notifications/**")
+    customer.expect_live()
+    customer.page.wait_for_load_state("networkidle")
+    expect(article).to_have_attribute("data-first", "yes")
 
 
 def test_the_title_tells_status_and_eta(demo: Stack, people: People, visit: Visitor) -> None:

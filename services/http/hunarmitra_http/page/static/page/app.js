@@ -110,8 +110,9 @@ async function draw() {
   frame(pill.element, app.bell.element,
     h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, roleWords(me.role)))),
     h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, t('bar.signOut')));
+  const before = asked;
   await app.bell.start();
-  await route(false);
+  if (asked === before) await route(false); // else the user has opened a view meanwhile
 }
 
 function signOut() {
