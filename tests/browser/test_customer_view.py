@@ -199,6 +199,7 @@ def test_a_second_tab_is_signed_in_and_a_sign_out_ends_both(demo: Stack, people:
         each.assert_no_problems()
 
 
+@pytest.mark.usefixtures("people")
 def test_tabs_share_one_renewal_of_the_token(demo: Stack, visit: Visitor) -> None:
     first = visit(demo, allowed=REFUSED)
     first.be("Asha Verma")
