@@ -176,6 +176,13 @@ def _one_connection(results: Results) -> Iterator[Verdict]:
     yield _at_most("… 2,000 return at once with 50 missed events, the slowest", ratio("returning slowest ms"), 1, "×")
     yield _none("… lost or repeated", _sum(results, scenario, ONE_CONNECTION))
     yield _at_most("500 subscriptions of a dispatcher, joined", one("500 subscriptions seconds"), 2, "s")
+    events, disconnects = one("dispatcher events"), one("dispatcher disconnects")
+    count = "40,000" if math.isnan(events) else f"{events:,.0f}"
+    breaks = "10" if math.isnan(disconnects) else f"{disconnects:g}"
+    wrong = sum(
+        results.highest(scenario, ONE_CONNECTION, f"dispatcher {name}") for name in ("lost", "repeated", "out of order")
+    )
+    yield _none(f"… {count} status events through them, {breaks} disconnects: lost, repeated or out of order", wrong)
 
 
 def _live(results: Results) -> Iterator[Verdict]:

@@ -96,6 +96,17 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "A dispatcher's 500 subscriptions while its connection breaks",
+        "one-connection",
+        _same(
+            "dispatcher events",
+            "dispatcher disconnects",
+            "dispatcher lost",
+            "dispatcher repeated",
+            "dispatcher out of order",
+        ),
+    ),
+    Table(
         "One dispatcher on `live`",
         "live",
         _same(

@@ -6,18 +6,23 @@ Both are this server. Each figure is for a phone, so that the two can be compare
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 
-from bench.dispatcher import seconds_to_subscribe
+from bench.dispatcher import Received, SubscribedDispatcher, seconds_to_subscribe
 from bench.load_generator import LoadGenerator
 from bench.scenarios.fan_out import publish
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OUTBOX, Subject, Target, own
 from bench.world import World
+from tests.support.processes import REPOSITORY, clean_environment
 
 ONE = Subject("one-connection", "this server, /ws/", own)
 TWO = Subject("two-connections", "this server, a connection for each channel", own)
@@ -29,6 +34,13 @@ SETTLE = 5.0
 IN_FLIGHT = 50
 RETURNING, MISSED = 2_000, 50
 SUBSCRIPTIONS = 500
+STATUSES, QUICK_STATUSES = 40_000, 8_000
+STATUSES_PER_SECOND = 1_000
+STATUSES_AT_ONCE = 10
+DISCONNECTS = 10
+ARRIVAL = 120.0
+"""Seconds until events that have not arrived count as lost."""
+
 COMPARISON = {"HUB_COMPARISON_INTERVAL": "5"}
 
 
@@ -61,7 +73,7 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
         _connects_and_memory(world, subject, sizes)
         | _events(world, subject, sizes)
         | _returning(world, subject, sizes)
-        | _dispatcher(world, subject)
+        | _dispatcher(world, subject, sizes)
     )
 
 
@@ -124,14 +136,64 @@ def _miss_events(world: World, bookings: list[str]) -> dict[str, int]:
     return {str(row[0]): int(row[1]) - MISSED for row in rows}
 
 
-def _dispatcher(world: World, subject: Subject) -> Figures:
+def _dispatcher(world: World, subject: Subject, sizes: Sizes) -> Figures:
     if subject is TWO:
         return {}
-    with own(world) as target:
+    with own(world, **COMPARISON) as target:
         token, bookings = world.seeded.tokens[0], world.bookings
         asyncio.run(seconds_to_subscribe(target.address, token, bookings[:10]))  # warm
         seconds = asyncio.run(seconds_to_subscribe(target.address, token, bookings[:SUBSCRIPTIONS]))
-        return {"500 subscriptions seconds": seconds}
+        statuses = QUICK_STATUSES if sizes.quick else STATUSES
+        return {
+            "500 subscriptions seconds": seconds,
+            **asyncio.run(_statuses(world, target, bookings[:SUBSCRIPTIONS], statuses)),
+        }
+
+
+async def _statuses(world: World, target: Target, bookings: list[str], count: int) -> Figures:
+    """Events of a dispatcher's bookings, in turn, while its connection breaks again and again."""
+    with psycopg.connect(world.database_url) as database:
+        rows = database.execute(
+            "SELECT id, seq FROM bookings_booking WHERE id = ANY(%s::uuid[])", [bookings]
+        ).fetchall()
+    first = {str(row[0]): int(row[1]) for row in rows}
+    token, per_connection = world.seeded.tokens[0], count // (DISCONNECTS + 1) + 1
+    dispatcher = SubscribedDispatcher([target.address], token, first, per_connection)
+    async with dispatcher.watching():
+        async with asyncio.timeout(ARRIVAL):
+            await dispatcher.joined.wait()
+        newest = await _publish_statuses(world, first, count)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ARRIVAL):
+                await dispatcher.until(newest)
+        await asyncio.sleep(SETTLE)  # for events that are sent twice
+    received = Received.of(dispatcher.received, first, newest)
+    return {
+        "dispatcher events": count,
+        "dispatcher disconnects": dispatcher.broken,
+        "dispatcher lost": received.lost,
+        "dispatcher repeated": received.repeated,
+        "dispatcher out of order": received.out_of_order,
+    }
+
+
+async def _publish_statuses(world: World, first: Mapping[str, int], count: int) -> dict[str, int]:
+    """Commit and publish so many events of the bookings, in turn; return the newest seq of each booking."""
+    publisher = await asyncio.create_subprocess_exec(
+        *OUTBOX, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY, env=clean_environment(world.environment)
+    )
+    assert publisher.stdin is not None
+    assert publisher.stdout is not None
+    await publisher.stdout.readline()
+    newest = dict(first)
+    for number, booking in zip(range(count), itertools.cycle(first), strict=False):
+        newest[booking] += 1
+        publisher.stdin.write(f"{booking} {newest[booking]}\n".encode())
+        if number % STATUSES_AT_ONCE == 0:
+            await asyncio.sleep(STATUSES_AT_ONCE / STATUSES_PER_SECOND)
+    publisher.stdin.close()
+    await publisher.wait()
+    return newest
 
 
 SCENARIO = Scenario(

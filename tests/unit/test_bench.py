@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.dispatcher import LiveDispatcher
+from bench.dispatcher import LiveDispatcher, Received
 from bench.must_hold import Verdict, verdicts
 from bench.pairs import Ratios, by_turns
 from bench.peers.hostile import KINDS
@@ -274,6 +274,28 @@ def test_a_status_that_a_dispatcher_missed_counts() -> None:
     for seq in (4, 6, 6, 5):
         dispatcher.count("a", seq)
     assert (dispatcher.missing, dispatcher.repeated, dispatcher.seqs) == (1, 2, {"a": 6})
+
+
+def test_each_event_of_a_dispatcher_that_is_missing_repeated_or_late_counts() -> None:
+    first, newest = {"a": 3, "b": 0}, {"a": 6, "b": 2}
+    assert Received.of({"a": [4, 5, 6], "b": [1, 2]}, first, newest) == Received(0, 0, 0)
+    assert Received.of({"a": [4, 6], "b": []}, first, newest) == Received(lost=3, repeated=0, out_of_order=0)
+    assert Received.of({"a": [4, 5, 5, 6, 6], "b": [1, 2]}, first, newest) == Received(0, 2, 0)
+    assert Received.of({"a": [5, 4, 6], "b": [2, 1]}, first, newest) == Received(0, 0, 2)
+    assert Received.of({"a": [3, 4, 5, 6], "b": [1, 2]}, first, newest) == Received(0, 1, 0)
+
+
+def test_a_dispatchers_events_hold_only_when_each_came_once_and_in_order() -> None:
+    what = "… 40,000 status events"
+    good = {"dispatcher events": 40_000.0, "dispatcher disconnects": 10.0}
+    good |= {f"dispatcher {name}": 0.0 for name in ("lost", "repeated", "out of order")}
+    verdict = _verdict(_phones("one-connection", **good), what)
+    assert verdict == Verdict(
+        "… 40,000 status events through them, 10 disconnects: lost, repeated or out of order", "0", "0", True
+    )
+    for name in ("lost", "repeated", "out of order"):
+        assert _verdict(_phones("one-connection", **good | {f"dispatcher {name}": 1.0}), what).held is False
+    assert _verdict(_phones("one-connection"), what).held is None
 
 
 def test_the_locations_of_the_benchmark_are_those_of_the_domain() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from bench.dispatcher import Received, SubscribedDispatcher
 from tests.support.actors import Actors
 from tests.support.live import Newcomer, check_error, join, on_every_server, rejection
 from tests.support.shell import Shell
@@ -297,3 +299,37 @@ async def test_a_dispatcher_with_five_hundred_bookings_joins_all_of_them(
         assert len(socket.of_type("connection_established")) == MOST_OF_STAFF
         await socket.send({"type": "subscribe", "channel": "notifications"})
         assert (await socket.next_of("unsubscribed"))["code"] == 4029
+
+
+def add_events(bookings: list[str], count: int) -> None:
+    """Add so many events to each booking, all in turn; each turn is one transaction. Runs in the stack."""
+    from django.db import transaction
+
+    from hunarmitra.bookings.models import Booking, BookingEvent
+    from hunarmitra.common.clock import utc_now
+    from hunarmitra.outbox.on_commit import publish_on_commit
+
+    keys = {"event_type": "booking_assigned", "status": "requested", "actor": "x", "created_at": utc_now()}
+    for seq in range(2, 2 + count):
+        with transaction.atomic():
+            Booking.objects.filter(pk__in=bookings).update(seq=seq)
+            events = [BookingEvent(booking_id=each, seq=seq, **keys) for each in bookings]
+            publish_on_commit(BookingEvent.objects.bulk_create(events))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("live", ["distributed"], indirect=True, scope="session")
+async def test_a_dispatcher_whose_connection_breaks_gets_each_event_once_and_in_order(
+    live: Stack, people: Actors, shell: Shell
+) -> None:
+    """1,200 events of 60 bookings; the third connection breaks after the 1,050th, and the fourth gets the rest."""
+    bookings = shell.call(create_requested_bookings, owner_id=people.employer.id, count=60)
+    first, newest = dict.fromkeys(bookings, 1), dict.fromkeys(bookings, 21)
+    addresses = [live.shared_url(pod).removeprefix("ws://").removesuffix("/ws/") for pod in (0, 1)]
+    dispatcher = SubscribedDispatcher(addresses, people.admin.token, first, events_per_connection=350)
+    async with asyncio.timeout(90), dispatcher.watching():
+        await dispatcher.joined.wait()
+        await asyncio.to_thread(shell.call, add_events, bookings=bookings, count=20)
+        await dispatcher.until(newest)
+    assert Received.of(dispatcher.received, first, newest) == Received(lost=0, repeated=0, out_of_order=0)
+    assert dispatcher.broken == 3
