@@ -16,6 +16,7 @@ from hunarmitra.telemetry.labels import CLOSE_CODES, OTHER
 from hunarmitra.telemetry.loop import LoopCollector, LoopCounter, LoopGauge, LoopHistogram
 from hunarmitra_ws.acknowledgements import Acknowledgements
 from hunarmitra_ws.latency import Arrival, EventLatency
+from hunarmitra_ws.recent_load import RecentLoad
 
 Origin = Arrival | float | None
 """The origin of an event: a message with its times, the commit time of a database row, or None if it is unknown."""
@@ -46,6 +47,7 @@ class Metrics:
         self.drain_cut_off = LoopCounter(catalogue.WS_DRAIN_CUT_OFF)
         self.replayed_age = LoopHistogram(catalogue.REPLAYED_AGE)
         self.latency = EventLatency()
+        self.recent_load = RecentLoad()
         self.acknowledgements = Acknowledgements()
 
         self._open = dict.fromkeys(catalogue.WS_CONNECTIONS.labels["kind"], 0)

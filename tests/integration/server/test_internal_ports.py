@@ -58,6 +58,13 @@ def test_without_a_token_control_serves_no_web_page(
         assert response.status_code == (404 if status == 200 and method == "DELETE" else status), path
 
 
+def test_the_load_is_reported_for_the_operator(shared_server: OwnServer) -> None:
+    url = f"{shared_server.control_url}/connections"
+    body = httpx.get(url, headers=AUTHORIZED, trust_env=False, timeout=30).json()
+    assert body["metrics"].keys() == {"event_loop_delay_ms", "deliveries_per_second"}
+    assert all(value >= 0 for value in body["metrics"].values())
+
+
 def test_tokens_rotate_without_a_restart(tmp_path: Path) -> None:
     with own_server(tmp_path) as (server, _):
         (tmp_path / "control-token").write_text(f"fresh\n{TOKEN}\n")

@@ -17,6 +17,7 @@ from hunarmitra_ws.hub.hub import Hub, HubLimits
 from hunarmitra_ws.hub.joining import JoinLimits
 from hunarmitra_ws.hub.location_batch import BatchLimits
 from hunarmitra_ws.metrics import metrics
+from hunarmitra_ws.recent_load import RecentLoad
 from tests.support.eventually import eventually_async
 from tests.unit.ws.fakes import make_subscription
 
@@ -69,7 +70,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     return Reads(monkeypatch)
 
 
-async def test_every_task_of_a_hub_is_supervised_and_works_again_after_it_was_killed(reads: Reads) -> None:
+async def test_every_task_of_a_hub_is_supervised_and_works_again_after_it_was_killed(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled: list[tuple[float, float, int]] = []
+    monkeypatch.setattr(RecentLoad, "sample", lambda _, *sample: sampled.append(sample))
     before = asyncio.all_tasks()
     hub = Hub(LIMITS)
     await hub.start()
@@ -94,6 +99,8 @@ async def test_every_task_of_a_hub_is_supervised_and_works_again_after_it_was_ki
             )
         )
         assert not lanes.closing
+        assert all(now > 0 and delay >= 0 for now, delay, _ in sampled)
+        assert sampled
     finally:
         await hub.stop()
 

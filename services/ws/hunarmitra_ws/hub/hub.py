@@ -324,7 +324,10 @@ async def _sample_loop_delay() -> None:
     while True:
         due = loop.time() + DELAY_INTERVAL
         await asyncio.sleep(DELAY_INTERVAL)
-        metrics.loop_delay.observe(max(0.0, loop.time() - due))
+        now = loop.time()
+        delay = max(0.0, now - due)
+        metrics.loop_delay.observe(delay)
+        metrics.recent_load.sample(now, delay, sum(metrics.deliveries.values.values()))
 
 
 class _RelayThread:

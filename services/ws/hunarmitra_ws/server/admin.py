@@ -19,6 +19,7 @@ from twisted.web.server import Request, Site
 
 from hunarmitra.database.state import state
 from hunarmitra.telemetry.exposition import exposition
+from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.twisted_adapter import BoundedBody
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class _Control:
             "capacity": server.options.max_connections,
             "started": server.started,
             "drain": _drain_status(server),
+            "metrics": metrics.recent_load.report(server.loop.time()),
         }
 
     def start_drain(self, request: Request) -> Answer:
