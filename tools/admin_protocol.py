@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import re
 import sys
 import time
 import urllib.error
@@ -21,6 +23,9 @@ from typing import Any
 
 DEADLINE = 30.0
 """Seconds that a pod may take to notice the end of a lease; the operator's shortest lease is 15 s."""
+
+METRIC_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""Names that `spec.metrics` accepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,18 @@ def _check_connections(pod: Pod) -> Iterator[Finding]:
     yield "GET /connections is answered 200", status == 200
     total = body.get("total") if isinstance(body, dict) else None
     yield "its `total` is a whole number", isinstance(total, int) and not isinstance(total, bool) and total >= 0
+    if isinstance(body, dict) and "metrics" in body:
+        yield "its optional `metrics` is an object of names and numbers", _are_metrics(body["metrics"])
+
+
+def _are_metrics(metrics: Any) -> bool:
+    return isinstance(metrics, dict) and all(
+        METRIC_NAME.fullmatch(name)
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 <= value < math.inf
+        for name, value in metrics.items()
+    )
 
 
 def _check_bad_requests(pod: Pod) -> Iterator[Finding]:

@@ -27,9 +27,8 @@ def _alerts(parameters: Parameters) -> Iterator[Alert]:
         severity=Severity.WARNING,
         summary="The scaler {{ $labels.name }} decides on outdated readings, or not at all.",
         description=(
-            "It cannot read every ws pod, or has made no decision for two minutes. It does not scale down; it scales "
-            "up only "
-            "by the pods that it can read."
+            "It cannot read every ws pod, a pod does not report a metric of spec.metrics, or it has made no decision "
+            "for two minutes. It does not scale down; it scales up only by what it can read."
         ),
     )
     yield Alert(

@@ -11,6 +11,10 @@ def _of_scaler(metric: str) -> str:
     return f"max by (namespace, name) ({select(f'{OPERATOR}_{metric}')})"
 
 
+def _of_metric(figure: str) -> str:
+    return f"max by (namespace, name, metric) ({select(f'{OPERATOR}_metric_{figure}')})"
+
+
 PAGE = Page(
     name="scaler",
     title="Scaler",
@@ -36,6 +40,18 @@ PAGE = Page(
                     queries=(
                         Query(_of_scaler("connections"), "{{name}} all"),
                         Query(_of_scaler("fullest_pod_connections"), "{{name}} fullest pod"),
+                    ),
+                ),
+                Panel(
+                    title="Metrics besides connections",
+                    description="Average of each metric of spec.metrics, in percent of its target; and the replicas "
+                    "that it asks for. Empty without such a metric.",
+                    unit=Unit.NUMBER,
+                    queries=(
+                        Query(
+                            f"100 * {_of_metric('average')} / {_of_metric('target')}", "{{name}} {{metric}} % of target"
+                        ),
+                        Query(_of_metric("replicas"), "{{name}} {{metric}} replicas"),
                     ),
                 ),
                 Panel(

@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self.answer(401)
         elif request == "GET /connections":
-            self.answer(200, total=len(clients))
+            self.answer(200, total=len(clients), metrics={"load_average": os.getloadavg()[0]})
         elif request == "POST /drain":
             leases[str(body["id"])] = time.monotonic() + float(str(body["ttl_seconds"]))
             self.answer(202)

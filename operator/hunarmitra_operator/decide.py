@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hunarmitra_operator import draining, explain, memory, rebalance, survey, victims
+from hunarmitra_operator import demand, draining, explain, memory, rebalance, survey, victims
 from hunarmitra_operator.desired import Desired, desired_replicas
 from hunarmitra_operator.model import (
     Context,
@@ -55,6 +55,7 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
     context = Context(spec, fleet, seen, now)
     conflict = _conflict(fleet, history)
     recommended = fleet.replicas
+    desired: Desired | None = None
     if suspended := _suspended(spec, fleet, conflict):
         reason, text = suspended
         step = _release_all(context, drain, _Step(reason, text, fleet.replicas, history))
@@ -86,6 +87,9 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         moves=step.moves,
         stale=tuple(pod.name for pod in seen.unreadable),
         limited=step.limited,
+        demands=desired.demands if desired else (),
+        decided_by=demand.name(desired.leading if desired else None),
+        missing=demand.missing(spec, seen),
         conflict=conflict,
         ready=len(seen.capacity) + sum(pod.ready for pod in seen.unreadable),
         overtaken=overtaken,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hunarmitra_operator import explain, hpa, memory, recommendation, schedule
-from hunarmitra_operator.model import Change, Context, History, Reason, Recommendation
+from hunarmitra_operator import demand, explain, hpa, memory, recommendation, schedule
+from hunarmitra_operator.model import Change, Context, Demand, History, Reason, Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Desired:
     text: str
     history: History
     limited: Reason | None = None
+    demands: tuple[Demand, ...] = ()
+    leading: Demand | None = None
+    """The metric that asks for most replicas; None if the connections do."""
 
 
 def desired_replicas(context: Context, history: History, current: int) -> Desired:
@@ -39,9 +42,11 @@ def _from_load(context: Context, history: History, current: int) -> Desired:
     spec, survey, now = context.spec, context.survey, context.now
     bounds, peak = schedule.bounds(spec, now)
     raw = recommendation.recommend(spec, survey, current, history, now)
-    recommended = current if raw is None else raw
+    demands = demand.demands(spec, survey, current)
+    recommended, leading = (current, None) if raw is None else demand.largest(raw, demands)
+    text = explain.steady(spec, survey, current, leading)
     desired = Desired(
-        current, current, recommended, bounds, Reason.STEADY, explain.steady(spec, survey, current), history
+        current, current, recommended, bounds, Reason.STEADY, text, history, demands=demands, leading=leading
     )
     if current > bounds.high:
         text = explain.above_maximum(current, bounds)
@@ -68,16 +73,17 @@ def _steered(context: Context, desired: Desired, peak: str) -> Desired:
     stable = hpa.stabilize(past, now=now, current=current, desired=raw, up=spec.up.window, down=spec.down.window)
     replicas = _limited(context, desired, stable)
     desired = replace(desired, replicas=replicas)
+    why = explain.load(spec, survey, current, raw, desired.leading)
     if replicas != stable:
         bound = Reason.AT_MAXIMUM if stable > current else Reason.AT_MINIMUM
         reason = bound if replicas in {desired.bounds.low, desired.bounds.high} else Reason.RATE_LIMITED
-        text = explain.limited(context, desired.bounds, (current, raw, replicas), reason, peak)
+        text = explain.limited(why, desired.bounds, replicas, reason, peak)
         return replace(desired, reason=reason, limited=reason, text=text)
     if stable != raw:
-        text = explain.stabilizing(spec, survey, current, raw, replicas)
+        text = explain.stabilizing(why, spec, replicas, down=raw < current)
         return replace(desired, reason=Reason.STABILIZING, text=text)
     if replicas != current:
-        return replace(desired, text=explain.load(spec, survey, current, raw))
+        return replace(desired, text=why)
     return desired
 
 
@@ -117,8 +123,8 @@ def _frozen(context: Context, desired: Desired) -> tuple[Reason, str] | None:
     spec, survey, now = context.spec, context.survey, context.now
     aborted = desired.history.drain_aborted
     goal = f"{explain.count(desired.replicas, 'replica')} would be enough, but "
-    if survey.unreadable:
-        return Reason.STALE, goal + explain.unreadable(spec, survey)
+    if stale := demand.stale(spec, survey):
+        return Reason.STALE, goal + stale
     if not survey.readable:
         return Reason.NO_DATA, goal + explain.NO_DATA
     if context.fleet.rollout:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hunarmitra_operator import explain
+from hunarmitra_operator import demand, explain
 from hunarmitra_operator.model import Context, Drain, Fleet, Ordinals, Pod, Reason, Spec, Survey, Victim, ordinal
 
 TERMINATION_SECONDS = 30.0
@@ -62,8 +62,8 @@ def reason_to_abort(context: Context, drain: Drain | None, *, foreign: bool) -> 
         return None
     if foreign:
         return Reason.ADOPTED, f"somebody else set the number of replicas to {fleet.replicas}"
-    if survey.unreadable:
-        return Reason.STALE, explain.unreadable(spec, survey)
+    if stale := demand.stale(spec, survey):
+        return Reason.STALE, stale
     if fleet.rollout:
         return Reason.ROLLOUT, explain.rollout(fleet)
     if fleet.ordinals is not None and (spared := _not_highest(fleet.ordinals, drain)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hunarmitra_operator.hpa import Bounds, ceil_div
-from hunarmitra_operator.model import Context, Drain, Fleet, Move, Pod, Reason, Spec, Survey, Victim
+from hunarmitra_operator.model import Demand, Drain, Fleet, Move, Pod, Reason, Spec, Survey, Victim
 
 NO_DATA = "no pod could be read, so nothing changes"
 
@@ -35,38 +35,49 @@ def _load(spec: Spec, survey: Survey, current: int) -> str:
     )
 
 
-def steady(spec: Spec, survey: Survey, current: int) -> str:
-    """Explain that nothing has to change."""
-    return f"{_load(spec, survey, current)}: nothing to do"
+def _average(demand: Demand) -> str:
+    average = 0.0 if demand.average is None else demand.average
+    return f"{demand.metric} is {average:,.{0 if average >= 10 else 1}f} on average of a target of {demand.target:,}"
 
 
-def load(spec: Spec, survey: Survey, current: int, raw: int) -> str:
-    """Explain that the load needs another number of replicas."""
+def unreported(metric: str, pods: tuple[Pod, ...]) -> str:
+    """Explain that pods do not report a metric."""
+    verb = "does" if len(pods) == 1 else "do"
+    return f"{names(pods)} {verb} not report {metric}"
+
+
+def steady(spec: Spec, survey: Survey, current: int, leading: Demand | None = None) -> str:
+    """Explain that nothing has to change. `leading` is the metric that decides, if that is not the connections."""
+    also = f"; {_average(leading)}" if leading else ""
+    return f"{_load(spec, survey, current)}{also}: nothing to do"
+
+
+def load(spec: Spec, survey: Survey, current: int, raw: int, leading: Demand | None = None) -> str:
+    """Explain that the load needs another number of replicas. `leading` is as in `steady`."""
     by_load = ceil_div(survey.total, spec.target_per_pod)
     text = f"{_load(spec, survey, current)}: {count(raw, 'replica')} needed"
+    if leading is not None:
+        return f"{text}, as {_average(leading)}"
     if raw > by_load and survey.capacity:
         fullest, pod = survey.capacity[-1]
         text += f", as {pod.name} carries {fullest:,} of at most {spec.cap_per_pod:,}"
     return text
 
 
-def stabilizing(spec: Spec, survey: Survey, current: int, raw: int, want: int) -> str:
-    """Explain that the load has needed another number only for a short time."""
-    text = load(spec, survey, current, raw)
-    if raw < current:
-        return f"{text}, but up to {want} were recommended within the last {spec.down.window} s"
-    return f"{text}, but as few as {want} were recommended within the last {spec.up.window} s"
+def stabilizing(why: str, spec: Spec, want: int, *, down: bool) -> str:
+    """Explain that the load has needed another number only for a short time. `why` is from `load`."""
+    if down:
+        return f"{why}, but up to {want} were recommended within the last {spec.down.window} s"
+    return f"{why}, but as few as {want} were recommended within the last {spec.up.window} s"
 
 
-def limited(context: Context, bounds: Bounds, figures: tuple[int, int, int], reason: Reason, peak: str) -> str:
-    """Explain what limits the number. The figures are: current, recommended, desired replicas."""
-    current, raw, want = figures
-    text = load(context.spec, context.survey, current, raw)
+def limited(why: str, bounds: Bounds, want: int, reason: Reason, peak: str) -> str:
+    """Explain what limits the number to `want`. `why` is from `load`."""
     if reason is Reason.RATE_LIMITED:
-        return f"{text}; the policies allow {want} now"
+        return f"{why}; the policies allow {want} now"
     if reason is Reason.AT_MAXIMUM:
-        return f"{text}; maxReplicas allows {bounds.high}"
-    return f"{text}; {_minimum(bounds, peak)}"
+        return f"{why}; maxReplicas allows {bounds.high}"
+    return f"{why}; {_minimum(bounds, peak)}"
 
 
 def _minimum(bounds: Bounds, peak: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
-from hunarmitra_operator.model import Reason
+from hunarmitra_operator.model import Demand, Reason
 
 PREFIX = "hunarmitra_operator"
 SCALER = ("namespace", "name")
@@ -16,6 +18,13 @@ fullest_pod = Gauge(f"{PREFIX}_fullest_pod_connections", "Connections on the ful
 replicas_current = Gauge(f"{PREFIX}_replicas_current", "Replicas of the target.", SCALER)
 replicas_desired = Gauge(f"{PREFIX}_replicas_desired", "Replicas that the operator works towards.", SCALER)
 replicas_recommended = Gauge(f"{PREFIX}_replicas_recommended", "Replicas that the load needs.", SCALER)
+metric_average = Gauge(
+    f"{PREFIX}_metric_average", "Average over the pods of a metric of spec.metrics.", (*SCALER, "metric")
+)
+metric_target = Gauge(f"{PREFIX}_metric_target", "Target per pod of a metric of spec.metrics.", (*SCALER, "metric"))
+metric_replicas = Gauge(
+    f"{PREFIX}_metric_replicas", "Replicas that a metric of spec.metrics asks for.", (*SCALER, "metric")
+)
 draining = Gauge(f"{PREFIX}_pods_draining", "Pods being drained by the operator.", SCALER)
 condition = Gauge(f"{PREFIX}_condition", "1 while the condition is true, else 0.", (*SCALER, "type"))
 last_decision = Gauge(f"{PREFIX}_last_decision_timestamp_seconds", "Time of the last decision.", SCALER)
@@ -57,6 +66,23 @@ DRAIN_EVENTS = ("begun", "finished", "given_up")
 CONDITIONS = ("Ready", "Scaling", "Draining", "MetricsStale", "Limited", "Conflict", "Paused")
 
 
+_measured: dict[tuple[str, str], set[str]] = {}
+"""Names of the metrics besides connections that each resource has series of."""
+
+
+def measure_demands(namespace: str, name: str, demands: Iterable[Demand]) -> None:
+    """Set the gauges of the metrics besides connections. A metric without a value has no series."""
+    known = {demand.metric: demand for demand in demands if demand.replicas is not None}
+    for gone in _measured.get((namespace, name), set()) - known.keys():
+        for gauge in (metric_average, metric_target, metric_replicas):
+            _remove(gauge, namespace, name, gone)
+    _measured[namespace, name] = set(known)
+    for metric, demand in known.items():
+        metric_average.labels(namespace, name, metric).set(demand.average or 0.0)
+        metric_target.labels(namespace, name, metric).set(demand.target)
+        metric_replicas.labels(namespace, name, metric).set(demand.replicas or 0)
+
+
 def begin(namespace: str, name: str) -> None:
     """Create the counters of a resource at zero. Otherwise no query sees the first increase."""
     for event in DRAIN_EVENTS:
@@ -70,6 +96,8 @@ def begin(namespace: str, name: str) -> None:
 
 def forget(namespace: str, name: str) -> None:
     """Remove every series of a deleted resource, so that no alert fires on it and memory does not grow."""
+    measure_demands(namespace, name, ())
+    _measured.pop((namespace, name), None)
     for metric in (*_GAUGES, rebalanced, turn_seconds):
         _remove(metric, namespace, name)
     for event in DRAIN_EVENTS:

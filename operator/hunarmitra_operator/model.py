@@ -84,6 +84,14 @@ class RebalanceRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """Metric besides connections: a number that each pod reports, with what a pod should have on average."""
+
+    name: str
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """How the operator reaches a pod's control port."""
 
@@ -113,6 +121,7 @@ class Spec:
     paused: bool = False
     dry_run: bool = False
     kind: Kind = Kind.DEPLOYMENT
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def target_id(self) -> str:
@@ -156,6 +165,8 @@ class Sample:
 
     connections: int
     at: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further numbers that the pod reports, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +291,24 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """How many replicas one metric asks for, and its average over the pods in service that report it.
+
+    Both are None if no pod reports it. `missing` has the pods in service that do not report it.
+    """
+
+    metric: str
+    target: int
+    replicas: int | None = None
+    average: float | None = None
+    missing: tuple[Pod, ...] = ()
+
+
+CONNECTIONS = "connections"
+"""Name of the metric that every pod reports."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What to do now, and why.
 
@@ -307,6 +336,12 @@ class Decision:
     fullest: tuple[str, int] | None = None
     overtaken: str = ""
     """Explanation, if the drain ended because all its victims are gone, for example replaced by a rollout."""
+    demands: tuple[Demand, ...] = ()
+    """What each metric of the spec asks for. Empty while nothing is scaled."""
+    decided_by: str = CONNECTIONS
+    """Name of the metric that asks for most replicas."""
+    missing: str = ""
+    """Which pods in service do not report a metric of the spec, in words."""
     still: bool = False
     """Whether a round of rebalancing that an earlier decision started must stop."""
 
@@ -323,6 +358,8 @@ class Survey:
     """Connections on all pods. An unreadable pod counts with an estimate."""
     capacity: tuple[tuple[int, Pod], ...]
     """Ready, undrained, readable pods with their connections, the emptiest first."""
+    metrics: tuple[Mapping[str, float], ...]
+    """Further numbers of each pod of `capacity`, in the same order."""
     unreadable: tuple[Pod, ...]
     """Pods that should be readable and are not."""
     starting: tuple[Pod, ...]

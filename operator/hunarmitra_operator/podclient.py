@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,25 @@ class PodError(Exception):
     """A pod did not do what it was asked; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pod reports: its connections, and further numbers by name."""
+
+    connections: int
+    metrics: Mapping[str, float]
+
+
+def further_metrics(raw: object) -> dict[str, float]:
+    """Return the numbers among the optional `metrics` of a pod's answer; anything else counts as not reported."""
+    if not isinstance(raw, Mapping):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in raw.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    }
+
+
 class PodClient:
     """One HTTP session for all pods. The token is read from its file each time, as it may be rotated."""
 
@@ -65,8 +86,8 @@ class PodClient:
             raise PodError(f"the token cannot be read: {error}") from error
         return {"Authorization": f"Bearer {lines[0]}"} if lines else {}
 
-    async def connections(self, pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
-        """Return the connections of every pod that was asked, by UID; None for a pod that did not answer in time.
+    async def readings(self, pods: Iterable[Pod], control: Control) -> dict[str, Reading | None]:
+        """Return what every pod that was asked reports, by UID; None for a pod that did not answer in time.
 
         Pods are asked in the given order. Those whose turn has not come at the common deadline are not asked.
         """
@@ -76,24 +97,24 @@ class PodClient:
             self._problem.log("", f"no pod can be asked: {error}")
             return {}
         self._problem.resolved("pods can be asked again")
-        counts: dict[str, int | None] = {}
+        readings: dict[str, Reading | None] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(together(control)):
-                await asyncio.gather(*(self._count(pod, control, headers, counts) for pod in pods if pod.ip))
-        return counts
+                await asyncio.gather(*(self._read(pod, control, headers, readings) for pod in pods if pod.ip))
+        return readings
 
-    async def _count(
-        self, pod: Pod, control: Control, headers: Mapping[str, str], counts: dict[str, int | None]
+    async def _read(
+        self, pod: Pod, control: Control, headers: Mapping[str, str], readings: dict[str, Reading | None]
     ) -> None:
         async with self._reading:
-            counts[pod.uid] = None
+            readings[pod.uid] = None
             try:
                 body = await self._call("GET", pod, control, "connections", headers=headers)
                 total = body["total"]
             except (PodError, KeyError, TypeError):
                 return
         if isinstance(total, int) and not isinstance(total, bool) and total >= 0:
-            counts[pod.uid] = total
+            readings[pod.uid] = Reading(total, further_metrics(body.get("metrics")))
 
     async def drain(self, pod: Pod, control: Control, lease: str, ttl: int) -> None:
         """Begin a drain under a lease, or renew it; also after a restart of the container."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from hunarmitra_operator import kubernetes, metrics, observe, specification, status
@@ -15,7 +15,7 @@ from hunarmitra_operator.decide import decide
 from hunarmitra_operator.kubernetes import Api, ApiError, Json
 from hunarmitra_operator.model import Decision, Drain, History, Pod, Sample, Spec
 from hunarmitra_operator.observe import Autoscalers, Target, TargetError
-from hunarmitra_operator.podclient import PodClient
+from hunarmitra_operator.podclient import PodClient, Reading
 from hunarmitra_operator.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,11 @@ ActiveDrain = tuple[Spec, Drain, Mapping[str, Pod]]
 
 def _generation(resource: Json) -> int:
     return int(resource["metadata"].get("generation", 0))
+
+
+def _sample(reading: Reading, wanted: Set[str], at: float) -> Sample:
+    """Return the sample with those of the further metrics that the spec names."""
+    return Sample(reading.connections, at, {name: value for name, value in reading.metrics.items() if name in wanted})
 
 
 @dataclass(slots=True)
@@ -121,10 +126,11 @@ class Scaler:
         # Pods that answer come first, then silent pods, the one asked longest ago first. So hanging pods never
         # prevent the others from being read, and every pod is asked again.
         asked = sorted((pod for pod in pods if not pod.pending), key=lambda pod: self.silent.get(pod.uid, 0.0))
-        answers = await self.clients.connections(asked, spec.control)
+        answers = await self.clients.readings(asked, spec.control)
         at = self.clock()
         living = {pod.uid for pod in pods}
-        read = {uid: Sample(count, at) for uid, count in answers.items() if count is not None}
+        wanted = {metric.name for metric in spec.metrics}
+        read = {uid: _sample(answer, wanted, at) for uid, answer in answers.items() if answer is not None}
         silent = self.silent | dict.fromkeys(answers.keys() - read.keys(), at)
         self.silent = {uid: when for uid, when in silent.items() if uid in living and uid not in read}
         self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living} | read
@@ -303,6 +309,7 @@ class Scaler:
         metrics.replicas_current.labels(*labels).set(decision.current)
         metrics.replicas_desired.labels(*labels).set(decision.desired)
         metrics.replicas_recommended.labels(*labels).set(decision.recommended)
+        metrics.measure_demands(*labels, decision.demands)
         metrics.draining.labels(*labels).set(len(decision.drain.victims) if decision.drain else 0)
         metrics.last_decision.labels(*labels).set(decision.at)
         metrics.decisions.labels(*labels, decision.reason.value).inc()

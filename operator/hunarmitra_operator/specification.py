@@ -17,6 +17,7 @@ from hunarmitra_operator.model import (
     UP_RULES,
     Control,
     Kind,
+    Metric,
     Peak,
     Policy,
     PolicyType,
@@ -111,6 +112,7 @@ def _read(raw: Mapping[str, Any]) -> Spec:
         ),
         max_sample_age=int(pods.get("maxSampleAgeSeconds", 30)),
         control=Control(port=int(pods.get("controlPort", 8082)), timeout=int(pods.get("timeoutSeconds", 2))),
+        metrics=tuple(Metric(str(item["name"]), int(item["targetPerPod"])) for item in raw.get("metrics", ())),
         paused=bool(raw.get("paused", False)),
         dry_run=bool(raw.get("dryRun", False)),
     )

@@ -10,6 +10,7 @@ from typing import Any
 from hunarmitra_operator.model import (
     Change,
     Decision,
+    Demand,
     Drain,
     History,
     Reason,
@@ -116,6 +117,13 @@ def _write_drain(drain: Drain) -> Json:
     return raw
 
 
+def _write_demand(demand: Demand) -> Json:
+    raw: Json = {"name": demand.metric, "targetPerPod": demand.target}
+    if demand.replicas is not None and demand.average is not None:
+        raw |= {"averagePerPod": f"{demand.average:.3f}", "replicas": demand.replicas}
+    return raw
+
+
 # ── conditions
 # ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,8 @@ def conditions(spec: Spec, decision: Decision, failure: Failure | None = None) -
         else Condition("Draining", False, "NothingDraining", "no pod is being drained"),
         Condition("MetricsStale", True, "PodsUnreadable", f"not readable: {stale}")
         if decision.stale
+        else Condition("MetricsStale", True, "MetricMissing", decision.missing)
+        if decision.missing
         else Condition("MetricsStale", False, "AllPodsRead", "every running pod was read"),
         Condition("Limited", True, decision.limited.value, decision.message)
         if decision.limited
@@ -212,6 +222,9 @@ def after_decision(
             list(old.get("conditions", ())), conditions(spec, decision, failure), generation, decision.at
         ),
     }
+    if decision.demands:
+        status["decidedBy"] = decision.decided_by
+        status["metrics"] = [_write_demand(demand) for demand in decision.demands]
     if selector:
         status["selector"] = selector
     if decision.fullest:
@@ -247,6 +260,7 @@ def _essence(status: Mapping[str, Any]) -> Json:
                 "observedGeneration",
                 "reason",
                 "selector",
+                "decidedBy",
                 "desiredReplicas",
                 "currentReplicas",
                 "pods",

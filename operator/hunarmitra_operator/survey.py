@@ -58,6 +58,7 @@ def take(fleet: Fleet, samples: Samples, drain: Drain | None, *, now: float, max
     return Survey(
         total=total + estimated,
         capacity=tuple([(load, pod) for load, _, pod in loads]),
+        metrics=tuple([samples[uid].metrics for _, uid, _ in loads]),
         unreadable=tuple([pod for _, pod in unreadable]),
         starting=tuple(starting),
         unready=tuple(unready),

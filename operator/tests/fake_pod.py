@@ -43,6 +43,8 @@ class StubPod:
     born: float
     revision: str = "rs-1"
     connections: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Further numbers that it reports."""
     leases: dict[str, float] = field(default_factory=dict)
     drained: float | None = None
     hangs: bool = False
@@ -95,7 +97,8 @@ class StubPod:
         return answer
 
     async def _connections(self, _: web.Request) -> web.Response:
-        return web.json_response({"total": self.connections, "kinds": {"booking": self.connections}})
+        body: Json = {"total": self.connections, "kinds": {"booking": self.connections}}
+        return web.json_response(body | ({"metrics": self.metrics} if self.metrics else {}))
 
     async def _drain(self, request: web.Request) -> web.Response:
         body = await request.json()

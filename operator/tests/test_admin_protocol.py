@@ -54,7 +54,8 @@ def test_the_example_server_conforms(example: str, tmp_path: Path, capsys: pytes
 def test_a_drained_example_moves_its_clients_and_keeps_what_is_asked(example: str) -> None:
     pod = Pod(example, f"{example}/readyz", TOKEN)
     assert pod.call("POST", "shed", {"connections": 40}) == (200, {"moved": 40})
-    assert pod.call("GET", "connections") == (200, {"total": 60})
+    status, body = pod.call("GET", "connections")
+    assert (status, body["total"]) == (200, 60)
     pod.call("POST", "drain", {"id": "a", "ttl_seconds": 300})
     while pod.call("GET", "connections")[1]["total"]:
         time.sleep(0.1)
@@ -84,9 +85,16 @@ async def test_the_stub_pod_of_these_tests_conforms(cluster: FakeCluster) -> Non
     """Apart from bad requests, which the operator never sends."""
     await cluster.run_pods(0)
     stub = cluster.pod(0)
+    stub.metrics = {"deliveries_per_second": 12.5}
     url = f"http://{stub.ip}:{cluster.port}"
     found = await asyncio.to_thread(lambda: list(admin_protocol._check_connections(Pod(url, url, TOKEN))))
     assert all(met for _, met in found), found
+    assert any("`metrics`" in requirement for requirement, _ in found)
+
+
+@pytest.mark.parametrize("metrics", [[], {"Delay": 1}, {"delay": "1"}, {"delay": -1}, {"delay": True}, {"delay": None}])
+async def test_metrics_that_the_operator_would_not_read_do_not_conform(cluster: FakeCluster, metrics: object) -> None:
+    assert not admin_protocol._are_metrics(metrics)
 
 
 async def test_the_operator_scales_the_example(cluster: FakeCluster, operator: Operator, example: str) -> None:

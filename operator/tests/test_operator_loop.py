@@ -13,6 +13,7 @@ from fake_pod import NAMESPACE, TOKEN, Clock, StubPod
 from harness import COST, Operator, begin, drained, reading, spec
 
 from hunarmitra_operator.model import Control, Pod
+from hunarmitra_operator.podclient import Reading
 from hunarmitra_operator.status import moment
 from hunarmitra_operator.web import application
 
@@ -133,14 +134,14 @@ async def test_a_resource_that_changed_meanwhile_is_not_acted_upon(
 ) -> None:
     await cluster.run_pods(150, 150)
     cluster.create_scaler(spec(cluster.port))
-    read = operator.loop.clients.connections
+    read = operator.loop.clients.readings
 
-    async def edited_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
+    async def edited_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, Reading | None]:
         cluster.edit(paused=True)
         return await read(pods, control)
 
     with monkeypatch.context() as patch:
-        patch.setattr(operator.loop.clients, "connections", edited_meanwhile)
+        patch.setattr(operator.loop.clients, "readings", edited_meanwhile)
         await operator.turns()
     assert cluster.scaled == []
     cluster.edit(paused=False)
@@ -152,14 +153,14 @@ async def test_a_deployment_that_changed_meanwhile_is_not_scaled_down(
     cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await begin(cluster, operator)
-    read = operator.loop.clients.connections
+    read = operator.loop.clients.readings
 
-    async def touched_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, int | None]:
+    async def touched_meanwhile(pods: Iterable[Pod], control: Control) -> dict[str, Reading | None]:
         cluster._bump(cluster.deployment)
         return await read(pods, control)
 
     with monkeypatch.context() as patch:
-        patch.setattr(operator.loop.clients, "connections", touched_meanwhile)
+        patch.setattr(operator.loop.clients, "readings", touched_meanwhile)
         await operator.until("ScalingDown")
         assert cluster.scaled == []
         assert cluster.condition("Ready") == "True", "one lost write is not a problem"

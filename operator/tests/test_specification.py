@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hunarmitra_operator.model import Policy, PolicyType, Select, Spec
+from hunarmitra_operator.model import Metric, Policy, PolicyType, Select, Spec
 from hunarmitra_operator.specification import SpecError, read
 
 CRD = yaml.safe_load((Path(__file__).parents[1] / "crds" / "websocketscalers.yaml").read_text())
@@ -72,6 +72,7 @@ def test_every_field_is_read() -> None:
         "scaleUp": {"tolerancePercent": 5, "selectPolicy": "Min", "stabilizationWindowSeconds": 15},
         "scaleDown": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]},
         "reconnectsPerSecond": 7,
+        "metrics": [{"name": "event_loop_delay_ms", "targetPerPod": 50}],
         "drain": {"windowSeconds": 30, "leaseSeconds": 20},
         "rebalance": {
             "enabled": False,
@@ -96,6 +97,7 @@ def test_every_field_is_read() -> None:
     assert (spec.rebalance.enabled, spec.rebalance.absolute) == (False, 1)
     assert (spec.rebalance.relative_percent, spec.rebalance.cooldown) == (2, 6)
     assert (spec.control.port, spec.control.timeout, spec.max_sample_age) == (1, 4, 11)
+    assert spec.metrics == (Metric("event_loop_delay_ms", 50),)
     assert spec.paused
     assert spec.dry_run
 
