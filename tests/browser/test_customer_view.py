@@ -199,6 +199,14 @@ def test_a_second_tab_is_signed_in_and_a_sign_out_ends_both(demo: Stack, people:
         each.assert_no_problems()
 
 
+REFRESH = "**/api/v1/auth/refresh/"
+RESTORED = """async () => {
+  const { Session } = await import('./static/page/session.js');
+  window.session = await Session.restored();
+}"""
+RENEWAL = "() => { window.renewal = window.session.token({ refresh: true }); }"
+
+
 @pytest.mark.usefixtures("people")
 def test_tabs_share_one_renewal_of_the_token(demo: Stack, visit: Visitor) -> None:
     first = visit(demo, allowed=REFUSED)
@@ -207,24 +215,46 @@ def test_tabs_share_one_renewal_of_the_token(demo: Stack, visit: Visitor) -> Non
     second.open()
     expect(second.page.get_by_role("button", name="Sign out")).to_be_visible()
     tabs = (first.page, second.page)
-    refreshes: list[str] = []
+    for page in tabs:
+        page.evaluate(RESTORED)
+    held: list[Route] = []
+    first.page.context.route(REFRESH, lambda route: held.insert(0, route), times=1)
+    # Both tabs renew the token, as they do before it expires: the second while the first waits for the server.
+    with first.page.expect_request(REFRESH):
+        first.page.evaluate(RENEWAL)
+    second.page.evaluate(RENEWAL)
+    repeated: list[str] = []
     first.page.context.on(
-        "response", lambda answer: refreshes.append(f"{answer.status}") if "auth/refresh" in answer.url else None
+        "request", lambda request: repeated.append(request.url) if "auth/refresh" in request.url else None
     )
-    # Both tabs renew the token at the same moment, as they do before it expires.
-    for page in tabs:
-        page.evaluate(
-            """async () => {
-              const { Session } = await import('./static/page/session.js');
-              window.session = await Session.restored();
-            }"""
-        )
-    for page in tabs:
-        page.evaluate("() => { window.renewal = window.session.token({ refresh: true }); }")
+    held[0].continue_()
     one, other = (page.evaluate("window.renewal") for page in tabs)
     assert one
     assert one == other
-    assert refreshes == ["200"]
+    assert repeated == []
+
+
+def test_a_tab_takes_the_tokens_that_another_tells_of_while_it_asks(demo: Stack, visit: Visitor) -> None:
+    first = visit(demo)
+    first.be("Asha Verma")
+    first.page.evaluate(RESTORED)
+    second = first.page.context.new_page()
+    second.goto(f"{demo.base_url}/static/page/languages/en.json")
+    second.evaluate(
+        """(tokens) => {
+          const channel = new BroadcastChannel('hunarmitra.session');
+          channel.onmessage = ({ data }) =>
+            data.type === 'ask' && channel.postMessage({ type: 'session', tokens, usedAt: Date.now() });
+        }""",
+        {
+            **first.page.evaluate("JSON.parse(sessionStorage['hunarmitra.session'])"),
+            "access": "newer",
+            "renewedAt": first.page.evaluate("Date.now()") + 60_000,
+        },
+    )
+    first.page.context.route(REFRESH, lambda route: route.abort())
+    first.page.evaluate(RENEWAL)
+    assert first.page.evaluate("window.renewal") == "newer"
 
 
 @pytest.mark.parametrize(("language", "button"), [("en", "Drive the demo"), ("hi", "डेमो चलाएँ")])

@@ -3,6 +3,8 @@ import { language, t } from './languages.js';
 import { alone, answer, askForSession, onMessage, tell } from './tabs.js';
 
 const KEPT_AS = 'hunarmitra.session';
+/** Milliseconds to wait for the tokens of a tab that has just renewed them. */
+const RENEWED_MS = 2000;
 
 /** An error answer of the server. */
 export class ApiError extends Error {
@@ -84,27 +86,30 @@ export class Session {
   /** Refresh tokens rotate: concurrent renewals share one request, also those of other tabs. */
   #renew() {
     const spent = this.#tokens?.refresh;
-    const exchange = () => (this.#kept ? alone(KEPT_AS, () => this.#exchangeUnlessRenewed(spent)) : this.#exchange());
+    const unlessRenewed = (wait) => () => this.#exchangeUnlessRenewed(spent, wait);
+    const busy = () => alone(KEPT_AS, unlessRenewed(RENEWED_MS));
+    const exchange = () => (this.#kept ? alone(KEPT_AS, unlessRenewed(), busy) : this.#exchange());
     this.#renewing ??= exchange().finally(() => (this.#renewing = undefined));
     return this.#renewing;
   }
 
   /** Another tab may have used the token `spent` while this one waited. */
-  async #exchangeUnlessRenewed(spent) {
-    if (this.#tokens?.refresh === spent && !(await this.#adopt())) await this.#exchange();
+  async #exchangeUnlessRenewed(spent, wait) {
+    if (this.#tokens?.refresh === spent && !(await this.#adopt(wait))) await this.#exchange();
   }
 
   /** Take newer tokens of the session from another tab; return whether there were any. */
-  async #adopt() {
-    const tokens = this.#tokens && (await askForSession(this.#tokens.id));
-    return this.#take(tokens);
+  async #adopt(wait) {
+    const before = this.#tokens;
+    this.#take(before && (await askForSession(before.id, { newerThan: before.renewedAt, wait })));
+    // The other tab may have told of them by itself while this one asked.
+    return this.#tokens !== before;
   }
 
   #take(tokens) {
-    if (!tokens || !this.#tokens || tokens.id !== this.#tokens.id || !(tokens.renewedAt > this.#tokens.renewedAt)) return false;
+    if (!tokens || !this.#tokens || tokens.id !== this.#tokens.id || !(tokens.renewedAt > this.#tokens.renewedAt)) return;
     this.#tokens = tokens;
     this.#keep();
-    return true;
   }
 
   #heard(message) {

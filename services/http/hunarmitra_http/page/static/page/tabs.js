@@ -24,15 +24,23 @@ export const tell = (message) => channel?.postMessage(message);
 /** Answer a tab that asks for a session. */
 export const answer = (tokens) => tell({ type: 'session', tokens, usedAt });
 
-/** Return the session of the tab used last, or the newest tokens of the session `id`; null when no tab answers. */
-export async function askForSession(id) {
+/**
+ * Return the session of the tab used last, or the newest tokens of the session `id`; null when no tab answers. Tokens of
+ * that session newer than `newerThan` end the wait, of `wait` milliseconds at most.
+ */
+export async function askForSession(id, { newerThan = Infinity, wait = ANSWER_MS } = {}) {
   if (!channel) return null;
   const answers = [];
-  const off = onMessage((message) => {
-    if (message.type === 'session' && (!id || message.tokens.id === id)) answers.push(message);
+  let off;
+  await new Promise((resolve) => {
+    setTimeout(resolve, wait);
+    off = onMessage((message) => {
+      if (message.type !== 'session' || (id && message.tokens.id !== id)) return;
+      answers.push(message);
+      if (message.tokens.renewedAt > newerThan) resolve();
+    });
+    tell({ type: 'ask' });
   });
-  tell({ type: 'ask' });
-  await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
   off();
   const order = id ? (each) => each.tokens.renewedAt : (each) => each.usedAt;
   return answers.sort((one, other) => order(other) - order(one))[0]?.tokens ?? null;
