@@ -21,7 +21,11 @@ class Terminal:
         os.write(self._descriptor, f"{line}\r".encode())
 
     def wait_for(self, text: str) -> None:
-        eventually(lambda: text in self._read(), 60, f"{text} on the terminal")
+        def shown() -> bool:
+            assert text in self._read(), self.text[-1000:]
+            return True
+
+        eventually(shown, 60, f"{text} on the terminal")
 
     def _read(self) -> str:
         """Return the terminal's text, without the codes for cursor and colour."""

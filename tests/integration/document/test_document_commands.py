@@ -25,6 +25,7 @@ from websockets.asyncio.client import connect as open_connection
 
 from tests.support import contract, tools
 from tests.support.actors import Actors
+from tests.support.documents import blocks
 from tests.support.live import join
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import REPOSITORY, Process
@@ -175,6 +176,23 @@ def test_wscat_connects_receives_and_gets_a_pong(stack: Stack, actors: Actors) -
         frames = [json.loads(found) for found in re.findall(r"< (\{.*?\})\s*$", screen.text, re.MULTILINE)]
     assert json.loads(expected) in frames
     assert {frame["type"] for frame in frames} == {"connection_established", "booking_status", "pong"}
+
+
+def test_wscat_connects_as_the_page_for_operators_says(stack: Stack, actors: Actors) -> None:
+    """With the token as a subprotocol, which no access log contains."""
+    [line] = [line for block in blocks("operations.md") for line in block.text.splitlines() if "wscat " in line]
+    booking = actors.new_booking()
+    values = {
+        "$HOST": HOST,
+        "$TOKEN": actors.employer.token,
+        "$BOOKING": booking,
+        "ws://127.0.0.1:8001": stack.ws_urls[0],
+    }
+    for name, value in values.items():
+        line = line.replace(name, value)
+    with terminal([str(tools.wscat()), *shlex.split(line)[1:]]) as screen:
+        screen.wait_for('< {"type":"connection_established"')
+        assert booking in screen.text
 
 
 def test_a_server_without_the_environments_settings_says_what_is_missing(tmp_path: Path) -> None:
