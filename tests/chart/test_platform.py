@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.chart.rendering import (
     render_values,
     values_file,
 )
+from tests.support.documents import command_of
+from tests.support.processes import REPOSITORY
 
 
 # ── network ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,13 +121,24 @@ def test_the_global_registry_reaches_every_image() -> None:
 
 
 def test_the_chart_describes_itself() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    """With one address of the repository, `home`: the alerts lead there too."""
+    text = (CHART / "Chart.yaml").read_text()
+    chart = yaml.safe_load(text)
     assert chart["icon"].startswith("data:image/svg+xml")
     assert chart["home"].startswith("https://")
-    assert chart["home"] in chart["sources"]
+    assert "sources" not in chart
+    links = yaml.safe_load(chart["annotations"]["artifacthub.io/links"])
+    assert all(link["url"].startswith(f"{chart['home']}/blob/main/docs/") for link in links)
+    assert all((REPOSITORY / link["url"].partition("/blob/main/")[2]).is_file() for link in links)
     for name in ("artifacthub.io/crds", "artifacthub.io/links", "artifacthub.io/changes"):
         assert yaml.safe_load(chart["annotations"][name])
     assert chart["version"] == yaml.safe_load((CHART / "values.yaml").read_text())["valuesVersion"]
+
+
+def test_the_readme_installs_as_the_page_for_operators_does() -> None:
+    readme = (CHART / "README.md").read_text()
+    [shown] = re.findall(r"^```bash\n# A trial.*?\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert shown == command_of("operations.md", "helm install hm")
 
 
 # ── hooks and extra objects ─────────────────────────────────────────────────────────────────────────────────
@@ -209,4 +223,5 @@ def test_the_notes_have_a_first_connection_and_an_administrator(tmp_path: Path) 
         assert "wscat " in text
         assert "/api/v1\n" in text
         assert "$API/auth/token/" in text
+        assert ' -s jwt -s "$TOKEN" -c "ws' in text, "no access log has the token"
         assert "delete that claim first" in text
