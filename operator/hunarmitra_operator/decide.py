@@ -263,7 +263,7 @@ def _begin_drain(context: Context, desired: Desired) -> _Step:
     drain = Drain(draining.new_id(spec, now), target, plan.victims, now, now + spec.drain_window)
     changes = memory.add_change(desired.history.changes, -len(plan.victims), now, spec)
     history = replace(desired.history, changes=changes)
-    text = explain.begin_drain(desired.text, drain, plan.limit)
+    text = explain.begin_drain(desired.text, drain, plan.limit, ordinals=context.fleet.ordinals is not None)
     return _Step(Reason.DRAINING, text, target, history, drain=drain, limited=desired.limited)
 
 

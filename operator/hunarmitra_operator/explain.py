@@ -150,11 +150,12 @@ def back_in_service(survey: Survey, back: tuple[Victim, ...]) -> str:
     return f"{names(back)} {_is(len(back))} back in service with {count(left, 'connection')}: the drain lapsed"
 
 
-def begin_drain(why: str, drain: Drain, limit: str) -> str:
-    """Explain that a drain begins."""
+def begin_drain(why: str, drain: Drain, limit: str, *, ordinals: bool) -> str:
+    """Explain that a drain begins, with the rule that chose its victims: the pods' `ordinals`, or their connections."""
     moved = sum(victim.connections for victim in drain.victims)
     pods = count(len(drain.victims), "pod")
-    text = f"{why}; draining the emptiest {pods}, {count(moved, 'connection')} in all"
+    chosen = f"{pods} with the highest ordinals" if ordinals else f"the emptiest {pods}"
+    text = f"{why}; draining {chosen}, {count(moved, 'connection')} in all"
     return f"{text} ({limit})" if limit else text
 
 

@@ -31,6 +31,7 @@ async def test_a_stateful_set_loses_its_highest_ordinals_and_these_are_drained(
     cluster.deployment["spec"] |= PARALLEL
     await begin(cluster, operator, 5, 60, 10, 70, 55, target=of_kind("StatefulSet"))
     assert drained(cluster) == {"ws-2", "ws-3", "ws-4"}
+    assert "draining 3 pods with the highest ordinals, 135 connections in all" in cluster.events[-1]["message"]
     await operator.until("Steady")
     assert {pod.name for pod in cluster.living()} == {"ws-0", "ws-1"}
     assert cluster.cut == 0
