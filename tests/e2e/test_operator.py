@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e import in_pods
-from tests.e2e.cluster import CommandError, Release, delete_namespace, get, kubectl, make_namespace, run
+from tests.e2e.cluster import CommandError, Release, delete_namespace, get, kubectl, make_namespace, names_of, run
 from tests.e2e.test_smoke import MOST_MIB
 from tests.support.eventually import eventually
+from tests.support.processes import REPOSITORY
 
 SETTINGS = (
     "operator.enabled=true",
@@ -103,3 +105,13 @@ def test_an_uninstall_does_not_hang(scaled: Release) -> None:
     policies = run("kubectl", "get", "validatingadmissionpolicies", "--output=name")
     assert NAMESPACE not in policies
     assert get(DEFINITION), "the definition is kept"
+
+
+def test_the_documented_command_deletes_what_an_uninstall_leaves(scaled: Release) -> None:
+    eventually(lambda: not scaled.pods("operator"), 60, "the operator's end", 0.5)
+    assert names_of(get("leases", namespace=NAMESPACE)["items"]) == {"Lease/shop-hunarmitra-operator"}
+    [command] = re.findall(
+        r"`kubectl -n hunarmitra (delete lease .+?)`", (REPOSITORY / "docs/operations.md").read_text()
+    )
+    kubectl(*command.replace("hm-", "shop-").split(), namespace=NAMESPACE)
+    assert get("leases", namespace=NAMESPACE)["items"] == []
