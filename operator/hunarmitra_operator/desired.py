@@ -75,9 +75,12 @@ def _steered(context: Context, desired: Desired, peak: str) -> Desired:
     desired = replace(desired, replicas=replicas)
     why = explain.load(spec, survey, current, raw, desired.leading)
     if replicas != stable:
-        bound = Reason.AT_MAXIMUM if stable > current else Reason.AT_MINIMUM
-        reason = bound if replicas in {desired.bounds.low, desired.bounds.high} else Reason.RATE_LIMITED
-        text = explain.limited(why, desired.bounds, replicas, reason, peak)
+        up = stable > current
+        if replicas != (desired.bounds.high if up else desired.bounds.low):
+            text = explain.rate_limited(why, replicas, spec.up if up else spec.down)
+            return replace(desired, reason=Reason.RATE_LIMITED, limited=Reason.RATE_LIMITED, text=text)
+        reason = Reason.AT_MAXIMUM if up else Reason.AT_MINIMUM
+        text = explain.limited(why, desired.bounds, reason, peak)
         return replace(desired, reason=reason, limited=reason, text=text)
     if stable != raw:
         text = explain.stabilizing(why, spec, replicas, down=raw < current)

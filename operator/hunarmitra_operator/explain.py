@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hunarmitra_operator.hpa import Bounds, ceil_div
-from hunarmitra_operator.model import Demand, Drain, Fleet, Move, Pod, Reason, Spec, Survey, Victim
+from hunarmitra_operator.model import (
+    Demand,
+    Drain,
+    Fleet,
+    Move,
+    Pod,
+    Policy,
+    PolicyType,
+    Reason,
+    Rules,
+    Select,
+    Spec,
+    Survey,
+    Victim,
+)
 
 NO_DATA = "no pod could be read, so nothing changes"
 
@@ -71,10 +85,27 @@ def stabilizing(why: str, spec: Spec, want: int, *, down: bool) -> str:
     return f"{why}, but as few as {want} were recommended within the last {spec.up.window} s"
 
 
-def limited(why: str, bounds: Bounds, want: int, reason: Reason, peak: str) -> str:
-    """Explain what limits the number to `want`. `why` is from `load`."""
-    if reason is Reason.RATE_LIMITED:
-        return f"{why}; the policies allow {want} now"
+def rate_limited(why: str, want: int, rules: Rules) -> str:
+    """Explain that the policies limit the number to `want`. `why` is from `load`."""
+    return f"{why}; the policies allow {want} now ({policies(rules)})"
+
+
+def policies(rules: Rules) -> str:
+    """Explain rate policies: how much they allow in which time."""
+    if rules.select is Select.DISABLED or not rules.policies:
+        return "selectPolicy is Disabled"
+    each = [f"{_amount(policy)} in {policy.period} s" for policy in rules.policies]
+    if len(each) == 1:
+        return each[0]
+    return f"{' or '.join(each)}, whichever is {'less' if rules.select is Select.MIN else 'more'}"
+
+
+def _amount(policy: Policy) -> str:
+    return f"{policy.value:,} %" if policy.type is PolicyType.PERCENT else count(policy.value, "pod")
+
+
+def limited(why: str, bounds: Bounds, reason: Reason, peak: str) -> str:
+    """Explain which bound limits the number. `why` is from `load`."""
     if reason is Reason.AT_MAXIMUM:
         return f"{why}; maxReplicas allows {bounds.high}"
     return f"{why}; {_minimum(bounds, peak)}"

@@ -61,7 +61,21 @@ def add_change(
     period = max((policy.period for policy in (*spec.up.policies, *spec.down.policies)), default=0)
     when = now if at is None else at
     both = (*changes, Change(by, when)) if by else changes
-    return tuple(item for item in both if now - period < item.at <= now)[-MAX_CHANGES:]
+    kept = tuple(item for item in both if now - period < item.at <= now)
+    return kept if len(kept) <= MAX_CHANGES else _summed(kept, period / SLICES, now)
+
+
+def _summed(changes: tuple[Change, ...], slice_seconds: float, now: float) -> tuple[Change, ...]:
+    """Add up the changes of each slice of time, at the time of the slice's newest one. Changes of now stay as they are.
+
+    So a change counts for at most one slice longer than its period, and never for less.
+    """
+    slices = dict[int, Change]()
+    for item in changes:
+        if item.at < now:
+            past = slices.get(int(item.at // slice_seconds), Change(0, item.at))
+            slices[int(item.at // slice_seconds)] = Change(past.by + item.by, max(past.at, item.at))
+    return (*(item for item in slices.values() if item.by), *(item for item in changes if item.at == now))
 
 
 def no_later(history: History, now: float) -> History:

@@ -11,6 +11,7 @@ from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hunarmitra_operator import behavior
 from hunarmitra_operator.kubernetes import GROUPS
 from hunarmitra_operator.model import (
     DOWN_RULES,
@@ -83,6 +84,8 @@ def read(raw: Mapping[str, Any]) -> Spec:
         return _read(raw)
     except SpecError:
         raise
+    except behavior.BothSetError as error:
+        raise SpecError(f"spec: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise SpecError(f"spec cannot be read: {error!r}; is the custom resource definition installed?") from error
 
@@ -99,8 +102,8 @@ def _read(raw: Mapping[str, Any]) -> Spec:
         min_replicas=int(raw.get("minReplicas", 2)),
         max_replicas=int(raw["maxReplicas"]),
         schedule=tuple(_peak(item) for item in raw.get("schedule", ())),
-        up=_rules(raw.get("scaleUp", {}), UP_RULES),
-        down=_rules(raw.get("scaleDown", {}), DOWN_RULES),
+        up=_rules(behavior.merged(raw, "scaleUp"), UP_RULES),
+        down=_rules(behavior.merged(raw, "scaleDown"), DOWN_RULES),
         reconnects_per_second=int(raw.get("reconnectsPerSecond", 50)),
         drain_window=int(drain.get("windowSeconds", 120)),
         lease=int(drain.get("leaseSeconds", 60)),

@@ -71,6 +71,7 @@ def test_every_field_is_read() -> None:
         ],
         "scaleUp": {"tolerancePercent": 5, "selectPolicy": "Min", "stabilizationWindowSeconds": 15},
         "scaleDown": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]},
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 45}},
         "reconnectsPerSecond": 7,
         "metrics": [{"name": "event_loop_delay_ms", "targetPerPod": 50}],
         "drain": {"windowSeconds": 30, "leaseSeconds": 20},
@@ -92,7 +93,7 @@ def test_every_field_is_read() -> None:
     assert (spec.schedule[0].days, str(spec.schedule[0].zone)) == (frozenset({6}), "Asia/Kolkata")
     assert (spec.up.tolerance_percent, spec.up.select, spec.up.window) == (5, Select.MIN, 15)
     assert spec.down.policies == (Policy(PolicyType.PODS, 1, 60),)
-    assert spec.down.window == 300
+    assert spec.down.window == 45
     assert (spec.reconnects_per_second, spec.drain_window, spec.lease) == (7, 30, 20)
     assert (spec.rebalance.enabled, spec.rebalance.absolute) == (False, 1)
     assert (spec.rebalance.relative_percent, spec.rebalance.cooldown) == (2, 6)

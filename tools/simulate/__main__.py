@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.simulate import report
+from tools.simulate import manifest, report
 from tools.simulate.files import TraceError, read, write
+from tools.simulate.run import SPEC
 from tools.simulate.traces import GENERATORS, TUNING_SEEDS, Trace
 
 
@@ -36,9 +37,15 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--report", type=Path, metavar="PAGE", help="run every generated trace and rewrite the tables of PAGE"
     )
     parser.add_argument("--out", type=Path, metavar="PICTURE", help="draw connections, pods and load (SVG)")
+    parser.add_argument(
+        "--spec", type=Path, metavar="FILE", help="WebSocketScaler (YAML or JSON) to simulate, not with --report"
+    )
     parser.add_argument("--seed", type=int, default=TUNING_SEEDS[0], help="seed of the random numbers (default 1)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="also write the trace as CSV")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if chosen.report and chosen.spec:
+        parser.error("--report compares with the defaults; use --spec with --trace or --generate")
+    return chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         trace: Trace = read(chosen.trace) if chosen.trace else GENERATORS[chosen.generate](chosen.seed)
-    except (OSError, TraceError) as error:
+        spec = manifest.read(chosen.spec) if chosen.spec else SPEC
+    except (OSError, TraceError, manifest.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if chosen.save:
         write(trace, chosen.save)
-    table, picture = report.one(trace, chosen.seed)
+    table, picture = report.one(trace, chosen.seed, spec)
     print(table)
     if chosen.out:
         chosen.out.write_text(picture)

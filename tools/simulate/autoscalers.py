@@ -7,7 +7,7 @@ from typing import Protocol
 from hunarmitra_operator import hpa
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.hpa import Bounds, HorizontalPodAutoscaler, MetricPod
-from hunarmitra_operator.model import DOWN_RULES, UP_RULES, Decision, Fleet, History, Pod, Sample, Spec
+from hunarmitra_operator.model import Decision, Fleet, History, Pod, Sample, Spec
 from tools.simulate.world import World
 
 EPOCH = 1_800_000_000.0
@@ -68,13 +68,13 @@ class Ours:
 
 
 class _Hpa:
-    """HorizontalPodAutoscaler with its defaults, every 15 s. Its metrics are fresher than in a real cluster."""
+    """HorizontalPodAutoscaler with the spec's behavior, every 15 s. Its metrics are fresher than in a real cluster."""
 
     name = "HPA"
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.controller = HorizontalPodAutoscaler(Bounds(spec.min_replicas, spec.max_replicas), UP_RULES, DOWN_RULES)
+        self.controller = HorizontalPodAutoscaler(Bounds(spec.min_replicas, spec.max_replicas), spec.up, spec.down)
 
     def act(self, world: World) -> None:
         """Synchronize if the period has passed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hunarmitra_operator.model import Spec
 from tools.simulate.picture import draw
 from tools.simulate.run import SPEC, Result, compare
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS, Trace
@@ -65,10 +66,10 @@ def text(name: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([name, *(line.rstrip() for line in lines)])
 
 
-def one(trace: Trace, seed: int) -> tuple[str, str]:
+def one(trace: Trace, seed: int, spec: Spec = SPEC) -> tuple[str, str]:
     """Return the table, as text, and the picture of one trace."""
-    results = compare(trace, seed)
-    picture = draw(results, SPEC.cap_per_pod, SPEC.target_per_pod)
+    results = compare(trace, seed, spec)
+    picture = draw(results, spec.cap_per_pod, spec.target_per_pod)
     return text(trace.name, [row(trace.name, [result]) for result in results]), picture
 
 

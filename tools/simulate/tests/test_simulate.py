@@ -11,7 +11,7 @@ import pytest
 
 from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Reason
-from tools.simulate import files, report
+from tools.simulate import files, manifest, report
 from tools.simulate.__main__ import main
 from tools.simulate.run import SPEC, Result, compare
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
@@ -125,6 +125,43 @@ def test_a_prometheus_range_query_is_a_trace(tmp_path: Path) -> None:
         assert trace.name == "evening"
         assert list(trace.times) == [0, 60, 120]
         assert list(trace.connections) == [100, 250, 300]
+
+
+SCALER = """
+apiVersion: realtime.hunarmitra.io/v1alpha1
+kind: WebSocketScaler
+metadata: {name: ws}
+spec:
+  target: {name: ws}
+  connectionsPerPod: {target: 1000, cap: 1500}
+  maxReplicas: 40
+"""
+
+
+def test_a_spec_in_a_file_is_simulated_and_hpa_has_its_behavior(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace, scaler = tmp_path / "crowd.csv", tmp_path / "ws.yaml"
+    trace.write_text("seconds,connections\n0,2000\n60,6000\n300,6000\n")
+    assert main(["--trace", str(trace)]) == 0
+    usual = capsys.readouterr().out
+    scaler.write_text(SCALER)
+    assert main(["--trace", str(trace), "--spec", str(scaler)]) == 0
+    assert capsys.readouterr().out == usual
+    still = "  behavior: {scaleUp: {selectPolicy: Disabled}}\n"
+    scaler.write_text(SCALER + still)
+    assert all(set(result.series.pods) == {2} for result in compare(files.read(trace), 1, manifest.read(scaler)))
+    scaler.write_text(SCALER + still + "  scaleUp: {selectPolicy: Min}\n")
+    assert main(["--trace", str(trace), "--spec", str(scaler)]) == 2
+    assert "behavior.scaleUp.selectPolicy and scaleUp.selectPolicy are both set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "kind: Deployment", "- kind: WebSocketScaler"])
+def test_a_file_without_a_scaler_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ws.yaml"
+    path.write_text(text)
+    with pytest.raises(manifest.ManifestError, match=r"ws\.yaml: "):
+        manifest.read(path)
 
 
 def test_the_table_is_text_in_aligned_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
