@@ -85,6 +85,9 @@ TABLES: tuple[Table, ...] = (
         _same(
             "phones",
             "connect CPU us",
+            "connect PostgreSQL CPU us",
+            "statements of a connect",
+            "statements of a connect alone",
             "KB per phone",
             "p50 ms",
             "p99 ms",

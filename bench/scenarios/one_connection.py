@@ -18,8 +18,10 @@ import psycopg
 
 from bench.dispatcher import Received, SubscribedDispatcher, seconds_to_subscribe
 from bench.load_generator import LoadGenerator
+from bench.processes import cpu_seconds
 from bench.scenarios.fan_out import publish
 from bench.scenarios.scenario import Figures, Scenario, Sizes
+from bench.statements import logged_statements
 from bench.subjects import OUTBOX, Subject, Target, own
 from bench.world import World
 from tests.support.processes import REPOSITORY, clean_environment
@@ -32,6 +34,9 @@ EVENTS_PER_SECOND = 200
 WARM = 200
 SETTLE = 5.0
 IN_FLIGHT = 50
+COUNTED, COUNTED_ALONE = 1_000, 100
+"""Connects whose statements are counted."""
+
 RETURNING, MISSED = 2_000, 50
 SUBSCRIPTIONS = 500
 STATUSES, QUICK_STATUSES = 40_000, 8_000
@@ -71,6 +76,7 @@ def connect(
 def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
     return (
         _connects_and_memory(world, subject, sizes)
+        | _statements_of_connects(world, subject)
         | _events(world, subject, sizes)
         | _returning(world, subject, sizes)
         | _dispatcher(world, subject, sizes)
@@ -81,16 +87,40 @@ def _connects_and_memory(world: World, subject: Subject, sizes: Sizes) -> Figure
     with own(world) as target, world.generator() as generator:
         connect(generator, target, phones(world, subject, WARM), in_flight=IN_FLIGHT)
         time.sleep(SETTLE)
-        memory, cpu = target.memory(), target.cpu()
+        database = world.postgres.process.pid
+        before_rest = cpu_seconds(database)
+        time.sleep(SETTLE)
+        memory, cpu, database_cpu = target.memory(), target.cpu(), cpu_seconds(database)
+        idle = (database_cpu - before_rest) / SETTLE
         count = sizes.idle_sockets
         seconds = connect(generator, target, phones(world, subject, count, WARM), in_flight=IN_FLIGHT)
         cpu = target.cpu() - cpu
+        database_cpu = cpu_seconds(database) - database_cpu - idle * seconds
         time.sleep(SETTLE)
         return {
             "connect CPU us": cpu / count * 1e6,
+            "connect PostgreSQL CPU us": database_cpu / count * 1e6,
             "connects per second": count / seconds,
             "KB per phone": (target.memory() - memory) / count / 1000,
         }
+
+
+def _statements_of_connects(world: World, subject: Subject) -> Figures:
+    """Connects that happen together share statements, so there is a figure for connects one after the other too."""
+    figures: Figures = {}
+    with own(world) as target, world.generator() as generator:
+        connect(generator, target, phones(world, subject, WARM), in_flight=IN_FLIGHT)
+        with logged_statements(world.postgres) as statements:
+            time.sleep(SETTLE)
+            idle = statements() / SETTLE
+            for name, count, first, in_flight in (
+                ("statements of a connect", COUNTED, WARM, IN_FLIGHT),
+                ("statements of a connect alone", COUNTED_ALONE, WARM + COUNTED // PER_BOOKING, 1),
+            ):
+                before = statements()
+                seconds = connect(generator, target, phones(world, subject, count, first), in_flight=in_flight)
+                figures[name] = (statements() - before - idle * seconds) / count
+    return figures
 
 
 def _events(world: World, subject: Subject, sizes: Sizes) -> Figures:

@@ -23,6 +23,7 @@ from bench.results import Results, Sitting
 from bench.scenarios import hostile
 from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE, add_life
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
+from bench.statements import count_statements
 from bench.systems import PARTS
 from hunarmitra.protocol.messages import malformed_field
 from tests.support.eventually import eventually
@@ -274,6 +275,30 @@ def test_a_status_that_a_dispatcher_missed_counts() -> None:
     for seq in (4, 6, 6, 5):
         dispatcher.count("a", seq)
     assert (dispatcher.missing, dispatcher.repeated, dispatcher.seqs) == (1, 2, {"a": 6})
+
+
+def test_a_statement_of_several_lines_is_one() -> None:
+    log = (
+        "2026-01-05 10:00:00.000 UTC [7] LOG:  statement: BEGIN\n"
+        "2026-01-05 10:00:00.001 UTC [7] LOG:  execute <unnamed>: SELECT 1,\n"
+        "\t'x LOG:  statement: '\n"
+        "2026-01-05 10:00:00.001 UTC [7] DETAIL:  Parameters: $1 = '1'\n"
+        "2026-01-05 10:00:00.002 UTC [8] LOG:  execute _pg3_0/C_1: SELECT 2\n"
+        "2026-01-05 10:00:00.003 UTC [9] LOG:  checkpoint starting: time\n"
+    )
+    assert count_statements(log) == 3
+
+
+def test_the_statements_of_a_connect_are_shown_beside_those_of_two_connections() -> None:
+    figures = {"statements of a connect": 1.5, "statements of a connect alone": 6.0, "connect PostgreSQL CPU us": 90.0}
+    results = _phones("one-connection", **figures)
+    of_two = {"statements of a connect": 3.0, "statements of a connect alone": 8.0, "connect PostgreSQL CPU us": 360.0}
+    results.add("one-connection", "two-connections", of_two)
+    assert _verdict(results, "… CPU of PostgreSQL for that").measured == "0.25 ×"
+    assert _verdict(results, "… statements for that").measured == "0.50 ×"
+    assert _verdict(results, "… statements for that, one phone").measured == "0.75 ×"
+    row = next(line for line in page(results).splitlines() if line.startswith("| this server, /ws/ "))
+    assert "| 90 | 1.5 | 6 |" in row
 
 
 def test_each_event_of_a_dispatcher_that_is_missing_repeated_or_late_counts() -> None:
