@@ -181,7 +181,7 @@ accept-fresh-clone: $(VENV)/.dev ## clone, `make run`, press the button in Chrom
 	@$(BIN)/python -m tests.browser.fresh_clone
 
 .PHONY: accept-react
-accept-react: $(VENV)/.dev ## build the guide's React app with Vite and with Next.js, and use it in Chromium (needs npm's registry)
+accept-react: $(VENV)/.dev ## build the guide's React app with Vite and Next.js, and use it in Chromium; bundle the one for React Native (needs npm's registry)
 	ACCEPT_REACT=1 $(PYTEST) tests/browser/test_react_guide.py $(ARGS)
 
 .PHONY: js

@@ -1,4 +1,4 @@
-"""The guide's React app, as a reader builds it with Vite and with Next.js, in Chromium.
+"""The guide's React app, as a reader builds it with Vite and with Next.js, in Chromium; for React Native, its bundle.
 
 `make accept-react` runs it. It installs the newest packages from npm's registry, and is skipped where that cannot be
 reached.
@@ -28,6 +28,7 @@ FILES = {
     "vite": {"index.html": "index.html", "main.jsx": "main.jsx", "vite.config.mjs": "vite.config.mjs"},
     "next": {"app/layout.jsx": "app/layout.jsx", "app/page.jsx": "app/page.jsx"},
 }
+NATIVE_FILES = ("App.jsx", "index.js", "babel.config.js", "metro.config.js")
 COMPONENTS = {"vite": "Bookings.jsx", "next": "app/Bookings.jsx"}
 NO_REGISTRY = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT")
 SECONDS = 600
@@ -112,6 +113,23 @@ def test_the_readers_app_lists_the_bookings_live_on_one_connection(
     assert [url.partition("?")[0] for url in visitor.sockets] == [f"{stack.base_url.replace('http', 'ws')}/ws/"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("ACCEPT_REACT"), reason="make accept-react runs it, with npm's registry")
+@pytest.mark.timeout(3 * SECONDS)
+def test_metro_makes_the_bundle_of_the_readers_react_native_app(tmp_path: Path) -> None:
+    folder = tmp_path / "my-metro-app"
+    _install(folder, "metro")
+    for title in NATIVE_FILES:
+        (folder / title).write_text(file_of(PAGE, title))
+    _run(command_of(PAGE, "npx metro build"), folder)
+    bundle = (folder / "app.bundle.js").read_text()
+    assert "AppRegistry.registerComponent('bookings'" in bundle
+    assert "'connection_established'" in bundle, "the client is not in the bundle"
+
+
 def test_the_guides_files_are_the_ones_that_are_built() -> None:
     titles = {block.title for block in blocks(PAGE) if block.title}
-    assert titles == {title for files in FILES.values() for title in files.values()} | {"Bookings.jsx"}
+    assert titles == {title for files in FILES.values() for title in files.values()} | {
+        "Bookings.jsx",
+        *NATIVE_FILES,
+    }
