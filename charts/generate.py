@@ -1,8 +1,9 @@
 """Write the generated files of the chart and `k8s/`: `python charts/generate.py [--check]`.
 
-It writes the chart's README.md, values.schema.json and files/defaults.yaml from values.yaml, copies the operator's
-definition and the rules into the chart, and writes `k8s/` from the rendered chart. With `--check` it writes nothing; it
-prints the names of files that are out of date, and exits with code 1.
+It writes the chart's README.md, values.schema.json and files/defaults.yaml from values.yaml, and the second version of
+the operator's definition from the first. It copies the definition and the rules into the chart, and writes `k8s/` from
+the rendered chart. With `--check` it writes nothing; it prints the names of files that are out of date, and exits with
+code 1.
 """
 
 from __future__ import annotations
@@ -158,16 +159,35 @@ def files() -> dict[Path, str]:
     settings = sorted({item.name.upper() for item in fields(Environment)} - OF_THE_CHART)
     values = list(read_values((CHART / "values.yaml").read_text()))
     operator = REPOSITORY / "operator"
+    definition = served_twice((operator / "crds" / "websocketscalers.yaml").read_text())
     return {
         CHART / "values.schema.json": json.dumps(schema(values, settings), indent=2, ensure_ascii=False) + "\n",
         CHART / "files" / "defaults.yaml": defaults(),
         CHART / "README.md": readme(values),
-        CHART / "crds" / "websocketscalers.yaml": (operator / "crds" / "websocketscalers.yaml").read_text(),
+        operator / "crds" / "websocketscalers.yaml": definition,
+        CHART / "crds" / "websocketscalers.yaml": definition,
         CHART / "files" / "operator-role.yaml": (operator / "rbac" / "role.yaml").read_text(),
         CHART / "files" / "operator-lease.yaml": (operator / "rbac" / "lease.yaml").read_text(),
         CHART / "files" / "operator-admission.yaml": (operator / "rbac" / "admission.yaml").read_text(),
         **{CHART / "files" / "monitoring" / name: text for name, text in chart_files().items()},
     }
+
+
+SOURCE_VERSION, COPIED_VERSION = "v1alpha1", "v1beta1"
+
+
+def served_twice(definition: str) -> str:
+    """Return the custom resource definition with its stored version, and a copy of it under the second name.
+
+    The text is copied as it is, so that what the API server converts without a webhook is the same in both.
+    """
+    head, start, rest = definition.partition(f"    - name: {SOURCE_VERSION}\n")
+    version = rest.partition("    # Generated from")[0]
+    if not start or "      storage: true\n" not in version:
+        raise ValueError(f"the definition has no stored version {SOURCE_VERSION}")
+    copy = version.replace("      storage: true\n", "      storage: false\n", 1)
+    note = f"    # Generated from {SOURCE_VERSION} by `make chart`; change {SOURCE_VERSION} instead.\n"
+    return f"{head}{start}{version}{note}    - name: {COPIED_VERSION}\n{copy}"
 
 
 # ── k8s/ ────────────────────────────────────────────────────────────────────────────────────────────────────

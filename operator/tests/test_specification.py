@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hunarmitra_operator import kubernetes
 from hunarmitra_operator.model import Metric, Policy, PolicyType, Select, Spec
 from hunarmitra_operator.specification import SpecError, read
 
@@ -153,6 +154,20 @@ def test_an_unknown_time_zone_is_named() -> None:
     with pytest.raises(SpecError, match="unknown time zone 'Asia/Kolkatta'") as raised:
         read(raw)
     assert "custom resource" not in str(raised.value)
+
+
+def test_both_versions_are_served_and_differ_in_their_name_alone() -> None:
+    """With the strategy None the API server changes the name and prunes by the other version's schema."""
+    assert CRD["spec"]["conversion"] == {"strategy": "None"}
+    first, second = CRD["spec"]["versions"]
+    assert (first["name"], second["name"]) == ("v1alpha1", "v1beta1")
+    assert (first["storage"], second["storage"]) == (True, False), "0.1 knows v1alpha1 only"
+    differ = ("name", "storage")
+    assert [{key: value for key, value in version.items() if key not in differ} for version in (first, second)] == [
+        {key: value for key, value in first.items() if key not in differ}
+    ] * 2
+    assert first["served"] is True
+    assert kubernetes.VERSION == "v1alpha1", "the operator reads the version that every definition has"
 
 
 def test_the_scale_subresource_sets_the_minimum() -> None:

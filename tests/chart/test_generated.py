@@ -11,7 +11,7 @@ import sys
 import pytest
 import yaml
 
-from charts.generate import CHART, Value, files, read_values
+from charts.generate import CHART, Value, files, read_values, served_twice
 from tests.support.processes import REPOSITORY
 
 VALUES = list(read_values((CHART / "values.yaml").read_text()))
@@ -88,3 +88,14 @@ def test_the_manifests_build(folder: str) -> None:
     assert objects
     assert not [item for item in objects if item["kind"] == "Secret"]
     assert "helm" not in result.stdout.replace("helm test", "").lower()
+
+
+def test_the_second_version_of_the_definition_is_the_text_of_the_first() -> None:
+    definition = (CHART / "crds" / "websocketscalers.yaml").read_text()
+    assert served_twice(definition) == definition, "generating again changes nothing"
+    changed = definition.replace("Least number of replicas from start", "Fewest replicas from start", 1)
+    assert served_twice(changed).count("Fewest replicas from start") == 2
+    stored = served_twice(changed).partition("- name: v1beta1")[2]
+    assert "storage: true" not in stored
+    with pytest.raises(ValueError, match="no stored version v1alpha1"):
+        served_twice(definition.replace("name: v1alpha1", "name: v1"))

@@ -75,9 +75,12 @@ def closed(schema: Any) -> Any:
 @pytest.mark.parametrize("scenario", ["operator", "production"])
 def test_the_scaler_is_what_its_definition_allows(scenario: str) -> None:
     definition = yaml.safe_load((CHART / "crds" / "websocketscalers.yaml").read_text())
-    schema = closed(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    versions = {version["name"]: version for version in definition["spec"]["versions"] if version["served"]}
+    assert set(versions) == {"v1alpha1", "v1beta1"}
     [scaler] = of_kind(render(scenario), "WebSocketScaler").values()
-    jsonschema.validate(scaler["spec"], schema)
+    assert scaler["apiVersion"] == "realtime.hunarmitra.io/v1alpha1", "a cluster may have the definition of 0.1"
+    for version in versions.values():
+        jsonschema.validate(scaler["spec"], closed(version["schema"]["openAPIV3Schema"]["properties"]["spec"]))
 
 
 @everywhere
