@@ -34,7 +34,7 @@ def elsewhere() -> Iterator[str]:
     delete_namespace(name)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_an_upgrade_and_a_rollback_lose_nothing(release: Release, people: People) -> None:
     bookings = await asyncio.to_thread(people.bookings, 10)
 
@@ -114,7 +114,7 @@ def test_the_kustomizations_are_accepted_by_the_api_server(elsewhere: str) -> No
         run("kubectl", "apply", *options, "--validate=strict", "--filename", "-", stdin=text)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_uninstall_leaves_only_the_volume(elsewhere: str) -> None:
     other = Release(namespace=elsewhere)
     other.apply("install", "ingress.enabled=false")

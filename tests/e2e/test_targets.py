@@ -20,7 +20,7 @@ from tests.e2e.scaling.fleet import Fleet, until
 from tests.e2e.watching import Crowd, Traffic
 from tests.support.eventually import eventually
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(900)
 NAMESPACE = "hunarmitra-e2e-targets"
 SETTINGS = ("operator.enabled=true", f"operator.watchNamespaces={{{NAMESPACE}}}", "ws.replicas=1")
 KINDS = "operator.extraTargetKinds={StatefulSet,Rollout}"
