@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import re
 from typing import Any
 
 from aiohttp import web
@@ -68,6 +69,8 @@ class FakeCluster:
         """Names of pods that are listed and gone when they are patched."""
         self.agents: set[str | None] = set()
         self.managers: set[str | None] = set()
+        self.writes: set[tuple[str, str, str]] = set()
+        """Verb, resource and content type of each write."""
         self.away = False
         self.delay = 0.0
         self.revision = "rs-1"
@@ -274,6 +277,8 @@ class FakeCluster:
         self.agents.add(request.headers.get("User-Agent"))
         if request.method != "GET":
             self.managers.add(request.query.get("fieldManager"))
+            resource = re.sub(r".*/namespaces/[^/]+/([a-z]+)(?:/[^/]+)?(/[a-z]+)?$", r"\1\2", request.path)
+            self.writes.add((request.method, resource, request.content_type))
         if self.delay:
             await asyncio.sleep(self.delay)
         answer: web.StreamResponse = await handler(request)

@@ -22,6 +22,7 @@ class FakeLease:
         self.lease: Json | None = None
         self.forbidden = self.away = False
         self.writes = 0
+        self.managers: set[str | None] = set()
         self.url = ""
         self._versions = itertools.count(1)
         self._runner: web.AppRunner | None = None
@@ -59,6 +60,7 @@ class FakeLease:
         return web.json_response(self.lease) if self.lease else web.json_response({"message": "none"}, status=404)
 
     async def _put(self, request: web.Request) -> web.Response:
+        self.managers.add(request.query.get("fieldManager"))
         body = await request.json()
         if fault := self._fault(request):
             return fault
@@ -67,6 +69,7 @@ class FakeLease:
         return self._stored(body)
 
     async def _post(self, request: web.Request) -> web.Response:
+        self.managers.add(request.query.get("fieldManager"))
         body = await request.json()
         if fault := self._fault(request):
             return fault

@@ -16,7 +16,7 @@ from harness import Operator, begin
 
 from hunarmitra_operator import handlers
 from hunarmitra_operator.__main__ import main
-from hunarmitra_operator.kubernetes import Access, Api, ApiError
+from hunarmitra_operator.kubernetes import AGENT, Access, Api, ApiError
 from hunarmitra_operator.leader import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
 from hunarmitra_operator.web import application
 
@@ -67,6 +67,7 @@ async def test_one_of_two_replicas_that_start_together_leads(
     leader = first if leads(first) else second
     assert holder(server) == leader.election.identity
     assert leader.election.may_write()
+    assert server.managers == {AGENT}
 
 
 async def test_a_released_lease_is_taken_at_the_next_look(server: FakeLease, replica: Callable[[str], Replica]) -> None:

@@ -117,6 +117,12 @@ async def test_requests_carry_the_operators_name(cluster: FakeCluster, operator:
     await operator.until("ScalingDown")
     assert cluster.agents == {AGENT}
     assert cluster.managers == {AGENT}
+    assert cluster.writes == {
+        ("PUT", "websocketscalers/status", "application/json"),
+        ("PUT", "deployments/scale", "application/json"),
+        ("PATCH", "pods", "application/merge-patch+json"),
+        ("POST", "events", "application/json"),
+    }, "an apply would keep a drain in the status, and create pods that are gone"
 
 
 async def test_a_drain_overtaken_by_a_rollout_ends_with_an_event(cluster: FakeCluster, operator: Operator) -> None:
