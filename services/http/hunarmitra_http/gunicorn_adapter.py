@@ -11,6 +11,7 @@ import errno
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -68,7 +69,6 @@ LIBRARY: Final = Library(
         *names_of(
             "gunicorn.http.message:Message",
             {
-                "force_close()": "ends the connection after a body that was not received completely",
                 "_expected_100_continue": "gunicorn would send 100 Continue when the body is here already",
             },
         ),
@@ -107,6 +107,7 @@ class HttpWorker(ThreadWorker):
     def run(self) -> None:
         # Only now: metrics must not exist before the fork, see gunicorn.conf.py.
         from hunarmitra_http.server.slow_clients import SlowClients
+        from hunarmitra_http.server.too_large import TooLargeAnswers
 
         environment = process_environment()
         slow_clients = SlowClients(environment)
@@ -121,11 +122,14 @@ class HttpWorker(ThreadWorker):
         def serve_admin(connection: Connection) -> None:
             self._submit(probes, inner, connection)
 
-        rest = [each for each in self.sockets if each not in admin]
-        self._public = public = Reception(rest, limits, serve_public, slow_clients.cut)
+        def reception(sockets: list[Any], limits: Limits, serve: Callable[[Connection], None]) -> Reception:
+            too_large = TooLargeAnswers(limits.body_bytes, environment.trusted_proxies, self.log.access)
+            return Reception(sockets, limits, serve, slow_clients.cut, too_large)
+
+        self._public = public = reception([each for each in self.sockets if each not in admin], limits, serve_public)
         if admin:
             limits = replace(limits, connections=ADMIN_CONNECTIONS, body_bytes=0)
-            inner = Reception(admin, limits, serve_admin, slow_clients.cut)
+            inner = reception(admin, limits, serve_admin)
             threading.Thread(target=self._serve_admin_port, args=(inner,), name="admin port", daemon=True).start()
         while self.alive and self.is_parent_alive():
             self._turn(public, slow_clients)
@@ -178,8 +182,6 @@ class HttpWorker(ThreadWorker):
         try:
             request = next(parser)
             request._expected_100_continue = False
-            if connection.truncated:
-                request.force_close()
             keeps: bool = self.handle_request(request, connection) and parser.finish_body()
             if keeps:
                 connection.incoming.data += parser.unreader.take_buffered()

@@ -1,7 +1,8 @@
 """The language of texts for people: Hindi for a request that prefers it (`Accept-Language`), else English.
 
 Codes, names of fields and other values for programs are the same in each language. English texts are where they are
-made; ``hindi`` has the others. The path of locations in front of Django, and connections, answer in English.
+made; ``hindi`` has the others. The path of locations in front of Django, answers of the server itself (408, 413, 431)
+and connections are in English.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from hunarmitra.common.response_headers import header_lines
 from tests.integration.rest.test_slow_clients import Server, running
 from tests.support.eventually import eventually
 from tests.support.raw_sockets import RawSocket
@@ -82,6 +85,32 @@ def test_a_body_over_the_limit_is_answered_before_it_is_sent(client: RawSocket) 
     assert header.split()[1] == "413"
     assert "Connection: close" in header
     assert b'"too_large"' in client.rest()
+
+
+def test_a_body_over_the_limit_takes_no_thread(tmp_path: Path) -> None:
+    with running(tmp_path, WEB_CONCURRENCY="1", ALLOWED_ORIGINS="https://page.example") as server, ExitStack() as stop:
+        holders = [stop.enter_context(RawSocket(server.port)) for _ in range(2)]
+        for holder in holders:
+            holder.request("/held")
+        eventually(lambda: server.connections("serving") == 2, 60, "all threads are taken")
+        with RawSocket(server.port) as client:
+            headers = (
+                "Content-Length: 65537",
+                "Origin: https://page.example",
+                "X-Request-ID: an-id",
+                "User-Agent: some",
+            )
+            client.request("/api/v1/auth/token/?secret", *headers, method="POST")
+            header, text = client.header(), client.rest()
+        assert header.split()[1] == "413"
+        assert json.loads(text) == {"detail": "The body is over 65536 bytes.", "code": "too_large"}
+        lines = {"X-Request-ID: an-id", "Access-Control-Allow-Origin: https://page.example", *header_lines()}
+        assert lines <= set(header.split("\r\n"))
+        assert server.scrape()("hunarmitra_http_responses_total", code="413") == 1
+        line = f'127.0.0.1 "POST /api/v1/auth/token/ HTTP/1.1" 413 {len(text)} 0ms "some"'
+        eventually(lambda: line in server.process.log_text(), 60, "the access log has it")
+        server.release()
+        assert [body(holder) for holder in holders] == [b"held\n"] * 2
 
 
 def test_a_body_over_the_limit_ends_in_the_middle(client: RawSocket) -> None:

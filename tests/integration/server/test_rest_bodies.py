@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_a_body_far_over_the_limit_is_answered_before_it_is_sent(client: RawSock
     header, body = client.header(), client.rest()
     assert header.split()[1] == "413"
     assert b'"too_large"' in body
+
+
+@pytest.mark.parametrize("port", ["public", "admin", "control"])
+def test_a_body_over_the_limit_is_answered_without_100_continue(server: OwnServer, port: str) -> None:
+    url = {"public": server.url, "admin": server.admin_url, "control": server.control_url}[port]
+    limit = LIMIT if port == "public" else 4096
+    with RawSocket(int(url.rpartition(":")[2])) as client:
+        headers = (JSON, f"Content-Length: {limit + 1}", "Expect: 100-continue", "X-Request-ID: an-id")
+        client.request(PATH, *headers, method="POST")
+        header, body = client.header(), client.rest()
+    assert header.split()[1] == "413"
+    assert "X-Request-ID: an-id" in header.split("\r\n")
+    assert json.loads(body) == {"detail": f"The body is over {limit} bytes.", "code": "too_large"}
 
 
 def test_a_body_without_an_end_is_neither_kept_nor_received(server: OwnServer, client: RawSocket) -> None:

@@ -104,7 +104,7 @@ def test_what_the_parser_rejects_is_not_waited_for(text: bytes) -> None:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1", Progress.BODY),
         (
             HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + (b"1;" + b"x" * 4000 + b"\r\nx\r\n") * (SPARE_BYTES // 3000),
-            Progress.FRAMES_TOO_LONG,
+            Progress.BODY_TOO_LONG,
         ),
     ],
 )

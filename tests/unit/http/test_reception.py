@@ -49,9 +49,13 @@ class Server:
     def __init__(self) -> None:
         self.listener = Listener()
         self.cut: list[str] = []
-        self.reception = Reception([self.listener], LIMITS, self._serve, lambda reason, _: self.cut.append(reason))
+        self.served = 0
+        self.reception = Reception(
+            [self.listener], LIMITS, self._serve, lambda reason, _: self.cut.append(reason), lambda header, _: header
+        )
 
     def _serve(self, connection: Connection) -> None:
+        self.served += 1
         connection.incoming.take()
         connection.sock.sendall(b"ok")
         connection.sock.flush()
@@ -130,3 +134,31 @@ def test_a_client_that_leaves_is_forgotten_in_every_phase(server: Server) -> Non
             eventually(lambda phase=phase: server.count(phase) == 1)  # type: ignore[misc]
         eventually(lambda: server.count() == 0)
     assert server.cut == []
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", b""),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n", b"x" * 500),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"ffff\r\n" + b"x" * 1001),
+    ],
+    ids=["expect", "length", "chunked"],
+)
+def test_a_body_over_the_limit_is_answered_without_a_thread_and_not_kept(
+    server: Server, header: bytes, body: bytes
+) -> None:
+    with server.connect() as client:
+        client.sendall(header + body)
+        eventually(lambda: server.count(Phase.LINGERING) == 1)
+        [connection] = server.reception._phases[Phase.LINGERING]
+        assert not connection.incoming.data
+        answer = b""
+        while piece := client.recv(1000):
+            answer += piece
+        assert answer == header, "the answer is made from the header, without 100 Continue before it"
+        client.sendall(b"x" * 1000)
+        eventually(lambda: server.count() == 1 and connection.drained >= 1000)
+        assert not connection.incoming.data
+    eventually(lambda: server.count() == 0)
+    assert server.served == 0

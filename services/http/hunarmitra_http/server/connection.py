@@ -35,7 +35,7 @@ class Phase(Enum):
 class Connection:
     """``sock``, ``client`` and ``server`` are what gunicorn's ``handle_request`` expects of a connection."""
 
-    __slots__ = ("client", "deadline", "drained", "incoming", "keeps", "phase", "server", "since", "sock", "truncated")
+    __slots__ = ("client", "deadline", "drained", "incoming", "keeps", "phase", "server", "since", "sock")
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, incoming: Incoming) -> None:
         self.sock = Outgoing(sock)
@@ -48,8 +48,6 @@ class Connection:
         self.drained = 0
         self.keeps = False
         """Whether the connection stays open after the response."""
-        self.truncated = False
-        """Whether the request's body was longer than the limit, and its rest was not received."""
 
     @property
     def socket(self) -> socket.socket:

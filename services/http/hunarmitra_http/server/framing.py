@@ -30,11 +30,9 @@ class Progress(Enum):
     COMPLETE = auto()
     """All that the parser needs."""
     BODY_TOO_LONG = auto()
-    """The header, and a body that is longer than the limit: the application answers, without the rest of the body."""
+    """The header, and a body over the limit: by its declared length, by its chunks so far, or by their frames."""
     HEADER_TOO_LONG = auto()
     """More bytes than a header may have."""
-    FRAMES_TOO_LONG = auto()
-    """A chunked body with much more frame than content."""
 
 
 class Incoming:
@@ -71,6 +69,10 @@ class Incoming:
             if not self._read_header(end + 2):
                 return Progress.COMPLETE
         return self._body_progress()
+
+    def header(self) -> bytes:
+        """Return the header, if it is complete."""
+        return bytes(self.data[: self._body_at])
 
     def take(self) -> bytes:
         """Return what has arrived, for the parser, and begin again."""
@@ -147,4 +149,4 @@ class Incoming:
 
     def _unless_framed_too_long(self) -> Progress:
         framed = len(self.data) - self._body_at
-        return Progress.FRAMES_TOO_LONG if framed > self._most_body + SPARE_BYTES else Progress.BODY
+        return Progress.BODY_TOO_LONG if framed > self._most_body + SPARE_BYTES else Progress.BODY

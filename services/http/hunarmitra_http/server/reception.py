@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hunarmitra_http.server.answers import HEADER_TOO_LONG, LATE, too_large
+from hunarmitra_http.server.answers import HEADER_TOO_LONG, LATE
 from hunarmitra_http.server.connection import Connection, Phase
 from hunarmitra_http.server.framing import Incoming, Progress
 
@@ -86,15 +86,24 @@ class Limits:
 class Reception:
     """The connections of some listening sockets. All but :meth:`finished` and :meth:`wake` belong to one thread."""
 
-    def __init__(self, listeners: Sequence[Any], limits: Limits, serve: Callable[[Connection], None], cut: Cut) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[Any],
+        limits: Limits,
+        serve: Callable[[Connection], None],
+        cut: Cut,
+        too_large: Callable[[bytes, Any], bytes],
+    ) -> None:
         """``listeners`` are listening sockets, or gunicorn's objects around them.
 
-        ``serve`` is called with a complete request; when its response is made, call :meth:`finished`.
+        ``serve`` is called with a complete request; when its response is made, call :meth:`finished`. ``too_large``
+        returns the response to a body over the limit, from the request's header and the client's address.
         """
         self._listeners = {listener: listener.getsockname() for listener in listeners}
         self._limits = limits
         self._serve = serve
         self._cut = cut
+        self._too_large = too_large
         self._phases: dict[Phase, OrderedDict[Connection, None]] = {
             phase: OrderedDict() for phase in Phase if phase is not Phase.CLOSED
         }
@@ -263,9 +272,6 @@ class Reception:
         match connection.incoming.add(data):
             case Progress.COMPLETE:
                 self._hand_over(connection)
-            case Progress.BODY_TOO_LONG:
-                connection.truncated = True
-                self._hand_over(connection)
             case Progress.HEADER:
                 if connection.phase is not Phase.HEADER:
                     self._enter(connection, Phase.HEADER, self._limits.header_timeout)
@@ -275,8 +281,8 @@ class Reception:
                     self._send_continue(connection)
             case Progress.HEADER_TOO_LONG:
                 self._reject(connection, HEADER_TOO_LONG)
-            case Progress.FRAMES_TOO_LONG:
-                self._reject(connection, too_large(self._limits.body_bytes))
+            case Progress.BODY_TOO_LONG:
+                self._reject(connection, self._too_large(connection.incoming.header(), connection.client))
 
     def _send_continue(self, connection: Connection) -> None:
         """Tell a client that asks for it to send the body. A client that is not told sends it after a while."""
@@ -339,6 +345,7 @@ class Reception:
     # Ending
 
     def _reject(self, connection: Connection, answer: bytes) -> None:
+        connection.incoming.take()  # what has arrived is not kept
         try:
             connection.socket.send(answer)
         except OSError:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
+from hunarmitra.common.early_answers import early_answer
 from hunarmitra_ws.server import twisted_adapter
 from hunarmitra_ws.server.arrivals import Arrivals
 
@@ -22,6 +23,7 @@ MOST_HEADER_BYTES: Final = 16384
 """The limit of Twisted's HTTP channel too."""
 
 END: Final = b"\r\n\r\n"
+BAD_REQUEST: Final = early_answer("400 Bad Request")
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -97,4 +99,4 @@ class FirstRequest(Protocol):
         self._answered = True
         self._cancel()
         self._received = b""
-        twisted_adapter.answer_and_close(self.transport, twisted_adapter.early_answer(status))
+        twisted_adapter.answer_and_close(self.transport, early_answer(status))

@@ -26,7 +26,7 @@ from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server import twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
-from hunarmitra_ws.server.first_request import END
+from hunarmitra_ws.server.first_request import BAD_REQUEST, END
 from hunarmitra_ws.server.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ServerProtocol(Protocol):
         self._parser.receive_data(header + end)
         events = self._parser.events_received()
         if not events or not isinstance(request := events[0], Request):
-            self._refuse(b"".join(self._parser.data_to_send()) or twisted_adapter.early_answer("400 Bad Request"))
+            self._refuse(b"".join(self._parser.data_to_send()) or BAD_REQUEST)
             return
         response = self._parser.accept(request)
         if response.status_code != 101:

@@ -7,7 +7,7 @@ buffers are empty. Otherwise the new bytes would overtake the waiting ones, and 
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,8 +18,11 @@ from twisted.internet.tcp import Connection as TcpConnection
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
+from hunarmitra.common.early_answers import late, too_large
 from hunarmitra.common.private_names import Library, names_of
-from hunarmitra.common.response_headers import header_lines
+from hunarmitra.telemetry import request_id
+
+logger = logging.getLogger(__name__)
 
 _FILE_DESCRIPTOR: Final = "twisted.internet.abstract:FileDescriptor"
 _CHANNEL: Final = "twisted.web.http:HTTPChannel"
@@ -177,19 +180,17 @@ def release_http_channel(channel: Any) -> None:
     channel.transport = channel._networkProducer = None
 
 
-def early_answer(status: str, detail: str = "", code: str = "") -> bytes:
-    """A response that ends the connection, in the API's error format if there is a detail."""
-    body = json.dumps({"detail": detail, "code": code}).encode() if detail else b""
-    lines = (f"HTTP/1.1 {status}", "Connection: close", f"Content-Length: {len(body)}")
-    kind = ("Content-Type: application/json",) if body else ()
-    return "".join(f"{line}\r\n" for line in (*lines, *kind, *header_lines(), "")).encode() + body
-
-
 LINGER: Final = 1.0
 """Seconds for which the server reads and drops bytes after its last answer on a TCP connection."""
 
 
-def answer_and_close(transport: Any, answer: bytes) -> asyncio.TimerHandle:
+BODY_LINGER: Final = 5.0
+"""The same after an answer to a body over the limit: many clients send all of it before they read an answer."""
+MOST_DRAINED: Final = 4 * 1024 * 1024
+"""Bytes of such a body that are received and dropped after the answer."""
+
+
+def answer_and_close(transport: Any, answer: bytes, linger: float = LINGER) -> asyncio.TimerHandle:
     """Write the last bytes of a TCP connection; return the timer that drops it if the client does not close it.
 
     Until then the server should read and drop the bytes that still arrive. If they stayed unread, the kernel would
@@ -199,7 +200,7 @@ def answer_and_close(transport: Any, answer: bytes) -> asyncio.TimerHandle:
         transport.write(answer)
     if not ISSLTransport.providedBy(transport):
         transport.loseWriteConnection()
-    return _call_later(LINGER, transport.abortConnection)
+    return _call_later(linger, transport.abortConnection)
 
 
 class EarlyAnswer:
@@ -207,11 +208,13 @@ class EarlyAnswer:
 
     answered = False
     transport: Any
+    requestHeaders: Any  # noqa: N815 - Twisted's name
 
-    def answer_early(self, answer: bytes) -> None:
-        """Answer, and end the connection: at once for a client that closes, else after :data:`LINGER`."""
+    def answer_early(self, answer: bytes, linger: float = LINGER) -> None:
+        """Answer, and end the connection: at once for a client that closes, else after ``linger`` seconds."""
         self.answered = True
-        answer_and_close(self.transport, answer)
+        self.requestHeaders.removeHeader(b"expect")  # else Twisted would send 100 Continue after the answer
+        answer_and_close(self.transport, answer, linger)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         if not self.answered:
@@ -223,11 +226,11 @@ class EarlyAnswer:
 
 
 class BoundedBody(EarlyAnswer):
-    """For a class of twisted.web's requests: a body ends at a limit while it arrives, and has a deadline.
+    """For a class of twisted.web's requests: a body has a limit and a deadline.
 
-    One byte more than the limit is kept, so that the application sees that the body is too long and answers as it
-    answers everywhere. The rest is dropped as it arrives. A body that is longer than the limit by more than
-    ``most_dropped``, or that is late, is answered here.
+    If ``Content-Length`` is over the limit, the answer is 413 before the body. A chunked body ends at the limit while
+    it arrives. One byte more is kept, so that the application sees that the body is too long and answers as it answers
+    everywhere; the rest is dropped. If it is longer by more than ``most_dropped``, or late, it is answered here.
     """
 
     most_bytes: int
@@ -243,7 +246,7 @@ class BoundedBody(EarlyAnswer):
         super().gotLength(kept if length is None else min(length, kept))  # type: ignore[misc]
         if length == 0:
             return
-        if length is not None and length > self.most_bytes + self.most_dropped:
+        if length is not None and length > self.most_bytes:
             self._answer_too_large()
         else:
             self._late = _call_later(self.body_timeout, self.answer_early, LATE)
@@ -251,10 +254,14 @@ class BoundedBody(EarlyAnswer):
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         room = self.most_bytes + 1 - self._arrived
         self._arrived += len(data)
-        if room > 0:
+        if self.answered:
+            if self._arrived > MOST_DRAINED:
+                self.transport.abortConnection()
+        elif room > 0:
             super().handleContentChunk(data[:room])
-        elif self._arrived > self.most_bytes + self.most_dropped and not self.answered:
+        elif self._arrived > self.most_bytes + self.most_dropped:
             self._answer_too_large()
+            self._arrived = 0
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
         self._forget_deadline()
@@ -266,8 +273,14 @@ class BoundedBody(EarlyAnswer):
 
     def _answer_too_large(self) -> None:
         self._forget_deadline()
-        detail = f"The body is over {self.most_bytes} bytes."
-        self.answer_early(early_answer("413 Content Too Large", detail, "too_large"))
+        identifier = request_id.accept(self._offered(b"x-request-id"))
+        fields = {"request_id": identifier, "status": 413}
+        logger.info("request %s: 413, body over %d bytes", identifier, self.most_bytes, extra={"fields": fields})
+        self.answer_early(too_large(self.most_bytes, identifier, self._offered(b"origin")), BODY_LINGER)
+
+    def _offered(self, name: bytes) -> str | None:
+        values = self.requestHeaders.getRawHeaders(name)
+        return values[0].decode("latin-1") if values else None
 
     def _forget_deadline(self) -> None:
         late, self._late = self._late, None
@@ -275,7 +288,7 @@ class BoundedBody(EarlyAnswer):
             late.cancel()
 
 
-LATE: Final = early_answer("408 Request Timeout", "The request did not arrive in time.", "request_timeout")
+LATE: Final = late()
 
 
 def _call_later(seconds: float, function: Callable[..., object], *arguments: object) -> asyncio.TimerHandle:
