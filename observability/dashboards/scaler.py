@@ -25,12 +25,13 @@ PAGE = Page(
             panels=(
                 Panel(
                     title="Replicas",
-                    description="recommended is what the load asks for, desired what is worked towards after limits, "
+                    description="recommended is what the load asks for, predicted what last week asks "
+                    "for (0: nothing), desired what is worked towards after limits, "
                     "windows and drains, current what the Deployment has.",
                     unit=Unit.NUMBER,
                     queries=tuple(
                         Query(_of_scaler(f"replicas_{kind}"), f"{{{{name}}}} {kind}")
-                        for kind in ("recommended", "desired", "current")
+                        for kind in ("recommended", "predicted", "desired", "current")
                     ),
                 ),
                 Panel(

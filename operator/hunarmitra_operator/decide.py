@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hunarmitra_operator import demand, draining, explain, memory, rebalance, survey, victims
+from hunarmitra_operator import demand, draining, explain, memory, prediction, rebalance, survey, victims
 from hunarmitra_operator.desired import Desired, desired_replicas
 from hunarmitra_operator.model import (
     Context,
@@ -52,6 +52,7 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         overtaken = explain.overtaken(history.drain)
         history = _forget_drain(spec, history, history.drain, now)
     seen = survey.take(fleet, samples, drain, now=now, max_age=spec.max_sample_age)
+    history = prediction.remember(spec, seen, history, now)
     context = Context(spec, fleet, seen, now)
     conflict = _conflict(fleet, history)
     recommended = fleet.replicas
@@ -89,6 +90,7 @@ def decide(spec: Spec, fleet: Fleet, samples: Samples, history: History, now: fl
         limited=step.limited,
         demands=desired.demands if desired else (),
         decided_by=demand.name(desired.leading if desired else None),
+        forecast=desired.forecast if desired else None,
         missing=demand.missing(spec, seen),
         conflict=conflict,
         ready=len(seen.capacity) + sum(pod.ready for pod in seen.unreadable),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hunarmitra_operator import demand, explain, hpa, memory, recommendation, schedule
+from hunarmitra_operator import demand, explain, hpa, memory, prediction, recommendation, schedule
+from hunarmitra_operator.curve import Forecast
 from hunarmitra_operator.model import Change, Context, Demand, History, Reason, Recommendation
 
 
@@ -26,7 +27,8 @@ class Desired:
     limited: Reason | None = None
     demands: tuple[Demand, ...] = ()
     leading: Demand | None = None
-    """The metric that asks for most replicas; None if the connections do."""
+    """The metric or the prediction that asks for most replicas; None if the connections do."""
+    forecast: Forecast | None = None
 
 
 def desired_replicas(context: Context, history: History, current: int) -> Desired:
@@ -43,10 +45,21 @@ def _from_load(context: Context, history: History, current: int) -> Desired:
     bounds, peak = schedule.bounds(spec, now)
     raw = recommendation.recommend(spec, survey, current, history, now)
     demands = demand.demands(spec, survey, current)
-    recommended, leading = (current, None) if raw is None else demand.largest(raw, demands)
+    predicted = prediction.forecast(context, history, current)
+    asked = (*demands, *prediction.demand(spec, predicted))
+    recommended, leading = (current, None) if raw is None else demand.largest(raw, asked)
     text = explain.steady(spec, survey, current, leading)
     desired = Desired(
-        current, current, recommended, bounds, Reason.STEADY, text, history, demands=demands, leading=leading
+        current,
+        current,
+        recommended,
+        bounds,
+        Reason.STEADY,
+        text,
+        history,
+        demands=demands,
+        leading=leading,
+        forecast=predicted,
     )
     if current > bounds.high:
         text = explain.above_maximum(current, bounds)

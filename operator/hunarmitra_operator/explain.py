@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from hunarmitra_operator.curve import Forecast
 from hunarmitra_operator.hpa import Bounds, ceil_div
 from hunarmitra_operator.model import (
     Demand,
@@ -50,8 +53,16 @@ def _load(spec: Spec, survey: Survey, current: int) -> str:
 
 
 def _average(demand: Demand) -> str:
+    if demand.words:
+        return demand.words
     average = 0.0 if demand.average is None else demand.average
     return f"{demand.metric} is {average:,.{0 if average >= 10 else 1}f} on average of a target of {demand.target:,}"
+
+
+def predicted(forecast: Forecast, zone: ZoneInfo) -> str:
+    """Explain a prediction."""
+    at = datetime.fromtimestamp(forecast.at, zone)
+    return f"last week had {count(forecast.connections, 'connection')} at {at:%H:%M} ({zone.key})"
 
 
 def unreported(metric: str, pods: tuple[Pod, ...]) -> str:

@@ -18,6 +18,9 @@ fullest_pod = Gauge(f"{PREFIX}_fullest_pod_connections", "Connections on the ful
 replicas_current = Gauge(f"{PREFIX}_replicas_current", "Replicas of the target.", SCALER)
 replicas_desired = Gauge(f"{PREFIX}_replicas_desired", "Replicas that the operator works towards.", SCALER)
 replicas_recommended = Gauge(f"{PREFIX}_replicas_recommended", "Replicas that the load needs.", SCALER)
+replicas_predicted = Gauge(
+    f"{PREFIX}_replicas_predicted", "Replicas for the load that last week had soon after this time.", SCALER
+)
 metric_average = Gauge(
     f"{PREFIX}_metric_average", "Average over the pods of a metric of spec.metrics.", (*SCALER, "metric")
 )
@@ -58,6 +61,7 @@ _GAUGES = (
     replicas_current,
     replicas_desired,
     replicas_recommended,
+    replicas_predicted,
     draining,
     last_decision,
 )

@@ -12,6 +12,8 @@ from datetime import time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from hunarmitra_operator.curve import NO_PREDICTION, Curve, Forecast, Prediction
+
 
 class Select(StrEnum):
     """How several rate policies are combined."""
@@ -122,6 +124,7 @@ class Spec:
     dry_run: bool = False
     kind: Kind = Kind.DEPLOYMENT
     metrics: tuple[Metric, ...] = ()
+    prediction: Prediction = NO_PREDICTION
 
     @property
     def target_id(self) -> str:
@@ -250,6 +253,7 @@ class History:
     drain_ended: float | None = None
     drain_aborted: float | None = None
     drain: Drain | None = None
+    curve: Curve | None = None
 
 
 class Reason(StrEnum):
@@ -302,6 +306,8 @@ class Demand:
     replicas: int | None = None
     average: float | None = None
     missing: tuple[Pod, ...] = ()
+    words: str = ""
+    """Explanation, if it is not an average of the pods."""
 
 
 CONNECTIONS = "connections"
@@ -340,6 +346,7 @@ class Decision:
     """What each metric of the spec asks for. Empty while nothing is scaled."""
     decided_by: str = CONNECTIONS
     """Name of the metric that asks for most replicas."""
+    forecast: Forecast | None = None
     missing: str = ""
     """Which pods in service do not report a metric of the spec, in words."""
     still: bool = False

@@ -309,6 +309,7 @@ class Scaler:
         metrics.replicas_current.labels(*labels).set(decision.current)
         metrics.replicas_desired.labels(*labels).set(decision.desired)
         metrics.replicas_recommended.labels(*labels).set(decision.recommended)
+        metrics.replicas_predicted.labels(*labels).set(decision.forecast.replicas if decision.forecast else 0)
         metrics.measure_demands(*labels, decision.demands)
         metrics.draining.labels(*labels).set(len(decision.drain.victims) if decision.drain else 0)
         metrics.last_decision.labels(*labels).set(decision.at)

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hunarmitra_operator import behavior
+from hunarmitra_operator.curve import Prediction, PredictionMode
 from hunarmitra_operator.kubernetes import GROUPS
 from hunarmitra_operator.model import (
     DOWN_RULES,
@@ -49,20 +50,32 @@ def _rules(raw: Mapping[str, Any], default: Rules) -> Rules:
     )
 
 
-def _peak(raw: Mapping[str, Any]) -> Peak:
-    name, zone = str(raw["name"]), str(raw.get("timeZone", "UTC"))
+def _zone(field: str, zone: str) -> ZoneInfo:
     try:
-        known = ZoneInfo(zone)
+        return ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise SpecError(
-            f"spec.schedule {name!r}: unknown time zone {zone!r}; use a name of the IANA database, such as Asia/Kolkata"
+            f"{field}: unknown time zone {zone!r}; use a name of the IANA database, such as Asia/Kolkata"
         ) from error
+
+
+def _prediction(raw: Mapping[str, Any]) -> Prediction:
+    return Prediction(
+        mode=PredictionMode(raw.get("mode", PredictionMode.OFF)),
+        lead=60 * int(raw.get("leadMinutes", 10)),
+        max_extra=int(raw.get("maxExtraReplicas", 4)),
+        zone=_zone("spec.prediction", str(raw.get("timeZone", "UTC"))),
+    )
+
+
+def _peak(raw: Mapping[str, Any]) -> Peak:
+    name = str(raw["name"])
     return Peak(
         name=name,
         start=time.fromisoformat(raw["start"]),
         end=time.fromisoformat(raw["end"]),
         min_replicas=int(raw["minReplicas"]),
-        zone=known,
+        zone=_zone(f"spec.schedule {name!r}", str(raw.get("timeZone", "UTC"))),
         days=frozenset(DAYS.index(day) for day in raw.get("days", DAYS)),
     )
 
@@ -116,6 +129,7 @@ def _read(raw: Mapping[str, Any]) -> Spec:
         max_sample_age=int(pods.get("maxSampleAgeSeconds", 30)),
         control=Control(port=int(pods.get("controlPort", 8082)), timeout=int(pods.get("timeoutSeconds", 2))),
         metrics=tuple(Metric(str(item["name"]), int(item["targetPerPod"])) for item in raw.get("metrics", ())),
+        prediction=_prediction(raw.get("prediction", {})),
         paused=bool(raw.get("paused", False)),
         dry_run=bool(raw.get("dryRun", False)),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hunarmitra_operator.curve import DAY_SLOTS, WEEK_SLOTS, Curve
 from hunarmitra_operator.model import (
     Change,
     Decision,
@@ -71,8 +72,36 @@ def _read_history(status: Mapping[str, Any]) -> History:
         pending=raw.get("pendingReplicas"),
         foreign=tuple(seconds(item) for item in raw.get("foreignChanges", ())),
         drain=_read_drain(status.get("drain")),
+        curve=_read_curve(raw.get("week")),
         **moments,
     )
+
+
+def _read_curve(raw: Mapping[str, Any] | None) -> Curve | None:
+    """Return the curve of the week. A damaged one counts as none, as the next decision does not need it."""
+    try:
+        return _curve(raw) if raw else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _curve(raw: Mapping[str, Any]) -> Curve:
+    days = [str(day).split(",") if day else [""] * DAY_SLOTS for day in raw["days"]]
+    if len(days) != WEEK_SLOTS // DAY_SLOTS or any(len(day) != DAY_SLOTS for day in days):
+        raise ValueError("not a week")
+    week = tuple(int(value) if value else None for day in days for value in day)
+    return Curve(str(raw["timeZone"]), int(raw["slot"]), raw.get("peak"), week)
+
+
+def _write_curve(curve: Curve) -> Json:
+    days = [curve.week[start : start + DAY_SLOTS] for start in range(0, WEEK_SLOTS, DAY_SLOTS)]
+    texts = [",".join("" if value is None else str(value) for value in day) for day in days]
+    raw: Json = {
+        "timeZone": curve.zone,
+        "slot": curve.slot,
+        "days": [text if text.strip(",") else "" for text in texts],
+    }
+    return raw if curve.peak is None else raw | {"peak": curve.peak}
 
 
 def _read_drain(raw: Mapping[str, Any] | None) -> Drain | None:
@@ -101,6 +130,8 @@ def write_history(history: History) -> Json:
         raw["replicas"] = history.replicas
     if history.pending is not None:
         raw["pendingReplicas"] = history.pending
+    if history.curve is not None:
+        raw["week"] = _write_curve(history.curve)
     return raw
 
 
@@ -222,8 +253,16 @@ def after_decision(
             list(old.get("conditions", ())), conditions(spec, decision, failure), generation, decision.at
         ),
     }
-    if decision.demands:
+    if decision.forecast is not None:
+        status["prediction"] = {
+            "mode": spec.prediction.mode.value,
+            "connections": decision.forecast.connections,
+            "at": moment(decision.forecast.at),
+            "replicas": decision.forecast.replicas,
+        }
+    if decision.demands or decision.forecast is not None:
         status["decidedBy"] = decision.decided_by
+    if decision.demands:
         status["metrics"] = [_write_demand(demand) for demand in decision.demands]
     if selector:
         status["selector"] = selector
@@ -252,6 +291,7 @@ def after_failure(old: Mapping[str, Any], reason: str, message: str, generation:
 def _essence(status: Mapping[str, Any]) -> Json:
     """Return the part of a status that is written as soon as it changes."""
     history = dict(status.get("history", {}))
+    history.pop("week", None)  # changes with each connection, and matters in a week
     history["recommendations"] = [item["replicas"] for item in history.get("recommendations", ())]
     return {
         **{

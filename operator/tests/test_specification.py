@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
 from hunarmitra_operator import kubernetes
+from hunarmitra_operator.curve import Prediction, PredictionMode
 from hunarmitra_operator.model import Metric, Policy, PolicyType, Select, Spec
 from hunarmitra_operator.specification import SpecError, read
 
@@ -75,6 +77,12 @@ def test_every_field_is_read() -> None:
         "behavior": {"scaleDown": {"stabilizationWindowSeconds": 45}},
         "reconnectsPerSecond": 7,
         "metrics": [{"name": "event_loop_delay_ms", "targetPerPod": 50}],
+        "prediction": {
+            "mode": "Apply",
+            "leadMinutes": 20,
+            "maxExtraReplicas": 2,
+            "timeZone": "Asia/Kolkata",
+        },
         "drain": {"windowSeconds": 30, "leaseSeconds": 20},
         "rebalance": {
             "enabled": False,
@@ -100,6 +108,7 @@ def test_every_field_is_read() -> None:
     assert (spec.rebalance.relative_percent, spec.rebalance.cooldown) == (2, 6)
     assert (spec.control.port, spec.control.timeout, spec.max_sample_age) == (1, 4, 11)
     assert spec.metrics == (Metric("event_loop_delay_ms", 50),)
+    assert spec.prediction == Prediction(PredictionMode.APPLY, 1200, 2, ZoneInfo("Asia/Kolkata"))
     assert spec.paused
     assert spec.dry_run
 
@@ -168,6 +177,11 @@ def test_both_versions_are_served_and_differ_in_their_name_alone() -> None:
     ] * 2
     assert first["served"] is True
     assert kubernetes.VERSION == "v1alpha1", "the operator reads the version that every definition has"
+
+
+def test_an_unknown_time_zone_of_the_prediction_is_named() -> None:
+    with pytest.raises(SpecError, match=r"spec\.prediction: unknown time zone 'Mars/North'"):
+        read(MINIMAL | {"prediction": {"timeZone": "Mars/North"}})
 
 
 def test_the_scale_subresource_sets_the_minimum() -> None:

@@ -42,6 +42,11 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=TUNING_SEEDS[0], help="seed of the random numbers (default 1)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="also write the trace as CSV")
+    parser.add_argument(
+        "--prediction",
+        action="store_true",
+        help="also run with spec.prediction, after a week with the same trace (a generated one with another seed)",
+    )
     chosen = parser.parse_args(arguments)
     if chosen.report and chosen.spec:
         parser.error("--report compares with the defaults; use --spec with --trace or --generate")
@@ -63,7 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if chosen.save:
         write(trace, chosen.save)
-    table, picture = report.one(trace, chosen.seed, spec)
+    last_week = None
+    if chosen.prediction:
+        last_week = GENERATORS[chosen.generate](chosen.seed + 1) if chosen.generate else trace
+    table, picture = report.one(trace, chosen.seed, spec, last_week)
     print(table)
     if chosen.out:
         chosen.out.write_text(picture)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from hunarmitra_operator import hpa
+from hunarmitra_operator.curve import PredictionMode, record
 from hunarmitra_operator.decide import decide
 from hunarmitra_operator.hpa import Bounds, HorizontalPodAutoscaler, MetricPod
 from hunarmitra_operator.model import Decision, Fleet, History, Pod, Sample, Spec
+from tools.simulate.traces import Trace
 from tools.simulate.world import World
 
 EPOCH = 1_800_000_000.0
 HPA_PERIOD = 15.0
+WEEK = 7 * 86400
+LEARN_SECONDS = 60
+EXTRA_REPLICAS = 8
+"""`maxExtraReplicas` of a spec without a prediction: twice the default, as the traces grow fast."""
 
 
 class Autoscaler(Protocol):
@@ -65,6 +72,22 @@ class Ours:
             world.move(move.uid, move.connections)
         if decision.scale_to is not None:
             world.scale(decision.scale_to)
+
+
+class Predicting(Ours):
+    """The operator with `spec.prediction`, which observed `last_week` a week earlier."""
+
+    name = "with prediction"
+
+    def __init__(self, spec: Spec, last_week: Trace) -> None:
+        rules = spec.prediction
+        if rules.mode is PredictionMode.OFF:
+            rules = replace(rules, max_extra=EXTRA_REPLICAS)
+        super().__init__(replace(spec, prediction=replace(rules, mode=PredictionMode.APPLY)))
+        zone, learned = self.spec.prediction.zone, None
+        for seconds in range(0, int(min(last_week.end, WEEK)), LEARN_SECONDS):
+            learned = record(learned, zone, EPOCH - WEEK + seconds, last_week.at(seconds))
+        self.history = History(curve=learned)
 
 
 class _Hpa:

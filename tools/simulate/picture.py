@@ -11,7 +11,7 @@ from tools.simulate.run import Result
 WIDTH, LEFT, RIGHT = 900, 70, 20
 PLOT = WIDTH - LEFT - RIGHT
 HEIGHT, GAP, TOP = 190, 62, 48
-COLOURS = {"WebSocketScaler": "#0a7d3e", "HPA": "#c2410c", "KEDA": "#6d28d9"}
+COLOURS = {"WebSocketScaler": "#0a7d3e", "with prediction": "#0369a1", "HPA": "#c2410c", "KEDA": "#6d28d9"}
 GREY = "#64748b"
 
 

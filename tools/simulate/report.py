@@ -66,9 +66,9 @@ def text(name: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([name, *(line.rstrip() for line in lines)])
 
 
-def one(trace: Trace, seed: int, spec: Spec = SPEC) -> tuple[str, str]:
+def one(trace: Trace, seed: int, spec: Spec = SPEC, last_week: Trace | None = None) -> tuple[str, str]:
     """Return the table, as text, and the picture of one trace."""
-    results = compare(trace, seed, spec)
+    results = compare(trace, seed, spec, last_week)
     picture = draw(results, spec.cap_per_pod, spec.target_per_pod)
     return text(trace.name, [row(trace.name, [result]) for result in results]), picture
 

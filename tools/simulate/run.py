@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Decision, Spec
-from tools.simulate.autoscalers import Autoscaler, Hpa, Keda, Ours
+from tools.simulate.autoscalers import Autoscaler, Hpa, Keda, Ours, Predicting
 from tools.simulate.traces import Trace
 from tools.simulate.world import STEP, Tally, World
 
@@ -76,6 +76,9 @@ def _note(series: Series, world: World) -> None:
     series.emptiest.append(min(loads, default=0))
 
 
-def compare(trace: Trace, seed: int, spec: Spec = SPEC) -> tuple[Result, ...]:
-    """Run the trace with each autoscaler."""
-    return tuple(run(trace, build, seed, spec) for build in AUTOSCALERS)
+def compare(trace: Trace, seed: int, spec: Spec = SPEC, last_week: Trace | None = None) -> tuple[Result, ...]:
+    """Run the trace with each autoscaler; with `last_week` also with the operator's prediction from it."""
+    builds = list(AUTOSCALERS)
+    if last_week is not None:
+        builds.insert(1, lambda chosen: Predicting(chosen, last_week))
+    return tuple(run(trace, build, seed, spec) for build in builds)

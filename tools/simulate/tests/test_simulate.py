@@ -13,7 +13,8 @@ from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Reason
 from tools.simulate import files, manifest, report
 from tools.simulate.__main__ import main
-from tools.simulate.run import SPEC, Result, compare
+from tools.simulate.autoscalers import EXTRA_REPLICAS, Predicting
+from tools.simulate.run import SPEC, Result, compare, run
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
 
 SEEDS = (*TUNING_SEEDS, *HELD_OUT_SEEDS)
@@ -58,6 +59,17 @@ def test_half_unreadable_never_scales_down_meanwhile() -> None:
         during = [p for at, p in zip(series.time, series.pods, strict=True) if 1260 <= at < 3000]
         assert during == sorted(during)
         assert any(decision.reason is Reason.STALE for decision in ours.decisions)
+
+
+def test_a_prediction_adds_pods_before_the_crowd_and_a_wrong_one_costs_its_limit() -> None:
+    crowd, calm = GENERATORS["flash-crowd"](1), GENERATORS["deploy"](1)
+    alone = results("flash-crowd", 1)[0]
+    predicted = run(crowd, lambda spec: Predicting(spec, GENERATORS["flash-crowd"](2)), 1)
+    assert predicted.tally.overload_seconds < alone.tally.overload_seconds
+    assert predicted.tally.cut == 0
+    wrong = run(calm, lambda spec: Predicting(spec, crowd), 1)
+    extra = wrong.pod_hours - results("deploy", 1)[0].pod_hours
+    assert 0 < extra <= EXTRA_REPLICAS * calm.end / 3600
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
