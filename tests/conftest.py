@@ -56,10 +56,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndSha
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The second endpoint on the second shape repeats what both show alone."""
+    """The second endpoint on the second shape repeats what both show alone, and so do tests of either shape."""
     for item in items:
         parameters = getattr(item, "callspec", None) and item.callspec.params.values()  # type: ignore[attr-defined]
-        if parameters and "/ws/" in parameters and "embedded" in parameters:
+        if not parameters or "embedded" not in parameters:
+            continue
+        if "/ws/" in parameters or item.get_closest_marker("either_shape"):
             item.add_marker(pytest.mark.variant)
 
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from hunarmitra.config.environment import Environment
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.api import Api
 from tests.support.eventually import eventually
@@ -92,7 +92,7 @@ def development(directory: Path) -> dict[str, str]:
 
 
 def scraped(port: int) -> str:
-    return httpx.get(f"http://{HOST}:{port}/metrics", trust_env=False, timeout=30).text
+    return web.get(f"http://{HOST}:{port}/metrics", timeout=30).text
 
 
 async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_serve_with_debug_off_needs_demo_and_then_answers_local_names(tmp_path: 
     assert "needs DEBUG=1 (development) or DEMO=1" in fails(tmp_path, environment, "serve")
     with Serve(tmp_path, {**environment, "DEMO": "1"}) as server:
         for host in (HOST, "localhost"):
-            assert httpx.get(f"http://{host}:{server.port}/api/schema/", trust_env=False, timeout=30).status_code == 200
+            assert web.get(f"http://{host}:{server.port}/api/schema/", timeout=30).status_code == 200
 
 
 def test_serve_goes_on_without_metrics_where_their_port_is_taken(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.actors import Actors
 from tests.support.eventually import eventually
 from tests.support.live import join
@@ -43,7 +43,7 @@ def access_lines(process: Process) -> list[dict[str, Any]]:
 
 
 def get(stack: Stack, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(f"{stack.base_url}{path}", headers=headers, trust_env=False, timeout=30)
+    return web.get(f"{stack.base_url}{path}", headers=headers, timeout=30)
 
 
 def test_the_access_log_has_the_request_without_its_query(stack: Stack) -> None:

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgpack
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
@@ -94,8 +93,8 @@ def test_it_waits_for_redis_and_ends_on_sigterm(
     port = free_port()
     with services.relay(tmp_path, {**environment, "METRICS_PORT": str(port)}) as relay:
         eventually(lambda: "cannot publish to Redis" in relay.log_text(), 90, "the relay has tried")
-        assert httpx.get(f"http://127.0.0.1:{port}/livez").text == "ok\n", "no restart would bring Redis back"
-        assert "outbox" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert web.get(f"http://127.0.0.1:{port}/livez").text == "ok\n", "no restart would bring Redis back"
+        assert "outbox" in web.get(f"http://127.0.0.1:{port}/metrics").text
         redis_server.start()
         eventually(lambda: call_in(environment, count_unpublished) == 0, 90, "everything is published")
         assert relay.terminate() == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import web
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import REPOSITORY, Process
@@ -45,7 +46,7 @@ class Development(Process):
     def get(self, path: str) -> str | None:
         """The body of a page; None while the server is away."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=30).text
+            return web.get(f"http://127.0.0.1:{self.port}{path}", timeout=30).text
         except httpx.TransportError:
             return None
 

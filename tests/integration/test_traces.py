@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.actors import Actors
 from tests.support.clock import steady
 from tests.support.eventually import eventually
@@ -206,7 +206,7 @@ def test_nothing_secret_and_nobody_is_in_a_trace(system: System) -> None:
     asyncio.run(system.change("status", people.new_booking("confirmed")))
     caller = Caller.new()
     query = f"?token={people.employer.token}&phone=9876543210"
-    httpx.get(f"{system.stack.base_url}/api/v1/users/me/{query}", headers=caller.headers, trust_env=False, timeout=30)
+    web.get(f"{system.stack.base_url}/api/v1/users/me/{query}", headers=caller.headers, timeout=30)
     system.received.trace(caller.trace_id, 1)
     everything = repr(system.received.spans)
     for person in (people.employer, people.worker, people.admin):
@@ -258,7 +258,7 @@ def test_a_collector_that_does_not_answer_delays_neither_requests_nor_the_end(tm
         )
         with services.gunicorn(tmp_path, environment) as http:
             for _ in range(20):
-                assert httpx.get(f"{http.url}/api/v1/users/me/", timeout=30, trust_env=False).status_code == 401
+                assert web.get(f"{http.url}/api/v1/users/me/", timeout=30).status_code == 401
             began = steady()
             assert http.terminate(timeout=60) == 0
             assert steady() - began < 12, "three seconds for the remaining spans, also if nothing accepts them"
@@ -272,7 +272,7 @@ def test_what_is_left_is_exported_at_the_end_and_the_arbiter_has_no_thread(tmp_p
         )
         caller = Caller.new()
         with services.gunicorn(tmp_path, environment) as http:
-            httpx.get(f"{http.url}/api/v1/users/me/", headers=caller.headers, trust_env=False, timeout=30)
+            web.get(f"{http.url}/api/v1/users/me/", headers=caller.headers, timeout=30)
             assert len(list(Path(f"/proc/{http.pid}/task").iterdir())) == 1
             http.terminate()
         (span,) = collector.received.trace(caller.trace_id, 1, timeout=0)

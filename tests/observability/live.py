@@ -19,7 +19,7 @@ from observability.parameters import Parameters
 from observability.render import to_text
 from observability.rules import inhibit_rules, rule_file
 from observability.scraping import HOST, Target, command, configuration
-from tests.support import services, tools
+from tests.support import services, tools, web
 from tests.support.actors import Actors
 from tests.support.eventually import eventually
 from tests.support.faults import Faults
@@ -81,7 +81,7 @@ class Prometheus(Process):
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=5, trust_env=False).status_code == 200
+            return web.get(f"{self.url}/-/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -147,7 +147,7 @@ class Alertmanager(Process):
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=5, trust_env=False).status_code == 200
+            return web.get(f"{self.url}/-/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -170,7 +170,7 @@ def operator(directory: Path, port: int) -> Process:
 
     def is_ready() -> bool:
         try:
-            answer = httpx.get(f"http://{HOST}:{port}/metrics", timeout=5, trust_env=False)
+            answer = web.get(f"http://{HOST}:{port}/metrics", timeout=5)
         except httpx.TransportError:
             return False
         return "hunarmitra_operator_last_decision_timestamp_seconds{" in answer.text

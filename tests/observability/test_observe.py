@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.support import tools
+from tests.support import tools, web
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import REPOSITORY, clean_environment
@@ -37,13 +36,11 @@ def test_it_starts_everything_prints_one_address_and_ctrl_c_ends_it(tmp_path: Pa
         eventually(lambda: f"Prometheus: {url}/alerts" in log.read_text(), timeout=120, message="its address")
 
         def scraped() -> bool:
-            answer = httpx.get(
-                f"{url}/api/v1/query", params={"query": "hunarmitra_ws_draining"}, trust_env=False, timeout=30
-            )
+            answer = web.get(f"{url}/api/v1/query", params={"query": "hunarmitra_ws_draining"}, timeout=30)
             return len(answer.json()["data"]["result"]) == 1
 
         eventually(scraped, timeout=90, message="a scrape of the demo")
-        groups = httpx.get(f"{url}/api/v1/rules", trust_env=False, timeout=30).json()["data"]["groups"]
+        groups = web.get(f"{url}/api/v1/rules", timeout=30).json()["data"]["groups"]
         names = {rule["name"] for group in groups for rule in group["rules"]}
         assert "HunarMitraRedisAway" in names
         assert not any("Scaler" in name for name in names), "no operator runs here"

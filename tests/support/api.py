@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support import web
 from tests.support.answers import problems_of_answer
 
 Json = Any
@@ -30,7 +31,11 @@ class Api:
         self.token = token
         self.refresh_token = refresh_token
         self.http = httpx.Client(
-            base_url=f"{base_url}/api/v1/", timeout=60, trust_env=False, event_hooks={"response": [_judge]}
+            base_url=f"{base_url}/api/v1/",
+            timeout=60,
+            trust_env=False,
+            verify=web.CONTEXT,
+            event_hooks={"response": [_judge]},
         )
 
     @classmethod

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import httpx
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from hunarmitra.telemetry.catalogue import CATALOGUE, Kind, Process
 from hunarmitra.telemetry.labels import LANES
+from tests.support import web
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
@@ -39,7 +39,7 @@ class Scrape:
     """A scrape: its `text`, and its `values` by series."""
 
     def __init__(self, url: str, headers: Mapping[str, str] = OPENMETRICS) -> None:
-        answer = httpx.get(url, headers={"Host": "10.0.0.7", **headers}, timeout=20, trust_env=False)
+        answer = web.get(url, headers={"Host": "10.0.0.7", **headers}, timeout=20)
         answer.raise_for_status()
         self.content_type = answer.headers["content-type"]
         self.text = answer.text

@@ -9,6 +9,7 @@ from typing import Literal
 
 import httpx
 
+from tests.support import web
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process
 
@@ -44,7 +45,7 @@ class ServiceProcess(Process):
         if not accepts_connections(self.port):
             return False
         try:
-            httpx.get(f"{self.url}/", timeout=5, trust_env=False)
+            web.get(f"{self.url}/", timeout=5)
         except httpx.TransportError:
             return False
         return True
@@ -84,7 +85,7 @@ class OwnServer(ServiceProcess):
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.admin_url}/readyz", timeout=5, trust_env=False).status_code == 200
+            return web.get(f"{self.admin_url}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 

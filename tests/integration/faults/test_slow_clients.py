@@ -148,7 +148,7 @@ async def fill_up(system: Scene, booking_id: str, slow: SlowClient, quick: Socke
     held = -1
     for _ in range(100):
         newest = await off_loop(system.insert_events, booking_id, 250, LONG_NAME)
-        await quick.until_seq(newest, 30)
+        await quick.until_seq(newest, 120)
         before, held = held, unsent(system.stack.ws[0].port, slow.port)
         if held == before:
             return newest

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.actors import Actors
 from tests.support.clock import steady
 from tests.support.eventually import eventually
@@ -43,7 +43,7 @@ class System:
     booking_id: str
 
     def ready(self, url: str) -> dict[str, Any]:
-        answer = httpx.get(f"{url}/readyz", timeout=30, trust_env=False)
+        answer = web.get(f"{url}/readyz", timeout=30)
         assert answer.status_code == 200, "a lost database takes no process out of service"
         report: dict[str, Any] = answer.json()
         return report

@@ -12,6 +12,7 @@ import pytest
 
 from hunarmitra.telemetry.catalogue import CATALOGUE, Process
 from tests.integration.metrics.conftest import Measured
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.eventually import eventually, eventually_async
 from tests.support.metrics import OF_THE_PROCESS, Scrape, expected
@@ -70,6 +71,6 @@ def test_the_format_is_the_scrapers_choice(measured: Measured) -> None:
 def test_metrics_are_on_no_public_port(measured: Measured) -> None:
     for url in (measured.gunicorn.url, measured.server.url):
         for host in ("127.0.0.1", httpx.URL(measured.http_url).netloc.decode()):
-            answer = httpx.get(f"{url}/metrics", headers={"Host": host}, trust_env=False, timeout=30)
+            answer = web.get(f"{url}/metrics", headers={"Host": host}, timeout=30)
             assert answer.status_code in {400, 404}
             assert "hunarmitra_" not in answer.text

@@ -9,10 +9,9 @@ import signal
 import socket
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.support import held_wsgi, services
+from tests.support import held_wsgi, services, web
 from tests.support.eventually import eventually
 from tests.support.metrics import Scrape
 from tests.support.ports import free_port
@@ -75,7 +74,7 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
         folder, answered, counted = folder_of(server), 0, 0.0
         for turn in range(5):
             for _ in range(4):
-                answered += httpx.get(server.url + ROUTE, trust_env=False, timeout=30).status_code == 401
+                answered += web.get(server.url + ROUTE, timeout=30).status_code == 401
             if turn % 3 == 2:
                 kill(booted(server)[-1:])
             now = unauthenticated()

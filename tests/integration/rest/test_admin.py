@@ -13,9 +13,12 @@ import httpx
 import pytest
 
 from hunarmitra.accounts.services import user_set_staff
+from tests.support import web
 from tests.support.actors import Actor, Actors, User, seed
 from tests.support.shell import Shell
 from tests.support.stack import Stack
+
+pytestmark = pytest.mark.either_shape
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 FIELD = re.compile(r'<input [^>]*name="([^"]+)"[^>]*>')
@@ -31,7 +34,7 @@ class Browser:
     def __init__(self, base_url: str, *, secure: bool = True) -> None:
         self._secure = secure
         self.set_cookies: list[str] = []
-        self._http = httpx.Client(base_url=base_url, trust_env=False, timeout=30)
+        self._http = httpx.Client(base_url=base_url, trust_env=False, timeout=30, verify=web.CONTEXT)
         self._cookies: dict[str, str] = {}
 
     def close(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.stack import Stack
 
@@ -37,7 +37,7 @@ def test_each_host_serves_its_part(separated: Stack, path: str, on_admin: int, o
     for host, status in ((ADMIN, on_admin), (API, on_api), ("elsewhere.example", 400)):
         if host == "elsewhere.example" and path.startswith("/static/"):
             continue
-        answer = httpx.get(separated.base_url + path, headers={"Host": host}, trust_env=False, timeout=60)
+        answer = web.get(separated.base_url + path, headers={"Host": host}, timeout=60)
         assert answer.status_code == status, (host, answer.text)
 
 

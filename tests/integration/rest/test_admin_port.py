@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.ports import free_port
 from tests.support.services import HOST, ServiceProcess
 from tests.support.stack import base_environment, fresh_sqlite
@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]
 
 
 def get(url: str, host: str = "10.0.0.7") -> httpx.Response:
-    return httpx.get(url, headers={"Host": host}, timeout=30, trust_env=False)
+    return web.get(url, headers={"Host": host}, timeout=30)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

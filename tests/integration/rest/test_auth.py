@@ -22,6 +22,8 @@ from tests.support.api import Api
 from tests.support.shell import Shell
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.either_shape
+
 
 @pytest.fixture
 def user(stack: Stack, shell: Shell) -> User:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
+from tests.support import web
 from tests.support.stack import Stack
 
 FORWARDED = (
@@ -30,5 +30,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.mark.parametrize("headers", FORWARDED, ids=lambda headers: next(iter(headers)))
 def test_a_forwarded_request_gets_no_passwords(demo: Stack, headers: dict[str, str]) -> None:
     url = f"{demo.base_url}/demo/people/"
-    assert httpx.get(url, trust_env=False, timeout=60).status_code == 200
-    assert httpx.get(url, headers=headers, trust_env=False, timeout=60).status_code == 404
+    assert web.get(url, timeout=60).status_code == 200
+    assert web.get(url, headers=headers, timeout=60).status_code == 404

@@ -12,6 +12,8 @@ from tests.support.actors import Actor, Actors, seed
 from tests.support.api import Api
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.either_shape
+
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 DELHI = (28.6139, 77.2090)
 

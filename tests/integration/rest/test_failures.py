@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -60,13 +61,12 @@ class Client:
 
     def send(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         self._number += 1
-        return httpx.request(
+        return web.request(
             method,
             f"{self._urls[self._number % len(self._urls)]}/api/v1/{path}",
             json=body,
             headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": self._address},
             timeout=60,
-            trust_env=False,
         )
 
     def statuses(self, count: int, *request: Any) -> list[int]:
@@ -164,7 +164,7 @@ def test_a_burst_of_writes_is_limited_and_reading_is_not(limited: Stack, people:
     def create(number: int) -> httpx.Response:
         url = f"{limited.base_urls[number % 2]}/api/v1/bookings/"
         authorization = {"Authorization": f"Bearer {staff.token}"}
-        return httpx.post(url, json=body, headers=authorization, timeout=60, trust_env=False)
+        return web.post(url, json=body, headers=authorization, timeout=60)
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(create, range(60)))

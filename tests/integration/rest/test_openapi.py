@@ -16,6 +16,8 @@ from tests.support.api import Api
 from tests.support.processes import clean_environment
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.either_shape
+
 OPERATIONS = {
     ("post", "auth/token/"), ("post", "auth/refresh/"), ("post", "auth/verify/"), ("post", "auth/logout/"),
     ("get", "users/me/"), ("get", "workers/"), ("post", "realtime/tickets/"), ("get", "bookings/"),

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
 from tests.integration.rest.proxy import CuttableProxy
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.clock import steady
 from tests.support.eventually import eventually
@@ -28,7 +28,7 @@ class Surroundings:
     redis: CuttableProxy
 
     def ready(self) -> tuple[int, dict[str, str]]:
-        answer = httpx.get(f"{self.stack.base_url}/readyz", trust_env=False, timeout=30)
+        answer = web.get(f"{self.stack.base_url}/readyz", timeout=30)
         dependencies: dict[str, str] = answer.json()["dependencies"]
         return answer.status_code, dependencies
 
@@ -71,7 +71,7 @@ def test_a_lost_database_is_503_for_clients_and_takes_no_pod_out_of_service(surr
         return dependencies["database"] != "ok"
 
     eventually(reported, 30)
-    assert httpx.get(f"{surroundings.stack.base_url}/livez", trust_env=False, timeout=30).status_code == 200
+    assert web.get(f"{surroundings.stack.base_url}/livez", timeout=30).status_code == 200
 
     surroundings.postgres.mend()
     eventually(lambda: surroundings.people.employer.send("GET", f"bookings/{booking_id}/").status_code == 200, 60)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.rest.conftest import http_processes
+from tests.support import web
 from tests.support.actors import Actor, seed
 from tests.support.faults import Faults
 from tests.support.postgres import PostgresServer
@@ -34,7 +35,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Stac
 
 def refresh(stack: Stack, process: int, token: str) -> dict[str, Any]:
     url = f"{stack.base_urls[process]}/api/v1/auth/refresh/"
-    answer = httpx.post(url, json={"refresh": token}, trust_env=False, timeout=60)
+    answer = web.post(url, json={"refresh": token}, timeout=60)
     assert answer.status_code == 200, answer.text
     tokens: dict[str, Any] = answer.json()
     return tokens
@@ -78,10 +79,9 @@ def test_a_lost_answer_costs_nobody_the_session(scene: tuple[Stack, Faults]) -> 
         tokens = refresh(stack, 1, actor.refresh_token)
         newer = refresh(stack, 1, tokens["refresh"])
         assert newer["refresh"] != tokens["refresh"]
-        answer = httpx.get(
+        answer = web.get(
             f"{stack.base_urls[1]}/api/v1/users/me/",
             headers={"Authorization": f"Bearer {newer['access']}"},
-            trust_env=False,
             timeout=60,
         )
         assert answer.json()["id"] == actor.id

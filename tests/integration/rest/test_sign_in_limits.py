@@ -10,6 +10,7 @@ import pytest
 
 from hunarmitra.accounts.services import user_set_password
 from tests.integration.rest.conftest import http_processes
+from tests.support import web
 from tests.support.actors import User, seed
 from tests.support.redis import RedisServer
 from tests.support.shell import Shell
@@ -54,12 +55,11 @@ class Network:
     def attempt(self, username: str, password: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         self._number += 1
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        answer = httpx.post(
+        answer = web.post(
             f"{self._urls[self._number % len(self._urls)]}/api/v1/auth/token/",
             json={"username": username, "password": password},
             headers={"X-Forwarded-For": self._address, "Cookie": cookie, **(headers or {})},
             timeout=60,
-            trust_env=False,
         )
         if answer.status_code == 429:
             assert answer.json() == {"detail": "Too many requests.", "code": "throttled"}

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.support import held_wsgi, services
+from tests.support import held_wsgi, services, web
 from tests.support.eventually import eventually
 from tests.support.metrics import Scrape
 from tests.support.ports import free_port
@@ -54,12 +53,12 @@ class Server:
 
     def answers_probes(self) -> bool:
         urls = [f"http://{HOST}:{self.admin_port}{path}" for path in ("/livez", "/readyz", "/metrics")]
-        return [httpx.get(url, timeout=60, trust_env=False).status_code for url in urls] == [200] * 3
+        return [web.get(url, timeout=60).status_code for url in urls] == [200] * 3
 
     def answers(self) -> bool:
         """Whether an honest request gets the application's response."""
         url = f"http://{HOST}:{self.port}/api/v1/users/me/"
-        return httpx.get(url, timeout=60, trust_env=False).status_code == 401
+        return web.get(url, timeout=60).status_code == 401
 
     def log_lines(self) -> list[str]:
         return [line for line in self.process.log_text().splitlines() if "slow clients" in line]
@@ -219,7 +218,7 @@ def test_probes_need_no_free_thread_on_the_public_port_either(tmp_path: Path) ->
         for client in clients:
             client.request("/held", "Connection: close")
         for path in ("/livez", "/readyz"):
-            assert httpx.get(process.url + path, timeout=60, trust_env=False).status_code == 200
+            assert web.get(process.url + path, timeout=60).status_code == 200
         held.touch()
         assert {client.header().split()[1] for client in clients} == {"200"}
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.rest.conftest import http_processes
 from tests.integration.rest.test_admin import Browser
+from tests.support import web
 from tests.support.actors import Actors, seed
 from tests.support.api import Api
 from tests.support.redis import RedisServer
@@ -62,7 +63,7 @@ def test_limits(limited: Stack) -> None:
 
     def me(number: int) -> httpx.Response:
         url = f"{limited.base_urls[number % len(limited.http)]}/api/v1/users/me/"
-        return httpx.get(url, headers={"Authorization": f"Bearer {people.stranger.token}"}, trust_env=False, timeout=30)
+        return web.get(url, headers={"Authorization": f"Bearer {people.stranger.token}"}, timeout=30)
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(me, range(2 * HOURLY)))

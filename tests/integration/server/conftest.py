@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.services import OwnServer, ServiceProcess, daphne
 from tests.support.sockets import Socket
@@ -43,7 +43,7 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
 
 def readiness(server: OwnServer) -> tuple[int, dict[str, Any]]:
     """Return status and body of ``/readyz``."""
-    response = httpx.get(f"{server.admin_url}/readyz", trust_env=False, timeout=30)
+    response = web.get(f"{server.admin_url}/readyz", timeout=30)
     return response.status_code, response.json()
 
 

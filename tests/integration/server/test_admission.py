@@ -8,10 +8,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-
 from hunarmitra_ws.server.options import SPARE_FILES
 from tests.integration.server.conftest import own_server
+from tests.support import web
 from tests.support.actors import Actors
 from tests.support.eventually import eventually
 from tests.support.raw_sockets import CLOSE, TEXT, UPGRADE, RawSocket, frame
@@ -67,10 +66,10 @@ def test_more_half_finished_handshakes_than_open_files_take_nobodys_place(tmp_pa
         for _ in range(files + 50):
             crowd.callback(half(server).close)
         crowd.enter_context(join(server, path))
-        assert httpx.get(f"{server.admin_url}/livez", trust_env=False, timeout=30).status_code == 200
+        assert web.get(f"{server.admin_url}/livez", timeout=30).status_code == 200
         before.send(b"\x89\x80\0\0\0\0")
         assert next(before.frames())[0] == 10
-        metrics = httpx.get(f"{server.admin_url}/metrics", trust_env=False, timeout=30).text
+        metrics = web.get(f"{server.admin_url}/metrics", timeout=30).text
         assert 'ws_connections_cut_total{reason="full"}' in metrics
         assert 'ws_connections_cut_total{reason="full"} 0.0' not in metrics
 

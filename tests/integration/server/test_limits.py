@@ -12,11 +12,11 @@ import sqlite3
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.integration.server.conftest import Clients, own_clients, own_server, readiness
+from tests.support import web
 from tests.support.eventually import eventually, eventually_async
 from tests.support.raw_sockets import CLOSE, TEXT, RawSocket, frame
 from tests.support.services import OwnServer
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 def _metric(server: OwnServer, line: str) -> float:
-    text = httpx.get(f"{server.admin_url}/metrics", trust_env=False, timeout=30).text
+    text = web.get(f"{server.admin_url}/metrics", timeout=30).text
     return float(next(row for row in text.splitlines() if row.startswith(line)).rsplit(" ", 1)[1])
 
 

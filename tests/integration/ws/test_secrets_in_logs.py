@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-import httpx
 import pytest
 from websockets.exceptions import WebSocketException
 
-from tests.support import services
+from tests.support import services, web
 from tests.support.actors import Actor, Actors
 from tests.support.live import join, rejection
 from tests.support.processes import ProcessFailedError
@@ -152,7 +151,7 @@ async def fail_with_the_url(stack: Stack, people: Actors, secrets: Secrets) -> N
 
 def get(url: str, headers: dict[str, str]) -> None:
     """Also a socket's URL, as from a proxy that does not know the upgrade."""
-    assert httpx.get(url, headers=headers, trust_env=False, timeout=30).status_code >= 400
+    assert web.get(url, headers=headers, timeout=30).status_code >= 400
 
 
 def logged(*processes: ServiceProcess) -> str:
