@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from hunarmitra.common import redaction
-from hunarmitra.config.checks import check_database_pool, check_transport_security, chosen_services
+from hunarmitra.config.checks import (
+    check_database_pool,
+    check_secret_key,
+    check_transport_security,
+    chosen_services,
+)
 from hunarmitra.config.database_url import DatabaseTarget
 from hunarmitra.config.declaration import BASE_DIR, ConfigurationError
 from hunarmitra.config.reading import process_environment
@@ -21,6 +27,7 @@ _INSTALLED = tuple(name for name in ("http", "ws") if importlib.util.find_spec(f
 try:
     ENVIRONMENT = process_environment()
     SERVICES = chosen_services(ENVIRONMENT, _INSTALLED)
+    check_secret_key(ENVIRONMENT, SERVICES)
     check_database_pool(ENVIRONMENT, SERVICES)
     check_transport_security(ENVIRONMENT)
 except ConfigurationError as error:
@@ -29,7 +36,8 @@ except ConfigurationError as error:
 SERVES_HTTP = "http" in SERVICES
 SERVES_WS = "ws" in SERVICES
 
-SECRET_KEY = ENVIRONMENT.effective_secret_key
+# Django insists on one. A ws process without a SECRET_KEY signs nothing with it.
+SECRET_KEY = ENVIRONMENT.effective_secret_key or secrets.token_urlsafe(50)
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
+from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.key_ring import Key, read_keys
 
 _HEADER_BYTES: Final = 1024
@@ -39,15 +40,24 @@ def _kid_in_header(header: bytes) -> str:
 
 @dataclass(frozen=True)
 class KeyRing:
+    """Keys that verify tokens. ``signing_kid`` is None in a process that has no key to sign with."""
+
     keys: Mapping[str, Key]
-    signing_kid: str
+    signing_kid: str | None
 
     @classmethod
-    def from_settings(cls, text: str, signing_kid: str, secret_key: str) -> KeyRing:
+    def from_settings(cls, text: str, signing_kid: str, secret_key: str, *, must_sign: bool = True) -> KeyRing:
         """Raises :class:`ConfigurationError` naming what is wrong, never the key."""
-        return cls(*read_keys(text, signing_kid, secret_key))
+        return cls(*read_keys(text, signing_kid, secret_key, must_sign=must_sign))
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of new tokens; without a signing key, that of the first key."""
+        return (self.keys[self.signing_kid] if self.signing_kid else next(iter(self.keys.values()))).algorithm
 
     def encode(self, payload: Mapping[str, Any]) -> str:
+        if self.signing_kid is None:
+            raise ConfigurationError("JWT_KEYS has no key to sign with: only a process that serves http issues tokens.")
         key = self.keys[self.signing_kid]
         return jwt.encode(dict(payload), key.signing, algorithm=key.algorithm, headers={"kid": key.kid})
 
@@ -96,7 +106,7 @@ class KeyRingBackend(TokenBackend):
     """simplejwt's token backend over a :class:`KeyRing` instead of one key. ``leeway`` in seconds."""
 
     def __init__(self, ring: KeyRing, leeway: float, names: Names | None = None) -> None:
-        super().__init__(algorithm=ring.keys[ring.signing_kid].algorithm, leeway=leeway)
+        super().__init__(algorithm=ring.algorithm, leeway=leeway)
         self._ring = ring
         self._names = names or Names()
         self._leeway = leeway
@@ -113,6 +123,11 @@ class KeyRingBackend(TokenBackend):
 
 def backend_from_settings() -> KeyRingBackend:
     environment = settings.ENVIRONMENT
-    ring = KeyRing.from_settings(environment.jwt_keys, environment.jwt_signing_kid, settings.SECRET_KEY)
+    ring = KeyRing.from_settings(
+        environment.jwt_keys,
+        environment.jwt_signing_kid,
+        environment.effective_secret_key,
+        must_sign=settings.SERVES_HTTP,
+    )
     names = Names(issuers=environment.jwt_issuer, audiences=environment.jwt_audience)
     return KeyRingBackend(ring, environment.jwt_leeway, names)

@@ -20,6 +20,15 @@ def chosen_services(environment: Environment, installed: Sequence[str]) -> tuple
     return chosen
 
 
+def check_secret_key(environment: Environment, services: Sequence[str]) -> None:
+    """Check that only a process that serves ws alone has no SECRET_KEY: all others issue tokens or sign cookies."""
+    if not environment.effective_secret_key and tuple(services) != ("ws",):
+        raise ConfigurationError(
+            f"SECRET_KEY is not set, but this process serves {', '.join(services) or 'nothing'}: only one that serves "
+            "ws alone can do without it, with JWT_KEYS and MESSAGE_KEYS."
+        )
+
+
 def check_database_pool(environment: Environment, services: Sequence[str]) -> None:
     """Check that a ws process has a PostgreSQL connection for each thread that keeps one.
 

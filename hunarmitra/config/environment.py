@@ -27,7 +27,8 @@ class Environment(DeliverySettings, WebSocketSettings, RestSettings, ProcessSett
 
     @property
     def effective_secret_key(self) -> str:
-        return self.secret_key or DEVELOPMENT_SECRET
+        """The key that others follow from; empty in a ws process that has only public keys."""
+        return self.secret_key or (DEVELOPMENT_SECRET if self.debug else "")
 
     @property
     def effective_hsts_seconds(self) -> int:

@@ -16,6 +16,7 @@ from hunarmitra.config.values import (
     one_of,
     origins,
     seconds,
+    secret_list,
     services,
     text_value,
 )
@@ -28,7 +29,8 @@ class ProcessSettings:
     secret_key: str = variable(
         text_value,
         "",
-        "Signs sessions, and tokens and messages on Redis unless JWT_KEYS is set. Required when DEBUG is off.",
+        "Signs sessions, and tokens and messages on Redis unless JWT_KEYS is set. Required when DEBUG is off, except "
+        "by a process that serves ws alone, with JWT_KEYS (public keys suffice) and MESSAGE_KEYS.",
         secret=True,
         shown="none (a fixed development key while DEBUG is on)",
         section="Django",
@@ -159,13 +161,22 @@ class ProcessSettings:
         "",
         'The signing-key ring, JSON: `[{"kid": "2026-11", "alg": "EdDSA", "private_key": "<PEM>"}, '
         '{"kid": "2026-05", "alg": "RS256", "public_key": "<PEM>"}]`; HS256 keys have `secret`. '
-        "The first signs unless JWT_SIGNING_KID names another; all verify. Messages on Redis are signed with keys "
-        "derived from them.",
+        "The first signs unless JWT_SIGNING_KID names another; all verify. "
+        '`{"kid": "default", "alg": "HS256"}` is the key derived from SECRET_KEY. '
+        "A process that serves ws alone needs no private key if it has MESSAGE_KEYS.",
         secret=True,
         shown="one HS256 key derived from SECRET_KEY",
     )
     jwt_signing_kid: str = variable(
         text_value, "", "The `kid` of the key that signs new tokens.", shown="the first of JWT_KEYS"
+    )
+    message_keys: tuple[str, ...] = variable(
+        secret_list,
+        (),
+        'Keys of messages on Redis, JSON: `["<secret>"]`, each of at least 32 bytes. The first signs, all verify; the '
+        "keys of tokens verify too, in a process that has them.",
+        secret=True,
+        shown="derived from JWT_KEYS or SECRET_KEY",
     )
     jwt_issuer: tuple[str, ...] = variable(
         name_list,

@@ -50,10 +50,12 @@ def read_environment(source: Mapping[str, str]) -> Environment:
             shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
             raise ConfigurationError(f"{name} {error}{shown}.") from None
     environment = Environment(**values)
-    if not environment.secret_key and not environment.debug:
+    only_verifies = environment.jwt_keys and environment.message_keys
+    if not environment.secret_key and not environment.debug and not only_verifies:
         raise ConfigurationError(
             "SECRET_KEY is not set. Give a random one "
-            "(python -c 'import secrets; print(secrets.token_urlsafe(50))'), or DEBUG=1 for development."
+            "(python -c 'import secrets; print(secrets.token_urlsafe(50))'), or DEBUG=1 for development. "
+            "A process that serves ws alone needs JWT_KEYS (public keys suffice) and MESSAGE_KEYS, or SECRET_KEY."
         )
     if not environment.debug and environment.secret_key == DEVELOPMENT_SECRET:
         raise ConfigurationError("SECRET_KEY is the development key; give a random one of your own.")

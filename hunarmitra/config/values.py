@@ -5,6 +5,7 @@ Each raises ValueError with the rest of a sentence that begins with the variable
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,9 @@ from urllib.parse import unquote
 
 from hunarmitra.common.addresses import InvalidNetworkError, Network, parse_networks
 from hunarmitra.common.origins import parse_origin
+
+MINIMUM_SECRET_BYTES: Final = 32
+"""The length of a SHA-256: a shorter key is weaker than the signature (RFC 7518, section 3.2)."""
 
 WIDEST_PREFIXES: Final = {4: 8, 6: 7}
 """Bits by IP version: 10.0.0.0/8 and fc00::/7 are the largest private networks."""
@@ -99,6 +103,17 @@ def pairs(value: str) -> tuple[tuple[str, str], ...]:
             raise ValueError("must look like name=value,other=value")
         found.append((name.strip().lower(), unquote(text.strip())))
     return tuple(found)
+
+
+def secret_list(value: str) -> tuple[str, ...]:
+    """Secrets as a JSON list. Its errors repeat nothing of the value."""
+    try:
+        found = json.loads(value)
+        if isinstance(found, list) and found and all(len(each.encode()) >= MINIMUM_SECRET_BYTES for each in found):
+            return tuple(found)
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    raise ValueError(f"must be a JSON list of secrets of at least {MINIMUM_SECRET_BYTES} bytes")
 
 
 def ratio(value: str) -> float:

@@ -4,8 +4,9 @@ Otherwise everybody who may PUBLISH on Redis could show a forged status. A messa
 last entry, :data:`SIGNATURE`, is HMAC-SHA256 over the channel's name, a zero byte, and the bytes of the map that stand
 in front of the signature. The channel's name is included, so that a message cannot be repeated on another channel.
 
-The keys are derived from the keys that sign tokens. The key that signs tokens signs; all keys verify. So a change of
-keys that keeps tokens valid also keeps messages valid.
+The keys are derived from ``MESSAGE_KEYS``: the first signs, all verify. Without it the key that signs tokens signs. The
+keys of tokens verify in both cases, where the process has them. So a change of keys that keeps tokens valid also keeps
+messages valid, and a first MESSAGE_KEYS does not make messages of older processes unsigned.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Final
 
 import msgpack
 
-from hunarmitra.config.key_ring import derived_secrets, read_keys
+from hunarmitra.config.environment import Environment
+from hunarmitra.config.key_ring import derived_secret, derived_secrets, read_keys
 
 SIGNATURE: Final = "hunarmitra.signature"
 """The key of the signature in the map. A body cannot use it."""
@@ -85,6 +87,13 @@ def message_signer() -> MessageSigner:
     """Return the signer of this process, made from its settings."""
     from django.conf import settings
 
-    environment = settings.ENVIRONMENT
-    keys = read_keys(environment.jwt_keys, environment.jwt_signing_kid, settings.SECRET_KEY)
-    return MessageSigner(derived_secrets(*keys, PURPOSE))
+    return MessageSigner(message_secrets(settings.ENVIRONMENT, must_sign=settings.SERVES_HTTP))
+
+
+def message_secrets(environment: Environment, *, must_sign: bool) -> list[bytes]:
+    """Return the secrets of messages: those of ``MESSAGE_KEYS``, then those that follow from the keys of tokens."""
+    ring = read_keys(
+        environment.jwt_keys, environment.jwt_signing_kid, environment.effective_secret_key, must_sign=must_sign
+    )
+    own = [derived_secret(key.encode(), PURPOSE) for key in environment.message_keys]
+    return own + derived_secrets(*ring, PURPOSE)

@@ -173,6 +173,7 @@ def distributed_stack(
     ws: int = 2,
     redis_url: str | None = None,
     ws_redis_url: str | None = None,
+    ws_variables: Mapping[str, str] | None = None,
     with_relay: bool = True,
     ws_options: tuple[str, ...] = (),
     ws_with: Literal["daphne", "uvicorn"] = "daphne",
@@ -181,7 +182,8 @@ def distributed_stack(
 ) -> Iterator[Stack]:
     """Run http and ws processes on PostgreSQL and a new Redis (or `redis_url`, e.g. that of a Sentinel).
 
-    `ws_redis_url` is that of the ws processes, if their user at Redis is another. `ws_with` is the WebSocket server,
+    `ws_redis_url` is that of the ws processes, if their user at Redis is another; `ws_variables` are more of their
+    variables. `ws_with` is the WebSocket server,
     `ws_options` are its options: `("--ping-interval", "1")`. `database_url` is a migrated
     database of the caller.
     """
@@ -196,7 +198,7 @@ def distributed_stack(
         stack = Stack("distributed", directory, environment, redis=redis)
         for number in range(http):
             stack.http.append(services.gunicorn(directory, environment, name=f"http{number}"))
-        ws_environment = environment | ({"REDIS_URL": ws_redis_url} if ws_redis_url else {})
+        ws_environment = environment | ({"REDIS_URL": ws_redis_url} if ws_redis_url else {}) | dict(ws_variables or {})
         for number in range(ws):
             stack.ws.append(services.ws_server(directory, ws_environment, *ws_options, name=f"ws{number}", by=ws_with))
         if with_relay:

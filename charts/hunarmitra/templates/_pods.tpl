@@ -35,6 +35,9 @@ have another user of the database. */}}
 - name: JWT_KEYS
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: JWT_KEYS, optional: true}
+- name: MESSAGE_KEYS
+  valueFrom:
+    secretKeyRef: {name: {{ $secret }}, key: MESSAGE_KEYS, optional: true}
 - name: ALLOWED_HOSTS
   value: {{ join "," .root.Values.config.allowedHosts | quote }}
 {{- with .root.Values.config.adminHosts }}

@@ -87,6 +87,39 @@ def test_a_public_half_verifies_but_cannot_sign(name: str) -> None:
         ring(f"{name}-public")
 
 
+@pytest.mark.parametrize("name", ["rs", "ed"])
+def test_a_process_that_only_verifies_needs_no_private_key(name: str) -> None:
+    verifier = KeyRing.from_settings(json.dumps([KEYS[f"{name}-public"]]), "", "", must_sign=False)
+    token = ring(name).encode(payload())
+    assert decode(verifier, token)["user_id"] == "1"
+    assert KeyRingBackend(verifier, 0).decode(token)["user_id"] == "1"
+    with pytest.raises(ConfigurationError, match="JWT_KEYS has no key to sign with"):
+        verifier.encode(payload())
+
+
+@pytest.mark.parametrize("name", ["hs", "rs", "ed"])
+def test_without_a_secret_key_it_takes_no_key_that_can_sign(name: str) -> None:
+    entries = json.dumps([{**KEYS["ed-public"], "kid": "public"}, KEYS[name]])
+    with pytest.raises(ConfigurationError, match=f"JWT_KEYS: '{name}' can sign tokens, but a ws process without") as no:
+        KeyRing.from_settings(entries, "", "", must_sign=False)
+    assert "PRIVATE KEY" not in str(no.value)
+    assert SECRET not in str(no.value)
+    assert KeyRing.from_settings(entries, "", SECRET_KEY, must_sign=False).signing_kid is None, "the first is public"
+
+
+def test_the_key_of_the_secret_key_can_stay_in_the_ring_by_its_name() -> None:
+    """So a first change of keys needs no computing: `default` without a secret is the derived key."""
+    default = {"kid": "default", "alg": "HS256"}
+    token = KeyRing.from_settings("", "", SECRET_KEY).encode(payload())
+    keys = KeyRing.from_settings(json.dumps([KEYS["ed"], default]), "", SECRET_KEY)
+    assert decode(keys, token)
+    assert jwt.get_unverified_header(keys.encode(payload()))["kid"] == "ed"
+    with pytest.raises(TokenBackendError):
+        decode(KeyRing.from_settings(json.dumps([KEYS["ed"], {**default, "secret": SECRET}]), "", SECRET_KEY), token)
+    with pytest.raises(ConfigurationError, match="'default' needs a secret of at least 32 bytes"):
+        KeyRing.from_settings(json.dumps([KEYS["ed-public"], default]), "", "", must_sign=False)
+
+
 def test_rotation_signs_with_the_new_key_and_still_accepts_the_old_until_it_is_taken_out() -> None:
     old = ring("hs")
     token = old.encode(payload())

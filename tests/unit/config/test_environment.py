@@ -56,6 +56,17 @@ WRONG = {
         "https://",
         "https://ok.example.org,*",
     ],
+    "MESSAGE_KEYS": [
+        "{",
+        "{}",
+        "[]",
+        '"abc"',
+        "[5]",
+        '["hunter2"]',
+        '["' + "a" * 32 + '", "b"]',
+        "[" * 10**5,
+        '["' + "a" * 32 + '\\ud800"]',
+    ],
     "TRUSTED_PROXIES": ["10.0.0.0/33", "proxy.example.org", "10.0.0.1,nowhere", "0.0.0.0/0", "::/0", "10.0.0.0/7"],
     "SERVICES": ["operator", "http,operator", ","],
     "LOG_LEVEL": ["LOUD", "info", "10"],
@@ -317,6 +328,7 @@ def test_a_secret_may_be_a_file(name: str, tmp_path: Path) -> None:
         "DATABASE_URL": "postgresql://u:hunter2@h/n",
         "REDIS_URL": "redis://:hunter2@h",
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20hunter2",
+        "MESSAGE_KEYS": f'["{SECRET}"]',
     }
     value = valid.get(name, SECRET)
     file = tmp_path / "secret"

@@ -12,7 +12,12 @@ import pytest
 from django.apps import apps
 
 from hunarmitra.accounts.tokens import token_backend
-from hunarmitra.config.checks import check_database_pool, check_transport_security, chosen_services
+from hunarmitra.config.checks import (
+    check_database_pool,
+    check_secret_key,
+    check_transport_security,
+    chosen_services,
+)
 from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.environment import Environment
 from hunarmitra.config.misspelt import misspelt, warn_of_misspelt_settings
@@ -110,6 +115,29 @@ def test_a_service_that_is_not_installed_stops_the_start() -> None:
     assert chosen_services(read(), ("http",)) == ("http",)
     with pytest.raises(ConfigurationError, match=r"^SERVICES names ws, which is not installed here\.$"):
         chosen_services(read(SERVICES="http,ws"), ("http",))
+
+
+PUBLIC = {"JWT_KEYS": "[]", "MESSAGE_KEYS": f'["{SECRET}"]'}
+
+
+@pytest.mark.parametrize("services", ["http", "http,ws"])
+def test_only_a_process_that_serves_ws_alone_starts_without_a_secret_key(services: str) -> None:
+    check_secret_key(read_environment({"SERVICES": "ws", **PUBLIC}), ("ws",))
+    check_secret_key(read(SERVICES=services), services.split(","))
+    with pytest.raises(ConfigurationError, match=r"^SECRET_KEY is not set, but this process serves http"):
+        check_secret_key(read_environment({"SERVICES": services, **PUBLIC}), services.split(","))
+
+
+@pytest.mark.parametrize("missing", ["JWT_KEYS", "MESSAGE_KEYS"])
+def test_without_a_secret_key_both_other_keys_are_needed(missing: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"JWT_KEYS \(public keys suffice\) and MESSAGE_KEYS, or SECRET_KEY\.$"
+    ):
+        read_environment({"SERVICES": "ws", **PUBLIC, missing: ""})
+
+
+def test_without_a_secret_key_no_other_process_can_know_a_key() -> None:
+    assert read_environment({"SERVICES": "ws", **PUBLIC}).effective_secret_key == ""
 
 
 # ── misspelt settings ───────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from hunarmitra.config.key_ring import derived_secrets, read_keys
-from hunarmitra.outbox.signing import PURPOSE, SIGNATURE, MessageSigner, UnsignedMessageError
+from hunarmitra.config.reading import read_environment
+from hunarmitra.outbox.signing import PURPOSE, SIGNATURE, MessageSigner, UnsignedMessageError, message_secrets
 from hunarmitra.protocol.messages import status_message
 
 SECRET_KEY = "the-secret-key-of-the-installation-0123456789"
@@ -94,6 +95,7 @@ def test_another_installation_is_not_believed() -> None:
 
 def test_the_keys_for_messages_are_not_the_keys_for_tokens() -> None:
     keys, kid = read_keys("", "", SECRET_KEY)
+    assert kid is not None
     assert derived_secrets(keys, kid, PURPOSE) != [keys[kid].signing]
     assert derived_secrets(keys, kid, PURPOSE) != derived_secrets(keys, kid, b"hunarmitra.other")
 
@@ -112,6 +114,42 @@ def test_a_key_that_everybody_may_know_signs_nothing() -> None:
     public_alone = signer(OLD, NEW_PUBLIC)
     assert not believes(public_alone, signer(NEW).pack(MESSAGE.channel, MESSAGE.body))
     assert believes(public_alone, signer(OLD).pack(MESSAGE.channel, MESSAGE.body))
+
+
+MESSAGE_SECRETS = ["a-first-secret-of-messages-0123456789", "a-second-secret-of-messages-0123456789"]
+
+
+def process(*secrets: str, keys: list[dict[str, Any]] | None = None, issues: bool = True) -> MessageSigner:
+    """Return the signer of an http process, or of a ws process without a SECRET_KEY."""
+    variables = {"MESSAGE_KEYS": json.dumps(secrets) if secrets else "", "JWT_KEYS": json.dumps(keys) if keys else ""}
+    environment = read_environment({**variables, "SECRET_KEY": SECRET_KEY if issues else ""})
+    return MessageSigner(message_secrets(environment, must_sign=issues))
+
+
+def test_a_process_with_public_keys_alone_understands_and_is_understood() -> None:
+    http = process(*MESSAGE_SECRETS, keys=[NEW])
+    ws = process(*MESSAGE_SECRETS, keys=[NEW_PUBLIC], issues=False)
+    assert believes(ws, http.pack(MESSAGE.channel, MESSAGE.body))
+    assert believes(http, ws.pack(MESSAGE.channel, MESSAGE.body))
+    assert believes(ws, process(*MESSAGE_SECRETS[::-1]).pack(MESSAGE.channel, MESSAGE.body)), "all verify"
+    assert not believes(ws, process(keys=[NEW]).pack(MESSAGE.channel, MESSAGE.body)), (
+        "of the keys of tokens it has none"
+    )
+    assert not believes(process(), ws.pack(MESSAGE.channel, MESSAGE.body))
+
+
+def test_a_program_derives_the_key_of_messages_as_from_a_key_of_tokens() -> None:
+    key = hmac.new(MESSAGE_SECRETS[0].encode(), b"hunarmitra.messages", hashlib.sha256).digest()
+    data = process(*MESSAGE_SECRETS).pack(MESSAGE.channel, MESSAGE.body)
+    assert believes(MessageSigner([key]), data)
+
+
+@pytest.mark.parametrize("keys", [None, [NEW]], ids=["SECRET_KEY", "JWT_KEYS"])
+def test_a_process_with_new_message_keys_believes_those_without(keys: list[dict[str, Any]] | None) -> None:
+    """While they are introduced. Processes without them read the database at a message of the others."""
+    before, after = process(keys=keys), process(*MESSAGE_SECRETS, keys=keys)
+    assert believes(after, before.pack(MESSAGE.channel, MESSAGE.body))
+    assert not believes(before, after.pack(MESSAGE.channel, MESSAGE.body))
 
 
 def test_a_body_cannot_bring_its_own_signature() -> None:

@@ -68,7 +68,8 @@ class UnsignedMessages:
         if self._count and now - self._logged_at >= LOG_INTERVAL:
             logger.warning(
                 "%d messages on Redis are not signed by this installation; the database was read instead. Do all "
-                "processes have the same version, SECRET_KEY and JWT_KEYS? Otherwise, who else may publish on Redis?",
+                "processes have the same version and the same MESSAGE_KEYS (or SECRET_KEY and JWT_KEYS, from which "
+                "they are derived)? Otherwise, who else may publish on Redis?",
                 self._count,
             )
             self._logged_at, self._count = now, 0
