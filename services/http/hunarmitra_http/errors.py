@@ -25,7 +25,7 @@ from hunarmitra.bookings.errors import (
 from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.tracking.judging import TooSoonError
 from hunarmitra_http import failures, metrics
-from hunarmitra_http.languages import error_detail, label, language_of
+from hunarmitra_http.languages import error_detail, field_messages, label, language_of
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ def error_response(error: Exception, context: Mapping[str, Any]) -> Response | N
     if response is not None and (request := context.get("request")) is not None:
         language = language_of(request)
         response.data["detail"] = error_detail(response.data["code"], response.data["detail"], language)
+        if "fields" in response.data:
+            response.data["fields"] = field_messages(response.data["fields"], language)
         label(response, language)
     return response
 

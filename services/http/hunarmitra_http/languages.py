@@ -7,6 +7,9 @@ and connections are in English.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from string import Formatter
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponseBase
@@ -37,6 +40,32 @@ def label(response: HttpResponseBase, language: str) -> None:
 def error_detail(code: str, detail: str, language: str) -> str:
     """Return the text of an error in the language; ``detail`` is the English one."""
     return hindi.ERRORS.get(code, detail) if language == HINDI else detail
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return a pattern of the messages that the template makes, with its values as named groups."""
+    parts = (
+        re.escape(text) + (f"(?P<{name}>.+)" if name is not None else "")
+        for text, name, _, _ in Formatter().parse(template)
+    )
+    return re.compile("".join(parts))
+
+
+_FIELDS: Final = [(_pattern(template), text) for template, text in hindi.FIELDS.items()]
+
+
+def field_message(message: str, language: str) -> str:
+    """Return a message about a field in the language; ``message`` is the English one."""
+    if language == HINDI:
+        for pattern, text in _FIELDS:
+            if found := pattern.fullmatch(message):
+                return text.format(**found.groupdict())
+    return message
+
+
+def field_messages(fields: Mapping[str, list[str]], language: str) -> dict[str, list[str]]:
+    """Return the messages by field name in the language."""
+    return {name: [field_message(message, language) for message in messages] for name, messages in fields.items()}
 
 
 def notification_texts(title: str, message: str, data: dict[str, Any], language: str) -> tuple[str, str]:
