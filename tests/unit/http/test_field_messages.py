@@ -53,6 +53,7 @@ def produced() -> Iterator[str]:
             serializer = kind(data=body)
             if not serializer.is_valid():
                 yield from texts(serializer.errors)
+    readings: list[Any]
     for readings in ([], [{}] * 501):
         with pytest.raises(ValidationError) as error:
             readings_of(readings)
