@@ -148,6 +148,7 @@ def test_a_dispatcher_filters_searches_and_assigns(served: Served, visit: Visito
     search.fill("nothing like this")
     expect(list_).to_have_count(0)
     expect(page.locator("#dispatch-empty")).to_have_text(re.compile("^No booking under way has this status and these"))
+    expect(search).to_have_attribute("dir", "auto")
     search.fill(actors.worker.user.name)
     expect(row(staff, confirmed)).to_be_visible()
     expect(row(staff, waiting)).to_have_count(0)

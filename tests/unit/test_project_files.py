@@ -59,6 +59,18 @@ def test_the_workflow_may_only_read_and_pins_what_it_uses() -> None:
     assert all(re.search(r" # v\d+\.\d+\.\d+$", line) for line in text.splitlines() if "uses:" in line)
 
 
+def test_the_screenshots_of_the_tests_are_kept_also_when_one_fails() -> None:
+    [job] = [job for job in JOBS.values() if ".ci/run test-all" in commands(job)]
+    [upload] = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert job["steps"].index(upload) > [step.get("run") for step in job["steps"]].index(".ci/run test-all")
+    assert upload["if"] == "always()"
+    folder = Path(upload["with"]["path"])
+    names = " / ".join(f'"{part}"' for part in folder.parts)
+    assert f"REPOSITORY / {names})" in (REPOSITORY / "tests" / "support" / "browser.py").read_text()
+    assert upload["with"].get("include-hidden-files") is any(part.startswith(".") for part in folder.parts)
+    assert "matrix" in upload["with"]["name"], "two jobs cannot upload under one name"
+
+
 def test_an_unknown_step_is_refused() -> None:
     result = subprocess.run([".ci/run", "chekc"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert result.returncode == 2

@@ -52,7 +52,7 @@ export class DispatchView {
     this.#status = h('select', { id: 'dispatch-status', onchange: () => this.#filter() },
       h('option', { value: '' }, t('bookings.everyStatus')),
       STATUSES.map((status) => h('option', { value: status, selected: status === this.#kept.status }, statusWords(status))));
-    this.#search = h('input', { id: 'dispatch-search', type: 'search', value: this.#kept.search, placeholder: t('dispatch.searchHint'), autocomplete: 'off', spellcheck: 'false', oninput: () => this.#filter() });
+    this.#search = h('input', { id: 'dispatch-search', type: 'search', dir: 'auto', value: this.#kept.search, placeholder: t('dispatch.searchHint'), autocomplete: 'off', spellcheck: 'false', oninput: () => this.#filter() });
     this.element = h('article', { class: 'dispatch live' },
       h('div', { class: 'stage' }, this.#canvas, this.#all),
       h('div', { class: 'side' },

@@ -9,7 +9,7 @@ export function signInView({ demo, message, onSignedIn }) {
   const people = h('div', { class: 'people' });
   const form = h('form', { class: 'card form', onsubmit: submit },
     h('label', { for: 'username' }, t('signIn.username')),
-    h('input', { id: 'username', name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true }),
+    h('input', { id: 'username', name: 'username', dir: 'auto', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true }),
     h('label', { for: 'password' }, t('signIn.password')),
     h('input', { id: 'password', name: 'password', type: 'password', autocomplete: 'current-password', required: true }),
     h('button', { class: 'primary' }, t('signIn.button')));
