@@ -53,6 +53,7 @@ REJECTED = [
     ("minimal", "wss.replicas=3", "additional properties 'wss' not allowed"),
     ("minimal", "ws.replicas=two", "got string, want integer"),
     ("minimal", "image.pullPolicy=Sometimes", "pullPolicy"),
+    ("minimal", "secrets.wsKeys=private", "wsKeys"),
     ("minimal", "config.env.TRACKING_INTERVAL=x", "additional properties 'TRACKING_INTERVAL' not allowed"),
     ("minimal", "config.env.SECRET_KEY=abc", "additional properties 'SECRET_KEY' not allowed"),
     ("minimal", "config.allowedOrigins={app.example.org}", "allowedOrigins"),
@@ -154,11 +155,15 @@ def test_images_take_a_registry_a_tag_or_a_digest() -> None:
     assert image("production").startswith("registry.example.org/hunarmitra/hunarmitra-http@sha256:0")
 
 
+PUBLIC_HALF = '(genSelfSignedCertWithKey "hunarmitra" list list 1 $private).Cert'
+"""Of this certificate only the public key is used, which is the same each time."""
+
+
 def test_no_template_uses_chance() -> None:
     for path in [*CHART.glob("templates/**/*.yaml"), *CHART.glob("templates/*.tpl")]:
         assert not re.search(
             r"\b(rand(Alpha|Numeric|Ascii|Bytes|Int)\w*|genCA|genSelfSigned\w*|genPrivateKey|uuidv4)\b|{{-? *now\b",
-            path.read_text(),
+            path.read_text().replace(PUBLIC_HALF, "", 1),
         ), path
 
 

@@ -18,14 +18,23 @@ The Secret that the chart makes has one for each user of the bundled Redis. */}}
 {{- ternary .root.Values.redis.wsUrlKey .root.Values.redis.httpUrlKey (eq .process "ws") | default $made -}}
 {{- end -}}
 
+{{/* "public" or "shared": which keys ws pods have. */}}
+{{- define "hunarmitra.wsKeys" -}}
+{{- .Values.secrets.wsKeys | default (include "hunarmitra.makesKeys" . | empty | ternary "shared" "public") -}}
+{{- end -}}
+
 {{/* The environment of every process that runs Django. Takes root, process ("ws" or "http"), and component: "migrate" may
 have another user of the database. */}}
 {{- define "hunarmitra.environment" -}}
 {{- $secret := include "hunarmitra.secretName" .root | quote -}}
 {{- $owner := ternary .root.Values.migrations (dict) (eq (.component | default "") "migrate") -}}
+{{- $public := eq (include "hunarmitra.wsKeys" .root) "public" -}}
+{{- $verifies := and $public (eq .process "ws") -}}
+{{- if not $verifies -}}
 - name: SECRET_KEY
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: SECRET_KEY}
+{{ end -}}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef: {name: {{ ternary $secret ($owner.existingSecret | quote) (empty $owner.existingSecret) }}, key: {{ $owner.databaseUrlKey | default "DATABASE_URL" }}}
@@ -34,10 +43,10 @@ have another user of the database. */}}
     secretKeyRef: {name: {{ $secret }}, key: {{ include "hunarmitra.redisUrlKey" . }}}
 - name: JWT_KEYS
   valueFrom:
-    secretKeyRef: {name: {{ $secret }}, key: JWT_KEYS, optional: true}
+    secretKeyRef: {name: {{ $secret }}, key: {{ $verifies | ternary "JWT_PUBLIC_KEYS" "JWT_KEYS" }}{{ if not $public }}, optional: true{{ end }}}
 - name: MESSAGE_KEYS
   valueFrom:
-    secretKeyRef: {name: {{ $secret }}, key: MESSAGE_KEYS, optional: true}
+    secretKeyRef: {name: {{ $secret }}, key: MESSAGE_KEYS{{ if not $public }}, optional: true{{ end }}}
 - name: ALLOWED_HOSTS
   value: {{ join "," .root.Values.config.allowedHosts | quote }}
 {{- with .root.Values.config.adminHosts }}
