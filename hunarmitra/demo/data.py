@@ -1,4 +1,4 @@
-"""Demo data: three people and one booking in Delhi, made once and kept."""
+"""Demo data: three people and a booking in Delhi, or several, made once and kept."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hunarmitra.bookings.models import Booking
 from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_create
 from hunarmitra.common.clock import utc_now
 from hunarmitra.demo.credentials import keep_passwords, read_passwords
+from hunarmitra.demo.other_bookings import make_other_bookings
 
 SITE: Final = (Decimal("28.631500"), Decimal("77.216700"))
 """Connaught Place, New Delhi: where the booking's work is, in degrees (WGS 84)."""
@@ -67,8 +68,8 @@ class DemoData:
         }
 
 
-def demo_data() -> DemoData:
-    """Make what is missing, keep what is there, and sign the users in.
+def demo_data(*, several: bool = False) -> DemoData:
+    """Make what is missing, keep what is there, and sign the users in. ``several``: further bookings besides the one.
 
     A demo user whose kept password is unknown or no longer right (somebody lost the file) gets a new one.
     """
@@ -80,6 +81,8 @@ def demo_data() -> DemoData:
     employer, worker, admin = (
         DemoUser(user, user.username, passwords[user.username], session_start(user=user).access) for user in users
     )
+    if several:
+        make_other_bookings(employer=employer.user, worker=worker.user, admin=admin.user)
     return DemoData(employer, worker, admin, _booking(employer.user, worker.user, admin.user))
 
 

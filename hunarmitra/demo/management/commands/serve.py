@@ -53,7 +53,7 @@ class Command(BaseCommand):
             raise CommandError("--reload needs the sources of the project: run it in a clone of the repository.")
         call_command("migrate", interactive=False, verbosity=0)
         base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self.stdout.write(summary(demo_data(), base_url))
+        self.stdout.write(summary(demo_data(several=True), base_url))
         admin_port = _admin_port(settings.ENVIRONMENT.metrics_host, port)
         if admin_port:
             self.stdout.write(f"Metrics on http://{settings.ENVIRONMENT.metrics_host}:{admin_port}/metrics")
