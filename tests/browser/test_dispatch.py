@@ -223,13 +223,15 @@ def test_others_than_staff_are_told_why_there_is_no_map(served: Served, visit: V
 
 def test_in_the_demo_a_marker_moves_after_two_presses(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=28.6315, lng=77.2167)
+    people.employer.create_booking(service="Wall painting", lat=28.6336, lng=77.2093)
     staff = visit(demo, allowed=PUT_OFF)
     staff.never_arrive()
     staff.page.add_init_script(path=SCRIPTS / "canvas.js")
     staff.be("Meera Iyer")
     staff.page.get_by_role("link", name="Live map").click()
-    # One booking is open already; this test drives its own.
+    # One booking with a worker is open already; this test drives its own.
     expect(staff.page.get_by_role("button", name="Drive the demo")).to_be_visible()
+    expect(staff.page.locator("#dispatch-list .selected")).not_to_have_attribute("data-status", "requested")
     own = row(staff, booking).get_by_role("button").first
     if own.get_attribute("aria-expanded") == "false":
         own.click()

@@ -140,7 +140,7 @@ export class DispatchView {
     this.#begun = true;
     this.#map.complete();
     if (!this.#kept.view) this.#showAll();
-    if (!this.#selection) this.#select(this.#kept.selected ?? (this.#app.configuration.demo ? this.#shown()[0]?.id : undefined));
+    if (!this.#selection) this.#select(this.#kept.selected ?? (this.#app.configuration.demo ? this.#toDrive() : undefined));
   }
 
   #changed(entry, kind) {
@@ -241,6 +241,12 @@ export class DispatchView {
   #unfilter() {
     this.#status.value = this.#search.value = this.#kept.status = this.#kept.search = '';
     this.#show();
+  }
+
+  /** Return the id of the first booking with a worker, else of the first one. */
+  #toDrive() {
+    const shown = this.#shown();
+    return (shown.find(({ status }) => status !== 'requested') ?? shown[0])?.id;
   }
 
   #select(id) {
