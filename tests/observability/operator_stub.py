@@ -21,6 +21,8 @@ from harness import Operator, spec  # type: ignore[import-not-found]  # noqa: E4
 
 from hunarmitra_operator import web  # type: ignore[import-not-found]  # noqa: E402
 
+DELAY = "event_loop_delay_ms"
+
 
 async def main(port: int) -> None:
     clock = Clock()
@@ -32,9 +34,11 @@ async def main(port: int) -> None:
         token.write_text(f"{TOKEN}\n")
         operator = Operator(cluster, token)
         await cluster.run_pods(70, 5, 60, 10, 55)
-        cluster.create_scaler(spec(cluster.port))
+        cluster.create_scaler(spec(cluster.port, metrics=[{"name": DELAY, "targetPerPod": 50}]))
         await web.serve(operator.loop, "127.0.0.1", port, lambda: True)
         while True:
+            for pod in cluster.pods.values():
+                pod.metrics = {DELAY: 5.0}
             await operator.loop.turn()
             await cluster.advance(max(0.0, time.time() - clock.now))
             await asyncio.sleep(0.5)

@@ -12,6 +12,8 @@ from tests.support.live import join, rejection
 from tests.support.sockets import Frame
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.either_shape
+
 EXAMPLES = dict(contract.json_examples()[:3])
 REQUEST, RESPONSE = (example for heading, example in contract.json_examples() if heading == "Update Worker Location")
 TEXT = contract.text_of("realtime-api.md")

@@ -20,7 +20,7 @@ from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Frame
 from tests.support.watcher import Watcher, nothing_lost_repeated_or_reordered, positions_only_forward
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 

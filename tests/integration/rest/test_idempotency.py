@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.actors import Actors
 
+pytestmark = pytest.mark.either_shape
+
 ORDER = {"service": "plumbing", "lat": 28.6139, "lng": "77.2090", "estimated_price": "499.00"}
 
 

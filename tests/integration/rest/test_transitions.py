@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.actors import Actor, Actors
 
+pytestmark = pytest.mark.either_shape
+
 
 @pytest.mark.parametrize(
     ("current", "wanted", "role", "status", "code"),
