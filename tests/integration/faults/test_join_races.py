@@ -16,7 +16,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import Arrival, Scene, off_loop, positions, scene
 from tests.support.sockets import Socket
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 PLACES = [
     *((point, True) for point in JOIN_POINTS),

@@ -15,7 +15,7 @@ from tests.support.redis import RedisServer
 from tests.support.redis_proxy import RedisProxy
 from tests.support.scene import Scene, off_loop, scene
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 CURE = 6.0
 """Seconds after which a comparison has brought what was lost."""

@@ -19,7 +19,7 @@ from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Socket
 from tests.support.traffic import Traffic, assert_exact
 
-pytestmark = pytest.mark.usefixtures("over_slowly")
+pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 

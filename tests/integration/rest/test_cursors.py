@@ -14,6 +14,8 @@ from tests.support.api import Api
 from tests.support.shell import Shell
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.either_shape
+
 
 def follow(api: Api, path: str, *, between: Callable[[], object] = lambda: None) -> list[Any]:
     """Read all pages; call `between` after each."""
