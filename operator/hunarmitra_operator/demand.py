@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hunarmitra_operator import explain
 from hunarmitra_operator.model import CONNECTIONS, Demand, Metric, Pod, Spec, Survey
+from hunarmitra_operator.recommendation import within_tolerance
 
 COUNTED_TARGETS = 2
 """A pod counts with at most this many times the target, so that one stalled pod does not ask for many pods."""
@@ -33,8 +34,7 @@ def _demand(spec: Spec, survey: Survey, metric: Metric, current: int) -> Demand:
 
 def _replicas(spec: Spec, total: float, target: int, current: int) -> int:
     """Return enough pods for `total` at the target each, or `current` while the average is within the tolerance."""
-    share = target * current
-    if (100 - spec.down.tolerance_percent) * share <= 100 * total <= (100 + spec.up.tolerance_percent) * share:
+    if within_tolerance(spec, total, target * current):
         return current
     return -int((ROUNDING - total / target) // 1)
 

@@ -12,14 +12,17 @@ SETTLE_SECONDS = 120
 """How long new pods may take to get their share before the fullest pod can ask for another pod."""
 
 
+def within_tolerance(spec: Spec, total: float, target: int) -> bool:
+    """Return whether a total of all pods is so near to its target that their number stays, as with HPA."""
+    return (100 - spec.down.tolerance_percent) * target <= 100 * total <= (100 + spec.up.tolerance_percent) * target
+
+
 def by_average(spec: Spec, total: int, current: int) -> int:
     """Return enough pods for `total` at the target each, or `current` while the average is within the tolerance.
 
     This is HPA's formula with every pod counted. Starting pods count with no load, as they are about to take some.
     """
-    scaled = 100 * total
-    target = spec.target_per_pod * current
-    if (100 - spec.down.tolerance_percent) * target <= scaled <= (100 + spec.up.tolerance_percent) * target:
+    if within_tolerance(spec, total, spec.target_per_pod * current):
         return current
     return ceil_div(total, spec.target_per_pod)
 
