@@ -25,7 +25,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--trace",
         type=Path,
         metavar="FILE",
-        help="CSV file (seconds,connections,event), or JSON of a Prometheus range query",
+        help="CSV file (seconds,connections,event, and the metrics of the spec), or JSON of a Prometheus range query",
     )
     source.add_argument(
         "--generate",
@@ -61,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"wrote {chosen.report} and {chosen.report.with_suffix('')}/*.svg")
         return 0
     try:
-        trace: Trace = read(chosen.trace) if chosen.trace else GENERATORS[chosen.generate](chosen.seed)
         spec = manifest.read(chosen.spec) if chosen.spec else SPEC
+        names = [metric.name for metric in spec.metrics]
+        if names and not chosen.trace:
+            raise TraceError(f"generated traces have only connections; {names[0]!r} of spec.metrics needs --trace FILE")
+        trace: Trace = read(chosen.trace, names) if chosen.trace else GENERATORS[chosen.generate](chosen.seed)
     except (OSError, TraceError, manifest.ManifestError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

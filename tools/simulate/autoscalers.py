@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,12 +12,14 @@ from hunarmitra_operator.decide import decide
 from hunarmitra_operator.hpa import Bounds, HorizontalPodAutoscaler, MetricPod
 from hunarmitra_operator.model import Decision, Fleet, History, Pod, Sample, Spec
 from tools.simulate.traces import Trace
-from tools.simulate.world import World
+from tools.simulate.world import SimPod, World
 
 EPOCH = 1_800_000_000.0
 HPA_PERIOD = 15.0
 WEEK = 7 * 86400
 LEARN_SECONDS = 60
+PRECISION = 1000
+"""HPA and KEDA count metrics in thousandths."""
 EXTRA_REPLICAS = 8
 """`maxExtraReplicas` of a spec without a prediction: twice the default, as the traces grow fast."""
 
@@ -48,7 +51,8 @@ class Ours:
         self.samples = {uid: sample for uid, sample in self.samples.items() if uid in living}
         for pod in world.pods:
             if pod.readable and pod.started(world.now):
-                self.samples[pod.uid] = Sample(pod.load, now)
+                further = {metric.name: world.metric(metric.name, pod) for metric in self.spec.metrics}
+                self.samples[pod.uid] = Sample(pod.load, now, further)
         fleet = Fleet(
             world.replicas,
             tuple(
@@ -91,7 +95,10 @@ class Predicting(Ours):
 
 
 class _Hpa:
-    """HorizontalPodAutoscaler with the spec's behavior, every 15 s. Its metrics are fresher than in a real cluster."""
+    """HorizontalPodAutoscaler with the spec's behavior, every 15 s. Its metrics are fresher than in a real cluster.
+
+    It has the metrics of the spec too; the largest recommendation counts.
+    """
 
     name = "HPA"
 
@@ -105,24 +112,35 @@ class _Hpa:
             world.scale(self.controller.sync(world.replicas, self.recommend(world), EPOCH + world.now))
 
     def recommend(self, world: World) -> int | None:
-        """Return the replicas for the metrics, or None."""
+        """Return the replicas for connections and further metrics, or None."""
+        asked = [self.ask(world, self.spec.target_per_pod, lambda pod: pod.load)]
+        for metric in self.spec.metrics:
+
+            def value(pod: SimPod, name: str = metric.name) -> int:
+                return round(PRECISION * world.metric(name, pod))
+
+            asked.append(self.ask(world, PRECISION * metric.target, value))
+        return max((replicas for replicas in asked if replicas is not None), default=None)
+
+    def ask(self, world: World, target: int, value: Callable[[SimPod], int]) -> int | None:
+        """Return the replicas for one metric, or None."""
         raise NotImplementedError
 
 
 class Hpa(_Hpa):
-    """HPA on the connections of each pod (a `Pods` metric)."""
+    """HPA on a number of each pod (a `Pods` metric)."""
 
-    def recommend(self, world: World) -> int | None:
+    def ask(self, world: World, target: int, value: Callable[[SimPod], int]) -> int | None:
         """Apply HPA's own formula; a pod without a reading has a missing metric."""
         pods = [
             MetricPod(
-                pod.load if pod.readable and pod.started(world.now) else None,
+                value(pod) if pod.readable and pod.started(world.now) else None,
                 pending=pod.pending(world.now),
                 terminating=pod.terminated is not None,
             )
             for pod in world.pods
         ]
-        return hpa.recommend(world.replicas, self.spec.target_per_pod, pods)
+        return hpa.recommend(world.replicas, target, pods)
 
 
 class Keda(_Hpa):
@@ -130,7 +148,7 @@ class Keda(_Hpa):
 
     name = "KEDA"
 
-    def recommend(self, world: World) -> int | None:
+    def ask(self, world: World, target: int, value: Callable[[SimPod], int]) -> int:
         """Apply HPA's formula for an external metric."""
-        total = sum(pod.load for pod in world.pods if pod.readable and pod.started(world.now))
-        return hpa.average_value(world.replicas, self.spec.target_per_pod, total)
+        total = sum(value(pod) for pod in world.pods if pod.readable and pod.started(world.now))
+        return hpa.average_value(world.replicas, target, total)

@@ -1,7 +1,8 @@
 """Reads and writes trace files: CSV, and the JSON answer of a Prometheus range query.
 
-A CSV file has the columns `seconds`, `connections` and `event`; see `tools.simulate.traces`. If a range query has
-several series, their values are added at each moment, so that a query by pod works like a sum.
+A CSV file has the columns `seconds`, `connections` and `event`, and one for each further metric; see
+`tools.simulate.traces`. If a range query has several series, their values are added at each moment, so that a query by
+pod works like a sum.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,50 +26,52 @@ class TraceError(ValueError):
     """A trace file that cannot be read; the message names the line and the column."""
 
 
-def read(path: Path) -> Trace:
-    """Return the trace in a file. Raises `OSError` or `TraceError`."""
+def read(path: Path, metrics: Sequence[str] = ()) -> Trace:
+    """Return the trace in a file, with these metrics besides connections. Raises `OSError` or `TraceError`."""
     try:
         text = path.read_text()
     except UnicodeDecodeError as error:
         raise TraceError(f"{path}: not a text file") from error
     is_json = text.lstrip()[:1] in {"{", "["}
     try:
-        return _from_prometheus(path.stem, text) if is_json else _from_csv(path.stem, text)
+        if is_json and metrics:
+            raise TraceError(f": a range query has only connections; {metrics[0]!r} of spec.metrics needs a CSV file")
+        return _from_prometheus(path.stem, text) if is_json else _from_csv(path.stem, text, metrics)
     except TraceError as error:
         raise TraceError(f"{path}{error}") from error
 
 
-def _trace(name: str, rows: Iterable[tuple[float, float]], events: Iterable[Event] = ()) -> Trace:
-    """Return a trace that begins at 0 seconds."""
-    times, connections = zip(*rows, strict=True)
+def _trace(
+    name: str, rows: Iterable[tuple[float, ...]], events: Iterable[Event] = (), metrics: Sequence[str] = ()
+) -> Trace:
+    """Return a trace that begins at 0 seconds. A row has the seconds, the connections and the metrics."""
+    times, connections, *further = zip(*rows, strict=True)
     start = times[0]
     moved = tuple(Event(event.at - start, event.kind, event.value) for event in events)
-    return Trace(name, tuple(at - start for at in times), tuple(connections), moved)
+    return Trace(name, tuple(at - start for at in times), connections, moved, dict(zip(metrics, further, strict=True)))
 
 
 # ── CSV ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def _from_csv(name: str, text: str) -> Trace:
+def _from_csv(name: str, text: str, metrics: Sequence[str]) -> Trace:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = reader.fieldnames or ()
-    for column in COLUMNS[:2]:
+    for column in (*COLUMNS[:2], *metrics):
         if found and column not in found:
             raise TraceError(f", line 1: column {column!r} is missing; found {', '.join(map(repr, found))}")
-    rows: list[tuple[float, float]] = []
+    rows: list[tuple[float, ...]] = []
     events: list[Event] = []
     for row in reader:
         try:
-            at, connections = _number(row, "seconds"), _number(row, "connections")
+            at, values = _number(row, "seconds"), [_amount(row, column) for column in ("connections", *metrics)]
             if rows and at <= rows[-1][0]:
                 raise TraceError(f"seconds must rise, but {at:g} follows {rows[-1][0]:g}")
-            if connections < 0:
-                raise TraceError(f"connections must not be below 0, but is {connections:g}")
             events += [_event(at, item) for item in (row.get("event") or "").split(";") if item.strip()]
         except TraceError as error:
             raise TraceError(f", line {reader.line_num}: {error}") from error
-        rows.append((at, connections))
+        rows.append((at, *values))
     if len(rows) < 2:
         raise TraceError(": needs the columns seconds and connections, and at least two rows")
-    return _trace(name, rows, events)
+    return _trace(name, rows, events, metrics)
 
 
 def _number(row: Mapping[str, str | None], column: str) -> float:
@@ -79,6 +82,13 @@ def _number(row: Mapping[str, str | None], column: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise TraceError(f"{column} must be a number, but is {text or ''!r}")
+    return value
+
+
+def _amount(row: Mapping[str, str | None], column: str) -> float:
+    value = _number(row, column)
+    if value < 0:
+        raise TraceError(f"{column} must not be below 0, but is {value:g}")
     return value
 
 
@@ -97,14 +107,15 @@ def write(trace: Trace, path: Path) -> None:
     moments = sorted({*trace.times, *(event.at for event in trace.events)})
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*COLUMNS, *trace.metrics])
         for at in moments:
             here = [
                 event.kind if event.kind == "deploy" else f"{event.kind}={event.value:g}"
                 for event in trace.events
                 if event.at == at
             ]
-            writer.writerow([f"{at:g}", trace.at(at), ";".join(here)])
+            further = [f"{trace.metric(name, at):g}" for name in trace.metrics]
+            writer.writerow([f"{at:g}", trace.at(at), ";".join(here), *further])
 
 
 # ── Prometheus ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 TUNING_SEEDS = (1, 2, 3)
 """Seeds whose results were known while the operator was written."""
@@ -35,12 +35,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Connections over time, and events, both in order of time."""
+    """Connections over time, and events, both in order of time.
+
+    `metrics` has further numbers at the same times, by name: the sum over all pods.
+    """
 
     name: str
     times: tuple[float, ...]
     connections: tuple[float, ...]
     events: tuple[Event, ...] = ()
+    metrics: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def end(self) -> float:
@@ -49,15 +53,22 @@ class Trace:
 
     def at(self, now: float) -> int:
         """Return the connections at `now`."""
+        return round(self._between(self.connections, now))
+
+    def metric(self, name: str, now: float) -> float:
+        """Return the sum of a metric over all pods at `now`."""
+        return self._between(self.metrics[name], now)
+
+    def _between(self, values: Sequence[float], now: float) -> float:
         index = bisect_right(self.times, now)
         if index == 0:
-            return round(self.connections[0])
+            return values[0]
         if index == len(self.times):
-            return round(self.connections[-1])
+            return values[-1]
         before, after = self.times[index - 1], self.times[index]
         share = (now - before) / (after - before)
-        low, high = self.connections[index - 1], self.connections[index]
-        return round(low + share * (high - low))
+        low, high = values[index - 1], values[index]
+        return low + share * (high - low)
 
 
 def _curve(

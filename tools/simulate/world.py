@@ -133,6 +133,11 @@ class World:
         """Return the pods that were not stopped."""
         return [pod for pod in self.pods if pod.terminated is None]
 
+    def metric(self, name: str, pod: SimPod) -> float:
+        """Return what a pod reports: its part of the trace's sum is its part of the connections."""
+        connections = sum(each.load for each in self.pods)
+        return self.trace.metric(name, self.now) * pod.load / connections if connections else 0.0
+
     def _happen(self, kind: str, value: float) -> None:
         if kind == "deploy":
             self.revision += 1

@@ -13,7 +13,7 @@ from hunarmitra_operator.hpa import ceil_div
 from hunarmitra_operator.model import Reason
 from tools.simulate import files, manifest, report
 from tools.simulate.__main__ import main
-from tools.simulate.autoscalers import EXTRA_REPLICAS, Predicting
+from tools.simulate.autoscalers import EXTRA_REPLICAS, Ours, Predicting
 from tools.simulate.run import SPEC, Result, compare, run
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
 
@@ -166,6 +166,65 @@ def test_a_spec_in_a_file_is_simulated_and_hpa_has_its_behavior(
     scaler.write_text(SCALER + still + "  scaleUp: {selectPolicy: Min}\n")
     assert main(["--trace", str(trace), "--spec", str(scaler)]) == 2
     assert "behavior.scaleUp.selectPolicy and scaleUp.selectPolicy are both set" in capsys.readouterr().err
+
+
+BUSY = "  metrics: [{name: deliveries_per_second, targetPerPod: 200}]\n"
+EVENING = """seconds,connections,event,deliveries_per_second,other
+0,2000,,300,x
+1200,2000,,990,x
+3600,2000,,990,x
+3700,2000,,100,x
+6000,2000,,100,x
+"""
+
+
+def test_a_metric_of_the_spec_is_a_column_of_the_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """2,000 connections need two pods; the deliveries need five, and two again later."""
+    trace, scaler = tmp_path / "evening.csv", tmp_path / "ws.yaml"
+    trace.write_text(EVENING)
+    scaler.write_text(SCALER + BUSY)
+    spec = manifest.read(scaler)
+    loaded = files.read(trace, ["deliveries_per_second"])
+    for result in compare(loaded, 1, spec):
+        pods = dict(zip(result.series.time, result.series.pods, strict=True))
+        assert pods[2400] == 5, result.autoscaler
+        assert result.series.pods[-1] == 2, result.autoscaler
+    ours = run(loaded, Ours, 1, spec)
+    assert any(decision.decided_by == "deliveries_per_second" for decision in ours.decisions)
+    assert main(["--trace", str(trace), "--spec", str(scaler)]) == 0
+    saved = tmp_path / "saved.csv"
+    files.write(loaded, saved)
+    assert files.read(saved, ["deliveries_per_second"]).metrics == loaded.metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("day.csv", "seconds,connections\n0,1\n9,2\n", "line 1: column 'deliveries_per_second' is missing; found"),
+        (
+            "day.csv",
+            "seconds,connections,deliveries_per_second\n0,1,\n9,2,5\n",
+            "line 2: deliveries_per_second must be a number, but is ''",
+        ),
+        (
+            "day.csv",
+            "seconds,connections,deliveries_per_second\n0,1,5\n9,2,-5\n",
+            "line 3: deliveries_per_second must not be below 0, but is -5",
+        ),
+        ("day.json", '[{"values": [[0, "1"], [9, "2"]]}]', "'deliveries_per_second' of spec.metrics needs a CSV file"),
+        ("", "", "'deliveries_per_second' of spec.metrics needs --trace FILE"),
+    ],
+)
+def test_a_trace_without_the_metric_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, complaint: str
+) -> None:
+    scaler, source = tmp_path / "ws.yaml", ["--generate", "deploy"]
+    scaler.write_text(SCALER + BUSY)
+    if name:
+        (tmp_path / name).write_text(text)
+        source = ["--trace", str(tmp_path / name)]
+    assert main([*source, "--spec", str(scaler)]) == 2
+    assert complaint in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["{", "kind: Deployment", "- kind: WebSocketScaler"])
