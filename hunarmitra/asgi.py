@@ -6,15 +6,18 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from hunarmitra.common.request_target import in_origin_form
+from hunarmitra.database.connections import limit_answers
 from hunarmitra.metrics import expose_metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
 
 _http = get_asgi_application()
 expose_metrics()
+limit_answers(settings.ENVIRONMENT.database_answer_timeout)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -33,8 +36,6 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 
 def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
-    from django.conf import settings
-
     if not settings.SERVES_WS:
         return _reject(receive, send)
     from hunarmitra_ws.connection import websocket_application
@@ -48,8 +49,6 @@ async def _reject(receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    from django.conf import settings
-
     while True:
         event = await receive()
         if event["type"] == "lifespan.startup":

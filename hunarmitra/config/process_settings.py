@@ -109,6 +109,12 @@ class ProcessSettings:
         "Seconds after which a PostgreSQL connection is replaced by a new one, so that changed addresses and passwords "
         "are noticed.",
     )
+    database_answer_timeout: float = variable(
+        seconds(1, 3600),
+        15,
+        "Seconds that a process that serves waits for PostgreSQL's answer to one statement. Then it closes the "
+        "connection and answers 503. Management commands wait without limit.",
+    )
     database_prepared_statements: bool = variable(
         boolean,
         True,

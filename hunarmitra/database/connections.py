@@ -3,6 +3,9 @@
 After a failover the connections of a pool lead to the old primary. It is dead, or it lives and is read-only: then it
 answers queries, with data that no longer changes. So a connection proves that its server accepts writes whenever it
 leaves the pool, in one round trip. A connection that fails the proof is closed, and with it the others of its pool.
+
+A server may also stop answering without closing anything: it hangs, or a proxy in front of it does. TCP does not notice
+that, because the kernel of the other side acknowledges every packet. So each wait for an answer has a limit here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ KEPT_SECONDS: Final = 2.0
 DROP_SPACING_SECONDS: Final = 1.0
 """Least time between two drops of a pool: a server that stays read-only must not be flooded with connects."""
 
+PROOF_SECONDS: Final = 3.0
+"""Most seconds until a connection has proven itself. The pool's own limit is longer, so that it can try a new one."""
+
 WRITABLE: Final = frozenset({"read-write", "primary"})
 """Values of ``target_session_attrs`` that ask for a server that accepts writes."""
 
@@ -31,8 +37,26 @@ class ReadOnlyServerError(psycopg.OperationalError):
     """The server of a pooled connection accepts no writes."""
 
 
+class _Answers:
+    """How long connections of this process wait for one answer; None for no limit."""
+
+    def __init__(self) -> None:
+        self.limit: float | None = None
+
+
+_answers: Final = _Answers()
+
+
+def limit_answers(seconds: float) -> None:
+    """Limit the wait for each answer from now on. For processes that serve; a migration may take longer."""
+    _answers.limit = seconds
+
+
 class ReportingConnection(psycopg.Connection[Any]):
-    """A connection of the pool. A failed connect tells the process's state why."""
+    """A connection of the pool. A failed connect tells the process's state why, and so does a missing answer."""
+
+    proof_limit: float | None = None
+    """Limit of one answer, if it is not the process's."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **parameters: Any) -> Any:
@@ -41,6 +65,21 @@ class ReportingConnection(psycopg.Connection[Any]):
         except psycopg.Error as error:
             state.found(problem_of_connect(str(error)))
             raise
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an answer. Raises `psycopg.OperationalError` and closes the connection if none comes in time."""
+        limit = self.proof_limit or _answers.limit
+        if timeout is not None or limit is None:
+            return super().wait(gen, interval, timeout)
+        begun = time.monotonic()
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None or time.monotonic() - begun < limit:
+                raise
+            self.close()  # a late answer would be taken for the next statement's
+            state.found(Problem.UNREACHABLE)
+            raise psycopg.OperationalError(f"no answer from the server within {limit:g} s") from error
 
 
 class _Drops:
@@ -94,9 +133,15 @@ def is_read_only(candidate: Connection) -> bool:
 
     Asks the server, since a pooler such as PgBouncer may report the parameters of another one.
     """
-    if not candidate.autocommit:
-        candidate.autocommit = True  # Django sets it again
-    row = candidate.execute("SHOW transaction_read_only").fetchone()
+    if isinstance(candidate, ReportingConnection):
+        candidate.proof_limit = PROOF_SECONDS
+    try:
+        if not candidate.autocommit:
+            candidate.autocommit = True  # Django sets it again
+        row = candidate.execute("SHOW transaction_read_only").fetchone()
+    finally:
+        if isinstance(candidate, ReportingConnection):
+            candidate.proof_limit = None
     return row is not None and row[0] == "on"
 
 

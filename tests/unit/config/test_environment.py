@@ -73,6 +73,7 @@ WRONG = {
     "LOG_FORMAT": ["JSON", "logfmt"],
     "DATABASE_URL": ["mysql://h/n", "sqlite://", "postgresql://h:port/n", "postgresql://h/", "n"],
     "DATABASE_MAX_LIFETIME": ["9", "86401", "an hour"],
+    "DATABASE_ANSWER_TIMEOUT": ["0.5", "3601", "soon"],
     "DATABASE_POOL_MAX": ["0", "1001", "many"],
     "REDIS_URL": [
         "http://h:6379",

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from hunarmitra.database.connections import limit_answers
 from hunarmitra.outbox import relay
 from hunarmitra.telemetry import database, exposition, publisher
 from hunarmitra.telemetry import relay as metrics
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             exposition.expose_process()
             exposition.expose(publisher.REGISTRY, metrics.REGISTRY, database.REGISTRY)
             exposition.serve_metrics(environment.metrics_host, environment.metrics_port, stuck=metrics.stuck)
+        limit_answers(environment.database_answer_timeout)
         stop = threading.Event()
 
         def end(number: int, frame: FrameType | None) -> None:
