@@ -29,6 +29,11 @@ class Stream:
         while (event := await self._events.get()) is not None:
             yield event
 
+    async def discard(self) -> None:
+        """Take and forget the events until the stream closes: for a program that reads none of them."""
+        async for _ in self:
+            pass
+
     # ── of a channel ────────────────────────────────────────────────────────────────────────────────────────
     def _established(self, snapshot: Frame) -> None:
         raise NotImplementedError

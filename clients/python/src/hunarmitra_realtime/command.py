@@ -14,7 +14,8 @@ import httpx
 from hunarmitra_realtime.booking import FINAL, BookingChannel, BookingStream
 from hunarmitra_realtime.connection import RealtimeConnection
 from hunarmitra_realtime.events import Event
-from hunarmitra_realtime.locations import Progress, SharingEndedError, TrackError, read_gpx, send_locations
+from hunarmitra_realtime.locations import Progress, TrackError, read_gpx, send_locations
+from hunarmitra_realtime.sender import SharingEndedError
 from hunarmitra_realtime.session import Session
 
 BAR = 30
@@ -135,11 +136,17 @@ async def send(options: argparse.Namespace) -> int:
     except TrackError as error:
         print(error, file=sys.stderr)
         return 2
-    async with Session(options.server, access=os.environ.get("HUNARMITRA_TOKEN", "")) as session:
+    token = os.environ.get("HUNARMITRA_TOKEN", "")
+    async with Session(options.server, access=token) as session:
         if failed := await signed_in(session, options):
             return failed
         try:
-            await send_locations(session, options.booking, points, faster=options.faster, report=_show)
+            async with BookingStream(options.server, options.booking, token=token or session.token) as stream:
+                reading = asyncio.create_task(stream.discard())
+                await send_locations(
+                    session, options.booking, points, faster=options.faster, stream=stream, report=_show
+                )
+            await reading
         except SharingEndedError as error:
             _end_line()
             print(f"ended: {error.code}: {error}", file=sys.stderr)

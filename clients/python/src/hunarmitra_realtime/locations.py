@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from xml.etree import ElementTree
 
-import httpx
-
+from hunarmitra_realtime.booking import BookingChannel
+from hunarmitra_realtime.sender import LocationSender
 from hunarmitra_realtime.session import Session
 
 SPEED: Final = 8.0
 """Metres per second between points without a time."""
 
-LONGEST_BACKOFF: Final = 30.0
 _METRES_PER_DEGREE: Final = 111_195.0
-_TRANSIENT: Final = frozenset({408, 429})
 
 
 class TrackError(ValueError):
     """The file is not a track that can be replayed."""
-
-
-class SharingEndedError(Exception):
-    """The server takes no locations of this booking from this user. ``code`` is the server's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -125,53 +114,24 @@ async def send_locations(
     points: Sequence[Point],
     *,
     faster: float = 1.0,
+    stream: BookingChannel | None = None,
     report: Callable[[Progress], None] = lambda _: None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Send where the track is now, as often as the server asks, until its last point is accepted.
 
-    ``faster`` plays the track that many times faster. What a lost network misses is not sent later. Raises
-    SharingEndedError.
+    ``faster`` plays the track that many times faster. ``stream`` is a stream of the booking, whose connection is used
+    while it is live. What a lost network misses is not sent later. Raises SharingEndedError.
     """
+    sender = LocationSender(session, booking, stream=stream, sleep=sleep, clock=clock)
     length = points[-1].seconds
-    begun, failures = clock(), 0
+    begun = clock()
     while True:
         seconds = min(length, (clock() - begun) * faster)
         point = place(points, seconds)
-        part = seconds / length if length else 1.0
-        try:
-            answer = await session.post(f"tracking/{booking}/", {"lat": point.lat, "lng": point.lng})
-        except httpx.TransportError as error:
-            problem, accepted, wait = str(error) or type(error).__name__, False, 0.0
-        else:
-            problem, accepted, wait = _judge(answer)
-        failures = failures + 1 if problem and not wait else 0
-        delay = wait or random.random() * min(LONGEST_BACKOFF, 2 ** min(failures - 1, 5))
-        report(Progress(part, point, delay, problem))
-        if accepted and seconds >= length:
+        sent = await sender.send(point.lat, point.lng)
+        report(Progress(seconds / length if length else 1.0, point, sent.next_in, sent.problem))
+        if sent.accepted and seconds >= length:
             return
-        await sleep(delay)
-
-
-def _judge(answer: httpx.Response) -> tuple[str, bool, float]:
-    """Return the problem, whether the location was accepted, and the seconds to wait (0: back off)."""
-    body = _body(answer)
-    code, detail = str(body.get("code", "")), str(body.get("detail", f"HTTP {answer.status_code}"))
-    if answer.is_success:
-        return "", True, max(0.2, float(body.get("next_in_ms", 2000)) / 1000)
-    if code == "stale_position":
-        return detail, False, 2.0
-    # Without a code it is the answer of a proxy, which may be temporary.
-    if code and answer.status_code < 500 and answer.status_code not in _TRANSIENT:
-        raise SharingEndedError(code, detail)
-    after = answer.headers.get("Retry-After", "")
-    return detail, False, float(after) if after.isdecimal() else 0.0
-
-
-def _body(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        await sender.pause()
