@@ -33,11 +33,12 @@ define lock
 	@touch $@
 endef
 
-# install(name of the lock): install the packages of a lock file, and the project.
+# install(name of the lock): install the packages of a lock file, the project, and the Python client, which `manage.py
+# drive` uses. No image has the client.
 define install
 	$(call lock,$(1))
 	@echo "installing the project itself, editable: changes of its sources need no new installation"
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable . --editable clients/python
 	@$(PIP) check
 endef
 
@@ -45,11 +46,11 @@ endef
 setup: $(VENV)/.dev ## create .venv with everything needed to develop and test
 	@echo "$(VENV) is ready: make run serves the demo, make test runs the tests, make alone lists all targets"
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml
+$(VENV)/.dev: requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 	$(call install,dev)
 	@touch $(VENV)/.embedded $(VENV)/.docs
 
-$(VENV)/.embedded: requirements/embedded.txt pyproject.toml
+$(VENV)/.embedded: requirements/embedded.txt pyproject.toml clients/python/pyproject.toml
 	$(call install,embedded)
 
 # A separate lock file, with the same versions as the others, so that it can be installed into the same environment.

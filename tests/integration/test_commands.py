@@ -264,6 +264,18 @@ async def test_drive_sets_out_reports_its_way_arrives_and_completes(town: Town) 
     assert demo(town.environment)["booking_id"] != town.booking_id
 
 
+async def test_drive_sends_locations_as_often_as_the_server_asks(town: Town) -> None:
+    async with await Socket.connect(town.booking_socket, token=town.employer.token) as watcher:
+        await watcher.joined()
+        process = town.drive(town.booking_id, "--steps", "4")
+        frames = await watcher.frames_until(lambda frame: frame.get("status") == "completed", 90)
+        assert process.wait() == 0, process.log_text()
+    positions = [(frame["lat"], frame["lng"]) for frame in frames if frame["type"] == "location_update"]
+    site = town.employer.booking(town.booking_id)
+    assert 1 <= len(positions) <= 4
+    assert positions[-1] == (float(site["lat"]), float(site["lng"]))
+
+
 @pytest.mark.slow
 def test_drive_goes_on_where_it_was_interrupted(town: Town) -> None:
     process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")

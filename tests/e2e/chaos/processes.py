@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.processes import REPOSITORY, clean_environment
-
-PYTHON_CLIENT = REPOSITORY / "clients" / "python" / "src"
 
 
 class ClientProcess:
@@ -24,7 +21,7 @@ class ClientProcess:
         self.log = directory / f"{self.name}.log"
         self.figures: dict[str, int] = {"watching": 0, "live": 0, "rounds": 0, "acknowledged": 0, "locations": 0}
         self.stopped = threading.Event()
-        environment = clean_environment({"PYTHONPATH": os.pathsep.join([str(PYTHON_CLIENT), str(REPOSITORY)])})
+        environment = clean_environment({"PYTHONPATH": str(REPOSITORY)})
         with self.log.open("ab") as errors:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "tests.e2e.chaos.clients"],
