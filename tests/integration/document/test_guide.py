@@ -1,4 +1,4 @@
-"""The guide's commands and its Python program, run as they stand against the demo.
+"""The guide's commands and its Python programs, run as they stand against the demo.
 
 The web page of the guide is run by `tests/browser/test_guide.py`.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,11 +22,12 @@ from tests.support import tools
 from tests.support.actors import Actor, User
 from tests.support.documents import blocks, command_of, file_of
 from tests.support.eventually import eventually
-from tests.support.processes import Process, clean_environment
+from tests.support.processes import REPOSITORY, Process, clean_environment
 from tests.support.stack import Stack, embedded_stack
 from tests.support.terminal import terminal
 
 HOST = "127.0.0.1:8000"
+PYTHON_PAGE = "guide/python.md"
 LIFE = (
     "booking_requested", "booking_assigned", "booking_confirmed", "booking_on_the_way", "booking_arrived",
     "booking_completed",
@@ -103,15 +106,79 @@ def test_the_command_lines(demo: Stack, made: dict[str, Any], employer: Actor, w
         screen.wait_for("Disconnected (code: 4001")
 
 
-def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
-    demo: Stack, made: dict[str, Any], worker: Actor, booking: str, tmp_path: Path
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the page on Python, beside a clone, with the package installed as it says; without a registry."""
+    folder = tmp_path_factory.mktemp("python") / "my-program"
+    folder.mkdir()
+    (folder.parent / "hunarmitra").symlink_to(REPOSITORY)
+    install = command_of(PYTHON_PAGE, "mkdir my-program").splitlines()[-1]
+    assert install.startswith(".venv/bin/pip install ")
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", "packages"]
+    command = [sys.executable, "-m", "pip", "install", *offline, *install.split()[2:]]
+    subprocess.run(command, cwd=folder, env=clean_environment({}), check=True)
+    return folder
+
+
+def reader_runs(command: str, folder: Path, demo: Stack, password: str) -> Process:
+    """A command of the page on Python, in the folder of the page."""
+    program, *arguments = shlex.split(command.removeprefix("HUNARMITRA_PASSWORD='…' "))
+    name = Path(program).name
+    found = [sys.executable] if name == "python" else [str(folder / "packages" / "bin" / name)]
+    for argument in arguments:
+        if argument.endswith(".py"):
+            (folder / argument).write_text(file_of(PYTHON_PAGE, argument))
+    environment = {
+        "HUNARMITRA_SERVER": demo.base_url,
+        "HUNARMITRA_PASSWORD": password,
+        "PYTHONPATH": str(folder / "packages"),
+        **dict(re.findall(r"(HUNARMITRA_USER)=(\S+)", command_of(PYTHON_PAGE, "export HUNARMITRA_USER="))),
+    }
+    log = folder / f"{'-'.join([name, *arguments])}.log"
+    return Process([*found, *arguments], log_path=log, cwd=folder, environment=environment)
+
+
+def test_the_command_prints_events_until_the_booking_is_over(
+    demo: Stack, made: dict[str, Any], worker: Actor, booking: str, programs: Path
 ) -> None:
-    program = tmp_path / "watch.py"
-    program.write_text(file_of("guide/python.md", "watch.py"))
-    called = command_of("guide/python.md", "HUNARMITRA_PASSWORD=").split("watch.py", 1)[1].split()
-    environment = {"HUNARMITRA_SERVER": demo.base_url, "HUNARMITRA_PASSWORD": made["employer"]["password"]}
-    log = tmp_path / "watch.log"
-    with Process([sys.executable, str(program), *called], log_path=log, environment=environment) as watching:
+    command = command_of(PYTHON_PAGE, "export HUNARMITRA_USER=").splitlines()[-1].replace("BOOKING", booking)
+    with reader_runs(command, programs, demo, made["employer"]["password"]) as watching:
+        eventually(lambda: "  3  booking_confirmed (Meera Iyer)" in watching.log_text(), 60)
+        worker.status(booking, "on_the_way")
+        worker.track(booking, 28.60830, 77.20268)
+        eventually(lambda: "location: 28.6083, 77.20268" in watching.log_text(), 60)
+        worker.status(booking, "arrived")
+        worker.status(booking, "completed")
+        assert watching.wait(90) == 0, watching.log_text()
+    events = re.findall(r"^\S+Z +(\d+)  (booking_\w+) ", watching.log_text(), re.MULTILINE)
+    assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
+
+
+def test_the_program_with_the_package_resumes_and_prints_notifications(
+    demo: Stack, made: dict[str, Any], worker: Actor, booking: str, programs: Path
+) -> None:
+    command = command_of(PYTHON_PAGE, ".venv/bin/python follow.py").strip()
+    with reader_runs(command, programs, demo, made["employer"]["password"]) as following:
+        eventually(lambda: "3 booking_confirmed" in following.log_text(), 60)
+        worker.status(booking, "on_the_way")
+        worker.track(booking, 28.60830, 77.20268)
+        eventually(lambda: "28.60830, 77.20268" in following.log_text(), 60)
+        eventually(lambda: "    * " in following.log_text(), 60)
+        demo.http[0].stop()
+        eventually(lambda: "reconnecting in" in following.log_text(), 60)
+        demo.http[0].start()
+        worker.status(booking, "arrived")
+        worker.status(booking, "completed")
+        assert following.wait(90) == 0, following.log_text()
+    events = re.findall(r"^ *(\d+) (booking_\w+) ", following.log_text(), re.MULTILINE)
+    assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
+
+
+def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
+    demo: Stack, made: dict[str, Any], worker: Actor, booking: str, programs: Path
+) -> None:
+    command = command_of(PYTHON_PAGE, "HUNARMITRA_PASSWORD=").strip()
+    with reader_runs(command, programs, demo, made["employer"]["password"]) as watching:
         eventually(lambda: "3 booking_confirmed" in watching.log_text(), 60)
         worker.status(booking, "on_the_way")
         worker.track(booking, 28.60830, 77.20268)
