@@ -197,6 +197,10 @@ bench: $(VENV)/.bench ## measure this server beside its peers; writes bench/resu
 bench-quick: $(VENV)/.bench ## the same in a few minutes, for development; writes .cache/bench/quick/
 	$(BIN)/python -m bench --quick $(ARGS)
 
+.PHONY: map-frames
+map-frames: $(VENV)/.dev ## measure the dispatcher's map with 2,000 moving markers in headless Chromium (ARGS=--help)
+	@$(BIN)/python -m tests.browser.map_frames $(ARGS)
+
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@$(PIP) install --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
