@@ -265,7 +265,7 @@ def test_a_stranger_sees_nothing(demo: Stack, people: People, visit: Visitor) ->
     stranger.page.get_by_label("User name").fill(somebody.username)
     stranger.page.get_by_label("Password").fill("not this one")
     stranger.page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(stranger.page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(stranger.page.get_by_role("alert")).to_have_text("The user name or the password is wrong.")
     stranger.sign_in(somebody)
     expect(stranger.page.get_by_text("No bookings yet")).to_be_visible()
     stranger.page.goto(f"{demo.base_url}/#/bookings/{people.booking_id}")
