@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -88,6 +88,25 @@ class PostgresServer:
         segment = (self._data / "postmaster.pid").read_text().splitlines()[6].split()[1]
         self.process.kill()
         subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop its processes with SIGSTOP meanwhile: connections stay open, and nothing answers.
+
+        Each of its processes has a group of its own, so `Process.pause` would stop only the first.
+        """
+        first = self.process.pid
+        os.kill(first, signal.SIGSTOP)  # so it starts no others
+        children = [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        try:
+            for pid in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in [*children, first]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """On the database `postgres`, outside a transaction; the rows, if there are any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,38 @@ async def test_a_server_that_turned_read_only_is_left_and_used_again_once_it_is_
         await worker.send({"type": "location", "lat": 28.0, "lng": 77.0, "id": "two"})
         assert (await worker.next_of("location_accepted"))["id"] == "two"
         assert worker.is_open
+
+
+@pytest.mark.usefixtures("over_rarely")
+async def test_senders_are_told_that_the_database_hangs_whether_their_location_is_in_the_statement_or_waits(
+    system: System,
+) -> None:
+    people = system.people
+    bookings = {name: people.new_booking("on_the_way") for name in ("first", "second")}
+    async with AsyncExitStack() as stack:
+        sockets = {
+            name: await stack.enter_async_context(
+                await Socket.connect(system.stack.booking_url(booking), token=people.worker.token)
+            )
+            for name, booking in bookings.items()
+        }
+        for socket in sockets.values():
+            await socket.joined()
+        with system.postgres.paused():
+            for name, socket in sockets.items():
+                await socket.send({"type": "location", "lat": 28.0, "lng": 77.0, "id": name})
+                # The second one waits until the statement with the first has ended.
+                await socket.send({"type": "ping"})
+                await socket.next_of("pong")
+            for name, socket in sockets.items():
+                told = await socket.next_of("error")
+                assert (told["code"], told["id"]) == ("unavailable", name)
+                assert told["retry_in_ms"] > 0
+        for socket in sockets.values():
+            await socket.send({"type": "location", "lat": 28.1, "lng": 77.0, "id": "again"})
+            # Only this one is answered: the sender of the earlier one was told already.
+            assert (await socket.next_of("location_accepted"))["id"] == "again"
+            assert socket.is_open
 
 
 def test_connections_that_an_administrator_ended_fail_no_request(system: System) -> None:

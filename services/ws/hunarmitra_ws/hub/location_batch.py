@@ -3,14 +3,20 @@
 The first location of a batch waits 20 ms at most (``WS_LOCATION_BATCH_MS``). One batch is stored at a time, so that a
 slow database makes batches larger and not more. At most one location of a booking waits: a newer one replaces it, and
 its sender is told. So what waits is bounded by the number of bookings that send.
+
+A statement may take long: a database that hangs answers nothing, and a database that is away is tried for seconds. The
+sender of a location without a result after two seconds gets ``unavailable``. A location that still waits is dropped.
+The one in the statement may be stored later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -33,23 +39,34 @@ logger = logging.getLogger(__name__)
 MOST_IN_BATCH: Final = 200
 """The statement's cost per location hardly falls beyond it."""
 
+CHECK_SECONDS: Final = 0.25
+"""How often a batch that takes long is checked for senders who wait too long."""
+
 _CODES: Final[Mapping[str, str]] = {"not_found": "not_allowed", "permission_denied": "not_allowed"}
 """REST's codes that a connection words otherwise: a connection sees its booking, so only the right can be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """``since`` is the time of its receipt, in seconds of the monotonic clock."""
+
     sender: Subscription
     posted: PostedLocation
     id: str | None
+    since: float
+
+
+_Unanswered = dict[UUID, _Waiting]
+"""By booking, in the order of their receipt."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Seconds: how long a batch gathers, the least interval of a booking, and when to retry after a failure."""
+    """Seconds: a batch's gathering, a booking's least interval, a sender's longest wait, and the pause after that."""
 
     gather: float
     least_interval: float
+    patience: float = 2.0
     retry: float = 2.0
 
 
@@ -60,7 +77,7 @@ class LocationBatch:
         self._subscribed = subscribed
         self._limits = limits
         self._threads = DatabaseThreads("locations", 1)
-        self._waiting: dict[UUID, _Waiting] = {}
+        self._waiting: _Unanswered = {}
         self._storing: asyncio.Task[None] | None = None
         self._slow_senders: dict[str, Subscription] = {}
 
@@ -69,7 +86,7 @@ class LocationBatch:
         replaced = self._waiting.pop(posted.booking_id, None)
         if replaced is not None:
             self._reject(replaced, TooSoonError(self._limits.least_interval))
-        self._waiting[posted.booking_id] = _Waiting(sender, posted, identifier)
+        self._waiting[posted.booking_id] = _Waiting(sender, posted, identifier, time.monotonic())
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_all())
 
@@ -94,30 +111,49 @@ class LocationBatch:
         try:
             await asyncio.sleep(self._limits.gather)
             while self._waiting:
-                # In the order of the ids, in which every process locks.
-                chosen = sorted(self._waiting)[:MOST_IN_BATCH]
-                await self._store([self._waiting.pop(booking_id) for booking_id in chosen])
+                oldest = list(islice(self._waiting, MOST_IN_BATCH))
+                await self._store({booking_id: self._waiting.pop(booking_id) for booking_id in oldest})
                 await asyncio.sleep(0)
         finally:
             self._storing = None
 
-    async def _store(self, batch: Sequence[_Waiting]) -> None:
-        for each in batch:
+    async def _store(self, unanswered: _Unanswered) -> None:
+        for each in unanswered.values():
             each.sender.known_location_order = to_microseconds(each.posted.moment)  # no echo to the sender
+        # In the order of the ids, in which every process locks.
+        batch = [unanswered[booking_id].posted for booking_id in sorted(unanswered)]
         try:
             await checkpoints.reach_async("gathered, not stored")
-            answers = await self._threads.run(locations_accept, [each.posted for each in batch], self._count_watchers)
+            answers = await self._result(batch, unanswered)
         except (DatabaseError, TimeoutError) as error:
             log_failure(logger, f"{len(batch)} locations were not stored", error)
-            for each in batch:
+            for each in unanswered.values():
                 self._unavailable(each)
         except Exception:
             logger.exception("%d locations were not stored", len(batch))
-            for each in batch:
+            for each in unanswered.values():
                 self._unavailable(each)
         else:
-            for each in batch:
-                self._answer(each, answers[each.posted.booking_id])
+            for booking_id, each in unanswered.items():
+                self._answer(each, answers[booking_id])
+
+    async def _result(
+        self, batch: Sequence[PostedLocation], unanswered: _Unanswered
+    ) -> Mapping[UUID, AcceptedLocation | LocationError]:
+        """Store a batch. Meanwhile answer senders who have waited too long, and remove them from ``unanswered``."""
+        storing = asyncio.create_task(self._threads.run(locations_accept, batch, self._count_watchers))
+        try:
+            while not (await asyncio.wait({storing}, timeout=CHECK_SECONDS))[0]:
+                self._give_up(unanswered)
+                self._give_up(self._waiting)
+            return storing.result()
+        finally:
+            storing.cancel()
+
+    def _give_up(self, unanswered: _Unanswered) -> None:
+        overdue = time.monotonic() - self._limits.patience
+        while unanswered and next(iter(unanswered.values())).since < overdue:
+            self._unavailable(unanswered.pop(next(iter(unanswered))))
 
     def _count_watchers(self, booking_id: UUID, listeners: int | None) -> int | None:
         """This process listens because the sender is subscribed here; the sender itself does not count."""

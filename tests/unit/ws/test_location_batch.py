@@ -1,0 +1,131 @@
+"""Locations that wait for a slow database: how long their senders wait, and which are stored first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hunarmitra.common.clock import utc_now
+from hunarmitra.protocol.frames import Error, Frame
+from hunarmitra.tracking.locations import AcceptedLocation, PostedLocation, Reading
+from hunarmitra_ws.hub import location_batch
+from hunarmitra_ws.hub.location_batch import BatchLimits, LocationBatch
+from tests.support.eventually import eventually_async
+
+PATIENCE = 0.2
+
+
+@dataclass
+class Sender:
+    """Stands in for a subscription."""
+
+    booking_id: UUID
+    frames: list[Frame] = field(default_factory=list)
+    known_location_order: int = 0
+
+    @property
+    def channel_name(self) -> str:
+        return f"booking.{self.booking_id}"
+
+    @property
+    def address(self) -> dict[str, str]:
+        return {}
+
+    def send(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    @property
+    def codes(self) -> list[str]:
+        return [frame.code if isinstance(frame, Error) else "accepted" for frame in self.frames]
+
+
+class Database:
+    """Stands in for the statement, which waits until it is released."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.batches: list[list[UUID]] = []
+
+    def accept(self, batch: Sequence[PostedLocation], *_: Any) -> dict[UUID, AcceptedLocation]:
+        self.batches.append([each.booking_id for each in batch])
+        assert self.released.wait(60)
+        return {
+            each.booking_id: AcceptedLocation(
+                reading=each.reading, moment=each.moment, eta_minutes=None, next_in_ms=2000
+            )
+            for each in batch
+        }
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    fake = Database()
+    monkeypatch.setattr(location_batch, "locations_accept", fake.accept)
+    monkeypatch.setattr(location_batch, "CHECK_SECONDS", PATIENCE / 4)
+    yield fake
+    fake.released.set()
+
+
+def batch_of(patience: float) -> LocationBatch:
+    return LocationBatch({}, BatchLimits(gather=0, least_interval=2, patience=patience))
+
+
+def add(batch: LocationBatch, number: int, latitude: float = 28) -> Sender:
+    sender = Sender(UUID(int=number))
+    posted = PostedLocation(
+        booking_id=sender.booking_id,
+        user_id=UUID(int=1),
+        session_id=UUID(int=1),
+        reading=Reading(lat=latitude, lng=77),
+        received=utc_now(),
+    )
+    batch.add(sender, posted, None)  # type: ignore[arg-type]
+    return sender
+
+
+def _was_told(sender: Sender, code: str) -> bool:
+    return sender.codes == [code]
+
+
+async def test_every_sender_who_waits_too_long_is_told_once_and_the_next_location_is_stored(database: Database) -> None:
+    batch = batch_of(PATIENCE)
+    try:
+        stored = add(batch, 1)
+        await eventually_async(lambda: database.batches == [[UUID(int=1)]], 60, "the first is in the statement")
+        waiting = [add(batch, number) for number in (2, 3)]
+        for sender in (stored, *waiting):
+            await eventually_async(partial(_was_told, sender, "unavailable"), 60, "the sender is told")
+            error = sender.frames[0]
+            assert isinstance(error, Error)
+            assert error.retry_in_ms == 2000
+        database.released.set()
+        again = add(batch, 1)
+        await eventually_async(lambda: again.codes == ["accepted"], 60, "the next one is stored")
+        assert stored.codes == ["unavailable"]
+        # What was dropped is not stored.
+        assert database.batches == [[UUID(int=1)], [UUID(int=1)]]
+    finally:
+        database.released.set()
+        await batch.stop()
+
+
+async def test_the_oldest_locations_are_stored_first_each_batch_in_the_order_of_the_ids(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(location_batch, "MOST_IN_BATCH", 2)
+    batch = batch_of(600)
+    try:
+        add(batch, 9)
+        await eventually_async(lambda: len(database.batches) == 1, 60, "the first is in the statement")
+        senders = [add(batch, number) for number in (7, 5, 3, 1)]
+        database.released.set()
+        await eventually_async(lambda: all(sender.codes == ["accepted"] for sender in senders), 60, "all are stored")
+        assert [[each.int for each in ids] for ids in database.batches] == [[9], [5, 7], [1, 3]]
+    finally:
+        await batch.stop()
