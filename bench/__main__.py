@@ -19,6 +19,7 @@ from bench import report
 from bench.plot import draw
 from bench.results import Results, Sitting
 from bench.scenarios import (
+    bloat,
     booking,
     connects,
     curves,
@@ -30,6 +31,7 @@ from bench.scenarios import (
     memory,
     observability,
     one_connection,
+    outages,
     rest,
     rolling_restart,
     slow_reader,
@@ -50,6 +52,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     observability.SCENARIO,
     rest.SCENARIO,
     booking.SCENARIO,
+    outages.SCENARIO,
+    bloat.SCENARIO,
     slow_reader.SCENARIO,
     hostile.SCENARIO,
     rolling_restart.SCENARIO,

@@ -11,6 +11,8 @@ from functools import partial
 from bench.pairs import Ratios
 from bench.results import Results
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
+from bench.scenarios.outages import EACH_SECONDS
+from bench.scenarios.outages import KINDS as OUTAGES
 
 OWN, CENTRIFUGE, STOCK, BASELINE, BARE, FLOOR = (
     "hunarmitra", "centrifuge", "daphne-pubsub", "daphne-authorizing", "bare-rest", "floor",
@@ -49,6 +51,8 @@ def verdicts(results: Results) -> Iterator[Verdict]:
         _rolling,
         _rest,
         _booking,
+        _outages,
+        _bloat,
         _observed,
     ):
         yield from group(results)
@@ -322,6 +326,56 @@ def _booking(results: Results) -> Iterator[Verdict]:
         yield _at_most(f"… worker → watcher p99 at {rate}/s", p99, most, "ms")
     life = results.median("booking", OWN, "life sum ms") / results.median("booking", EARLIER, "life sum ms")
     yield _at_most("A booking's life, all CPU, to version 0.1", life, 0.1, "×")
+
+
+WAITING_KB = 4.0
+"""The most that a booking's waiting location, its answer and its share of everything else may keep in an outage."""
+
+
+def _outages(results: Results) -> Iterator[Verdict]:
+    def worst(name: str) -> tuple[float, str]:
+        found = {kind: results.highest("outages", OWN, f"{kind} {name}") for kind in OUTAGES}
+        kind = max(found, key=lambda kind: (math.isnan(found[kind]), found[kind]))
+        return found[kind], kind
+
+    def at_most(what: str, name: str, most: float, unit: str) -> Verdict:
+        value, kind = worst(name)
+        measured = f"{value:.3g} {unit} ({kind})"
+        return _judge(what, f"≤ {most:.3g} {unit}", measured, value, holds=lambda: value <= most)
+
+    rate = results.median("outages", OWN, "locations a second")
+    seconds = results.median("outages", OWN, "outage s")
+    load = "1,000 locations/s, 10 s" if math.isnan(rate) else f"{rate:,.0f} locations/s, {seconds:g} s"
+    bookings = 1_000 if math.isnan(rate) else rate
+    yield at_most(
+        f"PostgreSQL or Redis hang or are away, {load}: memory of the ws process grows by, the worst kind",
+        "memory grown MB",
+        EACH_SECONDS * bookings * WAITING_KB / 1e3,
+        "MB",
+    )
+    yield _none("… locations without an answer", worst("unanswered")[0])
+    yield _none("… told `unavailable` without `retry_in_ms`", worst("without retry")[0])
+    yield _none("… answered twice", worst("second answers")[0])
+    yield at_most("… slowest answer", "slowest answer s", 3, "s")
+    yield at_most("… until a location is accepted again", "accepted again s", 3, "s")
+    yield at_most("… until a location is delivered again", "delivered again s", 3, "s")
+    yield at_most("… until all are accepted and delivered within a second", "well again s", 3, "s")
+    yield _none("… connections closed", worst("disconnects")[0])
+
+
+def _bloat(results: Results) -> Iterator[Verdict]:
+    def one(name: str) -> float:
+        return results.median("bloat", OWN, name)
+
+    count = one("locations")
+    locations = "A million" if math.isnan(count) else f"{count:,.0f}"
+    hot = one("HOT %")
+    yield _judge(f"{locations} locations: HOT updates", "≥ 99 %", f"{hot:.3g} %", hot, holds=lambda: hot >= 99)
+    yield _none("… not stored", one("not stored"))
+    heap, indexes = (one(f"{what} at the end MB") / one(f"{what} when grown MB") for what in ("heap", "indexes"))
+    yield _at_most("… heap at the end, to rows of full size", heap, 1.1, "×")
+    yield _at_most("… indexes at the end, to rows of full size", indexes, 1, "×")
+    yield _told("… heap at the end, to the table without locations", one("heap at the end MB") / one("heap before MB"))
 
 
 def _observed(results: Results) -> Iterator[Verdict]:

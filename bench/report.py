@@ -13,6 +13,7 @@ from bench.scenarios.booking import FLEET, FLEET_INTERVAL, LIFE
 from bench.scenarios.booking import SCENARIO as BOOKING
 from bench.scenarios.hostile import HTTP_KINDS, WS_KINDS
 from bench.scenarios.one_connection import SCENARIO as ONE_CONNECTION
+from bench.scenarios.outages import KINDS as OUTAGES
 from bench.subjects import TITLES as SERVER_TITLES
 from bench.systems import PARTS
 
@@ -157,6 +158,23 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "Many locations and the table of the bookings",
+        "bloat",
+        _same(
+            "locations",
+            "HOT %",
+            "not HOT when grown",
+            "heap before MB",
+            "heap when grown MB",
+            "heap at the end MB",
+            "indexes before MB",
+            "indexes when grown MB",
+            "indexes at the end MB",
+            "dead rows at the end",
+            "autovacuums",
+        ),
+    ),
+    Table(
         "The floor, and what the load generator can take",
         "floor",
         _same(
@@ -204,6 +222,8 @@ def number(value: float) -> str:
     """Three digits that matter, thousands divided."""
     if math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "never"
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -311,6 +331,22 @@ def hostile_table(results: Results) -> list[str]:
     return ["", heading, "", *_markdown(["kind", *(column.figure for column in columns)], rows)]
 
 
+def outages_table(results: Results) -> list[str]:
+    """Return a row for each kind of outage. Empty when that was not measured."""
+    if not results.runs("outages"):
+        return []
+    columns = (
+        "sent", "accepted", "unavailable", "unanswered", "slowest answer s", "accepted again s", "delivered again s",
+        "well again s", "memory grown MB", "disconnects",
+    )  # fmt: skip
+    rows = [
+        [kind, *(number(results.median("outages", "hunarmitra", f"{kind} {column}")) for column in columns)]
+        for kind in OUTAGES
+    ]
+    heading = "### Outages: locations that were sent during it, and seconds after it"
+    return ["", heading, "", *_markdown(["kind", *columns], rows)]
+
+
 def sittings_table(results: Results) -> list[str]:
     """When, on what machine, and what: figures of two sittings are of two times of day."""
     rows = []
@@ -355,6 +391,7 @@ def page(results: Results) -> str:
     lines += booking_tables(results)
     lines += pairs_table(results)
     lines += hostile_table(results)
+    lines += outages_table(results)
     lines += curve_tables(results)
     if results.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in results.notes)]

@@ -31,7 +31,7 @@ from tests.support.frames import problems_of_frame
 from tests.support.stack import base_environment, call_in
 
 
-def _verdict(results: Results, what: str) -> Verdict:
+def verdict_of(results: Results, what: str) -> Verdict:
     return next(verdict for verdict in verdicts(results) if verdict.what.startswith(what))
 
 
@@ -44,13 +44,13 @@ def _memory(*own: float, centrifuge: float = 30.0) -> Results:
 
 
 def test_one_bad_run_of_three_does_not_decide() -> None:
-    assert _verdict(_memory(9.0, 90.0, 10.0), "Memory per idle") == Verdict(
+    assert verdict_of(_memory(9.0, 90.0, 10.0), "Memory per idle") == Verdict(
         "Memory per idle authenticated socket", "≤ 20 KB", "10 KB", True
     )
 
 
 def test_what_did_not_hold_is_said() -> None:
-    assert _verdict(_memory(25.0), "Memory per idle").held is False
+    assert verdict_of(_memory(25.0), "Memory per idle").held is False
     assert "**not held**" in page(_memory(25.0))
 
 
@@ -87,9 +87,9 @@ def test_a_ratio_is_the_median_of_the_pairs_of_all_runs_and_of_its_load_alone() 
     assert (pairs.median, pairs.lowest, pairs.highest) == (0.96, 0.5, 0.99)
     assert (pairs.median_of(0), pairs.median_of(1)) == (96, 100)
     what = "Deliveries per CPU second, {} sockets a booking, metrics"
-    assert _verdict(results, what.format(500)).measured == "0.96 × (0.50–0.99)"
-    assert _verdict(results, what.format(500)).held is True
-    assert _verdict(results, what.format(20)).held is False
+    assert verdict_of(results, what.format(500)).measured == "0.96 × (0.50–0.99)"
+    assert verdict_of(results, what.format(500)).held is True
+    assert verdict_of(results, what.format(20)).held is False
     assert "| 500 sockets a booking, saturation | 96 | 100 | 0.96 | 0.5 | 0.99 | 3 |" in page(results)
 
 
@@ -119,7 +119,7 @@ def test_a_single_lost_event_of_any_run_counts() -> None:
     results = Results()
     for lost in (0.0, 1.0, 0.0):
         results.add("rolling-restart", "hunarmitra", {"lost": lost, "duplicates": 0.0})
-    assert _verdict(results, "Rolling restarts").held is False
+    assert verdict_of(results, "Rolling restarts").held is False
 
 
 def _beside_hostile(p99: float, **figures: float) -> Results:
@@ -139,18 +139,18 @@ def _beside_hostile(p99: float, **figures: float) -> Results:
 def test_honest_clients_may_take_twice_as_long_beside_hostile_ones() -> None:
     what = "Beside hostile clients, p99 of honest {}"
     for p99, held in ((20.0, True), (21.0, False)):
-        assert _verdict(_beside_hostile(p99), what.format("connections")).held is held
-        assert _verdict(_beside_hostile(p99), what.format("requests")).held is held
+        assert verdict_of(_beside_hostile(p99), what.format("connections")).held is held
+        assert verdict_of(_beside_hostile(p99), what.format("requests")).held is held
     worst = _beside_hostile(10, **{"reset p99 ms": 25})
-    assert _verdict(worst, what.format("connections")).measured == "2.50 × (reset)"
+    assert verdict_of(worst, what.format("connections")).measured == "2.50 × (reset)"
     assert "| reset | 5 | 5 | 10 | 25 | 0 | 0 | 50 |" in page(worst)
 
 
 def test_a_single_refused_honest_client_counts_and_so_does_memory_beyond_the_sum() -> None:
-    assert _verdict(_beside_hostile(10, **{"reset refused": 1}), "… honest connections refused").held is False
-    assert _verdict(_beside_hostile(10, **{"slow-body refused": 1}), "… honest requests refused").held is False
-    assert _verdict(_beside_hostile(10), "… memory of the ws process").held is True
-    assert _verdict(_beside_hostile(10, **{"never-reads memory grown MB": 301}), "… memory of the ws").held is False
+    assert verdict_of(_beside_hostile(10, **{"reset refused": 1}), "… honest connections refused").held is False
+    assert verdict_of(_beside_hostile(10, **{"slow-body refused": 1}), "… honest requests refused").held is False
+    assert verdict_of(_beside_hostile(10), "… memory of the ws process").held is True
+    assert verdict_of(_beside_hostile(10, **{"never-reads memory grown MB": 301}), "… memory of the ws").held is False
 
 
 def test_each_kind_of_hostile_client_exists() -> None:
@@ -162,8 +162,8 @@ def test_a_soak_whose_memory_goes_on_growing_does_not_hold() -> None:
         results = Results()
         figures = {"seconds": 1800.0, "lost": 0.0, "duplicates": 0.0, "memory warm MB": 200.0}
         results.add("soak", "hunarmitra", figures | {"memory highest MB": highest})
-        assert _verdict(results, "30 minutes of that").held is True
-        assert _verdict(results, "… memory's growth").held is held
+        assert verdict_of(results, "30 minutes of that").held is True
+        assert verdict_of(results, "… memory's growth").held is held
 
 
 def test_raw_figures_survive_the_file(tmp_path: Path) -> None:
@@ -240,9 +240,9 @@ def test_a_location_is_compared_by_what_it_costs_all_parts() -> None:
     posted = {f"location by REST {part} us": cost for part, cost in parts.items()}
     results.add("booking", "version-0.1", {name: 10 * cost for name, cost in posted.items()})
     results.add("booking", "hunarmitra", posted)
-    assert _verdict(results, "A location by REST").measured == "0.1 ×"
-    assert _verdict(results, "A location by REST").held is True
-    assert _verdict(results, "A location by connection").held is None
+    assert verdict_of(results, "A location by REST").measured == "0.1 ×"
+    assert verdict_of(results, "A location by REST").held is True
+    assert verdict_of(results, "A location by connection").held is None
 
 
 def test_a_life_is_the_sum_of_its_operations_part_by_part() -> None:
@@ -263,10 +263,10 @@ def _phones(subject: str, **figures: float) -> Results:
 def test_one_connection_is_compared_with_two_of_the_same_phone() -> None:
     results = _phones("one-connection", **{"connect CPU us": 600.0, "p99 ms": 5.0})
     what = "A phone with two subscriptions"
-    assert _verdict(results, f"{what}: publish").held is True
+    assert verdict_of(results, f"{what}: publish").held is True
     held = {verdict.measured: verdict.held for verdict in verdicts(results) if verdict.what.startswith("… ")}
     assert (held["9 KB"], held["0.45 ×"], held["0.6 ×"]) == (True, True, False)
-    assert _verdict(_phones("one-connection", lost=1.0), "500 subscriptions").held is None
+    assert verdict_of(_phones("one-connection", lost=1.0), "500 subscriptions").held is None
 
 
 def test_a_status_that_a_dispatcher_missed_counts() -> None:
@@ -294,9 +294,9 @@ def test_the_statements_of_a_connect_are_shown_beside_those_of_two_connections()
     results = _phones("one-connection", **figures)
     of_two = {"statements of a connect": 3.0, "statements of a connect alone": 8.0, "connect PostgreSQL CPU us": 360.0}
     results.add("one-connection", "two-connections", of_two)
-    assert _verdict(results, "… CPU of PostgreSQL for that").measured == "0.25 ×"
-    assert _verdict(results, "… statements for that").measured == "0.50 ×"
-    assert _verdict(results, "… statements for that, one phone").measured == "0.75 ×"
+    assert verdict_of(results, "… CPU of PostgreSQL for that").measured == "0.25 ×"
+    assert verdict_of(results, "… statements for that").measured == "0.50 ×"
+    assert verdict_of(results, "… statements for that, one phone").measured == "0.75 ×"
     row = next(line for line in page(results).splitlines() if line.startswith("| this server, /ws/ "))
     assert "| 90 | 1.5 | 6 |" in row
 
@@ -314,13 +314,13 @@ def test_a_dispatchers_events_hold_only_when_each_came_once_and_in_order() -> No
     what = "… 40,000 status events"
     good = {"dispatcher events": 40_000.0, "dispatcher disconnects": 10.0}
     good |= {f"dispatcher {name}": 0.0 for name in ("lost", "repeated", "out of order")}
-    verdict = _verdict(_phones("one-connection", **good), what)
+    verdict = verdict_of(_phones("one-connection", **good), what)
     assert verdict == Verdict(
         "… 40,000 status events through them, 10 disconnects: lost, repeated or out of order", "0", "0", True
     )
     for name in ("lost", "repeated", "out of order"):
-        assert _verdict(_phones("one-connection", **good | {f"dispatcher {name}": 1.0}), what).held is False
-    assert _verdict(_phones("one-connection"), what).held is None
+        assert verdict_of(_phones("one-connection", **good | {f"dispatcher {name}": 1.0}), what).held is False
+    assert verdict_of(_phones("one-connection"), what).held is None
 
 
 def test_the_locations_of_the_benchmark_are_those_of_the_domain() -> None:

@@ -33,6 +33,8 @@ type engine struct {
 	publisher  *publisher
 	positions  *positions
 	answers    map[string]int // of the server to locations that were sent
+	told       *told          // what became of each of them, if asked
+	runs       int64          // of send, so far, that asked
 	codes      map[int]int
 	seconds    map[int64]int // reconnects by second
 	duplicates int64

@@ -23,6 +23,7 @@ type requestSpec struct {
 type positions struct {
 	sent      []atomic.Int64
 	latencies *samples
+	seen      func(n int) // called with each location that a watcher gets, unless it is nil
 }
 
 func newPositions() *positions {
@@ -53,6 +54,9 @@ func (p *positions) arrived(latitude []byte) {
 	}
 	if sent := p.sent[n].Load(); sent > 0 {
 		p.latencies.add(time.Duration(monotonic() - sent))
+		if p.seen != nil {
+			p.seen(n)
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ type command struct {
 	Requests    []requestSpec `json:"requests"`
 	Concurrency int           `json:"concurrency"`
 	Seconds     float64       `json:"seconds"`
+	Each        bool          `json:"each"` // send: report what became of every location
 }
 
 type socketSpec struct {

@@ -46,6 +46,8 @@ var (
 	errorFrame     = []byte(`{"type":"error"`)
 	codeKey        = []byte(`"code":"`)
 	bookingKey     = []byte(`"booking_id":`)
+	idKey          = []byte(`"id":"`)
+	retryKey       = []byte(`"retry_in_ms":`)
 )
 
 // events finds every event of a message: servers may put several into one frame (Centrifuge does).
@@ -103,11 +105,11 @@ func (hunarmitra) message(c *client, text []byte) {
 			c.joined(digits(text[at+len(seqKey):]))
 		}
 	case bytes.HasPrefix(text, acceptedFrame):
-		c.engine.answered("accepted")
+		c.engine.answered("accepted", text)
 	case bytes.HasPrefix(text, errorFrame):
 		if at := bytes.Index(text, codeKey); at >= 0 {
 			code, _, _ := bytes.Cut(text[at+len(codeKey):], []byte(`"`))
-			c.engine.answered(string(code))
+			c.engine.answered(string(code), text)
 		}
 	case bytes.HasPrefix(text, reconnectFrame):
 		c.after = time.Duration(digits(text[len(reconnectFrame):])) * time.Millisecond
