@@ -26,6 +26,33 @@ def signal_server(name: str) -> None:
             os.kill(int(folder.name), getattr(signal, name))
 
 
+def hold_up_server(seconds: float, stopped: float, running: float) -> None:
+    """Stop the server of this pod again and again for a moment, as a process does that waits for a core.
+
+    Needs a shared process namespace, like `signal_server`.
+    """
+    import os
+    import signal
+    import time
+    from pathlib import Path
+
+    [server] = [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit()
+        and int(folder.name) not in (1, os.getpid())
+        and "PPid:\t0\n" in (folder / "status").read_text()
+    ]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        os.kill(server, signal.SIGSTOP)
+        try:
+            time.sleep(stopped)
+        finally:
+            os.kill(server, signal.SIGCONT)
+        time.sleep(running)
+
+
 def look_inside(absent: list[str]) -> dict[str, Any]:
     """Return what an image holds and allows: the modules of `absent` that are installed, compilers, size, rights."""
     import importlib.util

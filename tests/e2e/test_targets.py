@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import CommandError, get, kubectl, run
 from tests.e2e.conftest import People, installed, people_of
-from tests.e2e.scaling.fleet import Fleet, until
+from tests.e2e.scaling.fleet import until
+from tests.e2e.scaling.target import Target
 from tests.e2e.watching import Crowd, Traffic
 from tests.support.eventually import eventually
 
@@ -24,8 +23,8 @@ pytestmark = pytest.mark.timeout(900)
 NAMESPACE = "hunarmitra-e2e-targets"
 SETTINGS = ("operator.enabled=true", f"operator.watchNamespaces={{{NAMESPACE}}}", "ws.replicas=1")
 KINDS = "operator.extraTargetKinds={StatefulSet,Rollout}"
-SCALABLE = {"realtime.hunarmitra.io/scalable": "true"}
-WATCHERS, BOOKINGS, STAYING, TARGET = 24, 6, 8, 10
+HOST = "targets.hunarmitra.test"
+WATCHERS, BOOKINGS, STAYING = 24, 6, 8
 SHARE = 3
 """Watchers that each pod has before others leave, so that some of those who stay are on the highest ordinals."""
 CRD = "rollouts.argoproj.io"
@@ -61,69 +60,6 @@ DEFINITION = {
 }
 
 
-@dataclass
-class Target(Fleet):
-    """The pods of one target that is not the chart's, and its WebSocketScaler of the same name."""
-
-    namespace: str = NAMESPACE
-    host: str = "targets.hunarmitra.test"
-    target: str = "sockets"
-    resource: str = "statefulset"
-
-    @property
-    def scaler_name(self) -> str:
-        return f"websocketscaler/{self.target}"
-
-    @property
-    def deployment(self) -> str:
-        return f"{self.resource}/{self.target}"
-
-    def living(self) -> list[dict[str, Any]]:
-        found = get("pods", "--selector", f"target={self.target}", namespace=self.namespace)["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
-
-    def names(self) -> set[str]:
-        return {pod["metadata"]["name"] for pod in self.living()}
-
-    def create(self, *manifests: dict[str, Any]) -> None:
-        for manifest in manifests:
-            kubectl("create", "--filename", "-", stdin=json.dumps(manifest), namespace=self.namespace)
-
-    def pods_like_ws(self, kind: str, **spec: Any) -> dict[str, Any]:
-        """A workload with the pods of the chart's ws Deployment, which the ws Service selects too."""
-        ws = get(f"deployment/{self.full('ws')}", namespace=self.namespace)["spec"]
-        labels = {"target": self.target}
-        template = ws["template"]
-        template["metadata"]["labels"] |= labels
-        return {
-            "apiVersion": "apps/v1",
-            "kind": kind,
-            "metadata": {"name": self.target, "labels": SCALABLE},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": ws["selector"]["matchLabels"] | labels},
-                "template": template,
-                **spec,
-            },
-        }
-
-    def scaler_of(self, kind: str, version: str) -> dict[str, Any]:
-        return {
-            "apiVersion": "realtime.hunarmitra.io/v1alpha1",
-            "kind": "WebSocketScaler",
-            "metadata": {"name": self.target},
-            "spec": {
-                "target": {"apiVersion": version, "kind": kind, "name": self.target},
-                "connectionsPerPod": {"target": TARGET, "cap": 3 * TARGET},
-                "minReplicas": 1,
-                "maxReplicas": 4,
-                "scaleDown": {"stabilizationWindowSeconds": 0},
-                "drain": {"windowSeconds": 15, "leaseSeconds": 15},
-                "rebalance": {"absoluteThreshold": 1, "relativeThresholdPercent": 10},
-            },
-        }
-
-
 class Rollout(Target):
     """A Rollout without Argo's controller."""
 
@@ -141,7 +77,7 @@ class Rollout(Target):
 @pytest.fixture(scope="module")
 def sockets() -> Iterator[Target]:
     """A StatefulSet and its scaler, before the operator has the right to scale it."""
-    with installed(Target(), *SETTINGS) as release:
+    with installed(Target(NAMESPACE, host=HOST), *SETTINGS) as release:
         assert isinstance(release, Target)
         parallel = {"serviceName": release.full("ws"), "podManagementPolicy": "Parallel"}
         release.create(release.pods_like_ws("StatefulSet", **parallel), release.scaler_of("StatefulSet", "apps/v1"))
@@ -222,7 +158,7 @@ def rollout(permitted: Target) -> Iterator[Rollout]:
     run("kubectl", "create", "--filename", "-", stdin=json.dumps(DEFINITION))
     try:
         run("kubectl", "wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
-        made = Rollout(target="rolled", resource="rollout", secret_key=permitted.secret_key)
+        made = Rollout(NAMESPACE, target="rolled", resource="rollout", secret_key=permitted.secret_key)
         pods = made.pods_like_ws("ReplicaSet")
         spec = {"replicas": 1, "selector": pods["spec"]["selector"]}
         made.create({**pods, "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "spec": spec})
