@@ -8,7 +8,6 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
-from websockets.http11 import Request
 from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.common.request_target import in_origin_form
@@ -18,16 +17,10 @@ from hunarmitra_ws.server import websockets_adapter
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
 
-UPGRADE = (
-    b"GET /ws/ HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 
-
-def test_an_idle_connection_keeps_only_its_parser() -> None:
+def test_a_new_connection_keeps_only_its_server() -> None:
     """Every other attribute has its idle value on the class."""
-    server = SimpleNamespace(message_max_bytes=16384)
-    assert set(vars(ServerProtocol(server))) == {"server", "_parser"}  # type: ignore[arg-type]
+    assert set(vars(ServerProtocol(SimpleNamespace()))) == {"server"}  # type: ignore[arg-type]
 
 
 def test_a_released_parser_is_freed_without_the_cyclic_collector() -> None:
@@ -42,25 +35,6 @@ def test_a_released_parser_is_freed_without_the_cyclic_collector() -> None:
         assert freed() is None
     finally:
         gc.enable()
-
-
-def test_a_parser_keeps_no_request_after_the_handshake() -> None:
-    parser = Parser(max_size=16384)
-    parser.receive_data(UPGRADE)
-    request = parser.events_received()[0]
-    assert isinstance(request, Request)
-    freed = weakref.ref(request)
-    parser.send_response(parser.accept(request))
-    gc.disable()
-    try:
-        del request
-        assert freed() is not None, "the parser keeps it"
-        websockets_adapter.forget_request(parser)
-        assert freed() is None
-    finally:
-        gc.enable()
-    parser.receive_data(b"\x81\x82\x00\x00\x00\x00hi")
-    assert [bytes(frame.data) for frame in parser.events_received()] == [b"hi"]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("path", ["/ws/", "wss://example.org/ws/"])

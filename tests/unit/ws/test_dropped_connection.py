@@ -8,6 +8,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol as Parser
 
 from hunarmitra_ws.server.inbox import Inbox
+from hunarmitra_ws.server.parsers import Parsers
 from hunarmitra_ws.server.protocol import MOST_FRAMES_AFTER_CLOSE, ServerProtocol
 from tests.support.raw_sockets import CONTINUATION, TEXT, UPGRADE, frame
 
@@ -26,10 +27,11 @@ class Transport:
 
 
 def test_after_the_limit_of_frames_the_rest_of_a_read_is_not_parsed() -> None:
-    protocol = ServerProtocol(SimpleNamespace(message_max_bytes=16384))  # type: ignore[arg-type]
+    protocol = ServerProtocol(SimpleNamespace(parsers=Parsers(16384)))  # type: ignore[arg-type]
     transport = protocol.transport = Transport()
     protocol._inbox = Inbox()
-    _close(protocol._parser)
+    parser = protocol._parser = protocol.server.parsers.for_handshake()
+    _close(parser)
     flood = frame(TEXT, final=False) + frame(CONTINUATION, final=False) * (READ_AT_ONCE // 6 - 1)
     protocol.dataReceived(flood)
     assert transport.drops == 1

@@ -7,12 +7,10 @@ This class moves the bytes between its parser and Twisted's transport, and the m
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from websockets.frames import Frame, Opcode
@@ -28,16 +26,10 @@ from hunarmitra_ws.server import twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.first_request import BAD_REQUEST, END
 from hunarmitra_ws.server.inbox import Inbox
+from hunarmitra_ws.server.parsers import close_code, least_bytes, parts_of
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
-
-logger = logging.getLogger(__name__)
-
-# At DEBUG the parser would log requests with their tokens; at INFO it logs a line for each connection. The
-# configuration of logging resets the level of a logger that `getLogger` returns.
-_parser_logger: Final = logging.Logger(f"{__name__}.parser", logging.WARNING)  # noqa: LOG001
-_parser_logger.parent = logger
 
 PING: Final = b"\x89\x00"
 """An empty ping (RFC 6455, section 5.5.2)."""
@@ -52,23 +44,16 @@ locations in the buffer become stale, and the memory is the node's."""
 MOST_UNREAD_MESSAGES: Final = 64
 """Client messages that may wait for the application."""
 
-FRAMES_PER_MESSAGE: Final = 4
-"""Frames that a client may send for each allowed message. Fragments, pings and pongs count too."""
-
 MOST_FRAGMENTS: Final = 64
 """Frames of one message. An empty frame also keeps some bytes until the message is complete."""
 
 MOST_FRAMES_AFTER_CLOSE: Final = 256
 """Frames that the server still reads after it has sent a close frame. It answers only a close frame among them."""
 
-PARSED_AT_ONCE: Final = 256
-"""Bytes that are parsed before their frames are counted: at most 42 empty frames."""
-
 MOST_EARLY_BYTES: Final = 65536
 """Bytes that a client may send before its handshake is answered; reading stops meanwhile."""
 
 INVALID_DATA: Final = 1007  # a text message that is not UTF-8
-UNCLEAN: Final = 1006  # the connection ended without a close frame
 
 
 class ServerProtocol(Protocol):
@@ -84,30 +69,45 @@ class ServerProtocol(Protocol):
     due_second: int = 0
     moved: bool = False
     session_id: UUID | None = None
+    _parser: Parser | None = None
+    _unparsed: int = 0
     _inbox: Inbox | None = None
     _application: asyncio.Task[None] | None = None
-    _ended: bool = False
-    _dropped: bool = False
+    _ended = _dropped = _stalled = _binary = False
     _response: Response | None = None
     _early: bytes = b""
     _http_channel: Any = None
     _budget: TokenBucket | None = None
     _fragments: list[bytes] | None = None
-    _binary: bool = False
     _after_close: int = 0
     _pong: bytes | None = None
-    _stalled: bool = False
     _waited: int = -1
     _deadline: asyncio.TimerHandle | None = None
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self._parser = Parser(max_size=server.message_max_bytes, logger=_parser_logger)
 
     @property
     def accepts_frames(self) -> bool:
         """Whether the connection is open and neither side has sent a close frame."""
+        if self._parser is None:
+            return self._inbox is not None and not self._ended
         return self._parser.state is OPEN and not self._ended
+
+    # The parser
+
+    def _take_parser(self) -> Parser:
+        """Return the connection's parser. An open connection has none between two messages (see `parsers.py`)."""
+        if self._parser is None:
+            self._parser = self.server.parsers.take()
+        return self._parser
+
+    def _give_back_parser(self) -> None:
+        """Keep the parser while it holds a part of a frame or of a message, or a close frame."""
+        parser = self._parser
+        if parser is not None and parser.state is OPEN and not self._unparsed and self._fragments is None:
+            self._parser = None
+            self.server.parsers.give_back(parser)
 
     # The handshake
 
@@ -120,12 +120,13 @@ class ServerProtocol(Protocol):
     def _read_request(self, data: bytes) -> None:
         """Read the upgrade request, which arrives in one piece, and start the application."""
         header, end, self._early = data.partition(END)
-        self._parser.receive_data(header + end)
-        events = self._parser.events_received()
+        parser = self._parser = self.server.parsers.for_handshake()
+        parser.receive_data(header + end)
+        events = parser.events_received()
         if not events or not isinstance(request := events[0], Request):
-            self._refuse(b"".join(self._parser.data_to_send()) or BAD_REQUEST)
+            self._refuse(b"".join(parser.data_to_send()) or BAD_REQUEST)
             return
-        response = self._parser.accept(request)
+        response = parser.accept(request)
         if response.status_code != 101:
             self._refuse_with(response)
             return
@@ -136,8 +137,9 @@ class ServerProtocol(Protocol):
 
     def _refuse_with(self, response: Response) -> None:
         self._response = None
-        self._parser.send_response(response)
-        self._refuse(b"".join(self._parser.data_to_send()))
+        parser = self._take_parser()
+        parser.send_response(response)
+        self._refuse(b"".join(parser.data_to_send()))
 
     def _refuse(self, answer: bytes) -> None:
         self._ended = True
@@ -154,9 +156,11 @@ class ServerProtocol(Protocol):
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
         for name, value in headers:
             response.headers[name.decode("latin-1")] = value.decode("latin-1")
-        self._parser.send_response(response)
-        websockets_adapter.forget_request(self._parser)
+        parser = self._take_parser()
+        parser.send_response(response)
         self._write_replies()
+        self._parser = None
+        websockets_adapter.release(parser)  # its generator has the request, with the token
         self._release_http()
         self.heard_at = self.server.loop.time()
         self.server.pings.add(self)
@@ -175,18 +179,19 @@ class ServerProtocol(Protocol):
         if kind == "websocket.accept":
             self._accept(message.get("subprotocol"), message.get("headers") or ())
         elif kind == "websocket.http.response.start" and self._response is not None:
-            self._refuse_with(self._parser.reject(message["status"], ""))
+            self._refuse_with(self._take_parser().reject(message["status"], ""))
         elif kind == "websocket.close" and self._response is not None:
-            self._refuse_with(self._parser.reject(403, "Access denied"))
+            self._refuse_with(self._take_parser().reject(403, "Access denied"))
         elif kind == "websocket.close":
             self.send_close(message.get("code") or 1000, message.get("reason") or "")
         elif kind == "websocket.send" and self.accepts_frames:
-            text, data = message.get("text"), message.get("bytes")
+            text = message.get("text")
             if text is not None:
-                self._parser.send_text(text.encode())
-            elif data is not None:
-                self._parser.send_binary(data)
+                self._take_parser().send_text(text.encode())
+            else:
+                self._take_parser().send_binary(message.get("bytes") or b"")
             self._write_replies()
+            self._give_back_parser()
 
     def application_ended(self, error: BaseException | None) -> None:
         """Close the connection if its application failed."""
@@ -194,7 +199,7 @@ class ServerProtocol(Protocol):
         if error is None or self._ended:
             return
         if self._response is not None:
-            self._refuse_with(self._parser.reject(500, "Internal server error"))
+            self._refuse_with(self._take_parser().reject(500, "Internal server error"))
         else:
             self.send_close(CloseCode.INTERNAL_ERROR)
 
@@ -215,29 +220,31 @@ class ServerProtocol(Protocol):
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        for start in range(0, len(data), PARSED_AT_ONCE):
-            self._parser.receive_data(data[start : start + PARSED_AT_ONCE])
-            for frame in self._parser.events_received():
+        parser = self._take_parser()
+        self._unparsed += len(data)
+        for part in parts_of(data):
+            parser.receive_data(part)
+            for frame in parser.events_received():
                 assert isinstance(frame, Frame)
-                self._receive(frame)
+                self._unparsed -= least_bytes(frame)
+                self._receive(frame, parser)
                 if self._ended or self._dropped:
                     return
             self._write_replies()
             if self._ended:
                 return
+        self._give_back_parser()
 
-    def _receive(self, frame: Frame) -> None:
+    def _receive(self, frame: Frame, parser: Parser) -> None:
         """Count one frame, and pass on a complete message; the parser has answered control frames."""
-        if self._parser.close_sent is not None and self._parser.close_rcvd is None:
+        if parser.close_sent is not None and parser.close_rcvd is None:
             self._after_close += 1
             if self._after_close > MOST_FRAMES_AFTER_CLOSE:
                 self.drop()
             return
         now = self.heard_at = self.server.loop.time()
         if self._budget is None:
-            environment = settings.ENVIRONMENT
-            rate, burst = environment.ws_messages_per_second, environment.ws_message_burst
-            self._budget = TokenBucket(rate * FRAMES_PER_MESSAGE, burst * FRAMES_PER_MESSAGE, now)
+            self._budget = self.server.frame_budget(now)
         if not self._budget.take(now):
             self.server.connection_flooded(self)
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -272,7 +279,7 @@ class ServerProtocol(Protocol):
         try:
             text = payload.decode()
         except UnicodeDecodeError:
-            self._parser.fail(INVALID_DATA, "a text message must be UTF-8")
+            self._take_parser().fail(INVALID_DATA, "a text message must be UTF-8")
         else:
             inbox.put_nowait({"type": "websocket.receive", "text": text})
 
@@ -293,7 +300,7 @@ class ServerProtocol(Protocol):
 
         While pongs cannot be sent, keep only the newest (RFC 6455, 5.5.3); after our close frame, send none.
         """
-        for data in self._parser.data_to_send():
+        for data in self._parser.data_to_send() if self._parser is not None else ():
             if not data:
                 self._finish()
             elif data[0] == PONG and not self.accepts_frames:
@@ -345,7 +352,7 @@ class ServerProtocol(Protocol):
     def send_close(self, code: int, reason: str = "") -> None:
         """Send a close frame, unless one was already sent or received; drop a client that does not answer in time."""
         if self.accepts_frames:
-            self._parser.send_close(code, reason)
+            self._take_parser().send_close(code, reason)
             self._write_replies()
             self.abort_later()
 
@@ -358,7 +365,7 @@ class ServerProtocol(Protocol):
         """Close the TCP connection: the closing handshake is complete, or the client broke the protocol."""
         self.server.connection_closing(self)
         self.abort_later()
-        if self._parser.close_rcvd is not None:
+        if self._take_parser().close_rcvd is not None:
             self.transport.loseConnection()
             return
         # The parser discards what still arrives. A reset could overtake the close frame.
@@ -377,11 +384,12 @@ class ServerProtocol(Protocol):
             self._deadline = None
         self.server.arrivals.remove(self.transport)
         self._release_http()
-        websockets_adapter.release(self._parser)
+        if self._parser is not None:
+            websockets_adapter.release(self._parser)
         if self._ended:
             return
         self._ended = True
-        code = self._close_code()
+        code = close_code(self._parser)
         self.server.pings.remove(self)
         metrics.closed(code)
         self.server.connection_closed(self)
@@ -393,14 +401,6 @@ class ServerProtocol(Protocol):
             self.lanes = None
         if self._application is not None:
             self.server.limit_application(self._application)
-
-    def _close_code(self) -> int:
-        """Return the code of the side that closed first."""
-        parser = self._parser
-        if parser.close_sent is None:
-            return UNCLEAN if parser.close_rcvd is None else parser.close_rcvd.code
-        first = parser.close_rcvd if parser.close_rcvd_then_sent else parser.close_sent
-        return parser.close_sent.code if first is None else first.code
 
     def _release_http(self) -> None:
         channel, self._http_channel = self._http_channel, None

@@ -20,6 +20,7 @@ from websockets.http11 import Request
 from hunarmitra.common.addresses import is_trusted, subscriber_of
 from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
+from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.flooding_sessions import flooding_sessions
 from hunarmitra_ws.handshake import address_of
 from hunarmitra_ws.hosting import EXTENSION, HTTP_RESPONSE
@@ -36,6 +37,7 @@ from hunarmitra_ws.server.drain import Drain, DrainTimes
 from hunarmitra_ws.server.first_request import FirstRequest
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.options import ServerOptions, with_backlog
+from hunarmitra_ws.server.parsers import Parsers
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
 from hunarmitra_ws.server.twisted_adapter import close_now
@@ -43,6 +45,9 @@ from hunarmitra_ws.server.write_queue import WriteQueue
 from hunarmitra_ws.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
+
+FRAMES_PER_MESSAGE: Final = 4
+"""Frames that a client may send for each allowed message. Fragments, pings and pongs count too."""
 
 
 class Server(DaphneServer):
@@ -54,6 +59,10 @@ class Server(DaphneServer):
         super().__init__(*args, **kwargs)
         self.options = options
         self.loop = event_loop
+        self.parsers = Parsers(self.message_max_bytes)
+        environment = settings.ENVIRONMENT
+        self._frames_per_second = environment.ws_messages_per_second * FRAMES_PER_MESSAGE
+        self._frame_burst = environment.ws_message_burst * FRAMES_PER_MESSAGE
         self.open_connections: dict[ServerProtocol, None] = {}
         self.closing_connections: set[ServerProtocol] = set()
         self.started = False
@@ -159,6 +168,10 @@ class Server(DaphneServer):
         self.arrivals.address_known(connection.transport, address)
         scope["extensions"] = {EXTENSION: _ProtocolHost(self, connection, scope), HTTP_RESPONSE: {}}
         return self.run_application(scope, inbox.get, connection.reply, connection.application_ended)
+
+    def frame_budget(self, now: float) -> TokenBucket:
+        """Return the frames that the client of one connection may send, from now on."""
+        return TokenBucket(self._frames_per_second, self._frame_burst, now)
 
     def connection_flooded(self, connection: ServerProtocol) -> None:
         """Close a connection whose client sends too many frames, and refuse its session's next ones for a while."""

@@ -1,4 +1,4 @@
-"""Adapter for `websockets`: release what a parser keeps of its handshake, and a parser that is used no more.
+"""Adapter for `websockets`: release a parser that is used no more.
 
 The rest of its interface that the server uses is documented
 (https://websockets.readthedocs.io/en/stable/howto/sansio.html).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from websockets.protocol import Protocol
 from websockets.server import ServerProtocol as Parser
 
 from hunarmitra.common.private_names import Library, names_of
@@ -24,18 +23,8 @@ LIBRARY: Final = Library(
                 "parser_exc": "an exception; the frames of its traceback refer back to the parser",
             },
         ),
-        *names_of("websockets.protocol:Protocol", {"parse()": "the generator that parses frames"}),
     ),
 )
-
-
-def forget_request(parser: Parser) -> None:
-    """Free the request, with its token: the generator that parsed it would keep it as long as the connection.
-
-    Call it after the answer to the handshake, when the parser has no bytes that wait.
-    """
-    parser.parser = Protocol.parse(parser)
-    next(parser.parser)
 
 
 def release(parser: Parser) -> None:
