@@ -14,7 +14,7 @@ from tests.unit.ws.fakes import RecordingLanes, make_subscription
 def _live_channel(seq: int = 0) -> tuple[Channel, RecordingLanes]:
     channel = Channel("booking.x")
     subscription, lanes = make_subscription()
-    channel.subscriptions[subscription] = None
+    channel.add(subscription)
     channel.start(seq=seq, min_location_seq=0, location_order=0)
     subscription.go_live(seq=seq, location_order=0, min_location_seq=0)
     return channel, lanes
@@ -40,7 +40,7 @@ def test_a_gap_is_reported_and_nothing_passes_it() -> None:
 def test_events_before_the_start_wait_for_it() -> None:
     channel = Channel("booking.x")
     subscription, lanes = make_subscription()
-    channel.subscriptions[subscription] = None
+    channel.add(subscription)
     for seq in (4, 6, 5):
         channel.receive(seq, str(seq), False)
     channel.start(seq=4, min_location_seq=0, location_order=0)
@@ -51,7 +51,7 @@ def test_events_before_the_start_wait_for_it() -> None:
 def test_an_event_held_back_during_a_join_comes_after_the_log_and_once() -> None:
     channel, _ = _live_channel(seq=2)
     joining, lanes = make_subscription()
-    channel.subscriptions[joining] = None
+    channel.add(joining)
     channel.receive(3, "3", False)
     channel.receive(4, "4", False)
     assert not joining.misses_events_after(3, channel.last_seq)
@@ -65,7 +65,7 @@ def test_a_read_from_before_what_the_channel_delivered_must_be_repeated() -> Non
     channel, _ = _live_channel(seq=2)
     channel.receive(3, "3", False)
     late, _ = make_subscription()
-    channel.subscriptions[late] = None
+    channel.add(late)
     assert late.misses_events_after(2, channel.last_seq)
     assert not late.misses_events_after(3, channel.last_seq)
 
@@ -120,7 +120,7 @@ def test_a_location_that_is_published_twice_is_sent_once() -> None:
 def test_a_location_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
-    channel.subscriptions[joining] = None
+    channel.add(joining)
     joining.go_live(seq=3, location_order=200, min_location_seq=0)
     channel.receive_location(3, 200, "its message")
     assert lanes.location is None
@@ -129,7 +129,7 @@ def test_a_location_in_the_snapshot_is_not_sent_again_by_its_message() -> None:
 def test_a_location_held_back_during_a_join_yields_to_the_snapshot() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
-    channel.subscriptions[joining] = None
+    channel.add(joining)
     channel.receive_location(3, 100, "older than the snapshot")
     joining.go_live(seq=3, location_order=150, min_location_seq=0)
     seen = [lanes.location]
@@ -141,7 +141,7 @@ def test_a_location_held_back_during_a_join_yields_to_the_snapshot() -> None:
 def test_a_location_that_the_join_finds_void_is_dropped() -> None:
     channel, _ = _live_channel(seq=3)
     joining, lanes = make_subscription()
-    channel.subscriptions[joining] = None
+    channel.add(joining)
     channel.receive_location(3, 100, "before the end")
     joining.go_live(seq=4, location_order=0, min_location_seq=4)
     assert lanes.location is None

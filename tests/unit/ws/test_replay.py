@@ -66,7 +66,7 @@ class Scene:
         self.subscription, _ = make_subscription()
         self.subscription.lanes = self.subscription.client.lanes = self.lanes
         self.channel = Channel("booking.x")
-        self.channel.subscriptions[self.subscription] = None
+        self.channel.add(self.subscription)
         self.channel.start(seq=newest, min_location_seq=0, location_order=0)
         self.reads: list[int] = []
         self.commits: list[int] = []

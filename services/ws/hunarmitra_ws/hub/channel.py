@@ -35,6 +35,9 @@ class Channel:
     ``feed`` is the booking's place in the live feed, while a member of staff watches that.
     ``acknowledged`` is the wait for Redis to acknowledge the process's subscription, then whether Redis did. It is None
     before, and after a failure. A task that has ended would keep half a kilobyte.
+
+    Most channels have one or two subscriptions and no pending event, so subscriptions are in a tuple, and the dict of
+    pending events exists only while there are some: a dict of one needs four times as much memory as a tuple.
     """
 
     __slots__ = (
@@ -52,7 +55,7 @@ class Channel:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.subscriptions: dict[Subscription, None] = {}
+        self.subscriptions: tuple[Subscription, ...] = ()
         self.acknowledged: asyncio.Task[bool] | bool | None = None
         self.feed: Feed | None = None
         self.last_seq: int | None = None
@@ -60,7 +63,14 @@ class Channel:
         self.location_order = 0
         self.location_seq = 0
         self._location_frame: str | None = ""
-        self._pending: dict[int, tuple[str, bool, Origin]] = {}
+        self._pending: dict[int, tuple[str, bool, Origin]] | None = None
+
+    def add(self, subscription: Subscription) -> None:
+        if subscription not in self.subscriptions:
+            self.subscriptions = (*self.subscriptions, subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        self.subscriptions = tuple(other for other in self.subscriptions if other is not subscription)
 
     def start(self, *, seq: int, min_location_seq: int, location_order: int) -> None:
         """Begin to deliver after ``seq``, up to which a subscription has read the log. Later calls change no seq."""
@@ -118,7 +128,7 @@ class Channel:
         self.last_seq = seq
         self.min_location_seq = 0
         self.location_order = self.location_seq = 0
-        self._pending.clear()
+        self._pending = None
         for subscription in self.subscriptions:
             if subscription.live:
                 subscription.last_seq = seq
@@ -129,6 +139,8 @@ class Channel:
             self.feed.restarted()
 
     def _keep(self, seq: int, frame: str, clears_location: bool, origin: Origin) -> None:
+        if self._pending is None:
+            self._pending = {}
         if len(self._pending) < MOST_PENDING:
             self._pending[seq] = (frame, clears_location, origin)
 
@@ -151,8 +163,10 @@ class Channel:
             self.feed.deliver(seq, outgoing)
 
     def _deliver_pending(self) -> None:
+        pending = self._pending
+        if pending is None:
+            return
         assert self.last_seq is not None
-        while event := self._pending.pop(self.last_seq + 1, None):
+        while event := pending.pop(self.last_seq + 1, None):
             self._deliver(self.last_seq + 1, *event)
-        if self._pending and min(self._pending) <= self.last_seq:
-            self._pending = {seq: event for seq, event in self._pending.items() if seq > self.last_seq}
+        self._pending = {seq: event for seq, event in pending.items() if seq > self.last_seq} or None

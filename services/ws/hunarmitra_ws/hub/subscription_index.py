@@ -90,7 +90,7 @@ class SubscriptionIndex:
         self.add_client(subscription.client)
         channel = self.channel(subscription.channel_name)
         subscription.channel_name = channel.name  # one string for all subscriptions of the channel
-        channel.subscriptions[subscription] = None
+        channel.add(subscription)
         return channel
 
     def remove(self, subscription: Subscription) -> Channel | None:
@@ -98,7 +98,7 @@ class SubscriptionIndex:
         channel = self.channels.get(subscription.channel_name)
         if channel is None or subscription not in channel.subscriptions:
             return None
-        del channel.subscriptions[subscription]
+        channel.remove(subscription)
         return None if channel.subscriptions or channel.feed is not None else self.channels.pop(channel.name)
 
     def counts(self) -> dict[str, int]:
