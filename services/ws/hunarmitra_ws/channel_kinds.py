@@ -40,13 +40,13 @@ class ChannelKind(Protocol):
 
 
 class BookingKind:
-    """One booking; ``text`` is the id as the client sent it."""
+    """One booking; ``booking_id`` is None for an id that is not a UUID."""
 
     __slots__ = ("booking_id",)
     kind = "booking"
 
-    def __init__(self, text: str) -> None:
-        self.booking_id = parse_uuid(text)
+    def __init__(self, booking_id: UUID | None) -> None:
+        self.booking_id = booking_id
 
     def channel_name(self, user_id: UUID) -> str:
         # For an id that is not a UUID, the channel of no booking: the join answers as for an unknown booking.
@@ -108,6 +108,11 @@ class NotificationsKind:
 
 NOTIFICATIONS_KIND: Final = NotificationsKind()
 """It has no state: one for all."""
+
+
+def kind_of(subscription: Subscription) -> ChannelKind:
+    """Return the kind of a subscription's channel: nobody is subscribed to a booking whose id is not a UUID."""
+    return NOTIFICATIONS_KIND if subscription.booking_id is None else BookingKind(subscription.booking_id)
 
 
 def parse_uuid(text: str) -> UUID | None:

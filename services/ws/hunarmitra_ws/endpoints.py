@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from hunarmitra.accounts.tokens import Identity
-from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind
+from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind, parse_uuid
 from hunarmitra_ws.hub.hub import Hub
 from hunarmitra_ws.hub.lanes import Lanes
 from hunarmitra_ws.shared_subscriptions import SharedSubscriptions
@@ -34,7 +34,7 @@ def endpoint_for(path: str) -> Endpoint | None:
     if path == "/ws/notifications/":
         return NOTIFICATIONS_KIND
     booking = _BOOKING_PATH.fullmatch(path)
-    return BookingKind(booking[1]) if booking else None
+    return BookingKind(parse_uuid(booking[1])) if booking else None
 
 
 def subscriptions(endpoint: Endpoint, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> Subscriptions:

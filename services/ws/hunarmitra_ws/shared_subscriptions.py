@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import to_wire, utc_now
 from hunarmitra.database.troubles import log_failure
 from hunarmitra.protocol.frames import OMIT, Connected, Error, Unsubscribed
-from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind, parse_uuid, whole
+from hunarmitra_ws.channel_kinds import NOTIFICATIONS_KIND, BookingKind, ChannelKind, kind_of, parse_uuid, whole
 from hunarmitra_ws.client_messages import (
     Acknowledge,
     ClientMessage,
@@ -62,25 +61,20 @@ _CLOSED_AS_ASKED: Final = 1000
 NOT_SUBSCRIBED: Final = "not_subscribed"
 
 
-@dataclass(slots=True)
-class _Held:
-    """A subscription, what it is to, and the task that joins it, until it has."""
-
-    subscription: Subscription
-    channel: ChannelKind
-    joining: asyncio.Task[None] | None = None
-
-
 class SharedSubscriptions:
-    """Each subscription joins, ends and is refused by itself; the connection lives on."""
+    """Each subscription joins, ends and is refused by itself; the connection lives on.
+
+    ``_held`` are the subscriptions by the names of their channels. ``_tasks`` are the tasks that run, each with the
+    subscriptions that it joins.
+    """
 
     __slots__ = ("_held", "_hub", "_live", "_most", "_owner", "_staff", "_tasks", "client")
 
     def __init__(self, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> None:
         self._owner = owner
         self._hub = hub
-        self._held: dict[str, _Held] = {}
-        self._tasks: set[asyncio.Task[None]] | None = None  # an empty set would need 216 bytes
+        self._held: dict[str, Subscription] = {}
+        self._tasks: dict[asyncio.Task[None], Sequence[Subscription]] | None = None  # most of the time there are none
         self._live: LiveWatch | None = None
         self._most = 0
         self._staff = False
@@ -131,8 +125,8 @@ class SharedSubscriptions:
     def close(self) -> None:
         for task in self._tasks or ():
             task.cancel()
-        for held in self._held.values():
-            self._hub.unsubscribe(held.subscription)
+        for subscription in self._held.values():
+            self._hub.unsubscribe(subscription)
         self._held.clear()
         self._drop_live()
         self._hub.forget(self.client)
@@ -141,9 +135,9 @@ class SharedSubscriptions:
 
     def _subscribe(self, requests: Sequence[ChannelRequest]) -> None:
         """Join the channels together. A channel that is subscribed to already starts again."""
-        wanted: list[tuple[_Held, Since]] = []
+        wanted: list[Wanted] = []
         for request in requests:
-            channel = _kind_of(request)
+            channel = _requested_kind(request)
             if request.booking is not None and channel.booking_id is None:
                 self._refuse(request, NOT_FOUND if self._staff else FORBIDDEN)
                 continue
@@ -153,25 +147,21 @@ class SharedSubscriptions:
                 self._refuse(request, TOO_MANY_SUBSCRIPTIONS)
                 continue
             subscription = Subscription(self.client, booking_id=channel.booking_id, channel_name=name)
-            held = self._held[name] = _Held(subscription, channel)
-            wanted.append((held, request.since))
-        if not wanted:
-            return
-        task = self._start(self._join([Wanted(held.subscription, since) for held, since in wanted]))
-        for held, _ in wanted:
-            held.joining = task
+            self._held[name] = subscription
+            wanted.append(Wanted(subscription, request.since))
+        if wanted:
+            self._start(self._join(wanted), joining=[each.subscription for each in wanted])
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None], joining: Sequence[Subscription] = ()) -> None:
         task = asyncio.create_task(work)
         if self._tasks is None:
-            self._tasks = set()
-        self._tasks.add(task)
+            self._tasks = {}
+        self._tasks[task] = joining
         task.add_done_callback(self._ended)
-        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if self._tasks is not None:
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             self._tasks = self._tasks or None
 
     async def _join(self, wanted: Sequence[Wanted]) -> None:
@@ -192,9 +182,6 @@ class SharedSubscriptions:
             for each in wanted:
                 if each.subscription.lanes.closing:
                     self._hub.unsubscribe(each.subscription)
-                held = self._held.get(each.subscription.channel_name)
-                if held is not None and held.subscription is each.subscription:
-                    held.joining = None  # a finished task would stay in memory as long as the subscription
 
     @staticmethod
     def _end_unjoined(wanted: Sequence[Wanted]) -> None:
@@ -204,20 +191,19 @@ class SharedSubscriptions:
 
     def _unsubscribe(self, requests: Sequence[ChannelRequest]) -> None:
         for request in requests:
-            self._drop(_kind_of(request).channel_name(self.client.identity.user_id))
+            self._drop(_requested_kind(request).channel_name(self.client.identity.user_id))
             self.client.send(self._unsubscribed(request, _CLOSED_AS_ASKED))
 
     def _drop(self, channel_name: str) -> None:
         """End a subscription, if there is one, without telling the client."""
-        held = self._held.pop(channel_name, None)
-        if held is not None:
-            self.client.drop(held.subscription)
-            self._hub.unsubscribe(held.subscription)
+        subscription = self._held.pop(channel_name, None)
+        if subscription is not None:
+            self.client.drop(subscription)
+            self._hub.unsubscribe(subscription)
 
     def _on_ended(self, subscription: Subscription) -> None:
         """Forget a subscription that the server has ended; the client has been told."""
-        held = self._held.get(subscription.channel_name)
-        if held is not None and held.subscription is subscription:
+        if self._held.get(subscription.channel_name) is subscription:
             del self._held[subscription.channel_name]
         self._hub.unsubscribe(subscription)
 
@@ -275,32 +261,33 @@ class SharedSubscriptions:
 
     def _acknowledge(self, message: Acknowledge) -> bool:
         try:
-            subscription = self._addressed(message.keys).subscription
+            subscription = self._addressed(message.keys)
         except ClientMessageError as error:
             if self._live is not None and error.code == NOT_SUBSCRIBED:
                 return False  # an event of the live feed, which asks nobody
             raise
         return metrics.acknowledgements.receive(subscription.channel_name, message.seq, id(subscription))
 
-    def _addressed(self, keys: Mapping[str, Any], identifier: str | None = None) -> _Held:
+    def _addressed(self, keys: Mapping[str, Any], identifier: str | None = None) -> Subscription:
         """Return the subscription that a message is about. Raises ClientMessageError."""
         booking, notifications = keys.get("booking_id"), keys.get("channel") == NOTIFICATIONS
         if not notifications and not isinstance(booking, str):
             raise ClientMessageError("invalid_message", "The message needs booking_id, a string.", identifier)
-        channel = NOTIFICATIONS_KIND if notifications else BookingKind(str(booking))
-        held = self._held.get(channel.channel_name(self.client.identity.user_id))
-        if held is None:
+        channel = NOTIFICATIONS_KIND if notifications else BookingKind(parse_uuid(str(booking)))
+        subscription = self._held.get(channel.channel_name(self.client.identity.user_id))
+        if subscription is None:
             raise ClientMessageError(NOT_SUBSCRIBED, "Subscribe to the channel first.", identifier)
-        return held
+        return subscription
 
-    async def _pass_on(self, held: _Held, message: ClientMessage) -> None:
+    async def _pass_on(self, subscription: Subscription, message: ClientMessage) -> None:
         """Handle a message once its subscription has joined, as an endpoint of one channel does."""
-        if held.joining is not None and not held.subscription.joined:
-            await asyncio.wait({held.joining})
+        joining = [task for task, joined in (self._tasks or {}).items() if subscription in joined]
+        if joining and not subscription.joined:
+            await asyncio.wait(joining)
         try:
-            await held.channel.handle(message, held.subscription, self._hub)
+            await kind_of(subscription).handle(message, subscription, self._hub)
         except ClientMessageError as error:
-            self.client.send(Error(code=error.code, message=str(error), **held.subscription.address))
+            self.client.send(Error(code=error.code, message=str(error), **subscription.address))
 
     # What the hub calls during the joins
 
@@ -308,12 +295,11 @@ class SharedSubscriptions:
         return self._owner.read_slot()
 
     def joined(self, subscription: Subscription, snapshot: Snapshot, replayed: int) -> None:
-        held = self._held[subscription.channel_name]
-        subscription.send(held.channel.first_frame(snapshot, subscription, replayed, self._owner.heartbeat))
+        subscription.send(kind_of(subscription).first_frame(snapshot, subscription, replayed, self._owner.heartbeat))
 
     def live(self, subscription: Subscription) -> None:
         """Do nothing: the connection has been live since its own first frame."""
 
 
-def _kind_of(request: ChannelRequest) -> ChannelKind:
-    return NOTIFICATIONS_KIND if request.booking is None else BookingKind(request.booking)
+def _requested_kind(request: ChannelRequest) -> ChannelKind:
+    return NOTIFICATIONS_KIND if request.booking is None else BookingKind(parse_uuid(request.booking))

@@ -149,7 +149,6 @@ async def test_nothing_of_an_ended_subscription_is_sent(scene: Scene) -> None:
 
 async def test_a_subscription_that_has_joined_keeps_no_task(scene: Scene) -> None:
     await scene.subscriptions.handle(Subscribe(MESSAGE))
-    [held] = scene.subscriptions._held.values()
-    assert held.joining is not None
+    assert scene.subscriptions._tasks is not None
     await scene.settled()
-    assert held.joining is None
+    assert scene.subscriptions._tasks is None
