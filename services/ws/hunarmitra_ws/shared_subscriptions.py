@@ -78,7 +78,7 @@ class SharedSubscriptions:
         self._live: LiveWatch | None = None
         self._most = 0
         self._staff = False
-        self.client = SharedClient(identity, lanes, self._on_ended)
+        self.client = SharedClient(identity, lanes, self)
 
     async def open(self, since: Since) -> bool:
         """Send ``connected``; ``since`` of the URL is ignored, each subscription has its own."""
@@ -130,6 +130,7 @@ class SharedSubscriptions:
         self._held.clear()
         self._drop_live()
         self._hub.forget(self.client)
+        self.client.holder = None  # the two refer to each other: else only the cyclic collector would free them
 
     # Subscribing
 
@@ -201,8 +202,7 @@ class SharedSubscriptions:
             self.client.drop(subscription)
             self._hub.unsubscribe(subscription)
 
-    def _on_ended(self, subscription: Subscription) -> None:
-        """Forget a subscription that the server has ended; the client has been told."""
+    def subscription_ended(self, subscription: Subscription) -> None:
         if self._held.get(subscription.channel_name) is subscription:
             del self._held[subscription.channel_name]
         self._hub.unsubscribe(subscription)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
@@ -130,6 +132,19 @@ async def test_a_connection_that_ends_during_its_joins_leaves_none_behind(scene:
     scene.subscriptions.close()
     await scene.settled()
     assert scene.hub.subscribed == set()
+
+
+async def test_an_ended_connection_is_freed_without_the_cyclic_collector(scene: Scene) -> None:
+    await scene.subscriptions.handle(Subscribe(MESSAGE))
+    await scene.settled()
+    freed = weakref.ref(scene.lanes)
+    gc.disable()
+    try:
+        scene.subscriptions.close()
+        del scene.subscriptions, scene.lanes
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 async def test_nothing_of_an_ended_subscription_is_sent(scene: Scene) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol.frames import OMIT, Unsubscribed
@@ -16,14 +16,22 @@ from hunarmitra_ws.hub.subscription import Subscription
 NOTIFICATIONS: Final[Mapping[str, str]] = {"channel": "notifications"}
 
 
+class Holder(Protocol):
+    """What has the subscriptions of a connection."""
+
+    def subscription_ended(self, subscription: Subscription) -> None:
+        """Forget a subscription that the server has ended; the client has been told."""
+        ...
+
+
 class SharedClient(Client):
-    """The client of ``/ws/``. ``on_ended`` is called with a subscription that the server has ended."""
+    """The client of ``/ws/``. ``holder`` is None once the connection has ended."""
 
-    __slots__ = ("_on_ended",)
+    __slots__ = ("holder",)
 
-    def __init__(self, identity: Identity, lanes: Lanes, on_ended: Callable[[Subscription], None]) -> None:
+    def __init__(self, identity: Identity, lanes: Lanes, holder: Holder) -> None:
         super().__init__(identity, lanes)
-        self._on_ended = on_ended
+        self.holder: Holder | None = holder
 
     def lanes_of(self, subscription: Subscription) -> SubscriptionLanes:
         return SharedLanes(self.lanes, labelled=subscription.booking_id is None)
@@ -44,7 +52,8 @@ class SharedClient(Client):
             )
         )
         self.drop(subscription)
-        self._on_ended(subscription)
+        if self.holder is not None:
+            self.holder.subscription_ended(subscription)
 
     @staticmethod
     def drop(subscription: Subscription) -> None:
