@@ -155,30 +155,30 @@ class Connection:
         self._began = time.monotonic()
         metrics.opened()
         try:
-            await self._run()
-        finally:
-            metrics.handshakes.inc(self._outcome)
-            metrics.ended(self._kind)
-
-    async def _run(self) -> None:
-        if (offered := header(self._scope, b"x-request-id")) is not None:
-            request_id.current.set(request_id.accept(offered))
-        try:
-            with tracing.request_span("websocket handshake", _propagated(self._scope)) as span:
-                span.set("hunarmitra.stream", self._endpoint.kind)
-                hub = await self._shake_hands()
-                span.set("hunarmitra.outcome", self._outcome)
+            hub = await self._open()
             if hub is not None:
                 await self._listen(hub)
         finally:
+            metrics.handshakes.inc(self._outcome)
+            metrics.ended(self._kind)
             self._lanes.abandon()
             if self._subscriptions is not None:
                 self._subscriptions.close()
 
     # The handshake, up to the first frame
 
-    async def _shake_hands(self) -> Hub | None:
+    async def _open(self) -> Hub | None:
         """Return the hub, or None if the connection was not even accepted."""
+        if (offered := header(self._scope, b"x-request-id")) is not None:
+            request_id.current.set(request_id.accept(offered))
+        with tracing.request_span("websocket handshake", _propagated(self._scope)) as span:
+            span.set("hunarmitra.stream", self._endpoint.kind)
+            hub = await self._shake_hands()
+            span.set("hunarmitra.outcome", self._outcome)
+        return hub
+
+    async def _shake_hands(self) -> Hub | None:
+        """Accept the connection, authenticate its client and send the first frame. Return as :meth:`_open` does."""
         limits = self._limits
         if not _hosts().accepts(header(self._scope, b"host")):
             self._outcome = "refused"

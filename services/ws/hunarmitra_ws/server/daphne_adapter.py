@@ -126,20 +126,21 @@ class DaphneServer(Server):
         self.request_class = type("LimitedRestRequest", (RestRequest,), limits)
 
     def run_application(
-        self, scope: dict[str, Any], receive: Any, send: Any, ended: Callable[[BaseException | None], None]
+        self, scope: dict[str, Any], receive: Any, send: Any, ended: Callable[[asyncio.Task[None]], None]
     ) -> asyncio.Task[None]:
-        """Run the application for a WebSocket connection; ``ended`` is called with its exception, or None."""
+        """Run the application for a WebSocket connection; ``ended`` must call :meth:`application_ended`."""
         task: asyncio.Task[None] = self.loop.create_task(self.application(scope=scope, receive=receive, send=send))
         self.applications.add(task)
-        task.add_done_callback(partial(self._task_ended, ended))
+        task.add_done_callback(ended)
         return task
 
-    def _task_ended(self, ended: Callable[[BaseException | None], None], task: asyncio.Task[None]) -> None:
+    def application_ended(self, task: asyncio.Task[None]) -> BaseException | None:
+        """Forget an application that has ended. Return its exception, which is logged, or None."""
         self.applications.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             logger.error("an application failed", exc_info=error)
-        ended(error)
+        return error
 
     def limit_application(self, task: asyncio.Task[None]) -> None:
         """Cancel the application of a client that has left, if it does not end in time."""

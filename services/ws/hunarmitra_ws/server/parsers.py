@@ -24,6 +24,9 @@ _logger.parent = logging.getLogger("hunarmitra_ws.server")
 PARSED_AT_ONCE: Final = 256
 """Bytes that are parsed before their frames are counted: at most 42 empty frames."""
 
+INVALID_DATA: Final = 1007
+"""The close code for a text message that is not UTF-8."""
+
 UNCLEAN: Final = 1006
 """The code of a connection that ended without a close frame."""
 

@@ -26,7 +26,7 @@ from hunarmitra_ws.server import twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.first_request import BAD_REQUEST, END
 from hunarmitra_ws.server.inbox import Inbox
-from hunarmitra_ws.server.parsers import close_code, least_bytes, parts_of
+from hunarmitra_ws.server.parsers import INVALID_DATA, close_code, least_bytes, parts_of
 
 if TYPE_CHECKING:
     from hunarmitra_ws.server.server import Server
@@ -52,8 +52,6 @@ MOST_FRAMES_AFTER_CLOSE: Final = 256
 
 MOST_EARLY_BYTES: Final = 65536
 """Bytes that a client may send before its handshake is answered; reading stops meanwhile."""
-
-INVALID_DATA: Final = 1007  # a text message that is not UTF-8
 
 
 class ServerProtocol(Protocol):
@@ -193,9 +191,10 @@ class ServerProtocol(Protocol):
             self._write_replies()
             self._give_back_parser()
 
-    def application_ended(self, error: BaseException | None) -> None:
+    def application_ended(self, task: asyncio.Task[None]) -> None:
         """Close the connection if its application failed."""
         self._application = None
+        error = self.server.application_ended(task)
         if error is None or self._ended:
             return
         if self._response is not None:
@@ -403,9 +402,9 @@ class ServerProtocol(Protocol):
             self.server.limit_application(self._application)
 
     def _release_http(self) -> None:
-        channel, self._http_channel = self._http_channel, None
-        if channel is not None:
-            twisted_adapter.release_http_channel(channel)
+        if self._http_channel is not None:
+            twisted_adapter.release_http_channel(self._http_channel)
+            self._http_channel = None
 
     # Pings and drain
 
