@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +14,9 @@ from django.db.models import Q, QuerySet
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.transitions import BookingRole
+from hunarmitra.database.rows import RowReader, one_of
+
+BOOKING_READER: Final = RowReader(Booking, [field.name for field in Booking._meta.concrete_fields])
 
 
 def roles_of(booking: Booking, user: User) -> frozenset[BookingRole]:
@@ -54,6 +59,15 @@ def bookings_visible_by_role(user: User) -> list[QuerySet[Booking]]:
 
 def booking_visible_to(user: User, booking_id: UUID) -> Booking | None:
     return bookings_visible_to(user).filter(pk=booking_id).first()
+
+
+def bookings_by_id(ids: Collection[UUID]) -> dict[UUID, Booking]:
+    """Return bookings by id, in one query; none for an unknown id."""
+    if not ids:
+        return {}
+    condition, parameters = one_of(Booking, "id", ids)
+    statement = f"SELECT {BOOKING_READER.columns} FROM bookings_booking WHERE {condition}"  # noqa: S608 - names of the model
+    return {booking.pk: booking for booking, _ in BOOKING_READER.read(statement, parameters)}
 
 
 def events_after(booking_id: UUID, since: int) -> QuerySet[BookingEvent]:

@@ -23,12 +23,12 @@ from hunarmitra.accounts.models import Role, User
 from hunarmitra.accounts.selectors import users_by_id
 from hunarmitra.bookings.errors import ConflictError, InvalidWorkerError, NotAllowedError, NotVisibleError
 from hunarmitra.bookings.models import Booking, BookingEvent
-from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.selectors import BOOKING_READER, roles_of
 from hunarmitra.bookings.transitions import Verdict, judge
 from hunarmitra.common.clock import utc_now
 from hunarmitra.common.plain_text import hidden_character, hidden_character_error
 from hunarmitra.database.retries import whole_transaction
-from hunarmitra.database.rows import RowReader, RowWriter, one_of
+from hunarmitra.database.rows import RowWriter, one_of
 from hunarmitra.notifications.services import Draft, notifications_write
 from hunarmitra.outbox import revocations
 from hunarmitra.outbox.models import OutboxRow
@@ -39,7 +39,6 @@ from hunarmitra.protocol.statuses import FINAL, TRACKED, Status
 SYSTEM = "System"
 
 _BOOKINGS: Final = RowWriter(Booking)
-_READER: Final = RowReader(Booking, [field.name for field in Booking._meta.concrete_fields])
 _EVENTS: Final = RowWriter(BookingEvent)
 _CHANGED: Final = (
     "status", "seq", "worker", "eta_minutes", "updated_at", "finished_at", "min_location_seq",
@@ -168,8 +167,8 @@ def _locked(booking_id: UUID, user: User) -> Booking:
     """
     condition, parameters = one_of(Booking, "id", [booking_id])
     lock = " FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
-    statement = f"SELECT {_READER.columns} FROM bookings_booking WHERE {condition}{lock}"  # noqa: S608 - names
-    booking = next((found for found, _ in _READER.read(statement, parameters)), None)
+    statement = f"SELECT {BOOKING_READER.columns} FROM bookings_booking WHERE {condition}{lock}"  # noqa: S608 - names
+    booking = next((found for found, _ in BOOKING_READER.read(statement, parameters)), None)
     if booking is None or not roles_of(booking, user):
         raise NotVisibleError("No such booking.")
     _read_people(booking, user)

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count
-
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.accounts.selectors import users_of_sessions
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.bookings.models import Booking
-from hunarmitra.bookings.selectors import roles_of
+from hunarmitra.bookings.selectors import bookings_by_id, roles_of
 from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.bookings.wire import stored_location_frame
 from hunarmitra.common import checkpoints
-from hunarmitra.notifications.models import Notification
+from hunarmitra.notifications.selectors import unread_counts
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import LocationUpdated
 from hunarmitra_ws.hub.disconnects import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Disconnect
@@ -72,7 +70,7 @@ def read_joins(requests: Sequence[JoinRequest]) -> list[Answer]:
     users = users_of_sessions({request.identity for request in requests})
     checkpoints.reach("session read, not its booking")
     wanted = {request.booking_id for request in requests if request.booking_id and request.identity in users}
-    bookings = {booking.pk: booking for booking in Booking.objects.filter(pk__in=wanted)} if wanted else {}
+    bookings = bookings_by_id(wanted)
     checkpoints.reach("booking read, not its log")
     answers = [_authorize(request, users.get(request.identity), bookings) for request in requests]
     logs = read_logs(page for pair in zip(requests, answers, strict=True) if (page := _first_page(*pair)))
@@ -121,12 +119,7 @@ def _unread_counts(requests: Sequence[JoinRequest], answers: Sequence[Answer]) -
         for request, answer in zip(requests, answers, strict=True)
         if request.notifications and isinstance(answer, Snapshot)
     }
-    if not users:
-        return {}
-    counted = (
-        Notification.objects.filter(user_id__in=users, read_at=None).values("user_id").annotate(unread=Count("pk"))
-    )
-    return {row["user_id"]: row["unread"] for row in counted}
+    return unread_counts(users)
 
 
 def _complete(
