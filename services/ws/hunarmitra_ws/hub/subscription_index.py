@@ -37,8 +37,9 @@ class SubscriptionIndex:
     def add_client(self, client: Client) -> None:
         """Register the client. Does nothing for one that is registered."""
         identity = client.identity
-        _put(self._by_user, identity.user_id, client)
-        _put(self._by_session, identity.session_id, client)
+        alone = (client,)  # one tuple for both
+        _put(self._by_user, identity.user_id, alone)
+        _put(self._by_session, identity.session_id, alone)
         self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
 
     def remove_client(self, client: Client) -> None:
@@ -49,7 +50,7 @@ class SubscriptionIndex:
 
     def add_session(self, client: Client, session_id: UUID) -> None:
         """Find the client by this session too, until :meth:`drop_session` or :meth:`reidentify`."""
-        _put(self._by_session, session_id, client)
+        _put(self._by_session, session_id, (client,))
 
     def drop_session(self, client: Client, session_id: UUID) -> None:
         if session_id != client.identity.session_id:
@@ -60,7 +61,7 @@ class SubscriptionIndex:
         _take(self._by_session, client.identity.session_id, client)
         self._discard_expiry(client)
         client.identity = identity
-        _put(self._by_session, identity.session_id, client)
+        _put(self._by_session, identity.session_id, (client,))
         self._by_expiry.setdefault(_second(identity.expires_at), set()).add(client)
 
     def of_user(self, user_id: UUID) -> list[Client]:
@@ -129,10 +130,10 @@ def _second(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _put(index: dict[UUID, tuple[Client, ...]], key: UUID, client: Client) -> None:
+def _put(index: dict[UUID, tuple[Client, ...]], key: UUID, alone: tuple[Client]) -> None:
     clients = index.get(key, ())
-    if client not in clients:
-        index[key] = (*clients, client)
+    if alone[0] not in clients:
+        index[key] = clients + alone if clients else alone
 
 
 def _take(index: dict[UUID, tuple[Client, ...]], key: UUID, client: Client) -> None:
