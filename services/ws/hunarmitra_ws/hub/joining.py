@@ -200,7 +200,7 @@ class Joiner:
 
     async def _complete(self, join: _Join, answer: Answer, connection: Joining, acknowledged: bool) -> bool:
         subscription, since, channel = join.wanted.subscription, join.wanted.since, join.channel
-        snapshot = _granted(answer)
+        snapshot = _snapshot_of(answer)
         channel.start(
             seq=snapshot.state.seq,
             min_location_seq=snapshot.state.min_location_seq,
@@ -211,8 +211,8 @@ class Joiner:
 
         # 4. Read again. A revocation that was announced before an event that is held back must be known here.
         await self._apply_revocations()
-        while _is_outdated(snapshot, subscription, channel):
-            snapshot = _granted((await self._read([join.request], connection))[0])
+        while not _start_from(snapshot, subscription, channel):
+            snapshot = _snapshot_of((await self._read([join.request], connection))[0])
             await self._apply_revocations()
         if _has_ended(subscription):
             return False
@@ -336,15 +336,18 @@ def _has_ended(subscription: Subscription) -> bool:
     return subscription.lanes.closing
 
 
-def _granted(answer: Answer) -> Snapshot:
+def _snapshot_of(answer: Answer) -> Snapshot:
+    """Raises :class:`DisconnectError` if the user may not join."""
     if isinstance(answer, Disconnect):
         raise DisconnectError(answer)
     return answer
 
 
-def _is_outdated(snapshot: Snapshot, subscription: Subscription, channel: Channel) -> bool:
-    misses_events = subscription.misses_events_after(snapshot.state.seq, channel.last_seq)
-    return misses_events or not subscription.grant(snapshot.roles)
+def _start_from(snapshot: Snapshot, subscription: Subscription, channel: Channel) -> bool:
+    """Grant the snapshot's roles. Return False if the snapshot lacks an event or a revocation: read again."""
+    if subscription.misses_events_after(snapshot.state.seq, channel.last_seq):
+        return False
+    return subscription.grant(snapshot.roles)
 
 
 def _count_resume(since: Since, replayed: int | None) -> None:
