@@ -140,7 +140,7 @@ class Joiner:
         Registered before its session is read, so that a session that ends in between is seen. Raises
         :class:`DisconnectError`, a database error, or TimeoutError.
         """
-        await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
+        await self._revocations_read()
         self._index.add_client(client)
         await checkpoints.reach_async("registered, session not read")
         user = (await self._users.ask([client.identity]))[0]
@@ -164,7 +164,7 @@ class Joiner:
         """
         # 1. Register.
         await checkpoints.reach_async("accepted, not registered")
-        await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
+        await self._revocations_read()
         joins = {id(each): self._register(each) for each in wanted if not _has_ended(each.subscription)}
 
         # 2. Subscribe. Without Redis the join goes on, and the comparison with the database recovers what is missed.
@@ -243,6 +243,10 @@ class Joiner:
         # 6. Live. Compare if an event may have passed before the subscription, or other subscriptions are behind.
         self._go_live(subscription, channel, connection, compare=not acknowledged or (channel.last_seq or 0) < newest)
         return True
+
+    async def _revocations_read(self) -> None:
+        if not self._revocations.ready.is_set():
+            await asyncio.wait_for(self._revocations.ready.wait(), REVOCATIONS_TIMEOUT)
 
     def _register(self, wanted: Wanted) -> _Join:
         subscription = wanted.subscription
