@@ -70,7 +70,7 @@ class RedisTransport:
         self._heartbeat_interval = heartbeat_interval
         self._heartbeat_timeout = heartbeat_timeout
         self._heartbeat_channel = HEARTBEAT_CHANNEL + uuid.uuid4().hex
-        self._wanted: dict[str, None] = {}
+        self._wanted: dict[str, None] = {}  # by the names of our channels, which are in memory already
         self._waiting: dict[str, asyncio.Future[bool]] = {}
         self._outstanding: dict[str, int] = {}
         self._commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -98,8 +98,8 @@ class RedisTransport:
 
     async def subscribe(self, channel_name: str) -> bool:
         """Return True once Redis has acknowledged; False if Redis is away, and the subscription follows later."""
+        self._wanted[channel_name] = None
         channel = redis_channel(channel_name)
-        self._wanted[channel] = None
         if self._connection is None:
             return False
         waiting = self._waiting.get(channel)
@@ -113,9 +113,8 @@ class RedisTransport:
             return False
 
     def unsubscribe(self, channel_name: str) -> None:
-        channel = redis_channel(channel_name)
-        if self._wanted.pop(channel, False) is None and self._connection is not None:
-            self._commands.put_nowait(("UNSUBSCRIBE", channel))
+        if self._wanted.pop(channel_name, False) is None and self._connection is not None:
+            self._commands.put_nowait(("UNSUBSCRIBE", redis_channel(channel_name)))
 
     async def publish(self, channel_name: str, body: Mapping[str, Any]) -> None:
         """Raises RedisError, OSError or TimeoutError."""
@@ -179,7 +178,7 @@ class RedisTransport:
 
     async def _listen(self, connection: SubscriberConnection) -> None:
         """Read until the connection is lost. One of the two tasks that ends, for any reason, ends the other."""
-        wanted = [self._heartbeat_channel, *self._wanted]
+        wanted = [self._heartbeat_channel, *map(redis_channel, self._wanted)]
         self._heard_at = time.monotonic()
         self._commands = asyncio.Queue()
         self._outstanding = dict.fromkeys(wanted, 1)
