@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
@@ -23,16 +24,19 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Dispatches by scope type: ``http``, ``websocket``, and uvicorn's ``lifespan`` (daphne has none)."""
+@markcoroutinefunction
+def application(scope: dict[str, Any], receive: Receive, send: Send) -> Awaitable[None]:
+    """Dispatches by scope type: ``http``, ``websocket``, and uvicorn's ``lifespan`` (daphne has none).
+
+    Servers take it for a coroutine function. The stack frame of one would stay in memory as long as a connection.
+    """
     if scope["type"] == "http":
-        await _http(in_origin_form(scope), receive, send)
-    elif scope["type"] == "websocket":
-        await _websocket(in_origin_form(scope), receive, send)
-    elif scope["type"] == "lifespan":
-        await _lifespan(receive, send)
-    else:
-        raise ValueError(f"no application for ASGI scope {scope['type']!r}")
+        return _http(in_origin_form(scope), receive, send)
+    if scope["type"] == "websocket":
+        return _websocket(in_origin_form(scope), receive, send)
+    if scope["type"] == "lifespan":
+        return _lifespan(receive, send)
+    raise ValueError(f"no application for ASGI scope {scope['type']!r}")
 
 
 def _websocket(scope: Mapping[str, Any], receive: Receive, send: Send) -> Awaitable[None]:

@@ -51,16 +51,14 @@ async def test_an_inbox_gives_events_in_their_order_whether_or_not_somebody_wait
     inbox.put_nowait({"n": 2})
     assert inbox.qsize() == 2
     assert [await inbox.get(), await inbox.get()] == [{"n": 1}, {"n": 2}]
-    waiting = asyncio.create_task(inbox.get())
-    await asyncio.sleep(0)
+    waiting = inbox.get()
     inbox.put_nowait({"n": 3})
     assert await waiting == {"n": 3}
 
 
 async def test_a_reader_that_gives_up_loses_nothing_for_the_next() -> None:
     inbox = Inbox()
-    waiting = asyncio.create_task(inbox.get())
-    await asyncio.sleep(0)
+    waiting = inbox.get()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
