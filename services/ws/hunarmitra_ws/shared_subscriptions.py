@@ -65,16 +65,17 @@ class SharedSubscriptions:
     """Each subscription joins, ends and is refused by itself; the connection lives on.
 
     ``_held`` are the subscriptions by the names of their channels. ``_tasks`` are the tasks that run, each with the
-    subscriptions that it joins.
+    subscriptions that it joins. ``_gathered`` are those of the next task.
     """
 
-    __slots__ = ("_held", "_hub", "_live", "_most", "_owner", "_staff", "_tasks", "client")
+    __slots__ = ("_gathered", "_held", "_hub", "_live", "_most", "_owner", "_staff", "_tasks", "client")
 
     def __init__(self, owner: Owner, hub: Hub, identity: Identity, lanes: Lanes) -> None:
         self._owner = owner
         self._hub = hub
         self._held: dict[str, Subscription] = {}
-        self._tasks: dict[asyncio.Task[None], Sequence[Subscription]] | None = None  # most of the time there are none
+        self._tasks: dict[asyncio.Task[None], Sequence[Wanted]] | None = None  # most of the time there are none
+        self._gathered: list[Wanted] | None = None
         self._live: LiveWatch | None = None
         self._most = 0
         self._staff = False
@@ -135,8 +136,10 @@ class SharedSubscriptions:
     # Subscribing
 
     def _subscribe(self, requests: Sequence[ChannelRequest]) -> None:
-        """Join the channels together. A channel that is subscribed to already starts again."""
-        wanted: list[Wanted] = []
+        """Join the channels together, with those of messages that have arrived at the same time.
+
+        A channel that is subscribed to already starts again.
+        """
         for request in requests:
             channel = _requested_kind(request)
             if request.booking is not None and channel.booking_id is None:
@@ -149,11 +152,12 @@ class SharedSubscriptions:
                 continue
             subscription = Subscription(self.client, booking_id=channel.booking_id, channel_name=name)
             self._held[name] = subscription
-            wanted.append(Wanted(subscription, request.since))
-        if wanted:
-            self._start(self._join(wanted), joining=[each.subscription for each in wanted])
+            if self._gathered is None:
+                self._gathered = []
+                self._start(self._join(self._gathered), joining=self._gathered)
+            self._gathered.append(Wanted(subscription, request.since))
 
-    def _start(self, work: Coroutine[Any, Any, None], joining: Sequence[Subscription] = ()) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], joining: Sequence[Wanted] = ()) -> None:
         task = asyncio.create_task(work)
         if self._tasks is None:
             self._tasks = {}
@@ -166,6 +170,7 @@ class SharedSubscriptions:
             self._tasks = self._tasks or None
 
     async def _join(self, wanted: Sequence[Wanted]) -> None:
+        self._gathered = None
         try:
             outcomes = await self._hub.subscribe_all(wanted, self)
         except (DatabaseError, TimeoutError) as error:
@@ -281,13 +286,16 @@ class SharedSubscriptions:
 
     async def _pass_on(self, subscription: Subscription, message: ClientMessage) -> None:
         """Handle a message once its subscription has joined, as an endpoint of one channel does."""
-        joining = [task for task, joined in (self._tasks or {}).items() if subscription in joined]
-        if joining and not subscription.joined:
+        if not subscription.joined and (joining := self._joining(subscription)):
             await asyncio.wait(joining)
         try:
             await kind_of(subscription).handle(message, subscription, self._hub)
         except ClientMessageError as error:
             self.client.send(Error(code=error.code, message=str(error), **subscription.address))
+
+    def _joining(self, subscription: Subscription) -> list[asyncio.Task[None]]:
+        tasks = self._tasks or {}
+        return [task for task, wanted in tasks.items() if any(each.subscription is subscription for each in wanted)]
 
     # What the hub calls during the joins
 

@@ -114,6 +114,23 @@ async def test_a_join_that_fails_ends_the_subscription_with_1011_and_not_the_con
     assert len(scene.hub.subscribed) == 1
 
 
+async def test_what_a_client_subscribes_to_at_the_same_time_joins_together(scene: Scene) -> None:
+    joins: list[int] = []
+
+    def join(wanted: Sequence[Wanted]) -> list[Outcome]:
+        joins.append(len(wanted))
+        return [True] * len(wanted)
+
+    scene.hub.join = join
+    for message in (MESSAGE, {**MESSAGE, "booking_id": str(uuid4())}, {"channel": "notifications"}):
+        await scene.subscriptions.handle(Subscribe(message))
+    await scene.settled()
+    await scene.subscriptions.handle(Subscribe({**MESSAGE, "booking_id": str(uuid4())}))
+    await scene.settled()
+    assert joins == [3, 1]
+    assert len(scene.hub.subscribed) == 4
+
+
 async def test_a_subscription_that_is_given_up_while_it_joins_is_not_left_behind(scene: Scene) -> None:
     scene.hub.go_on.clear()
     await scene.subscriptions.handle(Subscribe(MESSAGE))
