@@ -35,6 +35,20 @@ def commands(job: dict[str, Any]) -> list[str]:
     return [step["run"] for step in job["steps"] if "run" in step]
 
 
+# ── installation ────────────────────────────────────────────────────────────────────────────────────────────
+def test_an_editable_installation_needs_no_other_build_package_than_hatchling() -> None:
+    """`make run` installs without build isolation, and `requirements/embedded.txt` has only hatchling."""
+    [install] = re.findall(
+        r"^\t@\$\(PIP\) install .*--editable.*$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE
+    )
+    folders = re.findall(r"--editable (\S+)", install)
+    assert folders == [".", "clients/python"]
+    for folder in folders:
+        project = tomllib.loads((REPOSITORY / folder / "pyproject.toml").read_text())
+        assert [re.split(r"\W", each)[0] for each in project["build-system"]["requires"]] == ["hatchling"]
+        assert project["tool"]["hatch"]["build"]["dev-mode-dirs"], "without it, hatchling needs the package editables"
+
+
 # ── continuous integration ──────────────────────────────────────────────────────────────────────────────────
 def test_the_workflow_runs_the_steps_of_ci_run() -> None:
     [listed] = re.findall(r"^STEPS=\((.+)\)$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE)
