@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hunarmitra.config.declaration import variable
-from hunarmitra.config.values import boolean, integer, seconds, text_value, tile_template
+from hunarmitra.config.values import boolean, integer, one_of, seconds, text_value, tile_template
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,4 +144,10 @@ class RestSettings:
         15552000,
         "Seconds for which a device on which a user has signed in is known, so that the failures of others do not "
         "limit it. 0: no device is known.",
+    )
+    admin_second_factor: str = variable(
+        one_of("off", "optional", "required"),
+        "optional",
+        "Second factor of staff at /admin/: codes of an authenticator app. `optional`: who has set one up needs a "
+        "code. `required`: without one, staff can only set it up. `off`: nobody is asked for a code.",
     )

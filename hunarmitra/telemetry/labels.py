@@ -47,7 +47,8 @@ SECURITY_OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "admin_sign_in": ("accepted", "rejected", "limited"),
     "refresh": ("repeated", "reused"),
     "revocation": ("sign_out", "sign_out_everywhere", "password", "deactivated", "staff_right", "deleted"),
-    "staff_action": ("add", "change", "delete", "sign_out", "deactivate"),
+    "staff_action": ("add", "change", "delete", "sign_out", "deactivate", "second_factor"),
+    "second_factor": ("added", "removed", "recovery_code", "recovery_codes"),
 }
 """The outcomes of each security event."""
 SECURITY_WARNINGS: Final = (("refresh", "reused"),)

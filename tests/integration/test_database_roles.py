@@ -12,11 +12,13 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.actors import Actors
+from tests.integration.rest.test_admin import Browser
+from tests.integration.rest.test_second_factor import attempt, is_let_in, set_up
+from tests.support.actors import Actors, User
 from tests.support.live import join
 from tests.support.postgres import PostgresServer
 from tests.support.processes import REPOSITORY
-from tests.support.stack import base_environment, distributed_stack, run_python
+from tests.support.stack import Stack, base_environment, distributed_stack, run_python
 
 NAME = "hunarmitra"
 OWNER, APPLICATION = "hunarmitra_owner", "hunarmitra_app"
@@ -88,8 +90,16 @@ async def test_every_process_does_its_work_as_the_user_for_rows(
             assert (await socket.next_of("booking_status"))["actor"] == "Crashed", "through the relay"
             people.employer.logout()
             assert (await socket.closed())[0] == 4001
+        await asyncio.to_thread(use_a_second_factor, stack, people.admin.user)
         stack.manage("prune")
         assert "permission denied" not in stack.log_text()
+
+
+def use_a_second_factor(stack: Stack, user: User) -> None:
+    with closing(Browser(stack.base_url)) as browser:
+        browser.sign_in(user)
+        _, codes = set_up(browser, user)
+        assert is_let_in(attempt(stack, user, codes[0]))
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - registers what is unregistered below
+import django_otp.plugins.otp_totp.admin  # noqa: F401 - these register what is unregistered below
+import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
@@ -17,23 +18,34 @@ from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse_lazy
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts import services
 from hunarmitra.accounts.models import User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.notifications.models import Notification
-from hunarmitra_http.admin_forms import NewUserForm, OwnPasswordForm, PasswordOfOtherForm, SignInForm, UserForm
+from hunarmitra.second_factor.selectors import state_of
+from hunarmitra.second_factor.services import device_remove
+from hunarmitra_http.admin_forms import (
+    NewUserForm,
+    OwnPasswordForm,
+    PasswordOfOtherForm,
+    UserForm,
+)
 from hunarmitra_http.admin_log import LoggedMixin
+from hunarmitra_http.admin_sign_in import SignInForm, say_when
+from hunarmitra_http.admin_site import StaffSite, second_factor_is_used
 from hunarmitra_http.devices import remember_device
 
-admin.site.site_header = admin.site.site_title = "HunarMitra"
-admin.site.index_title = "Support"
 admin.site.login_form = SignInForm
 # They show whatever the column has: complete refresh tokens, where an older version stored them.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
+# It shows the secret of a device, and adds one to anybody.
+admin.site.unregister(TOTPDevice)
 
 
 def own_password(request: HttpRequest) -> HttpResponseBase:
@@ -47,12 +59,15 @@ def own_password(request: HttpRequest) -> HttpResponseBase:
 
 
 def sign_in_page(request: HttpRequest) -> HttpResponseBase:
-    """Django's sign-in page. A refused attempt is 429, and a successful one makes the device known."""
+    """Django's sign-in page. A refused attempt is 429, and a successful one makes the device known.
+
+    Staff who are signed in, and need a second factor first, go to the page that adds it.
+    """
+    if request.method == "GET" and isinstance(admin.site, StaffSite) and admin.site.may_set_up(request):
+        return redirect("admin:second_factor")
     response = admin.site.login(request)
-    form = getattr(response, "context_data", {}).get("form") if isinstance(response, TemplateResponse) else None
-    if isinstance(form, SignInForm) and form.wait:
-        response.status_code = 429
-        response.headers["Retry-After"] = str(form.wait)
+    if isinstance(response, TemplateResponse):
+        say_when(response, (response.context_data or {}).get("form"))
     elif request.method == "POST" and response.status_code == 302 and isinstance(request.user, User):
         remember_device(request, response, request.user)
     return response
@@ -127,10 +142,10 @@ class PersonAdmin(LoggedMixin, UserAdmin):  # type: ignore[type-arg]
     list_filter = ["role", "is_active", "is_staff"]
     search_fields = ["=id", "username", "name", "phone", "email"]
     ordering = ["username"]
-    actions = ["sign_out", "deactivate"]
-    readonly_fields = ["id", "last_login", "date_joined", "notification_seq"]
+    actions = ["sign_out", "deactivate", "remove_second_factor"]
+    readonly_fields = ["id", "last_login", "date_joined", "notification_seq", "second_factor"]
     fieldsets = [
-        (None, {"fields": ["id", "username", "password", "name", "phone", "email"]}),
+        (None, {"fields": ["id", "username", "password", "second_factor", "name", "phone", "email"]}),
         ("Rights", {"fields": ["role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("History", {"fields": ["last_login", "date_joined", "notification_seq"]}),
     ]
@@ -187,6 +202,28 @@ class PersonAdmin(LoggedMixin, UserAdmin):  # type: ignore[type-arg]
             services.user_set_active(user_id=user.pk, active=False)
             self.log_change(request, user, "Deactivated.", outcome="deactivate")
         self.message_user(request, f"{len(users)} users deactivated.", messages.SUCCESS)
+
+    @admin.action(description="Remove the second factor", permissions=["second_factor"])
+    def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For a lost device: the password alone suffices again, until the user sets up another one.
+
+        One's own is removed on its page, which asks for the password.
+        """
+        others = [user for user in queryset if user.pk != request.user.pk]
+        users = [user for user in others if device_remove(user_id=user.pk)]
+        for user in users:
+            self.log_change(request, user, "Removed the second factor.", outcome="second_factor")
+        self.message_user(request, f"Second factor of {len(users)} users removed.", messages.SUCCESS)
+
+    def has_second_factor_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_superuser", False)) and second_factor_is_used()
+
+    @admin.display(description="Second factor")
+    def second_factor(self, user: User) -> str:
+        state = state_of(user.pk)
+        if state is None:
+            return "none"
+        return f"since {state.since:%Y-%m-%d}, {state.recovery_codes} recovery codes left"
 
     def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
         return [user for user in queryset if self.has_change_permission(request, user)]

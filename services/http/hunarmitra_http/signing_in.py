@@ -4,7 +4,8 @@ The order is address, then user name and network, then user name. The first limi
 the later ones are not touched: an attacker whose address is refused cannot use up the allowance of somebody's name.
 
 * The address: its requests per minute (THROTTLE_AUTH_PER_MINUTE), successful or not.
-* User name and network (an IPv4 address, an IPv6 /64): failures, with a growing delay.
+* User name and network (an IPv4 address, an IPv6 /64): failures, with a growing delay. A wrong code of the second
+  factor is a failure too.
 * User name: failures from all networks together, per hour.
 
 A known device (:mod:`hunarmitra_http.devices`) has a growing delay for itself instead of the last two. Unknown names
@@ -13,7 +14,9 @@ are treated like known ones, and cost the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -33,6 +36,21 @@ NAME_AND_NETWORK: Final = "login"
 NAME: Final = "login_name"
 
 
+SecondFactor = Callable[[User], bool]
+"""Whether the second factor of an attempt is right, or not needed."""
+
+
+def not_needed(user: User) -> bool:
+    """The password suffices."""
+    return True
+
+
+class _WrongSecondFactorError(Exception):
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(user_id)
+        self.user_id = user_id
+
+
 class SignInLimitedError(Throttled):
     """Too many attempts to sign in. ``wait`` has the seconds until the next one."""
 
@@ -49,16 +67,23 @@ def name_limit() -> Limit:
     return Limit(NAME, settings.ENVIRONMENT.throttle_login_name_per_hour, 3600)
 
 
-def sign_in(request: HttpRequest, *, username: str, password: str, event: str) -> User | None:
+def sign_in(
+    request: HttpRequest, *, username: str, password: str, event: str, second_factor: SecondFactor = not_needed
+) -> User | None:
     """Return the user of these credentials, or None. The caller has applied the limit of the address.
 
-    Attempts that fail are recorded as ``event``. Raises :class:`SignInLimitedError`.
+    ``second_factor`` is called with the user of a right password. If it returns False, the attempt has failed like one
+    with a wrong password, and counts like one. Attempts that fail are recorded as ``event``. Raises
+    :class:`SignInLimitedError`.
     """
     try:
-        user = _authenticate(request, username, password)
+        user = _authenticate(request, username, password, second_factor)
     except SignInLimitedError:
         _record(event, "limited", username)
         raise
+    except _WrongSecondFactorError as wrong:
+        security.record(event, "rejected", user_id=wrong.user_id, failed="second_factor")
+        return None
     if user is None:
         _record(event, "rejected", username)
     return user
@@ -70,7 +95,7 @@ def _record(event: str, outcome: str, username: str) -> None:
     security.record(event, outcome, user_id=user_id)
 
 
-def _authenticate(request: HttpRequest, username: str, password: str) -> User | None:
+def _authenticate(request: HttpRequest, username: str, password: str, second_factor: SecondFactor) -> User | None:
     device = known_device(request, username)
     subject = f"{address_of(request)} {username}" if device is None else f"device {device}"
     _refuse_for(NAME_AND_NETWORK, delays().begin(network_delay(), subject))
@@ -80,6 +105,8 @@ def _authenticate(request: HttpRequest, username: str, password: str) -> User | 
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         return None
+    if not second_factor(user):
+        raise _WrongSecondFactorError(user.pk)
     delays().forget(network_delay(), subject)
     if device is None:
         limiter().give_back(name_limit(), username)

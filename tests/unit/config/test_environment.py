@@ -119,6 +119,7 @@ WRONG = {
     "THROTTLE_LOGIN_DELAY_MAX": ["0.5", "86401"],
     "THROTTLE_LOGIN_NAME_PER_HOUR": ["0"],
     "LOGIN_DEVICE_LIFETIME": ["-1"],
+    "ADMIN_SECOND_FACTOR": ["on", "1", "Required"],
     "WEB_CONCURRENCY": ["0", "auto"],
     "WEB_THREADS": ["0", "auto"],
     "ACK_SAMPLE_RATE": ["-0.1", "1.1", "nan", "some"],
