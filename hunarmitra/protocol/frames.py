@@ -8,6 +8,7 @@ catalogue can be read, tested and exported (schemas, client types) alone.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -277,6 +278,15 @@ CATALOGUE: Final[tuple[type[Frame], ...]] = (
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+_ASCII_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""Half a character of UTF-16. JSON can spell it, so a client can send it in an id, but UTF-8 does not have it."""
+
+
 def encode(frame: Frame) -> str:
-    """The frame's text, compact. Raises ValueError for NaN and infinity, which JSON does not have."""
-    return _ENCODER.encode(frame.to_wire())
+    """The frame's text, compact, which UTF-8 can always encode: a lone surrogate stays escaped.
+
+    Raises ValueError for NaN and infinity, which JSON does not have.
+    """
+    text = _ENCODER.encode(frame.to_wire())
+    return text if text.isascii() or not _LONE_SURROGATE.search(text) else _ASCII_ENCODER.encode(frame.to_wire())

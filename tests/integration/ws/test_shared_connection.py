@@ -105,6 +105,17 @@ async def test_a_refused_subscription_tells_the_code_and_the_connection_lives(li
             assert (await subscribe(socket, people.new_booking()))["status"] == "confirmed"
 
 
+@on_every_server
+async def test_half_a_character_in_an_id_is_answered(live: Stack, people: Actors) -> None:
+    """JSON can spell half a surrogate pair, and UTF-8 cannot encode it."""
+    async with await connect(live, people.employer.token) as socket:
+        for kind, code in (("subscribe", 4003), ("unsubscribe", 1000)):
+            await socket.send({"type": kind, "channel": "booking", "booking_id": "\ud800"})
+            refused = await socket.next_of("unsubscribed")
+            assert (refused["booking_id"], refused["code"]) == ("\ud800", code)
+        assert await socket.synchronized() == []
+
+
 async def test_a_right_that_ends_ends_one_subscription_and_no_other(
     live: Stack, people: Actors, newcomer: Newcomer
 ) -> None:

@@ -166,3 +166,10 @@ def test_every_close_code_of_the_contract_exists_with_a_reason_that_fits_a_close
     }
     for code in CloseCode:
         assert 0 < len(code.reason.encode()) <= 123
+
+
+@pytest.mark.parametrize("text", ["\ud800", "é\udfff", "𝄞", "नमस्ते", "\ud834\udd1e"], ids=ascii)
+def test_every_text_can_be_encoded_and_comes_back(text: str) -> None:
+    """A client may send half a surrogate pair in an id, which UTF-8 does not have."""
+    sent = encode(Error(code="invalid_message", message="x", id=text)).encode()
+    assert json.loads(sent)["id"] == json.loads(json.dumps(text))
