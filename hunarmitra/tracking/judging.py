@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 
 from hunarmitra.accounts.models import User
@@ -11,6 +13,10 @@ from hunarmitra.bookings.selectors import roles_of
 from hunarmitra.bookings.services import is_tracked
 from hunarmitra.bookings.transitions import BookingRole
 from hunarmitra.tracking.locations import PostedLocation
+
+SENDERS: Final = frozenset({BookingRole.WORKER, BookingRole.STAFF})
+"""The roles that may post locations of a booking."""
+ONLY_SENDERS: Final = "Only the assigned worker and staff post locations."
 
 
 class TooSoonError(Exception):
@@ -32,8 +38,8 @@ def judge(booking: Booking, user: User, posted: PostedLocation) -> None:
     roles = roles_of(booking, user)
     if not roles:
         raise NotVisibleError("No such booking.")
-    if not roles & {BookingRole.WORKER, BookingRole.STAFF}:
-        raise NotAllowedError("Only the assigned worker and staff post locations.")
+    if not roles & SENDERS:
+        raise NotAllowedError(ONLY_SENDERS)
     if not is_tracked(booking):
         raise ConflictError("not_tracked", f"The booking is {booking.status}; locations are not accepted.")
     if booking.location_received_at is not None:

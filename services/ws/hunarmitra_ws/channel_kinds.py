@@ -15,6 +15,7 @@ from hunarmitra.notifications.selectors import unread_count
 from hunarmitra.notifications.services import notification_mark_read
 from hunarmitra.protocol import channels
 from hunarmitra.protocol.frames import OMIT, BookingConnected, Error, Frame, MarkedRead, NotificationsConnected
+from hunarmitra.tracking.judging import ONLY_SENDERS, SENDERS
 from hunarmitra.tracking.readings import InvalidReadingError, reading_from
 from hunarmitra_ws.client_messages import ClientMessage, ClientMessageError, MarkRead, PostLocation
 from hunarmitra_ws.hub.hub import Hub
@@ -70,10 +71,18 @@ class BookingKind:
         try:
             reading = reading_from(message.keys, now=utc_now(), max_future=settings.ENVIRONMENT.tracking_max_future)
         except InvalidReadingError as error:
-            identifier = OMIT if message.id is None else message.id
-            subscription.send(Error(code="invalid_message", message=str(error), id=identifier, **subscription.address))
-        else:
+            self._refuse(message, subscription, "invalid_message", str(error))
+            return
+        # In the batch, a client that may only watch would take the place of the worker's location, and cost queries.
+        if subscription.roles & SENDERS:
             hub.post_location(subscription, reading, message.id)
+        else:
+            self._refuse(message, subscription, "not_allowed", ONLY_SENDERS)
+
+    @staticmethod
+    def _refuse(message: PostLocation, subscription: Subscription, code: str, reason: str) -> None:
+        identifier = OMIT if message.id is None else message.id
+        subscription.send(Error(code=code, message=reason, id=identifier, **subscription.address))
 
 
 class NotificationsKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -70,6 +71,50 @@ async def test_an_id_is_a_short_string(live: Stack, people: Actors) -> None:
         for bad in (7, "x" * 37, [""]):
             assert (await answer(worker, {**HERE, "id": bad}))["code"] == "invalid_message"
         assert (await answer(worker, {**HERE, "id": "x" * 36}))["id"] == "x" * 36
+
+
+async def test_half_a_character_in_an_id_disturbs_nobody(live: Stack, people: Actors) -> None:
+    """JSON can spell half a surrogate pair, and UTF-8 cannot encode it. The answers of one batch are sent together."""
+    bookings = [people.new_booking("on_the_way") for _ in range(2)]
+    sockets = [await join(live.booking_url(booking), people.worker.token) for booking in bookings]
+    try:
+        answers = await asyncio.gather(
+            *(answer(socket, {**HERE, "id": text}) for socket, text in zip(sockets, ("\ud800", "b"), strict=True))
+        )
+        assert [(each["type"], each["id"]) for each in answers] == [
+            ("location_accepted", "\ud800"),
+            ("location_accepted", "b"),
+        ]
+        assert (await answer(sockets[0], {**HERE, "lat": 91, "id": "\udfff"}))["id"] == "\udfff"
+        assert (await answer(sockets[0], {**HERE, "id": "c"}))["id"] == "c"
+    finally:
+        for socket in sockets:
+            await socket.close()
+
+
+@pytest.fixture(scope="module")
+def gathering(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Stack]:
+    """Locations wait for a second before they are stored."""
+    with live_stacks(tmp_path_factory.mktemp("gathering"), postgres_server, WS_LOCATION_BATCH_MS="1000") as stack_of:
+        yield stack_of("embedded")
+
+
+async def test_who_may_not_send_holds_back_no_location_of_the_worker(gathering: Stack) -> None:
+    with closing(Actors.of(gathering)) as people:
+        booking = people.new_booking("on_the_way")
+        async with (
+            await join(gathering.booking_url(booking), people.worker.token) as worker,
+            await join(gathering.booking_url(booking), people.employer.token) as owner,
+        ):
+            await worker.send({**HERE, "id": "own"})
+            await worker.synchronized()
+            for _ in range(3):
+                await owner.send({**HERE, "lat": 1})
+            told = [await owner.next_of("error") for _ in range(3)]
+            assert [each["code"] for each in told] == ["not_allowed"] * 3
+            [*_, own] = await worker.frames_until(lambda frame: frame["type"] in {"location_accepted", "error"})
+            assert (own["type"], own["id"]) == ("location_accepted", "own")
+        assert people.employer.location(booking)["lat"] == HERE["lat"]
 
 
 async def test_the_rules_and_codes_are_rests(live: Stack, people: Actors) -> None:
