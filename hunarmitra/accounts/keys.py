@@ -19,7 +19,7 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
 from hunarmitra.config.declaration import ConfigurationError
-from hunarmitra.config.key_ring import Key, read_keys
+from hunarmitra.config.key_ring import Key, configured_keys, read_keys
 
 _HEADER_BYTES: Final = 1024
 """Our header has about sixty bytes. A longer one is not cached."""
@@ -123,11 +123,6 @@ class KeyRingBackend(TokenBackend):
 
 def backend_from_settings() -> KeyRingBackend:
     environment = settings.ENVIRONMENT
-    ring = KeyRing.from_settings(
-        environment.jwt_keys,
-        environment.jwt_signing_kid,
-        environment.effective_secret_key,
-        must_sign=settings.SERVES_HTTP,
-    )
+    ring = KeyRing(*configured_keys(environment, must_sign=settings.SERVES_HTTP))
     names = Names(issuers=environment.jwt_issuer, audiences=environment.jwt_audience)
     return KeyRingBackend(ring, environment.jwt_leeway, names)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import jwt
 
 from hunarmitra.config.declaration import ConfigurationError
+from hunarmitra.config.environment import Environment
 from hunarmitra.config.values import MINIMUM_SECRET_BYTES
 
 ALGORITHMS: Final = ("HS256", "RS256", "EdDSA")
@@ -100,6 +101,13 @@ def read_keys(
             "Give it the public_key alone, of RS256 or EdDSA."
         )
     return by_kid, chosen if by_kid[chosen].signing is not None else None
+
+
+def configured_keys(environment: Environment, *, must_sign: bool) -> tuple[Mapping[str, Key], str | None]:
+    """Return the keys of the settings, as :func:`read_keys` does."""
+    return read_keys(
+        environment.jwt_keys, environment.jwt_signing_kid, environment.effective_secret_key, must_sign=must_sign
+    )
 
 
 def derived_secrets(keys: Mapping[str, Key], signing_kid: str | None, purpose: bytes) -> list[bytes]:

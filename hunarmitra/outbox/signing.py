@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgpack
 
 from hunarmitra.config.environment import Environment
-from hunarmitra.config.key_ring import derived_secret, derived_secrets, read_keys
+from hunarmitra.config.key_ring import configured_keys, derived_secret, derived_secrets
 
 SIGNATURE: Final = "hunarmitra.signature"
 """The key of the signature in the map. A body cannot use it."""
@@ -92,8 +92,6 @@ def message_signer() -> MessageSigner:
 
 def message_secrets(environment: Environment, *, must_sign: bool) -> list[bytes]:
     """Return the secrets of messages: those of ``MESSAGE_KEYS``, then those that follow from the keys of tokens."""
-    ring = read_keys(
-        environment.jwt_keys, environment.jwt_signing_kid, environment.effective_secret_key, must_sign=must_sign
-    )
+    ring = configured_keys(environment, must_sign=must_sign)
     own = [derived_secret(key.encode(), PURPOSE) for key in environment.message_keys]
     return own + derived_secrets(*ring, PURPOSE)
