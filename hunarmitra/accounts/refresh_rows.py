@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -17,7 +17,7 @@ _SESSION: Final = """\
 SELECT {columns} FROM accounts_session JOIN accounts_user ON accounts_user.id = accounts_session.user_id
 WHERE {condition} AND accounts_session.revoked_at IS NULL AND accounts_user.is_active"""
 _STORED: Final = """\
-SELECT {columns}, spent.id FROM token_blacklist_outstandingtoken
+SELECT {columns}, spent.blacklisted_at FROM token_blacklist_outstandingtoken
 LEFT JOIN token_blacklist_blacklistedtoken spent ON spent.token_id = token_blacklist_outstandingtoken.id
 WHERE token_blacklist_outstandingtoken.jti = %s"""
 
@@ -36,11 +36,20 @@ def locked_session(session_id: UUID) -> Session | None:
     return next((session for session, _ in _SESSIONS.read(statement, parameters)), None)
 
 
-def stored(refresh: RefreshToken) -> tuple[OutstandingToken, bool]:
-    """Return the row of a refresh token, and whether the token is spent."""
-    for row, (spent,) in _TOKENS.read(_STORED.format(columns=_TOKENS.columns), [refresh["jti"]]):
-        return row, spent is not None
-    return refresh.outstand()[0], False  # pruned within the leeway
+def stored(refresh: RefreshToken) -> tuple[OutstandingToken, datetime | None]:
+    """Return the row of a refresh token, and when the token was spent; None if it is not."""
+    for row, (spent_at,) in _TOKENS.read(_STORED.format(columns=_TOKENS.columns), [refresh["jti"]]):
+        return row, spent_at and _moment(spent_at)
+    return refresh.outstand()[0], None  # pruned within the leeway
+
+
+def _moment(value: Any) -> datetime:
+    """SQLite has no type of moments, and returns text, or a moment without an offset."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    operations: Any = connection.ops
+    moment: datetime = operations.convert_datetimefield_value(value, None, connection)
+    return moment
 
 
 def spend(session: Session, row: OutstandingToken, successor: RefreshToken, encoded: str, now: datetime) -> None:

@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from hunarmitra.accounts import refresh_rows
 from hunarmitra.accounts.models import Role, Session, Ticket, User
@@ -143,9 +143,9 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
             raise TokenError("Token is revoked")
         if utc_now() >= _end_of(session):
             raise SessionExpiredError
-        row, is_spent = refresh_rows.stored(refresh)
+        row, spent_at = refresh_rows.stored(refresh)
         pair = None
-        match _use_of(refresh) if is_spent else Use.FIRST:
+        match _use_after(spent_at):
             case Use.FIRST:
                 pair = _spend(session, refresh, row)
             case Use.REPEATED:
@@ -159,11 +159,8 @@ def session_rotate(*, encoded_refresh: str) -> TokenPair:
     return pair
 
 
-def _use_of(refresh: RefreshToken) -> Use:
-    """Return which use of a refresh token this is. Call it under the lock of the session."""
-    spent_at = (
-        BlacklistedToken.objects.filter(token__jti=refresh["jti"]).values_list("blacklisted_at", flat=True).first()
-    )
+def _use_after(spent_at: datetime | None) -> Use:
+    """Return which use of a refresh token this is, by the moment when it was spent, read under the session's lock."""
     if spent_at is None:
         return Use.FIRST
     grace = timedelta(seconds=settings.ENVIRONMENT.jwt_refresh_grace)
@@ -220,7 +217,8 @@ def session_end(*, encoded_refresh: str) -> None:
         session = Session.objects.select_for_update().filter(pk=identity.session_id).first()
         if session is None or session.revoked_at is not None:
             raise TokenError("Token is revoked")
-        reused = _use_of(token) is Use.REUSED
+        _, spent_at = refresh_rows.stored(token)
+        reused = _use_after(spent_at) is Use.REUSED
         if reused:
             _end_reused(identity)
         else:

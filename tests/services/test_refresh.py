@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
@@ -52,6 +54,16 @@ def test_a_repeat_returns_the_same_refresh_token(people: People) -> None:
     assert (OutstandingToken.objects.count(), BlacklistedToken.objects.count()) == (2, 1), (
         "rotated and blacklisted once"
     )
+
+
+def test_the_moment_of_the_first_use_is_read_once(people: People) -> None:
+    first, _ = rotated(people)
+    with CaptureQueriesContext(connection) as asked:
+        services.session_rotate(encoded_refresh=first.refresh)
+    reads = [
+        query["sql"] for query in asked if query["sql"].startswith("SELECT") and "blacklistedtoken" in query["sql"]
+    ]
+    assert len(reads) == 1, reads
 
 
 def test_a_repeat_of_an_exchange_that_took_long_returns_the_same_refresh_token(
