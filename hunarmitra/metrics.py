@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from hunarmitra.telemetry import database, exposition, publisher, security
+from hunarmitra.telemetry import database, exposition, publisher, requests, security
 
 
 def expose_metrics() -> None:
@@ -25,7 +25,7 @@ def _expose_parts() -> None:
     if settings.SERVES_HTTP:
         from hunarmitra_http.metrics import REGISTRY as HTTP
 
-        exposition.expose(HTTP, security.REGISTRY)
+        exposition.expose(HTTP, requests.REGISTRY, security.REGISTRY)
     if settings.SERVES_WS:
         from hunarmitra_ws.metrics import metrics
 

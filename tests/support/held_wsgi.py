@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hunarmitra.telemetry.labels import UNMATCHED
+from hunarmitra.telemetry.requests import request_in_front
 from hunarmitra.wsgi import application as _application
-from hunarmitra_http.metrics import request_in_front
 
 APPLICATION = "tests.support.held_wsgi:application"
 FILE = "HELD_UNTIL_FILE"

@@ -31,6 +31,7 @@ from hunarmitra.common.clock import utc_now
 from hunarmitra.database.connections import renew_kept_connection
 from hunarmitra.database.troubles import describe, is_unavailable
 from hunarmitra.telemetry import request_id
+from hunarmitra.telemetry.requests import request_in_front
 from hunarmitra.tracking.answers import accepted_answer
 from hunarmitra.tracking.locations import AcceptedLocation, Reading
 from hunarmitra.tracking.readings import reading_from
@@ -84,7 +85,7 @@ class LocationPosts:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].startswith(PREFIX):
-            with metrics.request_in_front("POST", _ROUTE) as count:
+            with request_in_front("POST", _ROUTE) as count:
                 try:
                     answer = self._answer(environ)
                 except _UnavailableError:

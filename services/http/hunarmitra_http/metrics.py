@@ -1,27 +1,25 @@
-"""Metrics of the REST service. Routes are URL patterns, so that ids and random paths create no series."""
+"""Metrics of the REST service; those of its requests are in :mod:`hunarmitra.telemetry.requests`.
+
+Routes are URL patterns, so that ids and random paths create no series.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from django.http import HttpRequest, HttpResponseBase
 from prometheus_client import CollectorRegistry
 
-from hunarmitra.telemetry import catalogue
-from hunarmitra.telemetry.labels import OTHER, RESPONSE_CODES, ROUTES, UNMATCHED
-from hunarmitra.telemetry.native import counter, gauge, histogram
+from hunarmitra.telemetry import catalogue, requests
+from hunarmitra.telemetry.labels import OTHER, ROUTES, UNMATCHED
+from hunarmitra.telemetry.native import counter, gauge
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 REGISTRY: Final = CollectorRegistry()
 
-_requests: Final = counter(catalogue.HTTP_REQUESTS, REGISTRY)
-_responses: Final = counter(catalogue.HTTP_RESPONSES, REGISTRY)
-_duration: Final = histogram(catalogue.HTTP_DURATION, REGISTRY)
-_in_progress: Final = gauge(catalogue.HTTP_IN_PROGRESS, REGISTRY)
 _rate_limited: Final = counter(catalogue.HTTP_RATE_LIMITED, REGISTRY)
 _database_unavailable: Final = counter(catalogue.HTTP_DATABASE_UNAVAILABLE, REGISTRY)
 _connections: Final = gauge(catalogue.HTTP_CONNECTIONS, REGISTRY)
@@ -29,7 +27,6 @@ _connections_cut: Final = counter(catalogue.HTTP_CONNECTIONS_CUT, REGISTRY)
 
 _ADMIN: Final = "/admin/"
 _STATIC: Final = "/static/"
-_CODES: Final = frozenset(RESPONSE_CODES)
 
 
 def rate_limited(limit: str) -> None:
@@ -67,20 +64,6 @@ def method_of(request: HttpRequest, route: str) -> str:
     return method if method in ROUTES[route] else OTHER
 
 
-@contextmanager
-def request_in_front(method: str, route: str) -> Iterator[Callable[[str], None]]:
-    """Time a request that is answered in front of Django; the value counts it with its status, if it was."""
-    begun = time.perf_counter()
-
-    def count(code: str) -> None:
-        _duration.labels(method, route).observe(time.perf_counter() - begun)
-        _requests.labels(method, route, f"{code[0]}xx").inc()
-        _responses.labels(code).inc()
-
-    with _in_progress.track_inprogress():
-        yield count
-
-
 class MetricsMiddleware:
     """Count and time every request except probes."""
 
@@ -89,12 +72,8 @@ class MetricsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         begun = time.perf_counter()
-        with _in_progress.track_inprogress():
+        with requests.in_progress():
             response = self._get_response(request)
         route = route_of(request, response.status_code)
-        method = method_of(request, route)
-        _duration.labels(method, route).observe(time.perf_counter() - begun)
-        _requests.labels(method, route, f"{response.status_code // 100}xx").inc()
-        code = str(response.status_code)
-        _responses.labels(code if code in _CODES else OTHER).inc()
+        requests.answered(method_of(request, route), route, str(response.status_code), time.perf_counter() - begun)
         return response

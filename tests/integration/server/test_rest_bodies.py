@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.server.conftest import TOKEN
+from tests.support.metrics import Scrape
 from tests.support.raw_sockets import RawSocket
 from tests.support.services import OwnServer
 from tests.support.stack import base_environment, fresh_sqlite
@@ -54,6 +55,35 @@ def test_a_body_far_over_the_limit_is_answered_before_it_is_sent(client: RawSock
     header, body = client.header(), client.rest()
     assert header.split()[1] == "413"
     assert b'"too_large"' in body
+
+
+def counted(server: OwnServer) -> dict[str, float]:
+    """Requests without a route by method, and answers with 413."""
+    scraped = Scrape(f"{server.admin_url}/metrics")
+    labels = {"route": "unmatched", "status": "4xx"}
+    by_method = {
+        method: scraped("hunarmitra_http_requests_total", method=method, **labels)
+        for method in ("GET", "POST", "other")
+    }
+    return by_method | {"413": scraped("hunarmitra_http_responses_total", code="413")}
+
+
+def test_answers_before_the_application_are_counted(server: OwnServer) -> None:
+    before = counted(server)
+    for method in ("POST", "PUT", "HEAD"):
+        with RawSocket(server.port) as client:
+            client.request(PATH, JSON, "Content-Length: 400000000", method=method)
+            assert client.header().split()[1] == "413"
+    with RawSocket(server.port) as client:
+        client.request(PATH, JSON, "Transfer-Encoding: chunked", method="POST")
+        for _ in range(100):
+            client.send(PIECE)
+        assert client.header().split()[1] == "413"
+    with RawSocket(int(server.admin_url.rpartition(":")[2])) as client:
+        client.request("/livez", "Content-Length: 400000000", method="POST")
+        assert client.header().split()[1] == "413"
+    after = counted(server)
+    assert {name: after[name] - before[name] for name in after} == {"GET": 1, "POST": 2, "other": 1, "413": 4}
 
 
 @pytest.mark.parametrize("port", ["public", "admin", "control"])

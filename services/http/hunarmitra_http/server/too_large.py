@@ -10,9 +10,7 @@ from typing import Any, Final
 
 from hunarmitra.common import early_answers
 from hunarmitra.common.addresses import Network, client_address
-from hunarmitra.telemetry import request_id
-from hunarmitra.telemetry.labels import OTHER, ROUTES, UNMATCHED
-from hunarmitra_http.metrics import request_in_front
+from hunarmitra.telemetry import request_id, requests
 
 _REQUEST_LINE: Final = re.compile(rb"([A-Z]{1,20}) (/[!->@-~]*)(?:\?[^ \r\n]*)? (HTTP/1\.[01])\r\n")
 _USED: Final = re.compile(
@@ -34,10 +32,7 @@ class TooLargeAnswers:
     def __call__(self, header: bytes, client: Any) -> bytes:
         """Return 413 for a request with this header, of a client with this address."""
         environ = _environ(header, client, self._proxies)
-        method = environ.get("REQUEST_METHOD", OTHER)
-        method = "GET" if method == "HEAD" else method
-        with request_in_front(method if method in ROUTES[UNMATCHED] else OTHER, UNMATCHED) as count:
-            count("413")
+        requests.too_large(environ.get("REQUEST_METHOD", ""))
         identifier = request_id.accept(environ.get("HTTP_X_REQUEST_ID"))
         answer = early_answers.too_large(self._most_bytes, identifier, environ.get("HTTP_ORIGIN"))
         response = SimpleNamespace(status="413", sent=len(answer.partition(b"\r\n\r\n")[2]))

@@ -120,9 +120,13 @@ class DaphneServer(Server):
 
     request_class: type[WebRequest] = RestRequest
 
-    def limit_bodies(self, *, body_timeout: float, most_bytes: int) -> None:
-        """Limit the bodies of REST requests while they arrive."""
-        limits = {"most_bytes": most_bytes, "body_timeout": body_timeout}
+    def limit_bodies(self, *, body_timeout: float, most_bytes: int, count_too_large: Callable[[str], None]) -> None:
+        """Limit the bodies of REST requests while they arrive.
+
+        ``count_too_large`` is called with the method of a request that the application does not see.
+        """
+        counted = staticmethod(count_too_large)
+        limits = {"most_bytes": most_bytes, "body_timeout": body_timeout, "count_too_large": counted}
         self.request_class = type("LimitedRestRequest", (RestRequest,), limits)
 
     def run_application(

@@ -19,6 +19,7 @@ from websockets.http11 import Request
 
 from hunarmitra.common.addresses import is_trusted, subscriber_of
 from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra.telemetry import requests
 from hunarmitra.telemetry.labels import CONNECTION_KINDS
 from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.flooding_sessions import flooding_sessions
@@ -106,7 +107,11 @@ class Server(DaphneServer):
 
     def _start(self) -> None:
         environment = settings.ENVIRONMENT
-        self.limit_bodies(body_timeout=environment.http_body_timeout, most_bytes=environment.request_max_bytes)
+        self.limit_bodies(
+            body_timeout=environment.http_body_timeout,
+            most_bytes=environment.request_max_bytes,
+            count_too_large=requests.too_large,
+        )
         self.take_connections(self._first_request, partial(ServerProtocol, self))
         self.loop.add_signal_handler(signal.SIGTERM, self.terminate)
         self.loop.add_signal_handler(signal.SIGINT, self.stop)

@@ -51,6 +51,7 @@ LIBRARY: Final = Library(
             {
                 "requests": "the request that was upgraded, which refers back to the channel",
                 "_networkProducer": "refers to the transport, which keeps the channel alive",
+                "_command": "the method of the request whose body arrives",
             },
         ),
         *names_of(
@@ -236,7 +237,10 @@ class BoundedBody(EarlyAnswer):
     most_bytes: int
     most_dropped: int
     body_timeout: float
+    count_too_large: Callable[[str], None] | None = None
+    """Called with the method of a request that is answered here with 413."""
 
+    channel: Any
     _arrived = 0
     _late: asyncio.TimerHandle | None = None
 
@@ -275,6 +279,8 @@ class BoundedBody(EarlyAnswer):
         self._forget_deadline()
         identifier = request_id.accept(self._offered(b"x-request-id"))
         fields = {"request_id": identifier, "status": 413}
+        if self.count_too_large is not None:
+            self.count_too_large(self.channel._command.decode("latin-1"))
         logger.info("request %s: 413, body over %d bytes", identifier, self.most_bytes, extra={"fields": fields})
         self.answer_early(too_large(self.most_bytes, identifier, self._offered(b"origin")), BODY_LINGER)
 
