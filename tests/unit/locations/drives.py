@@ -1,11 +1,13 @@
-"""Simulated drives through a city grid with traffic lights, with a phone's noise, uneven intervals and jumps."""
+"""Drives: simulated through a city grid with traffic lights, with a phone's noise and jumps, and recorded ones."""
 
 from __future__ import annotations
 
+import csv
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, radians
+from pathlib import Path
 
 from hunarmitra.locations.fixes import Fix
 
@@ -39,6 +41,19 @@ class Drive:
     fixes: Sequence[Fix]
     site: tuple[float, float]
     arrival: float
+
+
+RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.csv"))
+
+
+def recorded_drive(path: Path) -> Drive:
+    """Read one drive; `recorded/README.md` says where it comes from."""
+    with path.open(newline="") as file:
+        fixes = [
+            Fix(START + float(row["seconds"]), float(row["lat"]), float(row["lng"])) for row in csv.DictReader(file)
+        ]
+    last = fixes[-1]
+    return Drive(fixes, (last.lat, last.lng), last.seconds)
 
 
 def simulated_drive(kind: Kind, seed: int) -> Drive:

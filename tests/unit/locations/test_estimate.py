@@ -1,10 +1,10 @@
-"""The estimated time of arrival, for cases with known answers and for simulated drives."""
+"""The estimated time of arrival, for cases with known answers, and for simulated and recorded drives."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from hunarmitra.locations.estimate import LONGEST_MINUTES, recent_fixes_estimate
 from hunarmitra.locations.fixes import EARTH_RADIUS_METRES, Fix, distance_metres, is_uncertain, with_fix
-from tests.unit.locations.drives import CITY, HIGHWAY, MARKET, Drive, simulated_drive
+from tests.unit.locations.drives import (
+    CITY,
+    HIGHWAY,
+    MARKET,
+    RECORDED,
+    Drive,
+    recorded_drive,
+    simulated_drive,
+)
 
 DELHI, AGRA = (28.6139, 77.2090), (27.1767, 78.0081)
 NOON = 1_767_441_600.0
@@ -66,20 +74,29 @@ def _truth(drive: Drive) -> Iterator[tuple[int | None, float, float]]:
             yield minutes, left / 60, distance_metres(fix.lat, fix.lng, *drive.site)
 
 
-def test_simulated_drives_are_estimated_within_a_factor_of_two() -> None:
+def assert_estimated(drives: Iterable[Drive]) -> None:
+    """Assert what the estimate promises over many drives."""
     ratios, silent, total = [], 0, 0
-    for seed in range(12):
-        for kind in (CITY, MARKET, HIGHWAY):
-            for minutes, truth, metres in _truth(simulated_drive(kind, seed)):
-                total += 1
-                if minutes is None:
-                    silent += 1
-                    continue
-                ratios.append(minutes / truth)
-                assert minutes > 1 or metres <= 3000
+    for drive in drives:
+        for minutes, truth, metres in _truth(drive):
+            total += 1
+            if minutes is None:
+                silent += 1
+                continue
+            ratios.append(minutes / truth)
+            assert minutes > 1 or metres <= 3000
     assert 0.8 <= statistics.median(ratios) <= 1.25
     assert sum(0.5 <= ratio <= 2 for ratio in ratios) >= 0.9 * len(ratios)
     assert silent < 0.1 * total
+
+
+def test_simulated_drives_are_estimated_within_a_factor_of_two() -> None:
+    assert_estimated(simulated_drive(kind, seed) for seed in range(12) for kind in (CITY, MARKET, HIGHWAY))
+
+
+def test_recorded_drives_are_estimated_within_a_factor_of_two() -> None:
+    assert len(RECORDED) == 5
+    assert_estimated(recorded_drive(path) for path in RECORDED)
 
 
 def test_known_distances() -> None:
