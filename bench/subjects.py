@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.processes import cpu_seconds, resident_bytes
-from bench.world import MissingToolError, World
+from bench.world import MissingToolError, Seeded, World
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import Process
 from tests.support.services import OwnServer
@@ -33,7 +33,11 @@ CORE = [sys.executable, "-m", "bench.peers.core_publisher"]
 
 @dataclass(frozen=True)
 class Target:
-    """A running server. ``helper`` publishes for it when a plain PUBLISH does not do."""
+    """A running server.
+
+    ``helper`` publishes for it when a plain PUBLISH does not do. ``seeded`` is what is in its database, if that is not
+    the world's.
+    """
 
     process: Process
     address: str
@@ -41,6 +45,7 @@ class Target:
     encoding: str
     path: Callable[[str], str]
     helper: list[str] = field(default_factory=list)
+    seeded: Seeded | None = None
 
     @property
     def pid(self) -> int:
@@ -53,7 +58,8 @@ class Target:
         return resident_bytes(self.pid)
 
     def clients(self, world: World, count: int, per_booking: int, first: int = 0) -> list[dict[str, str]]:
-        return [{**socket, "path": self.path(socket["group"])} for socket in world.sockets(count, per_booking, first)]
+        sockets = (self.seeded or world.seeded).sockets(count, per_booking, first)
+        return [{**socket, "path": self.path(socket["group"])} for socket in sockets]
 
     def publishing(self, world: World) -> dict[str, Any]:
         """How the load generator publishes to it."""

@@ -1,4 +1,4 @@
-"""Whole systems that accept locations: this version, an earlier one, and the same endpoint written in Go.
+"""Version 0.1, and whole systems that accept locations: this version, the earlier one, and an endpoint written in Go.
 
 Each runs on a database of its own in the same PostgreSQL, and on the same Redis. :meth:`System.cpu` tells what each of
 its parts has used.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import cpu_seconds
-from bench.subjects import UNLIMITED
+from bench.subjects import UNLIMITED, Subject, Target
 from bench.world import BUILD, MissingToolError, Seeded, World, seed
 from tests.support.ports import accepts_connections, free_port
 from tests.support.processes import REPOSITORY, Process
@@ -65,50 +65,76 @@ def earlier_version() -> Path:
 
 
 @contextmanager
+def _prepared(world: World, tree: Path, **variables: str) -> Iterator[tuple[dict[str, str], Seeded]]:
+    """A seeded database for the version in ``tree``, and the environment of its processes."""
+    database = world.postgres.create_database()
+    environment = {
+        **world.environment,
+        **UNLIMITED,
+        **variables,
+        "DATABASE_URL": database,
+        "PYTHONPATH": f"{tree}:{tree}/services/http:{tree}/services/ws",
+    }
+    try:
+        _run([sys.executable, str(tree / "manage.py"), "migrate", "--no-input", "-v", "0"], environment, tree)
+        yield environment, seed(environment)
+    finally:
+        world.postgres.drop_database(database)
+
+
+def _ws(world: World, tree: Path, environment: dict[str, str]) -> tuple[Process, int]:
+    """The ws process of the version in ``tree``, and its port."""
+    port, admin, control = (free_port() for _ in range(3))
+    command = [sys.executable, "-m", "hunarmitra_ws", "-b", "127.0.0.1", "-p", str(port)]
+    more = {"SERVICES": "ws", "WS_ADMIN_PORT": str(admin), "WS_CONTROL_PORT": str(control)}
+    return _process(world, f"{tree.name}-ws", command, port, tree, environment | more), port
+
+
+@contextmanager
 def version(world: World, tree: Path) -> Iterator[System]:
     """http, ws and relay of the version in ``tree``, one process each."""
     with ExitStack() as running:
-        database = world.postgres.create_database()
-        running.callback(world.postgres.drop_database, database)
-        environment = {
-            **world.environment,
-            **UNLIMITED,
-            "HUB_COMPARISON_INTERVAL": "5",
-            "TRACKING_MIN_INTERVAL": MIN_INTERVAL,
-            "DATABASE_URL": database,
-            "PYTHONPATH": f"{tree}:{tree}/services/http:{tree}/services/ws",
-        }
-        manage = [sys.executable, str(tree / "manage.py")]
-        _run([*manage, "migrate", "--no-input", "-v", "0"], environment, tree)
-        seeded = seed(environment)
-        http, ws, admin, control = (free_port() for _ in range(4))
-        commands: dict[str, tuple[list[str], dict[str, str], int]] = {
-            "http": (
-                [
-                    sys.executable, "-m", "gunicorn", "--config", "services/http/gunicorn.conf.py",
-                    "--bind", f"127.0.0.1:{http}", "--access-logfile", "/dev/null", "hunarmitra.wsgi:application",
-                ],
-                {"WEB_CONCURRENCY": "1", "SERVICES": "http"},
-                http,
-            ),
-            "ws": (
-                [sys.executable, "-m", "hunarmitra_ws", "-b", "127.0.0.1", "-p", str(ws)],
-                {"SERVICES": "ws", "WS_ADMIN_PORT": str(admin), "WS_CONTROL_PORT": str(control)},
-                ws,
-            ),
-            "relay": ([*manage, "relay"], {}, 0),
-        }  # fmt: skip
-        processes = {
-            name: running.enter_context(_process(world, f"{tree.name}-{name}", command, port, tree, environment | more))
-            for name, (command, more, port) in commands.items()
-        }
+        environment, seeded = running.enter_context(
+            _prepared(world, tree, HUB_COMPARISON_INTERVAL="5", TRACKING_MIN_INTERVAL=MIN_INTERVAL)
+        )
+        port = free_port()
+        command = [
+            sys.executable, "-m", "gunicorn", "--config", "services/http/gunicorn.conf.py",
+            "--bind", f"127.0.0.1:{port}", "--access-logfile", "/dev/null", "hunarmitra.wsgi:application",
+        ]  # fmt: skip
+        more = {"WEB_CONCURRENCY": "1", "SERVICES": "http"}
+        http = running.enter_context(_process(world, f"{tree.name}-http", command, port, tree, environment | more))
+        process, ws_port = _ws(world, tree, environment)
+        ws = running.enter_context(process)
+        command = [sys.executable, str(tree / "manage.py"), "relay"]
+        relay = running.enter_context(_process(world, f"{tree.name}-relay", command, 0, tree, environment))
         yield System(
             seeded,
-            f"127.0.0.1:{http}",
-            f"127.0.0.1:{ws}",
+            f"127.0.0.1:{port}",
+            f"127.0.0.1:{ws_port}",
             "hunarmitra",
-            {name: process.pid for name, process in processes.items()} | _stores(world),
+            {"http": http.pid, "ws": ws.pid, "relay": relay.pid} | _stores(world),
         )
+
+
+@contextmanager
+def _earlier_ws(world: World) -> Iterator[Target]:
+    tree = earlier_version()
+    with _prepared(world, tree) as (environment, seeded):
+        process, port = _ws(world, tree, environment)
+        with process:
+            yield Target(
+                process,
+                f"127.0.0.1:{port}",
+                "hunarmitra",
+                "hunarmitra-0.1",
+                "/ws/bookings/{}/".format,
+                seeded=seeded,
+            )
+
+
+EARLIER_VERSION = Subject("version-0.1", f"version 0.1 ({EARLIER})", _earlier_ws)
+"""The ws process of the earlier version."""
 
 
 @contextmanager

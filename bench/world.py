@@ -95,6 +95,16 @@ class Seeded:
     worker_ids: list[str]
     worker_tokens: list[str]
 
+    def sockets(self, count: int, per_booking: int, first: int = 0) -> list[dict[str, str]]:
+        """``count`` clients, each another person, ``per_booking`` to a booking; paths are each server's own.
+
+        The bookings are those from number ``first`` on.
+        """
+        return [
+            {"group": self.bookings[first + number // per_booking], "token": self.tokens[number % len(self.tokens)]}
+            for number in range(count)
+        ]
+
 
 class World:
     """A context manager; ``directory`` takes the logs."""
@@ -142,19 +152,6 @@ class World:
 
     def generator(self) -> LoadGenerator:
         return LoadGenerator(self.programs.generator, self.environment)
-
-    def sockets(self, count: int, per_booking: int, first: int = 0) -> list[dict[str, str]]:
-        """``count`` clients, each another person, ``per_booking`` to a booking; paths are each server's own.
-
-        The bookings are those from number ``first`` on.
-        """
-        return [
-            {
-                "group": self.bookings[first + number // per_booking],
-                "token": self.seeded.tokens[number % len(self.seeded.tokens)],
-            }
-            for number in range(count)
-        ]
 
 
 def seed(environment: Mapping[str, str]) -> Seeded:

@@ -20,7 +20,7 @@ from bench.load_generator import LoadGenerator
 from bench.peers.seed import PASSWORD
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OWN, Subject, own
-from bench.systems import EARLIER, PARTS, System, earlier_version, go, version
+from bench.systems import EARLIER_VERSION, PARTS, System, earlier_version, go, version
 from bench.world import World
 from tests.support.processes import REPOSITORY
 
@@ -274,6 +274,5 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
         return meter.figures
 
 
-EARLIER_VERSION = Subject("version-0.1", f"version 0.1 ({EARLIER})", own)
 GO = Subject("go-tracking", "the location endpoint in Go", own)
 SCENARIO = Scenario("booking", "what a booking's life costs, part by part", (OWN, EARLIER_VERSION, GO), measure)

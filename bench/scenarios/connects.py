@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import CENTRIFUGE, DAPHNE_AUTHORIZING, OWN, SOCKETIO, UVICORN, Subject
+from bench.systems import EARLIER_VERSION
 from bench.world import World
 
 IN_FLIGHT = 50
@@ -40,6 +41,6 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
 SCENARIO = Scenario(
     "connects",
     "Connecting with a JWT: a steady stream, and 1,000 at once",
-    (OWN, DAPHNE_AUTHORIZING, UVICORN, SOCKETIO, CENTRIFUGE),
+    (OWN, EARLIER_VERSION, DAPHNE_AUTHORIZING, UVICORN, SOCKETIO, CENTRIFUGE),
     measure,
 )

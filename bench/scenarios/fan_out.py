@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.load_generator import LoadGenerator
 from bench.scenarios.scenario import Figures, Scenario, Sizes
-from bench.subjects import ALL, Subject, Target
+from bench.subjects import ALL, OWN, Subject, Target
+from bench.systems import EARLIER_VERSION
 from bench.world import World
 
 DELIVERIES_PER_SECOND = 2_000
@@ -62,4 +63,9 @@ def publish(generator: LoadGenerator, target: Target, world: World, seconds: flo
     return figures
 
 
-SCENARIO = Scenario("fan-out", "Fan-out: deliveries per CPU second, and latency at a fixed rate", ALL, measure)
+SCENARIO = Scenario(
+    "fan-out",
+    "Fan-out: deliveries per CPU second, and latency at a fixed rate",
+    (OWN, EARLIER_VERSION, *(subject for subject in ALL if subject is not OWN)),
+    measure,
+)

@@ -6,6 +6,7 @@ import time
 
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import CENTRIFUGE, DAPHNE_PUBSUB, OWN, SOCKETIO, UVICORN, Subject
+from bench.systems import EARLIER_VERSION
 from bench.world import World
 
 PER_BOOKING = 10
@@ -36,6 +37,6 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
 SCENARIO = Scenario(
     "memory",
     "Memory per idle authenticated socket (resident size)",
-    (OWN, CENTRIFUGE, SOCKETIO, UVICORN, DAPHNE_PUBSUB),
+    (OWN, EARLIER_VERSION, CENTRIFUGE, SOCKETIO, UVICORN, DAPHNE_PUBSUB),
     measure,
 )

@@ -51,7 +51,7 @@ COMPARISON = {"HUB_COMPARISON_INTERVAL": "5"}
 
 def phones(world: World, subject: Subject, count: int, first: int = 0) -> list[tuple[str, list[dict[str, Any]]]]:
     """The protocol and the sockets of each kind of connection."""
-    sockets: list[dict[str, Any]] = [dict(each) for each in world.sockets(count, PER_BOOKING, first)]
+    sockets: list[dict[str, Any]] = [dict(each) for each in world.seeded.sockets(count, PER_BOOKING, first)]
     if subject is ONE:
         return [("hunarmitra-shared", [{**each, "path": "/ws/"} for each in sockets])]
     notifications = [{**each, "group": f"user {n}", "path": "/ws/notifications/"} for n, each in enumerate(sockets)]

@@ -41,7 +41,8 @@ def measure(world: World, subject: Subject, sizes: Sizes) -> Figures:
 
         servers = [start(), start()]
         sockets = [
-            {**socket, "path": f"/ws/bookings/{socket['group']}/"} for socket in world.sockets(CLIENTS, PER_BOOKING)
+            {**socket, "path": f"/ws/bookings/{socket['group']}/"}
+            for socket in world.seeded.sockets(CLIENTS, PER_BOOKING)
         ]
         generator.connect("hunarmitra", _addresses(servers), sockets, resume=True)
         generator.call("publish", helper=OUTBOX, rate=EVENTS_PER_SECOND)

@@ -35,8 +35,11 @@ func (v event) json() []byte {
 // message gives the Redis channel and body by which a server's own publishers would send the event.
 func (v event) message(encoding string) (string, []byte, error) {
 	switch encoding {
-	case "hunarmitra": // hunarmitra/protocol/messages.py
-		fields, now := 6, time.Now().UnixMicro()
+	case "hunarmitra", "hunarmitra-0.1": // hunarmitra/protocol/messages.py; version 0.1 has no signatures
+		fields, now := 5, time.Now().UnixMicro()
+		if encoding == "hunarmitra" {
+			fields++
+		}
 		if v.traced {
 			fields++
 		}
@@ -45,7 +48,10 @@ func (v event) message(encoding string) (string, []byte, error) {
 		if v.traced {
 			body = body.text("traceparent").text(traceparent())
 		}
-		return "asgi__group__booking." + v.group, signed("booking."+v.group, body), nil
+		if encoding == "hunarmitra" {
+			body = signed("booking."+v.group, body)
+		}
+		return "asgi__group__booking." + v.group, body, nil
 	case "plain": // channels_redis.pubsub, for the consumer of bench/peers/plain.py
 		body := pack{}.mapOf(2).text("type").text("bench.event").text("frame").text(string(v.json()))
 		return "asgi__group__" + v.group, body, nil
