@@ -1,9 +1,10 @@
-"""Locations that wait for a slow database: how long their senders wait, and which are stored first."""
+"""Locations that wait for their batch: for how long, which are stored together, and which first."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -72,8 +73,22 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     fake.released.set()
 
 
-def batch_of(patience: float) -> LocationBatch:
-    return LocationBatch({}, BatchLimits(gather=0, least_interval=2, patience=patience))
+def batch_of(patience: float, gather: float = 0) -> LocationBatch:
+    return LocationBatch({}, BatchLimits(gather=gather, least_interval=2, patience=patience))
+
+
+def moved_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function that moves the event loop's clock on by so many seconds."""
+    loop, passed = asyncio.get_running_loop(), 0.0
+    real = loop.time
+
+    def move(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+        loop.call_soon(lambda: None)  # the event loop looks at its clock again
+
+    monkeypatch.setattr(loop, "time", lambda: real() + passed)
+    return move
 
 
 def add(batch: LocationBatch, number: int, latitude: float = 28) -> Sender:
@@ -128,4 +143,45 @@ async def test_the_oldest_locations_are_stored_first_each_batch_in_the_order_of_
         await eventually_async(lambda: all(sender.codes == ["accepted"] for sender in senders), 60, "all are stored")
         assert [[each.int for each in ids] for ids in database.batches] == [[9], [5, 7], [1, 3]]
     finally:
+        await batch.stop()
+
+
+async def test_a_location_that_arrives_during_a_batch_waits_for_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pass_seconds = moved_clock(monkeypatch)
+    batch = batch_of(6000, gather=60)
+    try:
+        first = add(batch, 1)
+        pass_seconds(60)
+        await eventually_async(lambda: len(database.batches) == 1, 60, "the first is in the statement")
+        add(batch, 2)
+        database.released.set()
+        await eventually_async(lambda: first.codes == ["accepted"], 60, "the first is stored")
+        pass_seconds(30)
+        last = add(batch, 3)
+        pass_seconds(30)
+        await eventually_async(lambda: last.codes == ["accepted"], 60, "the last is stored")
+        assert [[each.int for each in ids] for ids in database.batches] == [[1], [2, 3]]
+    finally:
+        database.released.set()
+        await batch.stop()
+
+
+async def test_a_newer_location_takes_the_place_of_the_one_that_waits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(location_batch, "MOST_IN_BATCH", 1)
+    batch = batch_of(600)
+    try:
+        add(batch, 9)
+        await eventually_async(lambda: len(database.batches) == 1, 60, "the first is in the statement")
+        replaced = add(batch, 3)
+        other, newer = add(batch, 2), add(batch, 3, 28.5)
+        assert replaced.codes == ["too_soon"]
+        database.released.set()
+        await eventually_async(lambda: other.codes == newer.codes == ["accepted"], 60, "both are stored")
+        assert [[each.int for each in ids] for ids in database.batches] == [[9], [3], [2]]
+    finally:
+        database.released.set()
         await batch.stop()

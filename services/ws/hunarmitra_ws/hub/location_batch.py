@@ -1,7 +1,8 @@
 """Locations from workers' connections, gathered for a moment and stored with one statement.
 
-The first location of a batch waits 20 ms at most (``WS_LOCATION_BATCH_MS``). One batch is stored at a time, so that a
-slow database makes batches larger and not more. At most one location of a booking waits: a newer one replaces it, and
+A batch is stored when its first location has waited 20 ms (``WS_LOCATION_BATCH_MS``), also if that one arrived while
+another batch was stored: small batches cost more for each location. One batch is stored at a time, so that a slow
+database makes batches larger and not more. At most one location of a booking waits: a newer one takes its place, and
 its sender is told. So what waits is bounded by the number of bookings that send.
 
 A statement may take long: a database that hangs answers nothing, and a database that is away is tried for seconds. The
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -48,7 +48,7 @@ _CODES: Final[Mapping[str, str]] = {"not_found": "not_allowed", "permission_deni
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """``since`` is the time of its receipt, in seconds of the monotonic clock."""
+    """``since`` is the event loop's time since when a location of this booking waits."""
 
     sender: Subscription
     posted: PostedLocation
@@ -57,7 +57,7 @@ class _Waiting:
 
 
 _Unanswered = dict[UUID, _Waiting]
-"""By booking, in the order of their receipt."""
+"""By booking, in the order of ``since``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,12 @@ class LocationBatch:
 
     def add(self, sender: Subscription, posted: PostedLocation, identifier: str | None) -> None:
         """Store a location with the next batch; the sender gets the answer as a frame."""
-        replaced = self._waiting.pop(posted.booking_id, None)
+        since = _now()
+        replaced = self._waiting.get(posted.booking_id)
         if replaced is not None:
+            since = replaced.since
             self._reject(replaced, TooSoonError(self._limits.least_interval))
-        self._waiting[posted.booking_id] = _Waiting(sender, posted, identifier, time.monotonic())
+        self._waiting[posted.booking_id] = _Waiting(sender, posted, identifier, since)
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_all())
 
@@ -109,13 +111,17 @@ class LocationBatch:
 
     async def _store_all(self) -> None:
         try:
-            await asyncio.sleep(self._limits.gather)
             while self._waiting:
+                await self._gather()
                 oldest = list(islice(self._waiting, MOST_IN_BATCH))
                 await self._store({booking_id: self._waiting.pop(booking_id) for booking_id in oldest})
-                await asyncio.sleep(0)
         finally:
             self._storing = None
+
+    async def _gather(self) -> None:
+        """Wait until the oldest location has waited long enough; let the event loop do its other work in any case."""
+        oldest = next(iter(self._waiting.values()))
+        await asyncio.sleep(max(0.0, oldest.since + self._limits.gather - _now()))
 
     async def _store(self, unanswered: _Unanswered) -> None:
         for each in unanswered.values():
@@ -151,7 +157,7 @@ class LocationBatch:
             storing.cancel()
 
     def _give_up(self, unanswered: _Unanswered) -> None:
-        overdue = time.monotonic() - self._limits.patience
+        overdue = _now() - self._limits.patience
         while unanswered and next(iter(unanswered.values())).since < overdue:
             self._unavailable(unanswered.pop(next(iter(unanswered))))
 
@@ -201,3 +207,7 @@ class LocationBatch:
                 **each.sender.address,
             )
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
