@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import resource
 import subprocess
 import time
 from collections.abc import Mapping
@@ -45,6 +46,9 @@ STATUSES_AT_ONCE = 10
 DISCONNECTS = 10
 ARRIVAL = 120.0
 """Seconds until events that have not arrived count as lost."""
+
+SPARE_FILES = 3_000
+"""Open files of a process besides its clients' connections."""
 
 COMPARISON = {"HUB_COMPARISON_INTERVAL": "5"}
 
@@ -123,9 +127,18 @@ def _statements_of_connects(world: World, subject: Subject) -> Figures:
     return figures
 
 
+def _phones(sizes: Sizes) -> int:
+    """Return how many phones can have two connections each: the machine limits the open files of a process."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        sizes.many_sockets if files == resource.RLIM_INFINITY else min(sizes.many_sockets, (files - SPARE_FILES) // 2)
+    )
+
+
 def _events(world: World, subject: Subject, sizes: Sizes) -> Figures:
-    count = sizes.many_sockets
-    with own(world, **COMPARISON) as started, world.generator() as generator:
+    count = _phones(sizes)
+    limit = {"WS_MAX_CONNECTIONS": str(2 * count + WARM)}
+    with own(world, **COMPARISON, **limit) as started, world.generator() as generator:
         target = replace(started, helper=OUTBOX)
         kinds = phones(world, subject, count)
         connect(generator, target, kinds, in_flight=100, timeout=300)
