@@ -9,11 +9,12 @@ calls a routing service.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, cos, hypot, pi, radians
 from typing import Final, NamedTuple
 
-from hunarmitra.locations.fixes import Fix, Fixes, distance_metres
+from hunarmitra.locations.fixes import EARTH_RADIUS_METRES, Fix, Fixes, distance_metres
 
 Site = tuple[float, float]
 """Latitude and longitude of the place of work, in degrees."""
@@ -53,12 +54,27 @@ LONGEST_MINUTES: Final = 24 * 60
 
 
 class _Place(NamedTuple):
-    """The mean of some fixes; ``deviation`` is the standard deviation of that mean, in metres along one axis."""
+    """A fix on a plane around the newest fix, in metres to the east and north; ``accuracy`` in metres is never unknown.
+
+    Within the distance of a drive the plane differs from the sphere by less than a fix is exact. Farther away, only the
+    size of a jump matters.
+    """
 
     seconds: float
-    lat: float
-    lng: float
-    deviation: float
+    east: float
+    north: float
+    accuracy: float
+
+
+class _Drive(NamedTuple):
+    """The places since the last long gap, of those that one vehicle can pass.
+
+    After a jump, or at the beginning of a new drive, the newest place may not be one of them: only the next fixes can
+    show which it was.
+    """
+
+    places: Sequence[_Place]
+    newest_is_a_jump: bool
 
 
 def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
@@ -66,14 +82,10 @@ def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
 
     ``fixes`` are in order of time, ``now`` is in seconds since 1970. Pure.
     """
-    plausible = _plausible(fixes)
-    if len(plausible) < 2 or plausible[-1] is not fixes[-1]:
-        return None  # The newest fix is a jump, or a new drive begins there. Only the next fixes can show which.
-    drive = _current_drive(plausible)
-    speed = _speed(drive)
-    if speed is None:
+    drive = _drive_of(tuple(fixes))
+    if drive.newest_is_a_jump or (speed := _speed(drive.places)) is None:
         return None
-    last = drive[-1]
+    last = fixes[-1]
     seconds = distance_metres(last.lat, last.lng, *site) / speed - min(max(0.0, now - last.seconds), LONGEST_AGE)
     minutes = max(1, ceil(seconds / 60))
     return minutes if minutes <= LONGEST_MINUTES else None
@@ -81,90 +93,105 @@ def recent_fixes_estimate(fixes: Fixes, site: Site, now: float) -> int | None:
 
 def is_moving(fixes: Fixes) -> bool:
     """Return whether the worker moved within the last minute, or True while there are too few fixes."""
-    drive = _current_drive(_plausible(fixes))
-    if len(drive) < 2 or drive[-1].seconds - drive[0].seconds < REST_SECONDS / 2:
+    places = _drive_of(tuple(fixes)).places
+    if len(places) < 2 or places[-1].seconds - places[0].seconds < REST_SECONDS / 2:
         return True
-    return _moved_lately(drive)
+    return _moved_lately(places)
 
 
-def _plausible(fixes: Fixes) -> list[Fix]:
-    """Return the longest chain of fixes that one vehicle can pass; of chains with equal length, the later one."""
-    if all(_reachable(earlier, later) for earlier, later in pairwise(fixes)):
-        return list(fixes)  # the usual case, and the longest chain there can be
-    best: list[list[Fix]] = []
-    for fix in fixes:
-        chains = [chain for chain in best if _reachable(chain[-1], fix)]
-        best.append([*max(chains, key=len, default=[]), fix])
+@lru_cache(maxsize=256)
+def _drive_of(fixes: tuple[Fix, ...]) -> _Drive:
+    """Cached: a location needs its drive for the estimate, and again for its pace."""
+    places = _on_a_plane(fixes)
+    plausible = _plausible(places)
+    return _Drive(_current_drive(plausible), len(plausible) < 2 or plausible[-1] is not places[-1])
+
+
+def _on_a_plane(fixes: Fixes) -> list[_Place]:
+    if not fixes:
+        return []
+    _, lat, lng, _ = fixes[-1]
+    north = EARTH_RADIUS_METRES * pi / 180
+    east = north * cos(radians(lat))
+    return [
+        _Place(
+            fix.seconds,
+            ((fix.lng - lng + 180) % 360 - 180) * east,
+            (fix.lat - lat) * north,
+            USUAL_ACCURACY if fix.accuracy is None else max(fix.accuracy, 1.0),
+        )
+        for fix in fixes
+    ]
+
+
+def _metres(one: _Place, other: _Place) -> float:
+    return hypot(other.east - one.east, other.north - one.north)
+
+
+def _plausible(places: list[_Place]) -> list[_Place]:
+    """Return the longest chain of places that one vehicle can pass; of chains with equal length, the later one."""
+    if all(_reachable(earlier, later) for earlier, later in pairwise(places)):
+        return places  # the usual case, and the longest chain there can be
+    best: list[list[_Place]] = []
+    for place in places:
+        chains = [chain for chain in best if _reachable(chain[-1], place)]
+        best.append([*max(chains, key=len, default=[]), place])
     return max(reversed(best), key=len, default=[])
 
 
-def _reachable(earlier: Fix, later: Fix) -> bool:
+def _reachable(earlier: _Place, later: _Place) -> bool:
     seconds = later.seconds - earlier.seconds
-    metres = distance_metres(earlier.lat, earlier.lng, later.lat, later.lng)
-    return seconds > 0 and metres - 2 * (_accuracy(earlier) + _accuracy(later)) <= FASTEST * seconds
+    return seconds > 0 and _metres(earlier, later) - 2 * (earlier.accuracy + later.accuracy) <= FASTEST * seconds
 
 
-def _current_drive(fixes: Sequence[Fix]) -> Sequence[Fix]:
-    """Return the fixes since the last long gap. While they show no movement yet, include the fix before the gap."""
+def _current_drive(places: Sequence[_Place]) -> Sequence[_Place]:
+    """Return the places since the last long gap. While they show no movement yet, include the place before the gap."""
     start = 0
-    for number, (earlier, later) in enumerate(pairwise(fixes), 1):
+    for number, (earlier, later) in enumerate(pairwise(places), 1):
         if later.seconds - earlier.seconds > GAP_SECONDS:
             start = number
-    enough = len(fixes) - start >= 2 and _moved(fixes[start:])
-    return fixes[start:] if enough or start == 0 else fixes[start - 1 :]
+    if start == 0:
+        return places
+    enough = len(places) - start >= 2 and _moved(places[start:])
+    return places[start:] if enough else places[start - 1 :]
 
 
-def _speed(drive: Sequence[Fix]) -> float | None:
+def _speed(drive: Sequence[_Place]) -> float | None:
     """Return the speed of a drive in metres per second, or None at rest."""
     if not _moved_lately(drive):
         return None
-    begin, end = drive[0], drive[-1]
-    metres = distance_metres(begin.lat, begin.lng, end.lat, end.lng)
     seconds = sum(_counted_seconds(earlier, later) for earlier, later in pairwise(drive))
-    speed = min(metres / seconds, FASTEST_ESTIMATED)
+    speed = min(_metres(drive[0], drive[-1]) / seconds, FASTEST_ESTIMATED)
     return speed if speed >= SLOWEST else None
 
 
-def _moved_lately(drive: Sequence[Fix]) -> bool:
-    older = sum(drive[-1].seconds - fix.seconds > REST_SECONDS for fix in drive)
+def _moved_lately(drive: Sequence[_Place]) -> bool:
+    older = sum(drive[-1].seconds - place.seconds > REST_SECONDS for place in drive)
     return _moved(drive[max(0, older - 1) :])
 
 
-def _counted_seconds(earlier: Fix, later: Fix) -> float:
-    """Return the seconds between two fixes that count as driving."""
+def _counted_seconds(earlier: _Place, later: _Place) -> float:
+    """Return the seconds between two places that count as driving."""
     seconds = later.seconds - earlier.seconds
-    metres = distance_metres(earlier.lat, earlier.lng, later.lat, later.lng)
-    paused = metres <= max(SLOWEST * seconds, _deviation(earlier, later))
+    deviation = hypot(earlier.accuracy, later.accuracy) / SIGMAS_PER_ACCURACY
+    paused = _metres(earlier, later) <= max(SLOWEST * seconds, deviation)
     return seconds * PAUSE_WEIGHT if paused else seconds
 
 
-def _moved(fixes: Sequence[Fix]) -> bool:
-    """Return whether the mean of the newest fixes differs significantly from an earlier fix."""
-    newest = _mean(fixes[-max(1, len(fixes) // 2) :])
-    for fix in fixes[: -(len(fixes) // 2)]:
-        metres = distance_metres(fix.lat, fix.lng, newest.lat, newest.lng)
-        deviation = sqrt((_accuracy(fix) / SIGMAS_PER_ACCURACY) ** 2 + newest.deviation**2)
-        if metres > SIGNIFICANCE * deviation and metres > SLOWEST * (newest.seconds - fix.seconds):
+def _moved(places: Sequence[_Place]) -> bool:
+    """Return whether the mean of the newest places differs significantly from an earlier place."""
+    half = len(places) // 2
+    newest = _mean(places[-max(1, half) :])
+    for place in places[:-half]:
+        metres = _metres(place, newest)
+        deviation = hypot(place.accuracy, newest.accuracy) / SIGMAS_PER_ACCURACY
+        if metres > SIGNIFICANCE * deviation and metres > SLOWEST * (newest.seconds - place.seconds):
             return True
     return False
 
 
-def _deviation(earlier: Fix, later: Fix) -> float:
-    """Return the standard deviation of the distance between two fixes along one axis, in metres."""
-    return sqrt(_accuracy(earlier) ** 2 + _accuracy(later) ** 2) / SIGMAS_PER_ACCURACY
-
-
-def _mean(fixes: Sequence[Fix]) -> _Place:
-    """Return the mean of fixes. Longitudes are relative to the first fix, so that the antimeridian does no harm."""
-    count, first = len(fixes), fixes[0]
-    east = sum((fix.lng - first.lng + 180) % 360 - 180 for fix in fixes) / count
-    return _Place(
-        sum(fix.seconds for fix in fixes) / count,
-        sum(fix.lat for fix in fixes) / count,
-        first.lng + east,
-        sqrt(sum(_accuracy(fix) ** 2 for fix in fixes)) / count / SIGMAS_PER_ACCURACY,
-    )
-
-
-def _accuracy(fix: Fix) -> float:
-    return USUAL_ACCURACY if fix.accuracy is None else max(fix.accuracy, 1.0)
+def _mean(places: Sequence[_Place]) -> _Place:
+    """Return the mean of places. Its accuracy is better than theirs: each is independent of the others."""
+    seconds, east, north, accuracies = zip(*places, strict=True)
+    count = len(places)
+    return _Place(sum(seconds) / count, sum(east) / count, sum(north) / count, hypot(*accuracies) / count)

@@ -72,7 +72,7 @@ def parse_client_message(text: str | None) -> ClientMessage:
     if text is None:
         raise ClientMessageError("invalid_message", "Send text frames; binary ones are not understood.")
     try:
-        body = json.loads(text, parse_constant=_reject_constant)
+        body = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise ClientMessageError("invalid_json", "The message is not JSON.") from None
     if not isinstance(body, dict):
@@ -89,6 +89,10 @@ def parse_client_message(text: str | None) -> ClientMessage:
 def _reject_constant(name: str) -> NoReturn:
     """Reject NaN and Infinity, which Python reads but JSON does not have."""
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant)
+"""Made once: ``json.loads`` would make one for each message."""
 
 
 def _string(body: Mapping[str, Any], name: str) -> str:
