@@ -13,7 +13,7 @@ from tests.support.actors import Actors
 from tests.support.api import Api
 from tests.support.eventually import eventually
 from tests.support.metrics import Scrape
-from tests.support.raw_sockets import CLOSE, CONTINUATION, PING, TEXT, RawSocket, frame
+from tests.support.raw_sockets import CLOSE, CONTINUATION, PING, TEXT, UPGRADE, RawSocket, frame
 from tests.support.services import OwnServer
 
 WAIT = 300
@@ -91,6 +91,18 @@ def test_a_session_that_floods_is_refused_before_any_query(server: OwnServer, se
     # Only the database knows that the session has ended: it is not asked.
     session.call("POST", "auth/logout/", {"refresh": session.refresh_token}, expect=205)
     check_refused(server, f"token={session.token}")
+
+
+def test_what_a_refused_session_sends_with_its_handshake_is_not_read(server: OwnServer, session: Api) -> None:
+    """Otherwise each refusal of a client that floods costs as much as its flood."""
+    answer(server, f"token={session.token}", FLOODS["pings"])
+    with RawSocket(server.port) as client:
+        target = f"/ws/notifications/?token={session.token}"
+        handshake = "\r\n".join((f"GET {target} HTTP/1.1", "Host: localhost", *UPGRADE, "", ""))
+        client.send(handshake.encode() + frame(PING, b"x") * 20)
+        assert client.header().startswith("HTTP/1.1 101")
+        opcodes = [opcode for opcode, _ in client.frames()]
+    assert opcodes == [TEXT, TEXT, CLOSE]
 
 
 def test_other_sessions_of_the_user_are_served(server_and_actors: tuple[OwnServer, Actors], session: Api) -> None:

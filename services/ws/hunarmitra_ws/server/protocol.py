@@ -22,7 +22,7 @@ from hunarmitra.protocol.close_codes import CloseCode
 from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.hub.disconnects import reconnect
 from hunarmitra_ws.metrics import metrics
-from hunarmitra_ws.server import twisted_adapter, websockets_adapter
+from hunarmitra_ws.server import bounds, twisted_adapter, websockets_adapter
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.first_request import BAD_REQUEST, END
 from hunarmitra_ws.server.inbox import Inbox
@@ -36,22 +36,6 @@ PING: Final = b"\x89\x00"
 
 PONG: Final = 0x8A
 """The first byte of a pong."""
-
-KERNEL_BUFFER: Final = 65536
-"""Bytes that the kernel may buffer for a client that does not read; by default megabytes. The lanes cannot count them,
-locations in the buffer become stale, and the memory is the node's."""
-
-MOST_UNREAD_MESSAGES: Final = 64
-"""Client messages that may wait for the application."""
-
-MOST_FRAGMENTS: Final = 64
-"""Frames of one message. An empty frame also keeps some bytes until the message is complete."""
-
-MOST_FRAMES_AFTER_CLOSE: Final = 256
-"""Frames that the server still reads after it has sent a close frame. It answers only a close frame among them."""
-
-MOST_EARLY_BYTES: Final = 65536
-"""Bytes that a client may send before its handshake is answered; reading stops meanwhile."""
 
 
 class ServerProtocol(Protocol):
@@ -71,7 +55,7 @@ class ServerProtocol(Protocol):
     _unparsed: int = 0
     _inbox: Inbox | None = None
     _application: asyncio.Task[None] | None = None
-    _ended = _dropped = _stalled = _binary = False
+    _ended = _dropped = _ignored = _stalled = _binary = False
     _response: Response | None = None
     _early: bytes = b""
     _http_channel: Any = None
@@ -113,7 +97,7 @@ class ServerProtocol(Protocol):
         if self.transport.producer is not None:
             # An upgrade after other requests on the same TCP connection: Twisted's channel has the transport.
             self._http_channel = twisted_adapter.take_http_channel(self.transport)
-        twisted_adapter.set_kernel_buffer(self.transport, KERNEL_BUFFER)
+        twisted_adapter.set_kernel_buffer(self.transport, bounds.KERNEL_BUFFER)
 
     def _read_request(self, data: bytes) -> None:
         """Read the upgrade request, which arrives in one piece, and start the application."""
@@ -162,9 +146,15 @@ class ServerProtocol(Protocol):
         self._release_http()
         self.heard_at = self.server.loop.time()
         self.server.pings.add(self)
+        self.server.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read what the client sent before the answer and after it, unless its token was rejected meanwhile."""
         early, self._early = self._early, b""
-        self.transport.resumeProducing()
-        if early:
+        if early and self.lanes is not None and self.lanes.closing:
+            self.ignore()
+        elif not (self._ended or self._dropped):
+            self.transport.resumeProducing()
             self._parse(early)
 
     # What the application sends
@@ -205,15 +195,15 @@ class ServerProtocol(Protocol):
     # What the client sends
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        if self._ended:
+        if self._ended or self._ignored:
             return
         if self._inbox is None:
             self._read_request(data)
-        elif self._response is not None:
-            # The client sends before the handshake is answered. The bytes wait.
+        elif self._response is not None or self._early:
+            # The client sends before the handshake is answered, so the bytes wait.
             self._early += data
             self.transport.pauseProducing()
-            if len(self._early) > MOST_EARLY_BYTES:
+            if len(self._early) > bounds.MOST_EARLY_BYTES:
                 self.drop()
         else:
             self._parse(data)
@@ -227,7 +217,7 @@ class ServerProtocol(Protocol):
                 assert isinstance(frame, Frame)
                 self._unparsed -= least_bytes(frame)
                 self._receive(frame, parser)
-                if self._ended or self._dropped:
+                if self._ended or self._dropped or self._ignored:
                     return
             self._write_replies()
             if self._ended:
@@ -238,7 +228,7 @@ class ServerProtocol(Protocol):
         """Count one frame, and pass on a complete message; the parser has answered control frames."""
         if parser.close_sent is not None and parser.close_rcvd is None:
             self._after_close += 1
-            if self._after_close > MOST_FRAMES_AFTER_CLOSE:
+            if self._after_close > bounds.MOST_FRAMES_AFTER_CLOSE:
                 self.drop()
             return
         now = self.heard_at = self.server.loop.time()
@@ -259,7 +249,7 @@ class ServerProtocol(Protocol):
         fragments = self._fragments
         assert fragments is not None
         fragments.append(bytes(frame.data))
-        if len(fragments) > MOST_FRAGMENTS:
+        if len(fragments) > bounds.MOST_FRAGMENTS:
             self.server.connection_flooded(self)
         elif frame.fin:
             self._fragments = None
@@ -269,7 +259,7 @@ class ServerProtocol(Protocol):
         inbox = self._inbox
         if inbox is None or not self.accepts_frames:
             return
-        if inbox.qsize() >= MOST_UNREAD_MESSAGES:
+        if inbox.qsize() >= bounds.MOST_UNREAD_MESSAGES:
             self.server.connection_flooded(self)
             return
         if self._binary:
@@ -323,7 +313,7 @@ class ServerProtocol(Protocol):
 
     def _flushed(self) -> None:
         self._stalled = False
-        if not self._ended:
+        if not (self._ended or self._ignored):
             self.transport.resumeProducing()
         if self.lanes is not None:
             self.lanes.flushed()
@@ -371,6 +361,12 @@ class ServerProtocol(Protocol):
         if not self._stalled:
             self.transport.loseWriteConnection()
 
+    def ignore(self) -> None:
+        """Read nothing more from a client that floods: after its close frame it has the close timeout to leave."""
+        self._ignored = True
+        self._early = b""
+        self.transport.pauseProducing()
+
     def drop(self) -> None:
         """Drop the TCP connection at once; bytes that wait to be written are lost."""
         self._dropped = True
@@ -389,6 +385,7 @@ class ServerProtocol(Protocol):
             return
         self._ended = True
         code = close_code(self._parser)
+        self._early = b""
         self.server.pings.remove(self)
         metrics.closed(code)
         self.server.connection_closed(self)

@@ -32,6 +32,7 @@ from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.server.admin import start_admin_ports
 from hunarmitra_ws.server.admission import Admission
 from hunarmitra_ws.server.arrivals import Arrivals
+from hunarmitra_ws.server.bounds import FRAMES_PER_MESSAGE
 from hunarmitra_ws.server.daphne_adapter import DaphneServer, event_loop, websocket_scope
 from hunarmitra_ws.server.direct_lanes import DirectLanes
 from hunarmitra_ws.server.drain import Drain, DrainTimes
@@ -46,9 +47,6 @@ from hunarmitra_ws.server.write_queue import WriteQueue
 from hunarmitra_ws.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
-
-FRAMES_PER_MESSAGE: Final = 4
-"""Frames that a client may send for each allowed message. Fragments, pings and pongs count too."""
 
 
 class Server(DaphneServer):
@@ -183,6 +181,7 @@ class Server(DaphneServer):
         if connection.session_id is not None:
             flooding_sessions().record(connection.session_id, self.loop.time())
         connection.close_with(CloseCode.TOO_MANY)
+        connection.ignore()
 
     def connection_closing(self, connection: ServerProtocol) -> None:
         """Stop counting a connection towards the cap: the server waits for the client's close frame."""
