@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import string
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +19,7 @@ from hunarmitra.bookings.services import BookingOrder, booking_assign, booking_c
 from hunarmitra.common.clock import utc_now
 from hunarmitra.demo.credentials import keep_passwords, read_passwords
 from hunarmitra.demo.other_bookings import make_other_bookings
+from hunarmitra.telemetry import security
 
 SITE: Final = (Decimal("28.631500"), Decimal("77.216700"))
 """Connaught Place, New Delhi: where the booking's work is, in degrees (WGS 84)."""
@@ -78,12 +82,24 @@ def demo_data(*, several: bool = False) -> DemoData:
     if passwords != kept:
         keep_passwords(passwords)
     users = [_user(role, username, name, passwords[username]) for role, username, name in _PEOPLE]
-    employer, worker, admin = (
-        DemoUser(user, user.username, passwords[user.username], session_start(user=user).access) for user in users
-    )
+    with _silent_sign_ins():
+        employer, worker, admin = (
+            DemoUser(user, user.username, passwords[user.username], session_start(user=user).access) for user in users
+        )
     if several:
         make_other_bookings(employer=employer.user, worker=worker.user, admin=admin.user)
     return DemoData(employer, worker, admin, _booking(employer.user, worker.user, admin.user))
+
+
+@contextmanager
+def _silent_sign_ins() -> Iterator[None]:
+    """Keep the log lines of these sign-ins, which nobody made, from the first screen."""
+    level = security.logger.level
+    security.logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        security.logger.setLevel(level)
 
 
 def _password() -> str:

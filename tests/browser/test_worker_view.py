@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Geolocation, ViewportSize, expect
@@ -64,18 +62,6 @@ def expect_sharing(worker: Visit, words: str) -> None:
     expect(worker.page.locator("#sharing")).to_have_text(words)
 
 
-def record_marker(customer: Visit) -> None:
-    """Note every place of the marker from now on."""
-    customer.page.evaluate(
-        """() => {
-          const map = document.getElementById('map');
-          window.places = [];
-          new MutationObserver(() => map.dataset.worker && window.places.push(map.dataset.worker))
-            .observe(map, { attributes: true, attributeFilter: ['data-worker'] });
-        }"""
-    )
-
-
 def test_the_work_step_by_step(served: tuple[Stack, Actors], visit: Visitor) -> None:
     stack, actors = served
     booking = actors.new_booking(lat=SITE[0], lng=SITE[1])
@@ -109,56 +95,6 @@ def test_the_work_step_by_step(served: tuple[Stack, Actors], visit: Visitor) -> 
         expect(each.page.locator(".marker.worker")).to_have_count(0)
     expect(page.get_by_text("This booking is done.")).to_be_visible()
     expect(page.get_by_role("switch")).to_have_count(0)
-
-
-@pytest.mark.slow
-def test_an_outage_and_a_restart_on_the_way(tmp_path: Path, visit: Visitor) -> None:
-    with (
-        embedded_stack(tmp_path, server="hunarmitra_ws", DEMO_PAGE="1", TRACKING_MIN_INTERVAL="0.2") as stack,
-        closing(Actors.of(stack)) as actors,
-    ):
-        booking = actors.new_booking("on_the_way", lat=SITE[0], lng=SITE[1])
-        customer = enter(visit(stack, DESKTOP, allowed=NO_NETWORK), actors, "employer", booking)
-        # A location whose answer was lost is sent again, which may be too soon.
-        worker = phone(visit, (stack, actors), booking, allowed=rf"{NO_NETWORK}|status of 429")
-        record_marker(customer)
-        track = count(61000, 4)
-        switch(worker)
-
-        def drive(steps: int) -> float:
-            """Move along the track. Returns the last latitude."""
-            lat = 0.0
-            for _ in range(steps):
-                lat = round(28 + next(track) / 100_000, 6)
-                worker.page.context.set_geolocation(at(lat))
-                worker.page.wait_for_timeout(100)
-            return lat
-
-        def marker() -> float:
-            return float((customer.page.locator("#map").get_attribute("data-worker") or "0").split(",")[0])
-
-        def expect_fresh() -> None:
-            """The customer sees where the worker is now, and not only where they were."""
-            begin = drive(1)
-            fresh = customer.page.get_by_text("Last seen just now")
-            eventually(lambda: drive(1) and marker() > begin and fresh.is_visible(), timeout=90)
-
-        expect_fresh()
-        worker.page.context.set_offline(True)
-        drive(10)
-        expect_sharing(worker, "Waiting for the network. Your newest location is sent when it returns.")
-        worker.screenshot("worker-waiting-phone")
-        worker.page.context.set_offline(False)
-        expect_fresh()
-        server = stack.http[0]
-        server.kill()
-        drive(10)
-        server.start()
-        expect_fresh()
-        expect_sharing(worker, "The customer sees you on the map.")
-        seen = [float(place.split(",")[0]) for place in customer.page.evaluate("window.places")]
-        assert seen == sorted(seen)
-        assert len(set(seen)) >= 3
 
 
 def test_a_denied_location_says_what_to_do_and_goes_on_when_it_is_allowed(

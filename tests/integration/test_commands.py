@@ -110,7 +110,7 @@ async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_p
         assert f"manage.py drive {match[2]} --base-url {base_url}" in first.log_text()
         assert f"Metrics on http://{HOST}:{first.port + 1000}/metrics" in first.log_text()
         assert "hunarmitra_ws" in await asyncio.to_thread(scraped, first.port + 1000)
-        for noise in ("HTTP/2", "Starting server at", "Configuring endpoint"):
+        for noise in ("HTTP/2", "Starting server at", "Configuring endpoint", "security event"):
             assert noise not in first.log_text()
         users = first.shown_users
         assert [role for role, _, _ in users] == ["employer", "worker", "admin"]

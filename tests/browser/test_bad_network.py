@@ -1,0 +1,150 @@
+"""A worker's phone and a customer's desktop side by side, while networks, the server and tokens fail on the way."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.browser.conftest import Visitor
+from tests.browser.test_watching import NO_NETWORK
+from tests.browser.test_worker_view import SITE, at, enter, expect_sharing, phone, switch
+from tests.support.actors import Actors
+from tests.support.browser import DESKTOP, Visit
+from tests.support.eventually import eventually
+from tests.support.stack import embedded_stack
+
+OLDEST: Final = 4.0
+"""Seconds: how old the marker's place may be while the worker is online."""
+
+TOKEN_LIFETIME: Final = 8
+
+TICKS = """() => {
+  window.stall = 0;
+  let last = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    window.stall = Math.max(window.stall, now - last - 50);
+    last = now;
+  }, 50);
+}"""
+RECORDING = """() => {
+  const map = document.getElementById('map');
+  window.places = [];
+  new MutationObserver(() => map.dataset.worker && window.places.push([Date.now() / 1000, map.dataset.worker]))
+    .observe(map, { attributes: true, attributeFilter: ['data-worker'] });
+}"""
+
+
+class Drive:
+    """A worker who goes north without a rest, and what the customer's marker showed when.
+
+    Each place is reported once, so a latitude tells its time. Test and browsers read the same clock.
+    """
+
+    def __init__(self, worker: Visit, customer: Visit) -> None:
+        self.worker, self.customer = worker, customer
+        self._reported: dict[float, float] = {}
+        self._calm: list[tuple[float, float]] = []
+        self._stall = 0.0
+        for page in (worker.page, customer.page):
+            page.evaluate(TICKS)
+        customer.page.evaluate(RECORDING)
+
+    def step(self) -> float:
+        """Report the next place; return its latitude."""
+        begin = time.time()
+        lat = round(28.61 + 4 * len(self._reported) / 100_000, 6)
+        self.worker.page.context.set_geolocation(at(lat))
+        self._reported[lat] = time.time()
+        self.worker.page.wait_for_timeout(100)
+        self._stall = max(self._stall, time.time() - begin - 0.1)
+        return lat
+
+    def go_on(self, seconds: float) -> None:
+        end = time.time() + seconds
+        while time.time() < end:
+            self.step()
+
+    def until_fresh(self) -> float:
+        """Drive until the customer sees where the worker is now; return how many seconds that took."""
+        begin, now = time.time(), self.step()
+        eventually(lambda: self.step() and self._shown() >= now, timeout=90)
+        return time.time() - begin
+
+    def calm(self) -> None:
+        """Drive for a while in which nothing fails."""
+        begin = time.time()
+        self.go_on(6)
+        self._calm.append((begin, time.time()))
+
+    def seen(self) -> list[tuple[float, float]]:
+        """Return each change of the marker: when, and to which latitude."""
+        places = self.customer.page.evaluate("window.places")
+        return [(when, float(place.split(",")[0])) for when, place in places]
+
+    def stall(self) -> float:
+        """Return the longest time that this machine kept the test or a browser waiting."""
+        pages = (self.worker.page, self.customer.page)
+        return max(self._stall, *(page.evaluate("window.stall") / 1000 for page in pages))
+
+    def oldest(self) -> float:
+        """Return the greatest age of the marker's place while nothing failed, in seconds."""
+        ages = [0.0]
+        for (since, lat), (until, _) in pairwise([*self.seen(), (time.time(), 0.0)]):
+            for begin, end in self._calm:
+                if since < end and until > begin:
+                    ages.append(min(until, end) - self._reported[lat])
+        return max(ages)
+
+    def _shown(self) -> float:
+        return float((self.customer.page.locator("#map").get_attribute("data-worker") or "0").split(",")[0])
+
+
+@pytest.mark.slow
+def test_the_marker_is_fresh_and_never_goes_back(tmp_path: Path, visit: Visitor) -> None:
+    settings = {"TRACKING_MIN_INTERVAL": "0.2", "JWT_ACCESS_LIFETIME": str(TOKEN_LIFETIME), "JWT_LEEWAY": "0"}
+    with (
+        embedded_stack(tmp_path, server="hunarmitra_ws", DEMO_PAGE="1", **settings) as stack,
+        closing(Actors.of(stack)) as actors,
+    ):
+        booking = actors.new_booking("on_the_way", lat=SITE[0], lng=SITE[1])
+        refused = rf"{NO_NETWORK}|status of 4(01|29)"  # an expired token; a location that is sent again too soon
+        customer = enter(visit(stack, DESKTOP, allowed=refused), actors, "employer", booking)
+        worker = phone(visit, (stack, actors), booking, allowed=refused)
+        drive = Drive(worker, customer)
+        switch(worker)
+        drive.until_fresh()
+        drive.calm()
+
+        returned = []
+        for away in ((worker,), (customer,), (worker, customer)):
+            for each in away:
+                each.page.context.set_offline(True)
+            drive.go_on(2)
+            if away == (worker,):
+                expect_sharing(worker, "Waiting for the network. Your newest location is sent when it returns.")
+                worker.screenshot("worker-waiting-phone")
+                drive.go_on(TOKEN_LIFETIME)  # the token ends meanwhile
+            for each in away:
+                each.page.context.set_offline(False)
+            returned.append(drive.until_fresh())
+            drive.calm()
+
+        server = stack.http[0]
+        server.kill()
+        drive.go_on(1)
+        server.start()
+        drive.until_fresh()
+        drive.calm()
+        expect_sharing(worker, "The customer sees you on the map.")
+
+        latitudes = [lat for _, lat in drive.seen()]
+        assert latitudes == sorted(latitudes)
+        allowed = OLDEST + drive.stall()
+        assert drive.oldest() <= allowed
+        assert max(returned) <= allowed
