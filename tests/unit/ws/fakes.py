@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID, uuid4
+
+from websockets.http11 import Request
 
 from hunarmitra.accounts.tokens import Identity
 from hunarmitra.protocol.close_codes import CloseCode
+from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.hub.client import Client
 from hunarmitra_ws.hub.frames import OutgoingFrame
 from hunarmitra_ws.hub.subscription import Subscription
+from hunarmitra_ws.server.inbox import Inbox
+from hunarmitra_ws.server.parsers import Parsers
+from hunarmitra_ws.server.protocol import ServerProtocol
+from tests.support.raw_sockets import UPGRADE
+
+REQUEST = "\r\n".join(("GET /ws/ HTTP/1.1", "Host: localhost", *UPGRADE, "", "")).encode()
 
 
 class RecordingLanes:
@@ -63,3 +75,38 @@ def make_subscription(
     lanes = RecordingLanes()
     identity = Identity(user or uuid4(), session or uuid4(), datetime.fromtimestamp(expires, tz=UTC))
     return Subscription(Client(identity, lanes), booking_id=uuid4(), channel_name=channel), lanes
+
+
+class FakeTransport:
+    """Takes every byte."""
+
+    producer: Any = object()  # so that nobody waits until its bytes are written
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        pass
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        pass
+
+
+class FakeServer:
+    """What a connection needs of the server. ``requests`` are those of its handshakes, for as long as they exist."""
+
+    def __init__(self) -> None:
+        self.parsers = Parsers(16384)
+        self.loop = SimpleNamespace(time=lambda: 0.0, call_later=lambda *_: None, call_soon=lambda call: call())
+        self.options = SimpleNamespace(close_timeout=1.0)
+        self.pings = SimpleNamespace(add=lambda _: None)
+        self.requests: list[weakref.ref[Request]] = []
+
+    def frame_budget(self, now: float) -> TokenBucket:
+        return TokenBucket(1000, 1000, now)
+
+    def start_application(self, _: ServerProtocol, request: Request, __: Inbox) -> None:
+        self.requests.append(weakref.ref(request))

@@ -16,11 +16,20 @@ from hunarmitra_ws.hub.joining import Joiner
 from hunarmitra_ws.server import websockets_adapter
 from hunarmitra_ws.server.inbox import Inbox
 from hunarmitra_ws.server.protocol import ServerProtocol
+from tests.support.raw_sockets import TEXT, frame
+from tests.unit.ws.fakes import REQUEST, FakeServer, FakeTransport
 
 
-def test_a_new_connection_keeps_only_its_server() -> None:
-    """Every other attribute has its idle value on the class."""
-    assert set(vars(ServerProtocol(SimpleNamespace()))) == {"server"}  # type: ignore[arg-type]
+def test_a_live_connection_has_only_attributes_that_a_new_one_has() -> None:
+    """Python would make a dict for each connection, if the first ones did not have an attribute."""
+    server = FakeServer()
+    connection = ServerProtocol(server)  # type: ignore[arg-type]
+    connection.transport = FakeTransport()
+    at_first = set(vars(connection))
+    connection.dataReceived(REQUEST)
+    asyncio.run(connection.reply({"type": "websocket.accept"}))
+    connection.dataReceived(frame(TEXT, b"hello"))
+    assert set(vars(connection)) - at_first <= {"_stalled"}, "only the fake transport lets bytes wait"
 
 
 def test_a_released_parser_is_freed_without_the_cyclic_collector() -> None:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from types import SimpleNamespace
-from typing import Any
 
-from websockets.http11 import Request
 from websockets.server import ServerProtocol as Parser
 
-from hunarmitra_ws.client_messages import TokenBucket
 from hunarmitra_ws.server.inbox import Inbox
-from hunarmitra_ws.server.parsers import Parsers
 from hunarmitra_ws.server.protocol import ServerProtocol
-from tests.support.raw_sockets import CONTINUATION, MASK, PING, TEXT, UPGRADE, frame
+from tests.support.raw_sockets import CONTINUATION, MASK, PING, TEXT, frame
+from tests.unit.ws.fakes import REQUEST, FakeServer, FakeTransport
 
-REQUEST = "\r\n".join(("GET /ws/ HTTP/1.1", "Host: localhost", *UPGRADE, "", "")).encode()
 LONG = b"x" * 300
 PADDED = bytes((0x80 + TEXT, 0x80 + 126, 0, 3)) + MASK + b"pad"
 """A frame whose length is written in more bytes than it needs."""
@@ -35,41 +30,10 @@ STREAM = b"".join(
 MESSAGES = ["one", "two", LONG.decode()]
 
 
-class Transport:
-    producer: Any = object()  # so that nobody waits until its bytes are written
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        pass
-
-    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        pass
-
-
-class Server:
-    def __init__(self) -> None:
-        self.parsers = Parsers(16384)
-        self.loop = SimpleNamespace(time=lambda: 0.0, call_later=lambda *_: None)
-        self.options = SimpleNamespace(close_timeout=1.0)
-        self.pings = SimpleNamespace(add=lambda _: None)
-        self.requests: list[weakref.ref[Request]] = []
-
-    def frame_budget(self, now: float) -> TokenBucket:
-        return TokenBucket(1000, 1000, now)
-
-    def start_application(self, _: ServerProtocol, request: Request, __: Inbox) -> None:
-        self.requests.append(weakref.ref(request))
-
-
-def connection(server: Server) -> ServerProtocol:
+def connection(server: FakeServer) -> ServerProtocol:
     """Return an open connection."""
     made = ServerProtocol(server)  # type: ignore[arg-type]
-    made.transport = Transport()
+    made.transport = FakeTransport()
     made._inbox = Inbox()
     return made
 
@@ -90,7 +54,7 @@ def messages(of: ServerProtocol) -> list[str]:
 def test_no_connection_gets_a_byte_of_another() -> None:
     stream, expected = STREAM + PADDED + frame(TEXT, b"end"), [*MESSAGES, "pad", "end"]
     for cut in range(len(stream) + 1):
-        server = Server()
+        server = FakeServer()
         first, second = connection(server), connection(server)
         first.dataReceived(stream[:cut])
         second.dataReceived(stream)
@@ -100,7 +64,7 @@ def test_no_connection_gets_a_byte_of_another() -> None:
 
 
 def test_a_connection_keeps_a_parser_only_within_a_message() -> None:
-    server = Server()
+    server = FakeServer()
     shared = connection(server)
     shared.dataReceived(STREAM)
     assert parser_of(shared) is None
@@ -114,7 +78,7 @@ def test_a_connection_keeps_a_parser_only_within_a_message() -> None:
 
 
 def test_one_parser_is_kept_for_the_next_connection() -> None:
-    server = Server()
+    server = FakeServer()
     first, second = connection(server), connection(server)
     first.dataReceived(STREAM[:1])
     second.dataReceived(STREAM)
@@ -129,7 +93,7 @@ def test_one_parser_is_kept_for_the_next_connection() -> None:
 
 
 def test_a_connection_that_closes_keeps_its_parser() -> None:
-    server = Server()
+    server = FakeServer()
     closing, other = connection(server), connection(server)
     closing.send_close(4001)
     closing.dataReceived(frame(TEXT, b"late"))
@@ -143,9 +107,9 @@ def test_a_connection_that_closes_keeps_its_parser() -> None:
 
 def test_an_open_connection_keeps_no_request() -> None:
     """The request has the token."""
-    server = Server()
+    server = FakeServer()
     opened = ServerProtocol(server)  # type: ignore[arg-type]
-    opened.transport = Transport()
+    opened.transport = FakeTransport()
     gc.disable()
     try:
         opened.dataReceived(REQUEST)

@@ -41,25 +41,14 @@ PONG: Final = 0x8A
 class ServerProtocol(Protocol):
     """One WebSocket connection. ``kind`` is empty until the connection is live. Times are those of the event loop.
 
-    Most attributes have their idle value on the class, so that an idle connection keeps few of its own (ADR 0018).
+    ``__init__`` sets what each live connection sets: Python keeps attributes in the object itself if the first objects
+    of the class have them, and makes a dict of 0.5 KB for one more (ADR 0018). The others are on the class.
     """
 
     transport: Any
-    lanes: DirectLanes | None = None
-    kind: str = ""
-    joined_at = heard_at = pinged_at = 0.0
-    due_second: int = 0
     moved: bool = False
-    session_id: UUID | None = None
-    _parser: Parser | None = None
-    _unparsed: int = 0
-    _inbox: Inbox | None = None
-    _application: asyncio.Task[None] | None = None
-    _ended = _dropped = _ignored = _stalled = _binary = False
-    _response: Response | None = None
-    _early: bytes = b""
+    _dropped = _ignored = _stalled = False
     _http_channel: Any = None
-    _budget: TokenBucket | None = None
     _fragments: list[bytes] | None = None
     _after_close: int = 0
     _pong: bytes | None = None
@@ -68,6 +57,18 @@ class ServerProtocol(Protocol):
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.lanes: DirectLanes | None = None
+        self.kind = ""
+        self.joined_at = self.heard_at = self.pinged_at = 0.0
+        self.due_second = self._unparsed = 0
+        self.session_id: UUID | None = None
+        self._parser: Parser | None = None
+        self._inbox: Inbox | None = None
+        self._application: asyncio.Task[None] | None = None
+        self._response: Response | None = None
+        self._early = b""
+        self._budget: TokenBucket | None = None
+        self._ended = self._binary = False
 
     @property
     def accepts_frames(self) -> bool:
