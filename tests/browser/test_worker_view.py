@@ -181,38 +181,6 @@ def test_a_worker_who_cannot_come_gets_a_message_for_staff(served: tuple[Stack, 
     worker.expect_status("Confirmed")
 
 
-def test_in_the_demo_the_worker_is_dragged_on_the_map(demo: Stack, people: People, visit: Visitor) -> None:
-    booking = people.new_booking(lat=SITE[0], lng=SITE[1])
-    worker, customer = visit(demo), visit(demo)
-    worker.be("Ravi Kumar")
-    worker.watch(booking)
-    customer.be("Asha Verma")
-    customer.watch(booking)
-    switch(worker)
-    hand = worker.page.get_by_role("button", name="Drag yourself on the map")
-    expect(hand).to_be_visible()
-    shown = customer.page.locator("#map")
-    expect(shown).to_have_attribute("data-worker", re.compile(r"^28"))
-    before = shown.get_attribute("data-worker")
-    box = hand.bounding_box()
-    assert box
-    worker.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    worker.page.mouse.down()
-    for step in range(1, 20):
-        worker.page.mouse.move(box["x"] + 6 * step, box["y"] - 6 * step)
-    # While the button of the mouse is still down.
-    eventually(lambda: shown.get_attribute("data-worker") != before)
-    worker.page.mouse.up()
-    place = worker.page.locator("#map").get_attribute("data-worker")
-    expect(shown).to_have_attribute("data-worker", place or "")
-    customer.screenshot("booking-dragged-desktop")
-    # By keyboard too.
-    hand.press("ArrowUp")
-    expect(shown).not_to_have_attribute("data-worker", place or "")
-    switch(worker)
-    expect(hand).to_have_count(0)
-
-
 def test_the_map_shows_accuracy_and_heading(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=SITE[0], lng=SITE[1])
     people.worker.status(booking, "on_the_way")
