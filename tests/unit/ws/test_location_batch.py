@@ -185,3 +185,23 @@ async def test_a_newer_location_takes_the_place_of_the_one_that_waits(
     finally:
         database.released.set()
         await batch.stop()
+
+
+async def test_a_location_that_could_not_be_answered_in_time_is_dropped_before_the_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pass_seconds = moved_clock(monkeypatch)
+    batch = batch_of(600)
+    try:
+        first = add(batch, 9)
+        await eventually_async(lambda: len(database.batches) == 1, 60, "the first is in the statement")
+        old = add(batch, 1)
+        pass_seconds(301)
+        fresh = add(batch, 2)
+        database.released.set()
+        await eventually_async(lambda: first.codes == fresh.codes == ["accepted"], 60, "the others are stored")
+        assert old.codes == ["unavailable"]
+        assert [[each.int for each in ids] for ids in database.batches] == [[9], [2]]
+    finally:
+        database.released.set()
+        await batch.stop()

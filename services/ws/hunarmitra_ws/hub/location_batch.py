@@ -7,7 +7,8 @@ its sender is told. So what waits is bounded by the number of bookings that send
 
 A statement may take long: a database that hangs answers nothing, and a database that is away is tried for seconds. The
 sender of a location without a result after two seconds gets ``unavailable``. A location that still waits is dropped.
-The one in the statement may be stored later.
+The one in the statement may be stored later. A location that has waited half of that is dropped before a statement:
+under overload its sender would otherwise be told ``unavailable`` before the statement ends, and so would all others.
 """
 
 from __future__ import annotations
@@ -113,8 +114,10 @@ class LocationBatch:
         try:
             while self._waiting:
                 await self._gather()
+                self._give_up(self._waiting, self._limits.patience / 2)
                 oldest = list(islice(self._waiting, MOST_IN_BATCH))
-                await self._store({booking_id: self._waiting.pop(booking_id) for booking_id in oldest})
+                if oldest:
+                    await self._store({booking_id: self._waiting.pop(booking_id) for booking_id in oldest})
         finally:
             self._storing = None
 
@@ -150,14 +153,14 @@ class LocationBatch:
         storing = asyncio.create_task(self._threads.run(locations_accept, batch, self._count_watchers))
         try:
             while not (await asyncio.wait({storing}, timeout=CHECK_SECONDS))[0]:
-                self._give_up(unanswered)
-                self._give_up(self._waiting)
+                self._give_up(unanswered, self._limits.patience)
+                self._give_up(self._waiting, self._limits.patience)
             return storing.result()
         finally:
             storing.cancel()
 
-    def _give_up(self, unanswered: _Unanswered) -> None:
-        overdue = _now() - self._limits.patience
+    def _give_up(self, unanswered: _Unanswered, longest: float) -> None:
+        overdue = _now() - longest
         while unanswered and next(iter(unanswered.values())).since < overdue:
             self._unavailable(unanswered.pop(next(iter(unanswered))))
 
