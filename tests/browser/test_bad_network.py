@@ -21,7 +21,7 @@ from tests.support.stack import embedded_stack
 OLDEST: Final = 4.0
 """Seconds: how old the marker's place may be while the worker is online."""
 
-TOKEN_LIFETIME: Final = 8
+TOKEN_LIFETIME: Final = 6
 """Seconds, for the tokens of the two people who watch and drive."""
 
 TICKS = """() => {
@@ -79,7 +79,7 @@ class Drive:
     def calm(self) -> None:
         """Drive for a while in which nothing fails."""
         begin = time.time()
-        self.go_on(6)
+        self.go_on(5)
         self._calm.append((begin, time.time()))
 
     def seen(self) -> list[tuple[float, float]]:

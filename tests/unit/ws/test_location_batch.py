@@ -150,7 +150,7 @@ async def test_a_location_that_arrives_during_a_batch_waits_for_others(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pass_seconds = moved_clock(monkeypatch)
-    batch = batch_of(6000, gather=60)
+    batch = batch_of(20, gather=60)
     try:
         first = add(batch, 1)
         pass_seconds(60)

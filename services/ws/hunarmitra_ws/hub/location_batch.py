@@ -63,7 +63,8 @@ _Unanswered = dict[UUID, _Waiting]
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Seconds: a batch's gathering, a booking's least interval, a sender's longest wait, and the pause after that."""
+    """Seconds: a batch's gathering, a booking's least interval, a sender's longest wait after the gathering, and the
+    pause after that."""
 
     gather: float
     least_interval: float
@@ -160,7 +161,8 @@ class LocationBatch:
             storing.cancel()
 
     def _give_up(self, unanswered: _Unanswered, longest: float) -> None:
-        overdue = _now() - longest
+        """Answer and drop those that have waited longer than the gathering and ``longest`` seconds."""
+        overdue = _now() - self._limits.gather - longest
         while unanswered and next(iter(unanswered.values())).since < overdue:
             self._unavailable(unanswered.pop(next(iter(unanswered))))
 
