@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import threading
-from collections.abc import AsyncIterator, Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from collections.abc import AsyncIterator
 
 from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX
-from tests.support.redis import HOST
-
-T = TypeVar("T")
+from tests.support.proxy import HOST, Proxy
 
 NOWHERE = b"swallowed"
 """A channel without a subscriber: Redis answers, and the message is lost."""
@@ -23,18 +18,13 @@ MOST_DELAY = 2.0
 """Seconds that a late message takes longer."""
 
 
-class RedisProxy:
-    """A proxy in its own thread. It forwards all bytes until `swallowing` or `frozen` is set, or `deafen` is called."""
+class RedisProxy(Proxy):
+    """Forwards all bytes until `swallowing` or `frozen` is set, or `deafen` is called."""
 
     def __init__(self, port: int) -> None:
-        """Make a proxy for the Redis on `port`."""
-        self._target = port
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="redis-proxy", daemon=True)
+        super().__init__(port)
         self._connections: set[asyncio.StreamWriter] = set()
         self._deaf: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
         self.swallowing = False
         self.swallowed = 0
         self.frozen = False
@@ -42,23 +32,9 @@ class RedisProxy:
         self.disorder: random.Random | None = None
         """With it, of five messages about bookings one is lost, one comes late and one twice."""
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._server = self._run(asyncio.start_server(self._serve, HOST, 0))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-        self._loop.close()
-
     @property
     def url(self) -> str:
-        assert self._server is not None
-        return f"redis://{HOST}:{self._server.sockets[0].getsockname()[1]}/0"
+        return f"redis://{HOST}:{self.port}/0"
 
     def deafen(self) -> int:
         """Let the open connections deliver nothing from now on, without closing them; return their number."""
@@ -68,16 +44,6 @@ class RedisProxy:
             return len(self._deaf)
 
         return self._run(mark())
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
-
-    async def _stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
