@@ -46,11 +46,7 @@ def users_of_sessions(identities: Collection[Identity]) -> dict[Identity, User]:
 
 def users_by_id(ids: Collection[UUID]) -> dict[UUID, User]:
     """Return users by id, in one query; none for an unknown id."""
-    if not ids:
-        return {}
-    condition, parameters = one_of(User, "id", ids)
-    statement = f"SELECT {_USERS.columns} FROM accounts_user WHERE {condition}"  # noqa: S608 - names of the model
-    return {user.pk: user for user, _ in _USERS.read(statement, parameters)}
+    return _USERS.by_id(ids)
 
 
 def user_of_session(identity: Identity) -> User | None:

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from hunarmitra.accounts.models import Role, User
 from hunarmitra.bookings.models import Booking, BookingEvent
 from hunarmitra.bookings.transitions import BookingRole
-from hunarmitra.database.rows import RowReader, one_of
+from hunarmitra.database.rows import RowReader
 
 BOOKING_READER: Final = RowReader(Booking, [field.name for field in Booking._meta.concrete_fields])
 
@@ -63,11 +63,7 @@ def booking_visible_to(user: User, booking_id: UUID) -> Booking | None:
 
 def bookings_by_id(ids: Collection[UUID]) -> dict[UUID, Booking]:
     """Return bookings by id, in one query; none for an unknown id."""
-    if not ids:
-        return {}
-    condition, parameters = one_of(Booking, "id", ids)
-    statement = f"SELECT {BOOKING_READER.columns} FROM bookings_booking WHERE {condition}"  # noqa: S608 - names of the model
-    return {booking.pk: booking for booking, _ in BOOKING_READER.read(statement, parameters)}
+    return BOOKING_READER.by_id(ids)
 
 
 def events_after(booking_id: UUID, since: int) -> QuerySet[BookingEvent]:

@@ -49,6 +49,14 @@ class RowReader(Generic[_Model]):
             found.append((self._model.from_db(connection.alias, self._attributes, values), tuple(row[size:])))
         return found
 
+    def by_id(self, ids: Collection[Any]) -> dict[Any, _Model]:
+        """Return instances by their primary key ``id``, in one query; none for an unknown one."""
+        if not ids:
+            return {}
+        condition, parameters = one_of(self._model, "id", ids)
+        statement = f"SELECT {self.columns} FROM {self._model._meta.db_table} WHERE {condition}"  # noqa: S608 - names of the model
+        return {instance.pk: instance for instance, _ in self.read(statement, parameters)}
+
     def _converters(self) -> list[tuple[int, _Converter]]:
         """None with PostgreSQL, whose driver has all of our types. They belong to a connection, hence to a thread."""
         if getattr(self._by_thread, "vendor", None) != connection.vendor:
