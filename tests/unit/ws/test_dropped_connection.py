@@ -31,12 +31,18 @@ class Transport:
         self.drops += 1
 
 
-def test_after_the_limit_of_frames_the_rest_of_a_read_is_not_parsed() -> None:
+def _closing() -> tuple[ServerProtocol, Transport]:
+    """A connection that has sent a close frame, and its transport."""
     protocol = ServerProtocol(SimpleNamespace(parsers=Parsers(16384)))  # type: ignore[arg-type]
     transport = protocol.transport = Transport()
     protocol._inbox = Inbox()
     parser = protocol._parser = protocol.server.parsers.for_handshake()
     _close(parser)
+    return protocol, transport
+
+
+def test_after_the_limit_of_frames_the_rest_of_a_read_is_not_parsed() -> None:
+    protocol, transport = _closing()
     flood = frame(TEXT, final=False) + frame(CONTINUATION, final=False) * (READ_AT_ONCE // 6 - 1)
     protocol.dataReceived(flood)
     assert transport.drops == 1
@@ -44,11 +50,7 @@ def test_after_the_limit_of_frames_the_rest_of_a_read_is_not_parsed() -> None:
 
 
 def test_after_a_flood_nothing_more_is_read() -> None:
-    protocol = ServerProtocol(SimpleNamespace(parsers=Parsers(16384)))  # type: ignore[arg-type]
-    transport = protocol.transport = Transport()
-    protocol._inbox = Inbox()
-    parser = protocol._parser = protocol.server.parsers.for_handshake()
-    _close(parser)
+    protocol, transport = _closing()
     protocol.ignore()
     protocol.dataReceived(frame(TEXT, b"{}") * 10)
     assert protocol._after_close == 0
