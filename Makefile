@@ -215,10 +215,6 @@ check: $(VENV)/.dev ## formatting, lint, types, layers, and that generated files
 	@$(MAKE) --no-print-directory check-operator
 	@$(MAKE) --no-print-directory drift
 
-.PHONY: types
-types: $(VENV)/.dev ## check the types alone
-	$(BIN)/mypy
-
 .PHONY: audit
 audit: $(VENV)/.audit ## report known vulnerabilities of all locked dependencies (needs a network, and npm for JavaScript)
 	@$(BIN)/python -m tools.audit
