@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from hunarmitra.common.private_names import Library, names_of
 from hunarmitra.config.environment import Environment
 from hunarmitra.config.reading import process_environment
+from hunarmitra_http.server.admin_port import AdminPort
 from hunarmitra_http.server.connection import Connection
 from hunarmitra_http.server.reception import Limits, Reception
 
@@ -127,10 +127,11 @@ class HttpWorker(ThreadWorker):
             return Reception(sockets, limits, serve, slow_clients.cut, too_large)
 
         self._public = public = reception([each for each in self.sockets if each not in admin], limits, serve_public)
+        admin_port: AdminPort | None = None
         if admin:
             limits = replace(limits, connections=ADMIN_CONNECTIONS, body_bytes=0)
             inner = reception(admin, limits, serve_admin)
-            threading.Thread(target=self._serve_admin_port, args=(inner,), name="admin port", daemon=True).start()
+            admin_port = AdminPort(inner, self._admin_port_failed)
         while self.alive and self.is_parent_alive():
             self._turn(public, slow_clients)
         # Running requests are finished. The arbiter kills the process if that takes too long.
@@ -140,20 +141,18 @@ class HttpWorker(ThreadWorker):
             self._turn(public, slow_clients)
         public.close()
         self.tpool.shutdown(wait=False)
+        if admin_port:
+            admin_port.end(deadline)
 
     def _turn(self, public: Reception, slow_clients: SlowClients) -> None:
         self.notify()
         public.run_once()
         slow_clients.show(public.counts, self.cfg.threads)
 
-    def _serve_admin_port(self, inner: Reception) -> None:
-        """Serve probes and metrics in this thread, and in those of their pool, until the process ends."""
-        try:
-            while True:
-                inner.run_once()
-        except Exception:
-            self.log.exception("The admin port failed; this worker process ends, and the arbiter starts another")
-            self.alive = False
+    def _admin_port_failed(self, error: Exception) -> None:
+        text = "The admin port failed; this worker process ends, and the arbiter starts another"
+        self.log.error(text, exc_info=error)
+        self.alive = False
 
     def _submit(self, pool: ThreadPoolExecutor, reception: Reception, connection: Connection) -> None:
         try:
