@@ -50,6 +50,8 @@ class StubPod:
     hangs: bool = False
     hanging: int = 0
     """Number of requests that wait for its answer."""
+    unanswered: int = 0
+    """Number of requests that it got while it hung."""
     terminating: float | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -87,6 +89,7 @@ class StubPod:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.hangs:
             self.hanging += 1
+            self.unanswered += 1
             try:
                 await asyncio.sleep(3600)
             finally:
