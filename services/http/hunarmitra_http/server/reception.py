@@ -108,6 +108,7 @@ class Reception:
             phase: OrderedDict() for phase in Phase if phase is not Phase.CLOSED
         }
         self._finished: deque[Connection] = deque()
+        self._idle: deque[Connection] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
         for descriptor in (self._wake_reader, self._wake_writer):
@@ -125,7 +126,9 @@ class Reception:
     def run_once(self) -> None:
         """Wait for events, up to a second, and handle them."""
         quiet = self._accepting and not any(self._phases[phase] for phase in _SLOW)
-        for key, _ in self._selector.select(1.0 if quiet else TICK):
+        events = self._selector.select(1.0 if quiet else TICK)
+        self._note_idle()
+        for key, _ in events:
             if isinstance(key.data, Connection):
                 self._ready(key.data)
             elif key.fd == self._wake_reader:
@@ -147,10 +150,18 @@ class Reception:
         return {phase: len(connections) for phase, connections in self._phases.items()}
 
     def finished(self, connection: Connection, keeps: bool) -> None:
-        """Take a connection back from the thread that has made its response. Callable from any thread."""
+        """Take a connection back from the thread that has made its response. Callable from any thread.
+
+        If only the client's next request is to be waited for, the calling thread registers the connection itself: a
+        selector may gain sockets while another thread waits. Waking that thread would cost more than its wait.
+        """
         connection.keeps = keeps
-        self._finished.append(connection)
-        self.wake()
+        if keeps and not connection.sock.unsent and not connection.incoming.data and not self._stopping:
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+            self._idle.append(connection)
+        else:
+            self._finished.append(connection)
+            self.wake()
 
     def wake(self) -> None:
         """End the wait of :meth:`run_once`. Callable from any thread, and from a signal handler."""
@@ -170,6 +181,7 @@ class Reception:
 
     def close(self) -> None:
         """End every connection but those that a thread still writes to."""
+        self._note_idle()
         for phase in _TIMED:
             for connection in list(self._phases[phase]):
                 self._close(connection)
@@ -259,7 +271,7 @@ class Reception:
             case Phase.LINGERING:
                 self._drain(connection)
             case Phase.SERVING | Phase.CLOSED:
-                pass  # an event of this round, from before the phase changed
+                pass  # an event from before the phase changed, or just before a thread says that it is idle
 
     def _receive(self, connection: Connection) -> None:
         data = _received(connection.socket, PIECE)
@@ -296,6 +308,11 @@ class Reception:
         self._selector.unregister(connection.socket)
         self._enter(connection, Phase.SERVING)
         self._serve(connection)
+
+    def _note_idle(self) -> None:
+        """Let connections be idle that their threads registered. Later than they became so, by up to a wait."""
+        while self._idle:
+            self._enter(self._idle.popleft(), Phase.IDLE, self._limits.idle_timeout)
 
     def _finish(self) -> None:
         try:
