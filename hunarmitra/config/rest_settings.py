@@ -39,7 +39,8 @@ class RestSettings:
         integer(16, 100000),
         512,
         "Open connections of one gunicorn process, idle ones included. One more closes the slowest: that which has "
-        "been sending a request or reading a response for the longest time, over a second; else the one idle longest.",
+        "been sending a request or reading a response for the longest time, over a second; else the one idle longest. "
+        "If half of them have sent no complete request yet, it closes the oldest of these.",
     )
     http_header_max_bytes: int = variable(
         integer(8192, 262144), 32768, "Largest header of a request, in bytes. A larger one gets 431."

@@ -24,7 +24,8 @@ from hunarmitra.config.environment import Environment
 from hunarmitra.config.reading import process_environment
 from hunarmitra_http.server.admin_port import AdminPort
 from hunarmitra_http.server.connection import Connection
-from hunarmitra_http.server.reception import Limits, Reception
+from hunarmitra_http.server.limits import Limits
+from hunarmitra_http.server.reception import Reception
 
 if TYPE_CHECKING:
     from hunarmitra_http.server.slow_clients import SlowClients

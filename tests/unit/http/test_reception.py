@@ -6,12 +6,15 @@ import errno
 import logging
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hunarmitra_http.server.connection import Connection, Phase
-from hunarmitra_http.server.reception import Limits, Reception
+from hunarmitra_http.server.limits import MOST_DRAINING, Limits
+from hunarmitra_http.server.reception import Reception
 from tests.support.eventually import eventually
 
 LIMITS = Limits(
@@ -162,3 +165,37 @@ def test_a_body_over_the_limit_is_answered_without_a_thread_and_not_kept(
         assert not connection.incoming.data
     eventually(lambda: server.count() == 0)
     assert server.served == 0
+
+
+def test_a_flood_of_new_connections_takes_the_place_of_none_that_has_sent_a_request(server: Server) -> None:
+    with server.connect() as honest, ExitStack() as stop:
+        honest.sendall(REQUEST)
+        eventually(lambda: server.count(Phase.IDLE) == 1)
+        assert honest.recv(10) == b"ok"
+        flood = [stop.enter_context(server.connect()) for _ in range(3 * LIMITS.connections)]
+        eventually(
+            lambda: server.count() == LIMITS.connections and len(server.cut) == 1 + len(flood) - LIMITS.connections
+        )
+        honest.sendall(REQUEST)
+        eventually(lambda: server.count() and server.served == 2)
+        assert honest.recv(10) == b"ok"
+        flood[-1].sendall(REQUEST)
+        eventually(lambda: server.count() and server.served == 3)
+        assert flood[-1].recv(10) == b"ok", "the newest of them has a place"
+
+
+def test_a_round_drops_the_bytes_of_a_few_connections_only(server: Server) -> None:
+    most = MOST_DRAINING + 4
+    header = b"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n"
+    with ExitStack() as stop:
+        server.reception._limits = replace(LIMITS, connections=most)
+        clients = [stop.enter_context(server.connect()) for _ in range(most)]
+        for client in clients:
+            client.sendall(header)
+        eventually(lambda: server.count(Phase.LINGERING) == most)
+        for client in clients:
+            client.sendall(b"x")
+        connections = list(server.reception._phases[Phase.LINGERING])
+        server.count()
+        assert sum(connection.drained for connection in connections) <= MOST_DRAINING
+        eventually(lambda: server.count() and sum(connection.drained for connection in connections) == most)

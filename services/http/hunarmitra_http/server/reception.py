@@ -8,79 +8,42 @@ has been slow for the longest time makes room. See docs/adr/0024-slow-clients.md
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import selectors
 import socket
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hunarmitra_http.server.answers import HEADER_TOO_LONG, LATE
 from hunarmitra_http.server.connection import Connection, Phase
 from hunarmitra_http.server.framing import Incoming, Progress
+from hunarmitra_http.server.limits import (
+    AT_STOP,
+    DROPPED_PIECE,
+    EVENTS_PER_ACCEPT,
+    FULL,
+    LINGER_SECONDS,
+    MOST_DRAINED,
+    MOST_DRAINING,
+    NEWCOMER_SECONDS,
+    OUT_OF_FILES,
+    PIECE,
+    REASONS,
+    SLOW,
+    SLOW_AFTER,
+    TICK,
+    TIMED,
+    Limits,
+)
 
 logger = logging.getLogger(__name__)
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-PIECE: Final = 16384
-DROPPED_PIECE: Final = 65536
-"""Bytes that are received at once, and of those that are dropped."""
-
-LINGER_SECONDS: Final = 5.0
-"""For which a connection that the server ends waits for the client's end, so that the client gets the response."""
-MOST_DRAINED: Final = 4 * 1024 * 1024
-"""Bytes of a body over the limit that are received and dropped, for the same reason."""
-STOP_LINGER: Final = 2.0
-"""Seconds that idle connections stay open when the process stops: a client may be sending its next request."""
-STOP_RECEIVING: Final = 5.0
-"""Seconds that a client has for the rest of its request when the process stops."""
-SLOW_AFTER: Final = 1.0
-"""Seconds after which a connection that receives or sends may have to make room for a new one."""
-TICK: Final = 0.25
-"""Seconds between two looks at the deadlines."""
-OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-REASONS: Final[Mapping[Phase, str]] = {
-    Phase.NEW: "silent",
-    Phase.HEADER: "header",
-    Phase.BODY: "body",
-    Phase.SENDING: "response",
-}
-"""Why a connection was cut off, by the phase whose deadline passed. Ends of other phases are usual."""
-FULL: Final = "full"
-
-_TIMED: Final = (Phase.NEW, Phase.IDLE, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
-_SLOW: Final = (Phase.NEW, Phase.HEADER, Phase.BODY, Phase.SENDING, Phase.LINGERING)
-
-_AT_STOP: Final[Mapping[Phase, float]] = {
-    Phase.NEW: STOP_LINGER,
-    Phase.IDLE: STOP_LINGER,
-    Phase.HEADER: STOP_RECEIVING,
-    Phase.BODY: STOP_RECEIVING,
-    Phase.LINGERING: STOP_LINGER,
-}
-"""The most seconds that a connection has in a phase when the process stops."""
-
 Cut = Callable[[str, Any], None]
 """Is told the reason and the client's address of a connection that is cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Times in seconds, sizes in bytes."""
-
-    header_timeout: float
-    body_timeout: float
-    send_timeout: float
-    idle_timeout: float
-    connections: int
-    header_bytes: int
-    body_bytes: int
-    unsent_bytes: int
 
 
 class Reception:
@@ -107,6 +70,7 @@ class Reception:
         self._phases: dict[Phase, OrderedDict[Connection, None]] = {
             phase: OrderedDict() for phase in Phase if phase is not Phase.CLOSED
         }
+        self._newcomers: OrderedDict[Connection, None] = OrderedDict()
         self._finished: deque[Connection] = deque()
         self._idle: deque[Connection] = deque()
         self._selector = selectors.DefaultSelector()
@@ -125,16 +89,27 @@ class Reception:
 
     def run_once(self) -> None:
         """Wait for events, up to a second, and handle them."""
-        quiet = self._accepting and not any(self._phases[phase] for phase in _SLOW)
+        quiet = self._accepting and not any(self._phases[phase] for phase in SLOW)
         events = self._selector.select(1.0 if quiet else TICK)
         self._note_idle()
+        draining: list[Connection] = []
+        accepting: list[Any] = []
         for key, _ in events:
             if isinstance(key.data, Connection):
-                self._ready(key.data)
+                if key.data.phase is Phase.LINGERING:
+                    draining.append(key.data)
+                else:
+                    self._ready(key.data)
             elif key.fd == self._wake_reader:
                 self._finish()
             else:
-                self._accept(key.fileobj)
+                accepting.append(key.fileobj)
+        # Last: what has arrived is read before a connection is judged by it.
+        for listener in accepting:
+            for _ in range(1 + len(events) // EVENTS_PER_ACCEPT):
+                self._accept(listener)
+        for connection in draining[:MOST_DRAINING]:
+            self._ready(connection)
         now = time.monotonic()
         if now - self._checked_at >= TICK:
             self._checked_at = now
@@ -175,14 +150,14 @@ class Reception:
         self._stopping = True
         self._listen(False)
         now = time.monotonic()
-        for phase, seconds in _AT_STOP.items():
+        for phase, seconds in AT_STOP.items():
             for connection in self._phases[phase]:
                 connection.deadline = min(connection.deadline, now + seconds)
 
     def close(self) -> None:
         """End every connection but those that a thread still writes to."""
         self._note_idle()
-        for phase in _TIMED:
+        for phase in TIMED:
             for connection in list(self._phases[phase]):
                 self._close(connection)
         self._listen(False)
@@ -226,20 +201,33 @@ class Reception:
         connection = Connection(sock, client, self._listeners[listener], incoming)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._phases[Phase.NEW][connection] = None
+        self._newcomers[connection] = None
         self._enter(connection, Phase.NEW, self._limits.header_timeout)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been slow for the longest time, or else the one that is idle longest."""
-        slow_since = time.monotonic() - SLOW_AFTER
-        slow = [next(iter(self._phases[phase])) for phase in _SLOW if self._phases[phase]]
-        oldest = min(slow, key=lambda connection: connection.since, default=None)
-        if oldest is None or oldest.since > slow_since:
-            oldest = next(iter(self._phases[Phase.IDLE]), None)
+        """Close the connection that can be spared best; return False if there is none.
+
+        Usually that is the one that has been slow for the longest time, or else the one that is idle longest. But if
+        half of the connections have sent no complete request yet, it is the oldest of these, after a moment: a flood of
+        connections then takes nobody else's place.
+        """
+        if 2 * len(self._newcomers) >= self._limits.connections:
+            oldest = self._oldest([self._newcomers], NEWCOMER_SECONDS)
+        else:
+            slow = [self._phases[phase] for phase in SLOW]
+            oldest = self._oldest(slow, SLOW_AFTER) or next(iter(self._phases[Phase.IDLE]), None)
         if oldest is None:
             return False
         self._cut(FULL, oldest.client)
         self._close(oldest)
         return True
+
+    @staticmethod
+    def _oldest(groups: Iterable[Mapping[Connection, None]], seconds: float) -> Connection | None:
+        """Return the first of a group that has waited for the longest time, if it has waited that long."""
+        first = [next(iter(group)) for group in groups if group]
+        oldest = min(first, key=lambda connection: connection.since, default=None)
+        return oldest if oldest is not None and oldest.since <= time.monotonic() - seconds else None
 
     # Phases
 
@@ -247,12 +235,12 @@ class Reception:
         del self._phases[connection.phase][connection]
         connection.phase = phase
         connection.since = now = time.monotonic()
-        connection.deadline = now + (min(seconds, _AT_STOP.get(phase, seconds)) if self._stopping else seconds)
+        connection.deadline = now + (min(seconds, AT_STOP.get(phase, seconds)) if self._stopping else seconds)
         self._phases[phase][connection] = None
 
     def _expire(self, now: float) -> None:
         """End what is late. In each phase all have the same time, so the first to enter is the first to be late."""
-        for phase in _TIMED:
+        for phase in TIMED:
             connections = self._phases[phase]
             while connections and (connection := next(iter(connections))).deadline <= now:
                 if phase in REASONS:
@@ -305,6 +293,7 @@ class Reception:
                 return
 
     def _hand_over(self, connection: Connection) -> None:
+        self._newcomers.pop(connection, None)
         self._selector.unregister(connection.socket)
         self._enter(connection, Phase.SERVING)
         self._serve(connection)
@@ -391,6 +380,7 @@ class Reception:
         if connection.phase is Phase.SENDING:
             self._unsent -= len(connection.sock.unsent)
         del self._phases[connection.phase][connection]
+        self._newcomers.pop(connection, None)
         connection.phase = Phase.CLOSED
         self._selector.unregister(connection.socket)
         connection.socket.close()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from hunarmitra.config.environment import Environment
 from hunarmitra_http import metrics
 from hunarmitra_http.server.connection import Phase
-from hunarmitra_http.server.reception import FULL, REASONS
+from hunarmitra_http.server.limits import FULL, REASONS
 
 logger = logging.getLogger(__name__)
 
