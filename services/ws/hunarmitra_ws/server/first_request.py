@@ -31,8 +31,8 @@ class FirstRequest(Protocol):
     """Collects the header of the first request, then hands the TCP connection over.
 
     ``arrivals`` counts the connection, and ``address`` is what it counts for. ``upgraded`` makes the protocol of a
-    WebSocket connection. ``http`` makes that of other requests; it is None in a process without REST, which answers
-    them 404. ``deadline`` is in seconds.
+    WebSocket connection; ``in_turn`` decides when, because a crowd sends its requests at once. ``http`` makes that of
+    other requests; it is None in a process without REST, which answers them 404. ``deadline`` is in seconds.
     """
 
     transport: Any
@@ -44,6 +44,7 @@ class FirstRequest(Protocol):
         address: str,
         *,
         upgraded: Callable[[], Protocol],
+        in_turn: Callable[[Callable[[], None]], None],
         http: Callable[[], Protocol] | None,
         deadline: float,
     ) -> None:
@@ -51,10 +52,11 @@ class FirstRequest(Protocol):
         self._arrivals = arrivals
         self._address = address
         self._upgraded = upgraded
+        self._in_turn = in_turn
         self._http = http
         self._deadline = deadline
         self._received = b""
-        self._answered = False
+        self._answered = self._waits = self._lost = False
         self._expiry: asyncio.TimerHandle | None = None
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
@@ -64,13 +66,19 @@ class FirstRequest(Protocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         if self._answered:
             return
+        if self._waits:
+            self._received += data
+            self.transport.pauseProducing()
+            return
         # A client may send an empty line before a request (RFC 9112, section 2.2).
         self._received = (self._received + data).lstrip(b"\r\n")
         end = self._received.find(END)
         if end < 0 and len(self._received) <= MOST_HEADER_BYTES:
             return
         if end >= 0 and _UPGRADE.search(self._received, 0, end + 2):
-            self._hand_over(self._upgraded())
+            self._waits = True
+            self._cancel()
+            self._in_turn(self._upgrade)
         elif self._http is not None:
             # Twisted also answers a header that is too long.
             http = self._http()
@@ -80,6 +88,7 @@ class FirstRequest(Protocol):
             self._answer("404 Not Found" if end >= 0 else "431 Request Header Fields Too Large")
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802 - Twisted's name
+        self._lost = True
         self._cancel()
         self._arrivals.remove(self.transport)
 
@@ -87,6 +96,11 @@ class FirstRequest(Protocol):
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+
+    def _upgrade(self) -> None:
+        if not self._lost:
+            self.transport.resumeProducing()
+            self._hand_over(self._upgraded())
 
     def _hand_over(self, protocol: Protocol) -> None:
         self._cancel()

@@ -42,11 +42,16 @@ from hunarmitra_ws.server.options import ServerOptions, with_backlog
 from hunarmitra_ws.server.parsers import Parsers
 from hunarmitra_ws.server.pings import Pings
 from hunarmitra_ws.server.protocol import ServerProtocol
+from hunarmitra_ws.server.turns import Turns
 from hunarmitra_ws.server.twisted_adapter import close_now
 from hunarmitra_ws.server.write_queue import WriteQueue
 from hunarmitra_ws.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
+
+HANDSHAKES_PER_TURN: Final = 4
+"""Handshakes in one turn of the event loop. With everything that follows a handshake costs about a millisecond, and
+events wait for the turn to end. After an outage of the network, a thousand clients ask at once."""
 
 
 class Server(DaphneServer):
@@ -59,6 +64,7 @@ class Server(DaphneServer):
         self.options = options
         self.loop = event_loop
         self.parsers = Parsers(self.message_max_bytes)
+        self._handshakes = Turns(self.loop, HANDSHAKES_PER_TURN)
         environment = settings.ENVIRONMENT
         self._frames_per_second = environment.ws_messages_per_second * FRAMES_PER_MESSAGE
         self._frame_burst = environment.ws_message_burst * FRAMES_PER_MESSAGE
@@ -129,6 +135,7 @@ class Server(DaphneServer):
             self.arrivals,
             "" if is_trusted(peer, environment.trusted_proxies) else subscriber_of(peer),
             upgraded=partial(ServerProtocol, self),
+            in_turn=self._handshakes.run,
             http=http if serves_http else None,
             deadline=environment.http_header_timeout if serves_http else environment.ws_handshake_timeout,
         )
