@@ -126,11 +126,15 @@ def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "",
 
 
 def base_environment(**variables: str) -> dict[str, str]:
-    """Return an environment as in production (DEBUG off), without the limits that a shared system would reach."""
+    """Return an environment as in production (DEBUG off), without the limits that a shared system would reach.
+
+    gunicorn has one process, which starts faster than two: a test of several asks for them.
+    """
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
+        "WEB_CONCURRENCY": "1",
         **WITHOUT_SAMPLES,
         **WITHOUT_LIMITS,
         **variables,
