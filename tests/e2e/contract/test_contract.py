@@ -11,7 +11,7 @@ from typing import Any
 SUITES = {
     "ws": (
         *("authenticate", "client_messages", "events", "first_frame", "joining", "notifications", "origin"),
-        *("positions", "resume", "resume_under_load", "revocation"),
+        *("locations", "resume", "resume_under_load", "revocation"),
     ),
     "rest": ("auth", "bad_input", "endpoints", "idempotency", "transitions"),
 }
@@ -25,7 +25,7 @@ OTHERWISE = {
     "a_body_over_the_limit_is_413_however_it_comes",
     # It judges when each message comes, and a network bunches them.
     "ten_messages_a_second_after_a_burst_of_twenty_are_allowed",
-    # The suites of WebSockets want positions to follow each other at once.
+    # The suites of WebSockets want locations to follow each other at once.
     "a_second_location_within_two_seconds_is_429_with_whole_seconds",
 }
 """Tests of these suites that cannot hold here, for the reason above each."""
