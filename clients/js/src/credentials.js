@@ -1,4 +1,4 @@
-// Streams that share a callback share its answer: a rotating refresh token must be used once.
+// Streams share a callback's answer: a rotating refresh token must be used once.
 const asking = new WeakMap();
 
 function askOnce(source, refresh) {

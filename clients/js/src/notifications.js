@@ -20,7 +20,7 @@ export const notificationsOf = (Base) => class NotificationStream extends Base {
     return this.#unread;
   }
 
-  /** Mark as read. Sent again after a reconnect until the server answers; the request is idempotent. */
+  /** Mark as read: idempotent, so sent again after a reconnect until it is answered. */
   markRead(id) {
     if (this.state.name === 'closed') return Promise.reject(new Error('the stream is closed'));
     return new Promise((resolve, reject) => {
@@ -41,13 +41,12 @@ export const notificationsOf = (Base) => class NotificationStream extends Base {
     if (fresh) this.#count(this.#unread + 1);
   }
 
-  _frame(frame) {
-    const [first] = this.#marking;
-    if (frame.type === 'marked_read') {
-      this.#count(frame.unread);
-      if (this.#sent && frame.id === first.id) this.#answered().resolve({ id: frame.id, unread: frame.unread });
-    } else if (frame.type === 'error' && this.#sent && !UNRELATED.includes(frame.code)) {
-      this.#answered().reject(Object.assign(new Error(frame.message), { code: frame.code }));
+  _frame({ type, id, unread, code, message }) {
+    if (type === 'marked_read') {
+      this.#count(unread);
+      if (this.#sent && id === this.#marking[0].id) this.#answered().resolve({ id, unread });
+    } else if (type === 'error' && this.#sent && !UNRELATED.includes(code)) {
+      this.#answered().reject(Object.assign(new Error(message), { code }));
     }
   }
 

@@ -8,6 +8,8 @@ import { platform, Timers } from './platform.js';
 
 /** Milliseconds until a connection without a pong is dead. */
 const PONG_MS = 10_000;
+/** When the network returns. */
+const ONLINE_MS = 3000;
 /** From the token request to the first frame. */
 const CONNECT_MS = 20_000;
 /** The backoff starts over after a connection of this length. */
@@ -123,7 +125,7 @@ export class RealtimeStream extends Emitter {
     return open;
   }
 
-  /** Set a timer that ends with the connection. */
+  /** Set a timer of this connection. */
   _after(name, ms, run) {
     this.#timers.set(name, ms, run);
   }
@@ -284,17 +286,17 @@ export class RealtimeStream extends Emitter {
 
   #next(frame) {
     const { seq } = frame;
-    if (this.#seq === undefined || !(seq > this.#seq)) return;
+    if (!(seq > this.#seq)) return;
     if (seq !== this.#seq + 1) return this.#lost(undefined, true);
     this.#seq = seq;
     this._event(frame, seq > this.#snapshotSeq);
     if (frame.ack) this._send({ type: 'ack', seq });
   }
 
-  #ping = () => {
+  #ping = (online) => {
     this.#timers.set('ping', this.#heartbeat, this.#ping);
-    if (this.#timers.has('pong')) return;
-    this.#timers.set('pong', PONG_MS, () => this.#lost());
+    if (!online && this.#timers.has('pong')) return;
+    this.#timers.set('pong', online ? ONLINE_MS : PONG_MS, () => this.#lost(undefined, online));
     this._send({ type: 'ping' });
   };
 
@@ -336,7 +338,7 @@ export class RealtimeStream extends Emitter {
     this.#wake();
   };
 
-  // A hint, not a fact (a local server still answers): ping instead of disconnecting.
+  // A hint: a local server still answers. Ping instead of disconnecting.
   #onOffline = () => {
     if (this.#liveSince !== undefined) {
       this.#become({ name: 'offline' });
@@ -354,9 +356,9 @@ export class RealtimeStream extends Emitter {
   }
 
   /** Ping a live connection; connect now if there is none, unless the server asked for a delay. */
-  #wake = () => {
+  #wake = ({ type } = {}) => {
     if (!this.#running || this.#paused) return;
-    if (this.#liveSince !== undefined) this.#ping();
+    if (this.#liveSince !== undefined) this.#ping(type === 'online');
     else if (!this.#timers.has('connect')) this.#wait(this.#notBefore - this.#env.clock(), this.#state.code);
   };
 

@@ -118,6 +118,33 @@ test('online on a live connection: pinged', async () => {
   assert.equal(webSocket.sentOf('ping').length, 1);
 });
 
+test('online on a connection that ended silently: 3 s for the pong, then a new connection at once', async () => {
+  const { world, stream } = await liveBooking();
+  world.random = () => 0.999;
+  world.goOffline();
+  await world.advance(2000);
+  world.goOnline();
+  await world.advance(2999);
+  assert.equal(world.webSockets.length, 1);
+  await world.advance(1);
+  assert.equal(world.webSockets.length, 2);
+  assert.equal(world.webSocket.query.get('since'), '3');
+  await accept(world, bookingSnapshot(world));
+  assert.equal(stream.state.name, 'live');
+});
+
+test('online and a pong in time: the connection is kept', async () => {
+  const { world, stream, webSocket } = await liveBooking();
+  world.goOffline();
+  await world.advance(2000);
+  world.goOnline();
+  await world.advance(2000);
+  webSocket.frame({ type: 'pong' });
+  await world.advance(20_000);
+  assert.equal(world.webSockets.length, 1);
+  assert.deepEqual(stream.state, { name: 'live' });
+});
+
 test('pause and resume, for an application without a document', async () => {
   const { world, stream, webSocket } = await liveBooking();
   stream.pause();
