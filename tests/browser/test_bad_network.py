@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import closing
 from itertools import pairwise
@@ -19,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import embedded_stack
 
 OLDEST: Final = 4.0
-"""Seconds: how old the marker's place may be while the worker is online."""
+"""Seconds: how old the marker's place may be while the worker is online, and so how long a network may be back."""
 
 TOKEN_LIFETIME: Final = 6
 """Seconds, for the tokens of the two people who watch and drive."""
@@ -71,15 +72,19 @@ class Drive:
         while time.time() < end:
             self.step()
 
+    def until_they_wait(self, visits: tuple[Visit, ...]) -> None:
+        """Drive until these pages have noticed the outage, and their next attempts would be too late."""
+        eventually(lambda: self.step() and min(map(seconds_to_wait, visits)) >= 2 * OLDEST, timeout=150)
+
     def until_fresh(self) -> None:
         """Drive until the customer sees where the worker is now."""
         now = self.step()
         eventually(lambda: self.step() and self._shown() >= now, timeout=90)
 
-    def calm(self) -> None:
-        """Drive for a while in which nothing fails."""
-        begin = time.time()
-        self.go_on(5)
+    def calm(self, after: float = 0.0) -> None:
+        """Drive for a while in which nothing fails; `after` are the seconds until the marker has to be fresh."""
+        begin = time.time() + after
+        self.go_on(after + 3)
         self._calm.append((begin, time.time()))
 
     def seen(self) -> list[tuple[float, float]]:
@@ -105,7 +110,14 @@ class Drive:
         return float((self.customer.page.locator("#map").get_attribute("data-worker") or "0").split(",")[0])
 
 
+def seconds_to_wait(visit: Visit) -> int:
+    """Return how long a page without network waits for its next attempt."""
+    found = re.search(r"Offline, trying again in (\d+) s", visit.connection.inner_text())
+    return int(found.group(1)) if found else 0
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_marker_is_fresh_and_never_goes_back(tmp_path: Path, visit: Visitor) -> None:
     with (
         embedded_stack(
@@ -125,23 +137,24 @@ def test_the_marker_is_fresh_and_never_goes_back(tmp_path: Path, visit: Visitor)
         drive.until_fresh()
         drive.calm()
 
-        for away in ((worker,), (customer,), (worker, customer)):
+        # The second one is over before the customer's page notices it.
+        for away, noticed in (((worker,), True), ((customer,), False), ((worker, customer), True)):
             for each in away:
                 each.page.context.set_offline(True)
             drive.go_on(2)
             if away == (worker,):
                 expect_sharing(worker, "Waiting for the network. Your newest location is sent when it returns.")
                 worker.screenshot("worker-waiting-phone")
-                drive.go_on(TOKEN_LIFETIME)  # the token ends meanwhile
+            if noticed:
+                drive.until_they_wait(away)  # and the token ends meanwhile
             for each in away:
                 each.page.context.set_offline(False)
-            drive.until_fresh()
-            drive.calm()
+            drive.calm(after=OLDEST)
 
         server.kill()
         drive.go_on(1)
         server.start()
-        drive.until_fresh()
+        drive.until_fresh()  # both try again when they see fit: a server that returns is not a network that returns
         drive.calm()
         expect_sharing(worker, "The customer sees you on the map.")
 
