@@ -183,7 +183,7 @@ async def test_a_quiet_fleet_costs_few_writes(cluster: FakeCluster, operator: Op
 
 async def test_twenty_pods_are_read_at_once(cluster: FakeCluster, operator: Operator) -> None:
     await cluster.run_pods(*[100] * 20)
-    cluster.create_scaler(spec(cluster.port, maxReplicas=20, pods=reading(cluster, timeoutSeconds=2)))
+    cluster.create_scaler(spec(cluster.port, maxReplicas=20, pods=reading(cluster, timeoutSeconds=5)))
     for index in range(5):
         cluster.pod(index).hangs = True
     turn = asyncio.create_task(operator.loop.turn())

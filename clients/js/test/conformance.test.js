@@ -109,5 +109,5 @@ async function run(Stream, { since, tokens, connections, refreshes, events, stat
 for (const [name, Stream] of [['booking', BookingStream], ['notifications', NotificationStream]]) {
   const path = new URL(`${name}.json`, folder);
   const scenarios = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : [];
-  for (const scenario of scenarios) test(`${name}: ${scenario.name}`, { timeout: 60_000 }, () => run(Stream, scenario));
+  for (const scenario of scenarios) test(`${name}: ${scenario.name}`, { timeout: 600_000 }, () => run(Stream, scenario));
 }

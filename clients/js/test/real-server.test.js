@@ -78,7 +78,7 @@ test(`${runs} bookings through the faulty proxy: exactly the server's log`, { sk
   }
 });
 
-test('notifications through the faulty proxy: exactly the user\'s list, and marked as read', { skip, timeout: 60_000 }, async () => {
+test('notifications through the faulty proxy: exactly the user\'s list, and marked as read', { skip, timeout: 600_000 }, async () => {
   const everyone = await people();
   const { employer } = everyone;
   const proxy = await proxyTo(firstSeed);

@@ -8,7 +8,7 @@ export function recordStatuses(stream) {
     for (const { seq, resolve } of waiting) if (event.seq >= seq) resolve();
   });
   stream.on('location', (location) => locations.push(location));
-  const reached = (seq, withinMs = 30_000) =>
+  const reached = (seq, withinMs = 300_000) =>
     new Promise((resolve, reject) => {
       if (stream.seq >= seq) return resolve();
       const timer = setTimeout(
