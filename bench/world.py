@@ -25,7 +25,7 @@ from tests.support import tools
 from tests.support.postgres import PostgresServer
 from tests.support.processes import REPOSITORY
 from tests.support.redis import RedisServer
-from tests.support.stack import base_environment, fresh_postgres, run_python
+from tests.support.stack import WITHOUT_PATIENCE, base_environment, fresh_postgres, run_python
 
 BENCH = REPOSITORY / "bench"
 BUILD = REPOSITORY / ".cache" / "bench"
@@ -121,6 +121,7 @@ class World:
             self.redis = self._running.enter_context(RedisServer(self.directory))
             self.database_url = fresh_postgres(self.postgres)
             self.environment = base_environment(
+                **WITHOUT_PATIENCE,
                 DATABASE_URL=self.database_url,
                 REDIS_URL=self.redis.url,
                 JWT_KEYS=json.dumps([{"kid": "bench", "alg": "HS256", "secret": self.jwt_secret}]),

@@ -29,7 +29,7 @@ from tests.support.processes import REPOSITORY, Process
 from tests.support.redis import RedisServer
 from tests.support.redis_proxy import RedisProxy
 from tests.support.scene import Scene
-from tests.support.stack import Stack, base_environment, fresh_postgres
+from tests.support.stack import WITHOUT_PATIENCE, Stack, base_environment, fresh_postgres
 
 TIME_SCALE: Final = 30
 """Five minutes in ten seconds."""
@@ -190,6 +190,7 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
         environment = base_environment(
+            **WITHOUT_PATIENCE,
             DATABASE_URL=database_url,
             REDIS_URL=redis.url,
             TRACKING_MIN_INTERVAL="0",
@@ -229,5 +230,5 @@ def observed(directory: Path, postgres: PostgresServer) -> Iterator[Observed]:
         actors = Actors.of(stack)
         running.callback(actors.close)
         system = Observed(Scene(stack, actors, faults), redis, proxy, prometheus, alertmanager, pager)
-        eventually(prometheus.scrapes_all, 90, "every process is scraped", interval=0.5)
+        eventually(prometheus.scrapes_all, message="every process is scraped", interval=0.5)
         yield system

@@ -13,6 +13,7 @@ import httpx
 
 from tests.support import web
 from tests.support.answers import problems_of_answer
+from tests.support.eventually import HANG
 
 Json = Any
 
@@ -32,7 +33,7 @@ class Api:
         self.refresh_token = refresh_token
         self.http = httpx.Client(
             base_url=f"{base_url}/api/v1/",
-            timeout=60,
+            timeout=HANG,
             trust_env=False,
             verify=web.CONTEXT,
             event_hooks={"response": [_judge]},

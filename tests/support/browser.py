@@ -36,7 +36,7 @@ Scheme = Literal["light", "dark"]
 Language = Literal["en", "hi"]
 LIVE: Mapping[Language, str] = {"en": "Live", "hi": "लाइव"}
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=120_000)
 
 
 @contextmanager
@@ -123,7 +123,7 @@ class Visit:
     def connection(self) -> Locator:
         return self.page.locator("#connection")
 
-    def expect_live(self, timeout: float = 60) -> None:
+    def expect_live(self, timeout: float = 300) -> None:
         expect(self.connection).to_have_text(LIVE[self.language], timeout=timeout * 1000)
 
     def expect_status(self, words: str) -> None:

@@ -11,10 +11,12 @@ from typing import Any, TypeVar, overload
 from tests.support.clock import steady
 
 INTERVAL = 0.02
+HANG = 300.0
+"""Seconds after which a test hangs, also on a machine that is ten times slower than an ordinary one."""
 T = TypeVar("T")
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 30, message: str = "", interval: float = INTERVAL) -> T:
+def eventually(predicate: Callable[[], T], timeout: float = HANG, message: str = "", interval: float = INTERVAL) -> T:
     """Call `predicate` until it returns a true value; return it. An AssertionError counts as "not yet"."""
     deadline = steady() + timeout
     while True:
@@ -33,18 +35,18 @@ def eventually(predicate: Callable[[], T], timeout: float = 30, message: str = "
 
 @overload
 async def eventually_async(
-    predicate: Callable[[], Awaitable[T]], timeout: float = 30, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], Awaitable[T]], timeout: float = HANG, message: str = "", interval: float = INTERVAL
 ) -> T: ...
 
 
 @overload
 async def eventually_async(
-    predicate: Callable[[], T], timeout: float = 30, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], T], timeout: float = HANG, message: str = "", interval: float = INTERVAL
 ) -> T: ...
 
 
 async def eventually_async(
-    predicate: Callable[[], Any], timeout: float = 30, message: str = "", interval: float = INTERVAL
+    predicate: Callable[[], Any], timeout: float = HANG, message: str = "", interval: float = INTERVAL
 ) -> Any:
     """Wait like `eventually`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = steady() + timeout

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from hunarmitra.common import checkpoints
-from tests.support.eventually import eventually, eventually_async
+from tests.support.eventually import HANG, eventually, eventually_async
 
 Action = Literal["pause", "kill", "raise"]
 
@@ -72,10 +72,10 @@ class Fault:
     def reached(self) -> bool:
         return self._taken.exists()
 
-    def wait_reached(self, timeout: float = 30) -> None:
+    def wait_reached(self, timeout: float = HANG) -> None:
         eventually(lambda: self.reached, timeout, f"a process at “{self.point}”")
 
-    async def reached_by_one(self, timeout: float = 30) -> None:
+    async def reached_by_one(self, timeout: float = HANG) -> None:
         await eventually_async(lambda: self.reached, timeout, f"a process at “{self.point}”")
 
     def release(self) -> None:

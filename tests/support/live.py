@@ -1,7 +1,8 @@
 """The stacks of the WebSocket suites: both shapes, and uvicorn where the server makes a difference.
 
 Their settings make tests fast and exact. Locations may follow each other at once. The comparison with the database is
-so rare that only a publish can have brought an event. Servers ping every second.
+so rare that only a publish can have brought an event, and so are the queries for revocations. No server disconnects a
+client that answers a ping late: a test that waits for REST answers none meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.support.api import Api
 from tests.support.postgres import PostgresServer
 from tests.support.shapes import SHAPES, with_slow_shapes
 from tests.support.shell import Shell
-from tests.support.sockets import Frame, Presentation, Socket
+from tests.support.sockets import PATIENCE, Frame, Presentation, Socket
 from tests.support.stack import Stack, distributed_stack, embedded_stack
 
 ALLOWED_ORIGIN = "https://app.example.org"
@@ -27,11 +28,13 @@ PAGE = 40
 SETTINGS = {
     "TRACKING_MIN_INTERVAL": "0",
     "HUB_COMPARISON_INTERVAL": "60",
+    "HUB_REVOCATION_INTERVAL": "60",
     "ALLOWED_ORIGINS": f"{ALLOWED_ORIGIN},{APP_ORIGIN}",
     "WS_REPLAY_PAGE_EVENTS": str(PAGE),
 }
-DAPHNE_PINGS = ("--ping-interval", "1", "--ping-timeout", "7")
-UVICORN_PINGS = ("--ws-ping-interval", "1", "--ws-ping-timeout", "7")
+Pings = tuple[int, int]
+PATIENT_PINGS: Pings = (20, 3600)
+"""Seconds between two pings of a server, and until it disconnects a client that does not answer."""
 
 SERVERS = (*SHAPES, "uvicorn")
 on_every_server = pytest.mark.parametrize("live", with_slow_shapes(SERVERS), indirect=True, scope="session")
@@ -39,9 +42,14 @@ on_every_server = pytest.mark.parametrize("live", with_slow_shapes(SERVERS), ind
 
 
 @contextmanager
-def live_stacks(directory: Path, postgres: PostgresServer, **variables: str) -> Iterator[Callable[[str], Stack]]:
+def live_stacks(
+    directory: Path, postgres: PostgresServer, *, pings: Pings = PATIENT_PINGS, **variables: str
+) -> Iterator[Callable[[str], Stack]]:
     """Yield a function that returns the stack of a name in `SERVERS`, and starts it at the first call."""
     settings: dict[str, Any] = {**SETTINGS, **variables}
+    interval, timeout = map(str, pings)
+    of_daphne = ("--ping-interval", interval, "--ping-timeout", timeout)
+    of_uvicorn = ("--ws-ping-interval", interval, "--ws-ping-timeout", timeout)
     running: dict[str, Stack] = {}
     with ExitStack() as started:
 
@@ -50,11 +58,11 @@ def live_stacks(directory: Path, postgres: PostgresServer, **variables: str) -> 
                 folder = directory / name
                 folder.mkdir(parents=True)
                 if name == "distributed":
-                    stack = distributed_stack(folder, postgres, ws_options=DAPHNE_PINGS, **settings)
+                    stack = distributed_stack(folder, postgres, ws_options=of_daphne, **settings)
                 elif name == "uvicorn":
-                    stack = embedded_stack(folder, server="uvicorn", options=UVICORN_PINGS, **settings)
+                    stack = embedded_stack(folder, server="uvicorn", options=of_uvicorn, **settings)
                 else:
-                    stack = embedded_stack(folder, options=DAPHNE_PINGS, **settings)
+                    stack = embedded_stack(folder, options=of_daphne, **settings)
                 running[name] = started.enter_context(stack)
             return running[name]
 
@@ -103,7 +111,7 @@ async def join(
     *,
     since: int | str | None = None,
     how: Presentation = "query",
-    timeout: float = 30,
+    timeout: float = PATIENCE,
     shared: bool = False,
 ) -> Socket:
     """Open a connection and read its first frame, `frames[0]`; with `shared`, as a subscription of `/ws/`."""

@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 )
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from tests.support.eventually import eventually
+from tests.support.eventually import HANG, eventually
 from tests.support.ports import free_port
 
 _KINDS: Final = {number: name.removeprefix("SPAN_KIND_").lower() for name, number in trace_pb2.Span.SpanKind.items()}
@@ -53,7 +53,7 @@ class Received:
     spans: list[SpanRecord] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
-    def trace(self, trace_id: str, spans: int, timeout: float = 60) -> list[SpanRecord]:
+    def trace(self, trace_id: str, spans: int, timeout: float = HANG) -> list[SpanRecord]:
         """Wait until a trace has this many spans, and return them."""
 
         def found() -> list[SpanRecord]:
@@ -108,7 +108,7 @@ class HttpCollector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                collector.answers.wait(60)
+                collector.answers.wait()
                 if self.path != "/v1/traces":
                     self.send_error(404)
                     return

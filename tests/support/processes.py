@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.clock import steady
+from tests.support.eventually import HANG
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
@@ -48,7 +49,7 @@ class Process:
         user: int | None = None,
         group: int | None = None,
         ready: Callable[[], bool] = lambda: True,
-        ready_timeout: float = 90,
+        ready_timeout: float = HANG,
     ) -> None:
         self.command = [str(part) for part in command]
         self.log_path = log_path
@@ -131,7 +132,7 @@ class Process:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait(timeout=60)
+        self._child.wait(timeout=HANG)
         _running.discard(self)
 
     def pause(self) -> None:
@@ -141,12 +142,12 @@ class Process:
     def resume(self) -> None:
         os.killpg(self.pid, signal.SIGCONT)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = HANG) -> int:
         """Wait until it ends by itself; return the exit code."""
         assert self._child is not None, f"{self.name} was never started"
         return self._child.wait(timeout=timeout)
 
-    def terminate(self, timeout: float = 30) -> int:
+    def terminate(self, timeout: float = HANG) -> int:
         """Send SIGTERM, wait, and return the exit code. Raises ProcessFailedError if it does not end in time."""
         self.signal(signal.SIGTERM)
         try:

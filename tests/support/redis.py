@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.support import tools
-from tests.support.eventually import eventually
+from tests.support.eventually import HANG, eventually
 from tests.support.ports import free_port
 from tests.support.processes import Process
 
@@ -76,10 +76,10 @@ class SentinelCluster:
         try:
             self.primary.start()
             self.replica.start()
-            eventually(self._replica_in_sync, 60, "the replica is in sync with the primary")
+            eventually(self._replica_in_sync, message="the replica is in sync with the primary")
             for sentinel in self.sentinels:
                 sentinel.start()
-            eventually(self._sentinels_agree, 60, "every Sentinel knows the replica and the other Sentinels")
+            eventually(self._sentinels_agree, message="every Sentinel knows the replica and the other Sentinels")
         except BaseException:
             self.stop()
             raise
@@ -106,7 +106,7 @@ class SentinelCluster:
                 said.add(int(client.sentinel_get_master_addr_by_name(self.MASTER)[1]))
         return said.pop() if len(said) == 1 else None
 
-    def wait_for_failover(self, timeout: float = 60) -> int:
+    def wait_for_failover(self, timeout: float = HANG) -> int:
         """Wait until the Sentinels name another primary; return its port."""
 
         def new_port() -> int | None:

@@ -28,7 +28,6 @@ class ServiceProcess(Process):
         name: str,
         directory: Path,
         environment: Mapping[str, str],
-        ready_timeout: float = 90,
     ) -> None:
         self.port = port
         self.url = f"http://{HOST}:{port}"
@@ -38,7 +37,6 @@ class ServiceProcess(Process):
             log_path=directory / f"{name}-{port}.log",
             environment=environment,
             ready=self._answers,
-            ready_timeout=ready_timeout,
         )
 
     def _answers(self) -> bool:

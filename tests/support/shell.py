@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support import remote
+from tests.support.eventually import HANG
 from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import Stack
 
@@ -52,12 +53,12 @@ class Shell:
         return self._read()
 
     def close(self) -> None:
-        self._child.communicate(timeout=60)
+        self._child.communicate(timeout=HANG)
 
     def _read(self) -> Any:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
-        assert line, f"the shell ended with {self._child.wait(30)}"
+        assert line, f"the shell ended with {self._child.wait(HANG)}"
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]
         return answer["result"]

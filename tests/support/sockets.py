@@ -19,6 +19,10 @@ from hunarmitra.protocol.close_codes import CloseCode
 from tests.support.clock import steady
 from tests.support.frames import problems_of_frame
 
+PATIENCE = 30.0
+"""Seconds for what comes at once: far more than a slow machine needs, and half of the longest time between comparisons
+with the database, so that a message that is never sent is noticed."""
+
 Frame = dict[str, Any]
 Presentation = Literal["query", "subprotocol", "ticket"]
 
@@ -53,7 +57,7 @@ class Socket:
         origin: str | None = None,
         headers: Mapping[str, str] | None = None,
         compression: Literal["deflate"] | None = "deflate",
-        timeout: float = 30,
+        timeout: float = PATIENCE,
         shared: bool = False,
     ) -> Self:
         """Open `url` with `token` (a ticket if `how` is "ticket"). The connection sends no pings by itself.
@@ -76,7 +80,7 @@ class Socket:
             additional_headers=dict(headers or {}),
             compression=compression,
             open_timeout=timeout,
-            close_timeout=10,
+            close_timeout=60,
             ping_interval=None,
             max_size=None,
             proxy=None,
@@ -92,14 +96,14 @@ class Socket:
         await self.close()
 
     # ── receiving ───────────────────────────────────────────────────────────────────────────────────────────
-    async def next_frame(self, timeout: float = 30) -> Frame:
+    async def next_frame(self, timeout: float = PATIENCE) -> Frame:
         """Return the first unread frame."""
         await self._until(lambda: len(self.frames) > self.cursor, timeout, "another frame")
         frame = self.frames[self.cursor]
         self.cursor += 1
         return frame
 
-    async def frames_until(self, predicate: Callable[[Frame], bool], timeout: float = 30) -> list[Frame]:
+    async def frames_until(self, predicate: Callable[[Frame], bool], timeout: float = PATIENCE) -> list[Frame]:
         """Return the unread frames, up to and including the first that satisfies `predicate`."""
         start = self.cursor
 
@@ -113,17 +117,17 @@ class Socket:
         await self._until(found, timeout, "a frame that satisfies the predicate")
         return self.frames[start : self.cursor]
 
-    async def next_of(self, kind: str, timeout: float = 30) -> Frame:
+    async def next_of(self, kind: str, timeout: float = PATIENCE) -> Frame:
         """Return the next frame of type `kind`; the frames before it count as read."""
         return (await self.frames_until(lambda frame: frame["type"] == kind, timeout))[-1]
 
-    async def joined(self, timeout: float = 30) -> Frame:
+    async def joined(self, timeout: float = PATIENCE) -> Frame:
         """Return the `connection_established` frame, which must be the first."""
         frame = await self.next_frame(timeout)
         assert frame["type"] == "connection_established", f"the first frame was {frame}"
         return frame
 
-    async def until_seq(self, seq: int, timeout: float = 30) -> list[Frame]:
+    async def until_seq(self, seq: int, timeout: float = PATIENCE) -> list[Frame]:
         """Wait for the event `seq`; return the frames up to and including it."""
         return await self.frames_until(lambda frame: frame["type"] in NUMBERED and frame["seq"] == seq, timeout)
 
@@ -134,7 +138,7 @@ class Socket:
             await self._news.wait()
         return len(self.frames) > self.cursor
 
-    async def synchronized(self, timeout: float = 30) -> list[Frame]:
+    async def synchronized(self, timeout: float = PATIENCE) -> list[Frame]:
         """Ping and wait for the pong; return the frames before it. A frame that is missing then was not sent."""
         await self.send({"type": "ping"})
         return (await self.frames_until(lambda frame: frame["type"] == "pong", timeout))[:-1]
@@ -157,7 +161,7 @@ class Socket:
         """Send text as it is, or bytes as a binary frame."""
         await self.connection.send(message)
 
-    async def closed(self, timeout: float = 30) -> tuple[int, str]:
+    async def closed(self, timeout: float = PATIENCE) -> tuple[int, str]:
         """Wait until the connection is closed; return the server's code (1006 without one) and reason."""
         await self._until(lambda: self._close is not None, timeout, "the close")
         assert self._close is not None

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hunarmitra.config.environment import Environment
 from tests.support import remote, services
+from tests.support.eventually import HANG
 from tests.support.postgres import PostgresServer
 from tests.support.processes import REPOSITORY, Process, clean_environment
 from tests.support.redis import RedisServer
@@ -31,6 +33,13 @@ Kind = Literal["embedded", "distributed"]
 
 WITHOUT_SAMPLES = {"ACK_SAMPLE_RATE": "0"}
 """Without it, one frame in a hundred would have an additional key, which tests do not expect."""
+
+WITH_PATIENCE = {"REDIS_PUBLISH_TIMEOUT": "5", "HUB_HEARTBEAT_TIMEOUT": "60"}
+"""By default a request waits 0.25 s for Redis, and a process 3 s for its own heartbeat. A busy machine exceeds both:
+then a location is not published, a limit is counted by each process, or a subscription is made again. Tests of an
+outage, and the benchmarks, have the defaults: `WITHOUT_PATIENCE`."""
+
+WITHOUT_PATIENCE = {name: str(getattr(Environment, name.lower())) for name in WITH_PATIENCE}
 
 # Many tests share one address and one stack. A test of a limit starts a stack with that limit.
 WITHOUT_LIMITS = {
@@ -108,7 +117,7 @@ def call_in(environment: Mapping[str, str], function: Callable[..., Any], **argu
     return json.loads(printed.splitlines()[-1])
 
 
-def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = 120) -> str:
+def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = HANG) -> str:
     result = subprocess.run(
         [sys.executable, *arguments],
         cwd=REPOSITORY,
@@ -137,6 +146,7 @@ def base_environment(**variables: str) -> dict[str, str]:
         "WEB_CONCURRENCY": "1",
         **WITHOUT_SAMPLES,
         **WITHOUT_LIMITS,
+        **WITH_PATIENCE,
         **variables,
     }
 
@@ -187,9 +197,8 @@ def distributed_stack(
     """Run http and ws processes on PostgreSQL and a new Redis (or `redis_url`, e.g. that of a Sentinel).
 
     `ws_redis_url` is that of the ws processes, if their user at Redis is another; `ws_variables` are more of their
-    variables. `ws_with` is the WebSocket server,
-    `ws_options` are its options: `("--ping-interval", "1")`. `database_url` is a migrated
-    database of the caller.
+    variables. `ws_with` is the WebSocket server, `ws_options` are its options: `("--ping-interval", "1")`.
+    `database_url` is a migrated database of the caller.
     """
     with ExitStack() as running:
         redis = None if redis_url else running.enter_context(RedisServer(directory))

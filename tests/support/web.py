@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 
+from tests.support.eventually import HANG
+
 CONTEXT = ssl.create_default_context()
 
 
 def request(method: str, url: str, **options: Any) -> httpx.Response:
     """Send a request as `httpx.request` does. The environment's proxies and credentials have no part in it."""
-    return httpx.request(method, url, trust_env=False, verify=CONTEXT, **options)
+    return httpx.request(method, url, trust_env=False, verify=CONTEXT, **{"timeout": HANG, **options})
 
 
 get = partial(request, "GET")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -13,10 +13,12 @@ from websockets.http11 import Request, Response
 
 from tests.support.actors import Actors
 from tests.support.eventually import eventually_async
-from tests.support.live import SERVERS
+from tests.support.live import SERVERS, Pings, live_stacks
+from tests.support.postgres import PostgresServer
 from tests.support.sockets import SharedView, Socket
 from tests.support.stack import Stack
 
+OFTEN: Pings = (1, 7)
 PINGS = 8
 """At one a second: longer than redis-py's default read timeout of 5 s and the shortened pong timeouts."""
 
@@ -33,8 +35,11 @@ class CountsPings(ClientConnection):
 
 
 @pytest.mark.slow
-async def test_an_idle_connection_lives_on_and_hears_of_the_next_event(stack_of: Callable[[str], Stack]) -> None:
-    await asyncio.gather(*(idle_on(stack_of(name)) for name in SERVERS))
+async def test_an_idle_connection_lives_on_and_hears_of_the_next_event(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    with live_stacks(tmp_path, postgres_server, pings=OFTEN) as stack_of:
+        await asyncio.gather(*[idle_on(stack_of(name)) for name in SERVERS])
 
 
 async def idle_on(stack: Stack) -> None:
@@ -56,7 +61,7 @@ async def idle_on(stack: Stack) -> None:
     def pinged() -> bool:
         return all(isinstance(each, CountsPings) and each.pings >= PINGS for each in connections)
 
-    await eventually_async(pinged, 30, f"{PINGS} pings of {stack.ws[0].name}")
+    await eventually_async(pinged, message=f"{PINGS} pings of {stack.ws[0].name}")
     assert all(len(socket.frames) == 1 and socket.is_open for socket in sockets)
     await asyncio.to_thread(people.worker.status, booking, "on_the_way")
     for socket in sockets:
