@@ -59,7 +59,6 @@ def app(
             cwd=folder,
             environment=_environment(),
             ready=lambda: accepts_connections(port),
-            ready_timeout=120,
         )
         with server:
             yield stack, people, origin

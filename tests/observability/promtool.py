@@ -208,5 +208,5 @@ def run(directory: Path, rules: str, cases: Sequence[Case], severities: Mapping[
     }
     (directory / "cases.yaml").write_text(yaml.safe_dump(document, width=1000))
     command: list[str | Path] = [tools.promtool(), "test", "rules", "cases.yaml"]
-    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=100)
+    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=600)
     return "" if result.returncode == 0 else result.stdout + result.stderr

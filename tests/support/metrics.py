@@ -39,7 +39,7 @@ class Scrape:
     """A scrape: its `text`, and its `values` by series."""
 
     def __init__(self, url: str, headers: Mapping[str, str] = OPENMETRICS) -> None:
-        answer = web.get(url, headers={"Host": "10.0.0.7", **headers}, timeout=20)
+        answer = web.get(url, headers={"Host": "10.0.0.7", **headers})
         answer.raise_for_status()
         self.content_type = answer.headers["content-type"]
         self.text = answer.text

@@ -128,7 +128,7 @@ class PostgresServer:
         """Stop at once with PostgreSQL's signal for it; SIGKILL would leave its shared memory behind."""
         self.process.signal(signal.SIGQUIT)
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-            self.process.wait(30)
+            self.process.wait()
         self.process.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 

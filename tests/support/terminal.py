@@ -25,7 +25,7 @@ class Terminal:
             assert text in self._read(), self.text[-1000:]
             return True
 
-        eventually(shown, 60, f"{text} on the terminal")
+        eventually(shown, message=f"{text} on the terminal")
 
     def _read(self) -> str:
         """Return the terminal's text, without the codes for cursor and colour."""

@@ -187,14 +187,14 @@ def _on_path(name: str) -> Path:
 
 def _find_hindi_font() -> Path:
     command: list[str | Path] = [_on_path("fc-list"), ":lang=hi", "file"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout.splitlines()
     if not found:
         raise ToolMissingError("no font has the Devanagari script")
     return Path(found[0].strip().rstrip(":"))
 
 
 def _require_version(path: Path, pattern: str, minimum: int) -> None:
-    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=600).stdout
     match = re.search(pattern, text)
     if not match:
         raise ToolMissingError(f"{path} does not run")

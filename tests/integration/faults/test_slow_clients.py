@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.eventually import HANG
 from tests.support.postgres import PostgresServer
 from tests.support.scene import Scene, off_loop, scene
 from tests.support.sockets import Frame, SharedView, Socket
@@ -79,7 +80,7 @@ class SlowClient:
             yield client
 
     async def read_until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANG):
             while not condition():
                 self.frames.append(json.loads(await self._connection.recv()))
 
@@ -114,7 +115,7 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_resumes_complete(s
     async with SlowClient.watching(system, booking_id) as slow, await system.watch(booking_id) as quick:
         await quick.joined()
         newest = await off_loop(system.insert_events, booking_id, count, LONG_NAME)
-        await quick.until_seq(newest, 60)
+        await quick.until_seq(newest, HANG)
         assert quick.seqs() == list(range(4, newest + 1))
         code = await slow.read_to_the_end()
         assert code == 4008
@@ -122,12 +123,12 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_resumes_complete(s
         assert got == list(range(4, 4 + len(got)))
         assert len(got) < count, "everything waited for it somewhere"
     async with await system.watch(booking_id, since=newest - 500) as resumed:
-        await resumed.until_seq(newest, 30)
+        await resumed.until_seq(newest, HANG)
         assert resumed.seqs() == list(range(newest - 499, newest + 1))
     async with await system.watch(booking_id, since=got[-1]) as complete:
         # More than fits into the send buffer: it is sent as it is read, not closed 4008 each time it comes back.
         assert (await complete.joined())["replay"] == newest - got[-1]
-        await complete.until_seq(newest, 60)
+        await complete.until_seq(newest, HANG)
         assert complete.seqs() == list(range(got[-1] + 1, newest + 1))
 
 
@@ -148,7 +149,7 @@ async def fill_up(system: Scene, booking_id: str, slow: SlowClient, quick: Socke
     held = -1
     for _ in range(100):
         newest = await off_loop(system.insert_events, booking_id, 250, LONG_NAME)
-        await quick.until_seq(newest, 120)
+        await quick.until_seq(newest, HANG)
         before, held = held, unsent(system.stack.ws[0].port, slow.port)
         if held == before:
             return newest

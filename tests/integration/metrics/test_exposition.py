@@ -42,7 +42,7 @@ def test_each_process_of_a_fleet_shows_the_catalogue(measured: Measured) -> None
 async def test_the_embedded_run_shows_everything_on_one_port(tmp_path: Path) -> None:
     port = free_port()
     with embedded_stack(tmp_path, METRICS_PORT=str(port)) as stack:
-        eventually(lambda: accepts_connections(port), 90, "the metrics' port")
+        eventually(lambda: accepts_connections(port), message="the metrics' port")
         url = f"http://127.0.0.1:{port}/metrics"
         check(Scrape(url), *Process)
         assert time.time() - Scrape(url)("hunarmitra_relay_last_success_timestamp_seconds") < 60, "it waits for sockets"
@@ -71,6 +71,6 @@ def test_the_format_is_the_scrapers_choice(measured: Measured) -> None:
 def test_metrics_are_on_no_public_port(measured: Measured) -> None:
     for url in (measured.gunicorn.url, measured.server.url):
         for host in ("127.0.0.1", httpx.URL(measured.http_url).netloc.decode()):
-            answer = web.get(f"{url}/metrics", headers={"Host": host}, timeout=30)
+            answer = web.get(f"{url}/metrics", headers={"Host": host})
             assert answer.status_code in {400, 404}
             assert "hunarmitra_" not in answer.text

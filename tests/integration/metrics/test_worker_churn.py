@@ -38,7 +38,7 @@ def folder_of(server: ServiceProcess) -> Path:
                     return match[1]
         return None
 
-    return Path(eventually(found, 60, "a worker with metrics") or "")
+    return Path(eventually(found, message="a worker with metrics") or "")
 
 
 def kill(pids: list[int]) -> None:
@@ -46,7 +46,7 @@ def kill(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(map(runs, pids)), 60, "the killed workers have ended")
+    eventually(lambda: not any(map(runs, pids)), message="the killed workers have ended")
 
 
 def runs(pid: int) -> bool:
@@ -74,7 +74,7 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
         folder, answered, counted = folder_of(server), 0, 0.0
         for turn in range(5):
             for _ in range(4):
-                answered += web.get(server.url + ROUTE, timeout=30).status_code == 401
+                answered += web.get(server.url + ROUTE).status_code == 401
             if turn % 3 == 2:
                 kill(booted(server)[-1:])
             now = unauthenticated()
@@ -82,12 +82,12 @@ def test_counters_outlive_workers_and_files_do_not_gather(tmp_path: Path) -> Non
             counted = now
             # For a moment there may be one worker more: it took its slot before the one that it replaces was gone.
             assert len(list(folder.glob("*.db"))) <= KINDS_OF_FILES * (WORKERS + 1)
-        eventually(lambda: len(booted(server)) > 2 * WORKERS, 30, "workers have come and gone")
+        eventually(lambda: len(booted(server)) > 2 * WORKERS, message="workers have come and gone")
 
         with socket.create_connection((HOST, server.port)) as slow:
             slow.sendall(b"GET /held HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, 60, "it is being answered")
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 1, message="it is being answered")
             kill(booted(server))
-            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, 60, "what died is over")
+            eventually(lambda: scrape()("hunarmitra_http_requests_in_progress") == 0, message="what died is over")
         assert unauthenticated() == answered
     assert not folder.exists(), "nothing is left behind"
