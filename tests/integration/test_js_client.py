@@ -18,7 +18,7 @@ from tests.support.actors import Actors
 from tests.support.processes import clean_environment
 from tests.support.stack import embedded_stack
 
-RUNS = int(os.environ.get("RUNS", "8"))
+RUNS = int(os.environ.get("RUNS", "4"))
 SEED = int(os.environ.get("SEED", "1"))
 TESTS = ("test/real-server.test.js", "test/real-server-connection.test.js")
 SECONDS = 900 + 60 * RUNS

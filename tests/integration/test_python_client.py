@@ -19,7 +19,7 @@ from tests.support.processes import clean_environment
 from tests.support.stack import embedded_stack
 
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
-RUNS = int(os.environ.get("RUNS", "8"))
+RUNS = int(os.environ.get("RUNS", "4"))
 SEED = int(os.environ.get("SEED", "1"))
 SECONDS = 900 + 60 * RUNS
 

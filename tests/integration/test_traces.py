@@ -75,7 +75,9 @@ class System:
         return self.received.trace(caller.trace_id, spans)
 
 
-@pytest.fixture(scope="module", params=["http/protobuf", pytest.param("grpc", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=["http/protobuf", pytest.param("grpc", marks=[pytest.mark.slow, pytest.mark.variant])]
+)
 def system(
     request: pytest.FixtureRequest, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
