@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, exp
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK
 from tests.support.actors import Actors
-from tests.support.browser import DESKTOP, PHONE, PUT_OFF, Scheme, Visit
+from tests.support.browser import DESKTOP, PHONE, PUT_OFF, Scheme, Visit, choices_cut_off
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, embedded_stack
 
@@ -351,6 +351,7 @@ def test_axe_finds_nothing(
         staff.screenshot(f"dispatch{state}-{screen}-{scheme}-{locale[:2]}")
         assert staff.accessibility_violations() == [], state
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{state} scrolls sideways"
+        assert choices_cut_off(page) == [], state
 
     button = row(staff, booking).get_by_role("button").first
     expect(button).to_be_visible()
@@ -358,6 +359,7 @@ def test_axe_finds_nothing(
     page.locator(".legend summary").click()
     button.click()
     expect(page.locator(".selection form")).to_be_visible()
+    expect(page.locator("#worker option").nth(1)).to_be_attached()
     look("-selected")
     page.locator("#dispatch-search").fill("nothing like this")
     expect(page.locator("#dispatch-empty")).to_be_visible()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_watching import NO_NETWORK, REFUSED
-from tests.support.browser import DESKTOP, NARROW, Language, Scheme, Visit
+from tests.support.browser import DESKTOP, NARROW, Language, Scheme, Visit, choices_cut_off
 from tests.support.stack import Stack
 
 SITE = (28.6315, 77.2167)
@@ -41,6 +41,7 @@ class Looker:
             "(all) => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.outerHTML)"
         )
         assert cut == [], f"{view} cuts words off"
+        assert choices_cut_off(page) == [], view
         if self.visit.language == "hi":
             assert words_in_english(self.visit) == [], view
 

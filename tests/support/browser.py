@@ -32,6 +32,8 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / ".cache" / "screenshots")
 NARROW: ViewportSize = {"width": 320, "height": 640}
+ARROW = 16
+"""Pixels of the arrow of Chromium's drop-down lists."""
 Scheme = Literal["light", "dark"]
 Language = Literal["en", "hi"]
 LIVE: Mapping[Language, str] = {"en": "Live", "hi": "लाइव"}
@@ -145,6 +147,20 @@ class Visit:
 
     def accessibility_violations(self) -> list[str]:
         return accessibility_violations(self.page)
+
+
+def choices_cut_off(page: Page) -> list[str]:
+    """Return the texts of visible drop-down lists that are wider than their lists."""
+    found: list[str] = page.locator("select:visible").evaluate_all(
+        """(lists) => lists.filter((list) => {
+          const style = getComputedStyle(list);
+          const brush = document.createElement('canvas').getContext('2d');
+          brush.font = style.font;
+          const room = list.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - ARROW;
+          return brush.measureText(list.selectedOptions[0].text).width > room;
+        }).map((list) => list.selectedOptions[0].text)""".replace("ARROW", str(ARROW))
+    )
+    return found
 
 
 def accessibility_violations(page: Page, *but: str) -> list[str]:
