@@ -168,8 +168,9 @@ class Socket:
         return self._close
 
     async def close(self, code: int = 1000) -> None:
-        """Close with a handshake, and check that every frame matched its schema."""
-        await self.connection.close(code)
+        """Close with a handshake unless it is closed already, and check that every frame matched its schema."""
+        if self.is_open:
+            await self.connection.close(code)
         await self._reader
         assert self.problems == [], self.problems[:5]
 

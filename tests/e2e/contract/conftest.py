@@ -20,14 +20,14 @@ from tests.support.api import Api
 from tests.support.live import SETTINGS, Newcomer, Person
 from tests.support.processes import REPOSITORY
 from tests.support.shell import Shell
-from tests.support.stack import WITHOUT_SAMPLES, Stack
+from tests.support.stack import WITHOUT_LIMITS, WITHOUT_SAMPLES, Stack
 
 # Without E2E these tests run in their own folders; here they are not even shown as skipped.
 collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]
 SHELL_SERVER = REPOSITORY / "tests" / "support" / "shell_server.py"
 ORIGINS = "ALLOWED_ORIGINS"
 # The chart has a separate value for origins.
-ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS} | WITHOUT_SAMPLES
+ENVIRONMENT = {name: value for name, value in SETTINGS.items() if name != ORIGINS} | WITHOUT_SAMPLES | WITHOUT_LIMITS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ OTHERWISE = {
     # They ask for a process's port, key or log.
     *("one_byte_more_is_closed_1009", "the_servers_own_host_and_port_may"),
     *("the_own_host_under_another_port_gets_http_403", "forged_tokens_are_refused", "no_token_is_in_any_log"),
+    "a_rejected_origin_is_logged_once_with_the_setting",
     # The ingress refuses these itself, in words of its own.
     *("an_unknown_booking_is_4003_for_everyone_but_staff_who_get_4004", "an_id_that_is_no_uuid_is_404"),
     "a_body_over_the_limit_is_413_however_it_comes",
