@@ -59,7 +59,7 @@ def main() -> None:
             served = time.monotonic() - started
             with chromium() as browser:
                 page = browser.new_page(viewport=DESKTOP)
-                eventually(lambda: accepts_connections(port), message=f"somebody at {url}")
+                eventually(lambda: accepts_connections(port), 30, f"somebody at {url}")
                 moved = seconds_until_it_moves(Visit(page, url))
     sys.stdout.write(f"make run served after {served:.0f} s; the marker moved {moved:.1f} s after the button's press\n")
     if moved > LIMIT_SECONDS:

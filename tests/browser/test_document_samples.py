@@ -127,5 +127,5 @@ def test_reconnecting_to_a_server_that_was_killed(tmp_path_factory: pytest.TempP
         open_sockets = "sockets.filter((socket) => socket.readyState === WebSocket.OPEN).length"
         eventually(lambda: reader.page.evaluate(open_sockets) == 1)
         stack.http[0].restart()
-        eventually(lambda: reader.page.evaluate(open_sockets) == 1)
+        eventually(lambda: reader.page.evaluate(open_sockets) == 1, 60)
         assert reader.page.evaluate("sockets.length") > 1

@@ -59,6 +59,7 @@ def app(
             cwd=folder,
             environment=_environment(),
             ready=lambda: accepts_connections(port),
+            ready_timeout=120,
         )
         with server:
             yield stack, people, origin

@@ -73,11 +73,7 @@ def recorded(page: Page) -> tuple[list[tuple[int, str]], list[int], int]:
 
 @pytest.mark.slow
 def test_the_customers_marker_follows_the_mouse_within_two_seconds(tmp_path: Path, visit: Visitor) -> None:
-    """With the limits of `make run`: one location in two seconds.
-
-    The machine's own measured stalls do not count. On a slow machine a location may also take five times as long as the
-    first one, which waited for nothing.
-    """
+    """With the limits of `make run`: one location in two seconds. The machine's own measured stalls do not count."""
     with own_demo(tmp_path, server="hunarmitra_ws") as (stack, people):
         booking = people.new_booking(lat=SITE[0], lng=SITE[1])
         worker, customer = visit(stack), visit(stack)
@@ -110,9 +106,7 @@ def test_the_customers_marker_follows_the_mouse_within_two_seconds(tmp_path: Pat
         places, moves, stall = recorded(customer.page)
         for each in (worker, customer):
             each.page.close()  # before the server ends
-        first_at, first = places[0]
-        usual = first_at - min(was for was, there in hand if there == first)
-        limit = LIMIT_MS + 5 * usual + stall + own_stall + 1000 * longest
+        limit = LIMIT_MS + stall + own_stall + 1000 * longest
         ages = [at - max(was for was, there in hand if there == place) for at, place in places if begun < at < ended]
         assert len(ages) >= LOCATIONS - 1
         assert max(ages) <= limit, "the customer is told where the hand is, not where it was long ago"

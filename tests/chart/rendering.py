@@ -48,7 +48,7 @@ def helm(*arguments: str) -> str:
     program = shutil.which("helm")
     if program is None:
         pytest.skip("helm is not on the PATH")
-    result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=600)
+    result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=60)
     if result.returncode:
         raise RenderError(result.stderr)
     return result.stdout

@@ -243,7 +243,7 @@ async def test_each_kind_of_process_does_its_work_as_its_user(
         people.employer.logout()
         for socket in [*employers, notifications]:
             assert (await socket.closed())[0] == 4001
-        ready = await asyncio.to_thread(httpx.get, f"{stack.base_url}/readyz", trust_env=False, timeout=300)
+        ready = await asyncio.to_thread(httpx.get, f"{stack.base_url}/readyz", trust_env=False, timeout=30)
         assert ready.status_code == 200, ready.text
         assert "does not permit" not in stack.log_text()
         assert "refuses" not in stack.log_text()
@@ -269,8 +269,8 @@ async def test_a_ws_process_that_may_not_subscribe_serves_and_tells_it(
                 scrape = await asyncio.to_thread(Scrape, f"{server.admin_url}/metrics")
                 return scrape("hunarmitra_ws_subscriber_refusals_total", refused="subscribe") >= 5
 
-            await eventually_async(is_counted, message="the metric counts every attempt")
-            ready = await asyncio.to_thread(httpx.get, f"{server.admin_url}/readyz", trust_env=False, timeout=300)
+            await eventually_async(is_counted, 60, "the metric counts every attempt")
+            ready = await asyncio.to_thread(httpx.get, f"{server.admin_url}/readyz", trust_env=False, timeout=30)
             assert ready.status_code == 200
         told = [line for line in server.log_text().splitlines() if "does not permit" in line]
         assert len(told) == 1

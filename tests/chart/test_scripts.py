@@ -39,7 +39,7 @@ def reloading(folder: Path, command: list[str]) -> Iterator[Path]:
 
 
 def says(output: Path, text: str, times: int = 1) -> None:
-    eventually(lambda: output.read_text().count(text) >= times, message=f"{times} × {text!r} in the output")
+    eventually(lambda: output.read_text().count(text) >= times, 60, f"{times} × {text!r} in the output")
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def command(directory: Path, environment: Mapping[str, str], *arguments: str, na
 def fails(directory: Path, environment: Mapping[str, str], *arguments: str) -> str:
     """The output of a command that has to fail, without a traceback."""
     process = command(directory, environment, *arguments, name=f"failing-{arguments[0]}").start()
-    assert process.wait() == 1, process.log_text()
+    assert process.wait(90) == 1, process.log_text()
     assert "Traceback" not in process.log_text()
     return process.log_text()
 
@@ -78,6 +78,7 @@ class Serve(Process):
             log_path=directory / f"serve-{self.port}.log",
             environment=environment,
             ready=lambda: accepts_connections(self.port),
+            ready_timeout=90,
         )
 
     @property
@@ -91,7 +92,7 @@ def development(directory: Path) -> dict[str, str]:
 
 
 def scraped(port: int) -> str:
-    return web.get(f"http://{HOST}:{port}/metrics").text
+    return web.get(f"http://{HOST}:{port}/metrics", timeout=30).text
 
 
 async def test_serve_starts_from_nothing_and_a_second_run_keeps_everything(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_serve_with_debug_off_needs_demo_and_then_answers_local_names(tmp_path: 
     assert "needs DEBUG=1 (development) or DEMO=1" in fails(tmp_path, environment, "serve")
     with Serve(tmp_path, {**environment, "DEMO": "1"}) as server:
         for host in (HOST, "localhost"):
-            assert web.get(f"http://{host}:{server.port}/api/schema/").status_code == 200
+            assert web.get(f"http://{host}:{server.port}/api/schema/", timeout=30).status_code == 200
 
 
 def test_serve_goes_on_without_metrics_where_their_port_is_taken(tmp_path: Path) -> None:
@@ -278,22 +279,22 @@ async def test_drive_sends_locations_as_often_as_the_server_asks(town: Town) -> 
 @pytest.mark.slow
 def test_drive_goes_on_where_it_was_interrupted(town: Town) -> None:
     process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
-    eventually(lambda: town.employer.location(town.booking_id, expect=200), message="the first position")
+    eventually(lambda: town.employer.location(town.booking_id, expect=200), 60, "the first position")
     process.signal(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait(90) == 130
     assert "Stopped; the same command goes on from here." in process.log_text()
     assert "Traceback" not in process.log_text()
     assert town.employer.booking(town.booking_id)["status"] == "on_the_way"
-    assert town.drive(town.booking_id, "--interval", "0.4", "--steps", "1").wait() == 0
+    assert town.drive(town.booking_id, "--interval", "0.4", "--steps", "1").wait(90) == 0
     assert town.employer.booking(town.booking_id)["status"] == "completed"
 
 
 @pytest.mark.slow
 def test_drive_ends_when_the_booking_is_called_off(town: Town) -> None:
     process = town.drive(town.booking_id, "--interval", "0.4", "--steps", "500")
-    eventually(lambda: town.employer.location(town.booking_id, expect=200), message="the first position")
+    eventually(lambda: town.employer.location(town.booking_id, expect=200), 60, "the first position")
     town.employer.status(town.booking_id, "cancelled")
-    assert process.wait() == 1
+    assert process.wait(90) == 1
     assert re.search(r"CommandError: The server answered 409: .*cancelled", process.log_text())
 
 
@@ -321,6 +322,6 @@ def test_drive_outlives_its_access_token(tmp_path: Path) -> None:
     ) as stack:
         town = Town(stack.base_url, stack.environment, tmp_path)
         process = town.drive(town.booking_id, "--interval", "1.5", "--steps", "6")
-        assert process.wait() == 0, process.log_text()
+        assert process.wait(90) == 0, process.log_text()
         assert process.log_text().split() == ["on", "the", "way", "arrived", "completed"]
         town.employer.close()

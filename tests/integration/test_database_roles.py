@@ -70,7 +70,7 @@ async def test_every_process_does_its_work_as_the_user_for_rows(
         ) as stack,
         closing(Actors.of(stack)) as people,
     ):
-        ready = await asyncio.to_thread(httpx.get, f"{stack.base_url}/readyz", trust_env=False, timeout=300)
+        ready = await asyncio.to_thread(httpx.get, f"{stack.base_url}/readyz", trust_env=False, timeout=60)
         assert ready.status_code == 200
         booking = people.new_booking("confirmed")
         async with await join(stack.booking_url(booking), people.employer.token) as socket:

@@ -21,7 +21,7 @@ from tests.support.stack import embedded_stack
 RUNS = int(os.environ.get("RUNS", "4"))
 SEED = int(os.environ.get("SEED", "1"))
 TESTS = ("test/real-server.test.js", "test/real-server-connection.test.js")
-SECONDS = 900 + 60 * RUNS
+SECONDS = 120 + 20 * RUNS
 """Each run of each file takes less than one on an idle machine."""
 
 

@@ -43,7 +43,7 @@ def access_lines(process: Process) -> list[dict[str, Any]]:
 
 
 def get(stack: Stack, path: str, **headers: str) -> httpx.Response:
-    return web.get(f"{stack.base_url}{path}", headers=headers)
+    return web.get(f"{stack.base_url}{path}", headers=headers, timeout=30)
 
 
 def test_the_access_log_has_the_request_without_its_query(stack: Stack) -> None:
@@ -97,7 +97,9 @@ async def test_all_that_any_process_writes_is_json(stack: Stack) -> None:
 def test_the_relay_says_in_json_what_it_waits_for(stack: Stack, tmp_path: Path) -> None:
     environment = {**stack.environment, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     with services.relay(tmp_path, environment, name="lost-relay") as relay:
-        found = eventually(lambda: [line for line in lines(relay) if line["logger"] == "hunarmitra.outbox.relay"])
+        found = eventually(
+            lambda: [line for line in lines(relay) if line["logger"] == "hunarmitra.outbox.relay"], timeout=90
+        )
         everything = lines(relay)
     assert found[0]["level"] == "WARNING"
     assert {line["service"] for line in everything} == {"hunarmitra-relay"}

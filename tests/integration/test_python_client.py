@@ -21,7 +21,7 @@ from tests.support.stack import embedded_stack
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
 RUNS = int(os.environ.get("RUNS", "4"))
 SEED = int(os.environ.get("SEED", "1"))
-SECONDS = 900 + 60 * RUNS
+SECONDS = 180 + 40 * RUNS
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ class Development(Process):
     def get(self, path: str) -> str | None:
         """The body of a page; None while the server is away."""
         try:
-            return web.get(f"http://127.0.0.1:{self.port}{path}").text
+            return web.get(f"http://127.0.0.1:{self.port}{path}", timeout=30).text
         except httpx.TransportError:
             return None
 
@@ -67,24 +67,24 @@ def dev(tmp_path: Path) -> Iterator[Development]:
 def test_a_saved_file_is_served_and_a_syntax_error_ends_nothing(dev: Development) -> None:
     assert dev.get("/added/") != "one"
     dev.change("one")
-    eventually(lambda: dev.get("/added/") == "one", message="the change is served")
+    eventually(lambda: dev.get("/added/") == "one", 90, "the change is served")
     assert "restarting: hunarmitra/urls.py changed" in dev.log_text()
 
     dev.urls.write_text("urlpatterns = [\n")
-    eventually(lambda: "SyntaxError: '[' was never closed" in dev.log_text(), message="the error is shown")
+    eventually(lambda: "SyntaxError: '[' was never closed" in dev.log_text(), 90, "the error is shown")
     assert dev.get("/added/") == "one", "the server goes on as it was"
 
     dev.change("two")
-    eventually(lambda: dev.get("/added/") == "two", message="the repaired file is served")
+    eventually(lambda: dev.get("/added/") == "two", 90, "the repaired file is served")
 
     dev.urls.write_text("raise RuntimeError('not a syntax error')\n")
-    eventually(lambda: dev.get("/added/") != "two", message="the file is used")
+    eventually(lambda: dev.get("/added/") != "two", 90, "the file is used")
     dev.change("three")
-    eventually(lambda: dev.get("/added/") == "three", message="the next change is served")
+    eventually(lambda: dev.get("/added/") == "three", 90, "the next change is served")
 
     booking = dev.booking()
     assert dev.terminate() == 0
     with Process(
         dev.command, log_path=dev.log_path.with_name("again.log"), cwd=dev.cwd, environment=dev.environment
     ) as again:
-        eventually(lambda: booking in again.log_text(), message="the data is still there")
+        eventually(lambda: booking in again.log_text(), 90, "the data is still there")

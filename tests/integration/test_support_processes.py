@@ -34,7 +34,7 @@ def test_a_paused_redis_answers_nothing_until_it_is_resumed(tmp_path: Path) -> N
         server.pause()
         assert not server.ready()
         server.resume()
-        eventually(server.ready, message="redis answers again")
+        eventually(server.ready, 30, "redis answers again")
 
 
 @pytest.mark.slow
@@ -88,9 +88,9 @@ def test_stopping_ends_the_whole_group_even_what_ignores_sigterm(tmp_path: Path)
         ready=lambda: accepts_connections(port),
     ) as process:
         process.signal(signal.SIGTERM)
-        eventually(lambda: not process.alive, message="the parent ended")
+        eventually(lambda: not process.alive, 30, "the parent ended")
         assert accepts_connections(port)
-    eventually(lambda: not accepts_connections(port), message="the child ended")
+    eventually(lambda: not accepts_connections(port), 30, "the child ended")
 
 
 def test_ports_are_given_once() -> None:

@@ -22,7 +22,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
 from tests.support.stack import call_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FIRES, CLEARS = 120.0, 180.0
 """Seconds, on a busy machine; most take a few."""
@@ -133,7 +133,7 @@ async def test_every_query_of_every_rule_and_panel_returns_data(system: Observed
     async with load(system):
         missing = sorted(set(queries))
         rates = "rate(hunarmitra_ws_deliveries_total[1m]) and on () hunarmitra:slo_errors:ratio_rate3d"
-        await eventually_async(lambda: off_loop(system.prometheus.query, rates), message="two scrapes", interval=1)
+        await eventually_async(lambda: off_loop(system.prometheus.query, rates), 90, "two scrapes", interval=1)
 
         async def complete() -> bool:
             nonlocal missing
@@ -141,7 +141,7 @@ async def test_every_query_of_every_rule_and_panel_returns_data(system: Observed
             assert not missing, "\n".join(f"{where}: {expr}" for where, expr in missing)
             return True
 
-        await eventually_async(complete, message="every query returns data", interval=1)
+        await eventually_async(complete, 120, "every query returns data", interval=1)
         families = {name for metric in CATALOGUE for name in metric.sample_names()}
         present = {
             each["metric"]["__name__"]
@@ -206,7 +206,7 @@ async def test_a_blocked_outbox_pages(system: Observed) -> None:
                 forgotten.rollback()
             return bool(rows)
 
-        await eventually_async(held, message="a transaction holds the row")
+        await eventually_async(held, 60, "a transaction holds the row")
         await seen.until("HunarMitraOutboxStuck")
         forgotten.rollback()
     await seen.until_quiet("HunarMitraOutboxStuck")

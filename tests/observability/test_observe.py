@@ -33,14 +33,14 @@ def test_it_starts_everything_prints_one_address_and_ctrl_c_ends_it(tmp_path: Pa
         )
     try:
         url = f"http://127.0.0.1:{prometheus}"
-        eventually(lambda: f"Prometheus: {url}/alerts" in log.read_text(), message="its address")
+        eventually(lambda: f"Prometheus: {url}/alerts" in log.read_text(), timeout=120, message="its address")
 
         def scraped() -> bool:
-            answer = web.get(f"{url}/api/v1/query", params={"query": "hunarmitra_ws_draining"})
+            answer = web.get(f"{url}/api/v1/query", params={"query": "hunarmitra_ws_draining"}, timeout=30)
             return len(answer.json()["data"]["result"]) == 1
 
-        eventually(scraped, message="a scrape of the demo")
-        groups = web.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+        eventually(scraped, timeout=90, message="a scrape of the demo")
+        groups = web.get(f"{url}/api/v1/rules", timeout=30).json()["data"]["groups"]
         names = {rule["name"] for group in groups for rule in group["rules"]}
         assert "HunarMitraRedisAway" in names
         assert not any("Scaler" in name for name in names), "no operator runs here"
@@ -55,7 +55,7 @@ def test_it_starts_everything_prints_one_address_and_ctrl_c_ends_it(tmp_path: Pa
         assert again.returncode == 1
         assert f"port {prometheus} is taken" in again.stderr
         process.send_signal(signal.SIGINT)
-        assert process.wait() == 0
+        assert process.wait(90) == 0
         assert not any(accepts_connections(each) for each in (port, metrics, prometheus))
     finally:
         process.kill()

@@ -52,14 +52,14 @@ class Scene:
                 watched.append((booking_id, socket))
         return watched
 
-    async def until_live(self, booking_id: str, sockets: Sequence[Socket]) -> None:
+    async def until_live(self, booking_id: str, sockets: Sequence[Socket], timeout: float) -> None:
         """Wait until published messages reach the connections at once again, not only events read from the database."""
 
         async def live() -> bool:
             await off_loop(self.actors.admin.track, booking_id, 28.0, 77.0)
             return all(socket.frames[-1]["type"] == "location_update" for socket in sockets)
 
-        await eventually_async(live, message="a position arrives live")
+        await eventually_async(live, timeout, "a position arrives live")
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a statement on the stack's PostgreSQL; return the rows, if there are any."""

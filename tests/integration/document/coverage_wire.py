@@ -121,7 +121,7 @@ STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "- At most 20 sockets per user in one process…": (
         _LIMITS + "of_more_than_twenty_connections_of_a_user_the_newest_is_refused_4029",
         _LIMITS + "the_oldest_connection_gives_way_once_it_has_been_silent_for_two_heartbeats",
-        _LIMITS + "an_address_that_fails_too_often_in_a_minute_is_left_waiting",
+        _LIMITS + "an_address_that_fails_sixty_times_a_minute_is_left_waiting",
         _LIMITS + "the_failures_of_an_address_are_forgotten_after_a_minute",
         "unit/config/test_environment.py::test_nothing_set_gives_the_defaults",
     ),

@@ -108,7 +108,7 @@ async def test_the_tls_endpoint_serves_rest_and_connections(tmp_path: Path) -> N
     with server(line, tmp_path, environment, cwd=tmp_path, name="tls") as process:
         stack = Stack("embedded", tmp_path, environment, http=[process], ws=[process])
         people = await asyncio.to_thread(Actors.of, stack)
-        async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=300) as client:
+        async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=30) as client:
             answer = await client.get(
                 f"https://{HOST}:{tls_port}/api/v1/users/me/",
                 headers={"Authorization": f"Bearer {people.employer.token}"},
@@ -204,6 +204,6 @@ def test_a_server_without_the_environments_settings_says_what_is_missing(tmp_pat
         cwd=tmp_path,
     )
     process.launch()
-    assert process.wait() != 0
+    assert process.wait(90) != 0
     assert not accepts_connections(port)
     assert "SECRET_KEY is not set" in process.log_text()

@@ -143,13 +143,13 @@ def test_the_command_prints_events_until_the_booking_is_over(
 ) -> None:
     command = command_of(PYTHON_PAGE, "export HUNARMITRA_USER=").splitlines()[-1].replace("BOOKING", booking)
     with reader_runs(command, programs, demo, made["employer"]["password"]) as watching:
-        eventually(lambda: "  3  booking_confirmed (Meera Iyer)" in watching.log_text())
+        eventually(lambda: "  3  booking_confirmed (Meera Iyer)" in watching.log_text(), 60)
         worker.status(booking, "on_the_way")
         worker.track(booking, 28.60830, 77.20268)
-        eventually(lambda: "location: 28.6083, 77.20268" in watching.log_text())
+        eventually(lambda: "location: 28.6083, 77.20268" in watching.log_text(), 60)
         worker.status(booking, "arrived")
         worker.status(booking, "completed")
-        assert watching.wait() == 0, watching.log_text()
+        assert watching.wait(90) == 0, watching.log_text()
     events = re.findall(r"^\S+Z +(\d+)  (booking_\w+) ", watching.log_text(), re.MULTILINE)
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
 
@@ -159,17 +159,17 @@ def test_the_program_with_the_package_resumes_and_prints_notifications(
 ) -> None:
     command = command_of(PYTHON_PAGE, ".venv/bin/python follow.py").strip()
     with reader_runs(command, programs, demo, made["employer"]["password"]) as following:
-        eventually(lambda: "3 booking_confirmed" in following.log_text())
+        eventually(lambda: "3 booking_confirmed" in following.log_text(), 60)
         worker.status(booking, "on_the_way")
         worker.track(booking, 28.60830, 77.20268)
-        eventually(lambda: "28.60830, 77.20268" in following.log_text())
-        eventually(lambda: "    * " in following.log_text())
+        eventually(lambda: "28.60830, 77.20268" in following.log_text(), 60)
+        eventually(lambda: "    * " in following.log_text(), 60)
         demo.http[0].stop()
-        eventually(lambda: "reconnecting in" in following.log_text())
+        eventually(lambda: "reconnecting in" in following.log_text(), 60)
         demo.http[0].start()
         worker.status(booking, "arrived")
         worker.status(booking, "completed")
-        assert following.wait() == 0, following.log_text()
+        assert following.wait(90) == 0, following.log_text()
     events = re.findall(r"^ *(\d+) (booking_\w+) ", following.log_text(), re.MULTILINE)
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
 
@@ -179,16 +179,16 @@ def test_the_python_program_resumes_where_it_was_when_the_server_comes_back(
 ) -> None:
     command = command_of(PYTHON_PAGE, "HUNARMITRA_PASSWORD=").strip()
     with reader_runs(command, programs, demo, made["employer"]["password"]) as watching:
-        eventually(lambda: "3 booking_confirmed" in watching.log_text())
+        eventually(lambda: "3 booking_confirmed" in watching.log_text(), 60)
         worker.status(booking, "on_the_way")
         worker.track(booking, 28.60830, 77.20268)
-        eventually(lambda: "28.60830, 77.20268" in watching.log_text())
+        eventually(lambda: "28.60830, 77.20268" in watching.log_text(), 60)
         demo.http[0].stop()
-        eventually(lambda: "reconnecting in" in watching.log_text())
+        eventually(lambda: "reconnecting in" in watching.log_text(), 60)
         demo.http[0].start()
         worker.status(booking, "arrived")
         worker.status(booking, "completed")
-        assert watching.wait() == 0, watching.log_text()
+        assert watching.wait(90) == 0, watching.log_text()
     events = re.findall(r"^ *(\d+) (booking_\w+) ", watching.log_text(), re.MULTILINE)
     assert events == [(str(seq), event) for seq, event in enumerate(LIFE, 1)]
 

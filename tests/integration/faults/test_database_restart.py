@@ -20,6 +20,9 @@ pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 
+LIMIT = 10.0
+"""Seconds after PostgreSQL's return until an open socket is complete."""
+
 
 @pytest.mark.slow
 async def test_connections_stay_open_and_become_complete_and_rest_answers_503_meanwhile(tmp_path: Path) -> None:
@@ -65,13 +68,13 @@ async def test_connections_stay_open_and_become_complete_and_rest_answers_503_me
             await off_loop(postgres.process.start)
             returned = steady()
             for socket, start in zip(sockets, starts, strict=True):
-                await socket.until_seq(start + 1, 60)
+                await socket.until_seq(start + 1, max(0.0, LIMIT - (steady() - returned)))
             complete = steady() - returned
 
             async def works() -> bool:
                 return (await off_loop(actors.worker.send, "GET", "users/me/")).status_code == 200
 
-            await eventually_async(works, message="REST works again")
+            await eventually_async(works, LIMIT, "REST works again")
             answers = steady() - returned
             await off_loop(actors.worker.status, booking_id, "arrived")
             await off_loop(actors.worker.status, booking_id, "completed")
@@ -79,7 +82,7 @@ async def test_connections_stay_open_and_become_complete_and_rest_answers_503_me
                 await socket.until_seq(start + 3)
                 await socket.synchronized()
                 assert socket.seqs() == [start + 1, start + 2, start + 3]
-            await eventually_async(lambda: not system.unpublished(booking_id), message="the relay goes on")
+            await eventually_async(lambda: not system.unpublished(booking_id), 30, "the relay goes on")
             assert relay.alive
             assert relay.pid == relay_pid
     logger.info("complete %.1f s and REST working %.1f s after PostgreSQL's return", complete, answers)

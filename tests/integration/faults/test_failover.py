@@ -25,6 +25,9 @@ pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 
+LIMIT = 10.0
+"""Seconds after the promotion until everything works again."""
+
 
 @dataclass
 class Pair:
@@ -47,7 +50,7 @@ def pair() -> Iterator[Pair]:
         with Replica(primary) as replica:
             primary.configure("synchronous_standby_names", "replica")
             streams = "SELECT sync_state FROM pg_stat_replication"
-            eventually(lambda: primary.execute(streams) == [("sync",)], message="the replica follows")
+            eventually(lambda: primary.execute(streams) == [("sync",)], 60, "the replica follows")
             yield Pair(primary, replica, name)
 
 
@@ -100,7 +103,7 @@ async def test_everything_goes_on_with_the_promoted_replica(tmp_path: Path, pair
                 await socket.joined()
             starts = [socket.frames[0]["seq"] for socket in sockets]
             writer = running.enter_context(Writer(actors))
-            await eventually_async(lambda: len(writer.acknowledged) > 5, message="bookings are made")
+            await eventually_async(lambda: len(writer.acknowledged) > 5, 60, "bookings are made")
 
             system.faults.arm("committed, not published", "raise")
             await off_loop(actors.worker.status, relayed_id, "on_the_way")
@@ -108,7 +111,7 @@ async def test_everything_goes_on_with_the_promoted_replica(tmp_path: Path, pair
                 await off_loop(pair.primary.crash)
             else:
                 await off_loop(pair.primary.configure, "default_transaction_read_only", "on")
-            await eventually_async(lambda: writer.refused, message="the failure is seen")
+            await eventually_async(lambda: writer.refused, 60, "the failure is seen")
             begun = steady()
             await off_loop(pair.replica.promote)
             promoted = steady()
@@ -117,14 +120,14 @@ async def test_everything_goes_on_with_the_promoted_replica(tmp_path: Path, pair
                 path, body = f"bookings/{booking_id}/status/", {"status": "on_the_way"}
                 return (await off_loop(actors.worker.send, "PATCH", path, body)).status_code == 200
 
-            await eventually_async(changed, message="a status changes")
+            await eventually_async(changed, 60, "a status changes")
             rest = steady() - promoted
             # The booking's socket gets one event, the notifications' one for each booking.
             expected = [
                 [start + 1] if number % 2 == 0 else [start + 1, start + 2] for number, start in enumerate(starts)
             ]
             for socket, seqs in zip(sockets, expected, strict=True):
-                await socket.until_seq(seqs[-1], 60)
+                await socket.until_seq(seqs[-1])
             live = steady() - promoted
             assert [socket.seqs() for socket in sockets] == expected
             for pod in (0, 1):
@@ -133,12 +136,12 @@ async def test_everything_goes_on_with_the_promoted_replica(tmp_path: Path, pair
                     async with await system.watch(booking_id, pod=pod) as newcomer:
                         return bool((await newcomer.joined())["type"] == "connection_established")
 
-                await eventually_async(joins, message="a client joins")
+                await eventually_async(joins, 60, "a client joins")
             joined = steady() - promoted
-            await eventually_async(lambda: not system.unpublished(relayed_id), message="the relay publishes")
+            await eventually_async(lambda: not system.unpublished(relayed_id), 60, "the relay publishes")
             relayed = steady() - promoted
             known = len(writer.acknowledged)
-            await eventually_async(lambda: len(writer.acknowledged) > known, message="bookings are made again")
+            await eventually_async(lambda: len(writer.acknowledged) > known, 60, "bookings are made again")
         logger.info(
             "%s: promoted in %.1f s; after it REST %.1f s, sockets %.1f s, joins %.1f s, relay %.1f s, "
             "%d bookings refused",
@@ -150,6 +153,7 @@ async def test_everything_goes_on_with_the_promoted_replica(tmp_path: Path, pair
             relayed,
             len(writer.refused),
         )
+        assert max(rest, live, joined, relayed) < LIMIT
         assert {process.name: process.pid for process in stack.processes if process.alive} == processes
         assert {answer.status_code for answer in writer.refused} == {503}
         assert all(answer.headers["Retry-After"] == "2" for answer in writer.refused)

@@ -51,7 +51,7 @@ async def set_out_and_die(system: Scene, booking_id: str, point: str, action: Ac
     system.faults.arm(point, action)
     with pytest.raises(httpx.TransportError):
         await off_loop(system.actors.worker.status, booking_id, "on_the_way")
-    await eventually_async(lambda: not http.alive, message="the http process died")
+    await eventually_async(lambda: not http.alive, 30, "the http process died")
     await off_loop(http.start)
     assert (await off_loop(system.actors.worker.booking, booking_id))["seq"] == 4
 
@@ -82,7 +82,7 @@ async def test_what_was_published_but_not_marked_comes_once(relayed: Scene) -> N
     async with AsyncExitStack() as stack:
         sockets = await watchers(relayed, booking_id, stack)
         await set_out_and_die(relayed, booking_id, "published, not marked")
-        await eventually_async(lambda: not relayed.unpublished(booking_id), message="the relay published it again")
+        await eventually_async(lambda: not relayed.unpublished(booking_id), 30, "the relay published it again")
         await nothing_is_missing(relayed, booking_id, sockets)
 
 

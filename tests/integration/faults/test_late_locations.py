@@ -77,7 +77,7 @@ async def test_a_handover_that_comes_late_brings_no_older_location_of_the_new_wo
         late = asyncio.create_task(off_loop(actors.other_worker.track, booking_id, 28.1, 77.0))
         await fault.reached_by_one()
         await off_loop(actors.other_worker.track, booking_id, 28.2, 77.0)
-        await eventually_async(lambda: not system.unpublished(booking_id), message="the relay published the handover")
+        await eventually_async(lambda: not system.unpublished(booking_id), 30, "the relay published the handover")
         for socket in sockets:
             await socket.until_seq(5)
         fault.release()

@@ -51,9 +51,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis: Broken) -> Iterator[Scene]:
-    with scene(
-        tmp_path_factory.mktemp("live"), postgres_server, redis_url=redis.proxy.url, HUB_HEARTBEAT_TIMEOUT="3"
-    ) as running:
+    with scene(tmp_path_factory.mktemp("live"), postgres_server, redis_url=redis.proxy.url) as running:
         yield running
 
 
@@ -109,7 +107,7 @@ async def test_a_dispatcher_sees_every_status_once_in_order_and_locations_that_o
                 for each, (seq, lat) in newest.items()
             )
 
-        await eventually_async(complete, message="the newest status and location of each booking")
+        await eventually_async(complete, 30, "the newest status and location of each booking")
         for socket, first in watches:
             for each, (seq, _) in newest.items():
                 seqs = [frame["seq"] for frame in about(socket, each, "booking_status")]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 import pytest
 
 from tests.support.actors import Actor
+from tests.support.clock import steady
 from tests.support.eventually import eventually_async
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
@@ -18,142 +17,127 @@ from tests.support.scene import Scene, off_loop, scene
 
 pytestmark = pytest.mark.usefixtures("over_rarely")
 
-
-@dataclass
-class Lossy:
-    """A system behind a proxy that can lose messages."""
-
-    system: Scene
-    proxy: RedisProxy
-
-    @contextmanager
-    def swallowing(self) -> Iterator[None]:
-        """Let Redis answer every PUBLISH and deliver none, until the block ends; at least one is swallowed."""
-        self.proxy.swallowed = 0
-        self.proxy.swallowing = True
-        try:
-            yield
-        finally:
-            self.proxy.swallowing = False
-        assert self.proxy.swallowed > 0
-
-
-@contextmanager
-def lossy(directory: Path, postgres: PostgresServer, **variables: str) -> Iterator[Lossy]:
-    with (
-        RedisServer(directory) as server,
-        RedisProxy(server.port) as proxy,
-        scene(directory, postgres, redis_url=proxy.url, **variables) as system,
-    ):
-        yield Lossy(system, proxy)
+CURE = 6.0
+"""Seconds after which a comparison has brought what was lost."""
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Lossy]:
-    """With the usual comparison, every five seconds."""
-    with lossy(tmp_path_factory.mktemp("compared"), postgres_server) as running:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProxy]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server, RedisProxy(server.port) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def notified(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[Lossy]:
-    """With comparisons so rare that only a message, or what notices that one is missing, can bring an event."""
-    intervals = {"HUB_COMPARISON_INTERVAL": "60", "HUB_HEARTBEAT_TIMEOUT": "3"}
-    with lossy(tmp_path_factory.mktemp("notified"), postgres_server, **intervals) as running:
+def system(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, proxy: RedisProxy
+) -> Iterator[Scene]:
+    with scene(tmp_path_factory.mktemp("lost"), postgres_server, redis_url=proxy.url) as running:
         yield running
 
 
-async def test_a_swallowed_event_comes_by_the_comparison(compared: Lossy) -> None:
-    system = compared.system
+@pytest.fixture
+def swallowing(proxy: RedisProxy) -> Iterator[RedisProxy]:
+    """Redis answers every PUBLISH and delivers none."""
+    proxy.swallowed = 0
+    proxy.swallowing = True
+    yield proxy
+    proxy.swallowing = False
+
+
+async def test_a_swallowed_event_comes_by_the_comparison(system: Scene, swallowing: RedisProxy) -> None:
     booking_id = await system.new_booking("confirmed")
     async with AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(await system.watch(booking_id, pod=pod)) for pod in (0, 1)]
         for socket in sockets:
             await socket.joined()
-        with compared.swallowing():
-            await off_loop(system.actors.worker.status, booking_id, "on_the_way")
-            assert system.unpublished(booking_id) == [], "it must look published, or the relay would bring it"
-            for socket in sockets:
-                await socket.until_seq(4)
+        await off_loop(system.actors.worker.status, booking_id, "on_the_way")
+        committed = steady()
+        assert system.unpublished(booking_id) == [], "it must look published, or the relay would bring it"
+        for socket in sockets:
+            await socket.until_seq(4, CURE)
+        assert steady() - committed < CURE
+        assert swallowing.swallowed > 0
+        swallowing.swallowing = False
         await off_loop(system.actors.worker.status, booking_id, "arrived")
         for socket in sockets:
-            await socket.until_seq(5)
+            await socket.until_seq(5, 1)
             await socket.synchronized()
             assert socket.seqs() == [4, 5]
 
 
-async def test_an_event_after_a_swallowed_one_brings_it_at_once_and_in_order(notified: Lossy) -> None:
-    system = notified.system
+async def test_an_event_after_a_swallowed_one_brings_it_at_once_and_in_order(
+    system: Scene, swallowing: RedisProxy
+) -> None:
     booking_id = await system.new_booking("confirmed")
     async with await system.watch(booking_id) as socket:
         await socket.joined()
-        with notified.swallowing():
-            await off_loop(system.actors.worker.status, booking_id, "on_the_way")
+        await off_loop(system.actors.worker.status, booking_id, "on_the_way")
+        swallowing.swallowing = False
         await off_loop(system.actors.worker.status, booking_id, "arrived")
-        await socket.until_seq(5)
+        await socket.until_seq(5, 1)
         assert socket.seqs() == [4, 5]
 
 
-async def test_a_swallowed_location_comes_by_the_comparison(compared: Lossy) -> None:
-    system = compared.system
+async def test_a_swallowed_location_comes_by_the_comparison(system: Scene, swallowing: RedisProxy) -> None:
     booking_id = await system.new_booking()
     async with AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(await system.watch(booking_id, pod=pod)) for pod in (0, 1)]
         for socket in sockets:
             await socket.joined()
-        with compared.swallowing():
-            await off_loop(system.actors.worker.track, booking_id, 28.1, 77.0)
-            await off_loop(system.actors.worker.track, booking_id, 28.2, 77.0)
-            for socket in sockets:
-                await socket.frames_until(lambda frame: frame.get("lat") == 28.2)
+        await off_loop(system.actors.worker.track, booking_id, 28.1, 77.0)
+        await off_loop(system.actors.worker.track, booking_id, 28.2, 77.0)
+        for socket in sockets:
+            assert (await socket.next_of("location_update", CURE))["lat"] == 28.2
+        swallowing.swallowing = False
         await off_loop(system.actors.worker.track, booking_id, 28.3, 77.0)
         for socket in sockets:
-            assert (await socket.next_of("location_update"))["lat"] == 28.3
+            assert (await socket.next_of("location_update", 1))["lat"] == 28.3
 
 
-async def test_a_revocation_whose_announcement_is_swallowed_closes_by_the_next_query(notified: Lossy) -> None:
-    """The processes ask for revocations once a second (`HUB_REVOCATION_INTERVAL`)."""
-    system = notified.system
+async def test_a_revocation_whose_announcement_is_swallowed_closes_within_two_seconds(
+    system: Scene, swallowing: RedisProxy
+) -> None:
     booking_id = await system.new_booking("confirmed")
     employer = Actor(system.stack.base_url, system.actors.employer.user)
     employer.sign_in()
     async with AsyncExitStack() as stack:
-        stack.callback(employer.close)
         sockets = [
             await stack.enter_async_context(await system.watch(booking_id, pod=pod, who=employer)) for pod in (0, 1)
         ]
         for socket in sockets:
             await socket.joined()
-        with notified.swallowing():
-            await off_loop(employer.logout)
-            for socket in sockets:
-                assert (await socket.closed())[0] == 4001
+        await off_loop(employer.logout)
+        for socket in sockets:
+            assert (await socket.closed(2))[0] == 4001
+    assert swallowing.swallowed > 0
+    employer.close()
 
 
-async def test_a_subscription_that_went_deaf_is_noticed_by_the_heartbeat_and_made_anew(notified: Lossy) -> None:
+async def test_a_subscription_that_went_deaf_is_noticed_by_the_heartbeat_and_made_anew(
+    system: Scene, proxy: RedisProxy
+) -> None:
     """A half-open connection: nothing arrives and nothing fails."""
-    system = notified.system
     booking_id = await system.new_booking()
     async with AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(await system.watch(booking_id, pod=pod)) for pod in (0, 1)]
         for socket in sockets:
             await socket.joined()
-        assert notified.proxy.deafen() >= 2
+        assert proxy.deafen() >= 2
         await off_loop(system.actors.worker.status, booking_id, "arrived")
         for socket in sockets:
             await socket.until_seq(5)
 
         async def live() -> bool:
-            """Through the new subscription."""
+            """Sooner than any comparison: through the new subscription."""
             await off_loop(system.actors.worker.track, booking_id, 28.0, 77.0)
             for socket in sockets:
-                await socket.synchronized()
-            return all(socket.of_type("location_update") for socket in sockets)
+                await socket.next_of("location_update", 0.3)
+            return True
 
-        await eventually_async(live, message="a position arrives live", interval=0.2)
+        await eventually_async(live, 30, "a position arrives live")
         await off_loop(system.actors.worker.status, booking_id, "completed")
         for socket in sockets:
-            await socket.until_seq(6)
+            await socket.until_seq(6, 1)
             await socket.synchronized()
             assert socket.seqs() == [5, 6]
     for process in system.stack.ws:

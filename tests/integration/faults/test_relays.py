@@ -93,12 +93,12 @@ async def test_two_relays_at_once_publish_every_stuck_event_once(
             fault = system.faults.arm("locked, not relayed")
             for name in ("relay-a", "relay-b"):
                 stack.enter_context(services.relay(tmp_path, system.stack.environment, name=name))
-            await fault.reached_by_one()
+            await fault.reached_by_one(60)
             # One holds its batch; the other takes everything else and leaves that alone.
-            await eventually_async(lambda: stuck(system) == BATCH, message="the other relay published the rest")
+            await eventually_async(lambda: stuck(system) == BATCH, 60, "the other relay published the rest")
             fault.release()
-            await eventually_async(lambda: stuck(system) == 0, message="everything was published")
-            await eventually_async(lambda: len(counts) == total, message="everything was received")
+            await eventually_async(lambda: stuck(system) == 0, 30, "everything was published")
+            await eventually_async(lambda: len(counts) == total, 30, "everything was received")
             assert set(counts.values()) == {1}
             for socket in sockets:
                 await socket.until_seq(3 + 2 * BATCH // 5)

@@ -12,15 +12,17 @@ from tests.support.clock import steady
 from tests.support.postgres import PostgresServer
 from tests.support.redis import SentinelCluster
 from tests.support.scene import off_loop, scene
-from tests.support.stack import WITHOUT_PATIENCE
 from tests.support.traffic import Traffic, assert_exact
 
 pytestmark = pytest.mark.usefixtures("over_rarely")
 
 logger = logging.getLogger(__name__)
 
+LIMIT = 15.0
+"""Seconds after the primary's death until an open socket is complete."""
+
 LONGER = 1.0
-"""Seconds for Redis that a REST answer may take during the failover; the rest is as fast as the machine."""
+"""Seconds that a REST answer may take longer during the failover."""
 
 
 @pytest.mark.slow
@@ -30,9 +32,7 @@ async def test_open_connections_are_complete_and_no_request_fails_when_the_prima
     with (
         SentinelCluster(tmp_path) as cluster,
         # Hardly a comparison: publishers and subscribers have to find the new primary.
-        scene(
-            tmp_path, postgres_server, redis_url=cluster.url, **WITHOUT_PATIENCE, HUB_COMPARISON_INTERVAL="60"
-        ) as system,
+        scene(tmp_path, postgres_server, redis_url=cluster.url, HUB_COMPARISON_INTERVAL="60") as system,
     ):
         bookings = [await system.new_booking() for _ in range(4)]
         async with AsyncExitStack() as stack:
@@ -47,14 +47,15 @@ async def test_open_connections_are_complete_and_no_request_fails_when_the_prima
                 promoted = steady() - killed
                 await off_loop(traffic.wait_calls, 8)
                 during = traffic.durations[before:]
-            assert max(during) < 5 * usual + LONGER
+            assert max(during) < usual + LONGER
             for booking_id, socket in watched:
                 newest = (await off_loop(system.actors.employer.booking, booking_id))["seq"]
                 if newest not in socket.seqs():
-                    await socket.until_seq(newest, 90)
+                    await socket.until_seq(newest, max(0.0, LIMIT - (steady() - killed)))
                 assert_exact(socket, newest)
             complete = steady() - killed
-            await system.until_live(bookings[0], [socket for _, socket in watched[:2]])
+            left = max(0.0, LIMIT - (steady() - killed))
+            await system.until_live(bookings[0], [socket for _, socket in watched[:2]], left)
     logger.info(
         "new primary after %.1f s, complete after %.1f s; REST: usual %.3f s, worst %.3f s of %d calls",
         promoted, complete, usual, max(during), len(during),

@@ -149,6 +149,7 @@ def latitude(frame: Frame) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [20261123])
 async def test_clients_that_resume_see_every_event_once_and_locations_in_order(system: Scene, number: int) -> None:
     rng = random.Random(number)

@@ -48,7 +48,7 @@ def transport_of(url: str, receive: Callable[[str, Mapping[str, Any]], None]) ->
         on_recovered=lambda: None,
         on_unsigned=lambda channel: None,
         heartbeat_interval=1,
-        heartbeat_timeout=60,  # on a slow machine, too
+        heartbeat_timeout=3,
     )
 
 
@@ -74,7 +74,7 @@ async def test_a_channel_that_is_wanted_while_the_subscription_is_made_is_heard(
         return bool(received)
 
     try:
-        await eventually_async(heard, message="a message arrives")
+        await eventually_async(heard, 30, "a message arrives")
         assert received[0] == ("news", {"type": "hello"})
     finally:
         await supervisor.stop()
@@ -98,7 +98,7 @@ class Listening:
                 await self.transport.publish("news", {"type": "hello"})
             return ("news", {"type": "hello"}) in self._received
 
-        await eventually_async(heard, message="a message arrives")
+        await eventually_async(heard, 60, "a message arrives")
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_messages_arrive_after_any_task_was_killed(listening: Listening, n
     def runs_again() -> bool:
         return name in tasks_of_transport() and tasks_of_transport()[name] is not killed
 
-    await eventually_async(runs_again, message="the task runs again")
+    await eventually_async(runs_again, 60, "the task runs again")
     await listening.hears()
     await listening.transport.subscribe("other news")
 
@@ -166,7 +166,7 @@ async def test_a_redis_that_refuses_to_subscribe_is_asked_with_pauses_until_it_p
         try:
             await transport.start(scene.supervisor)
             await transport.subscribe("news")
-            await eventually_async(lambda: transport._pause == LONGEST_PAUSE, message="the pauses grow")
+            await eventually_async(lambda: transport._pause == LONGEST_PAUSE, 60, "the pauses grow")
             assert "correct the user's ACL" in caplog.text
             admin.execute_command("ACL", "SETUSER", "ws", "allchannels")
             await scene.hears()

@@ -6,33 +6,51 @@ import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from tests.support import services, web
+from tests.support.actors import Actors
+from tests.support.clock import steady
 from tests.support.eventually import eventually
 from tests.support.metrics import Scrape
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.scene import off_loop
+from tests.support.services import HOST, OwnServer
 from tests.support.sockets import Socket
-from tests.support.stack import base_environment, fresh_postgres, run_python
-from tests.support.watched import Watched, watched
+from tests.support.stack import Stack, base_environment, fresh_postgres, run_python
 
+LIMIT = 10.0
+"""Seconds until everything works again."""
 SLOTS = 20
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'test_%'"
 
 
 @dataclass
-class System(Watched):
-    """The processes have a PostgreSQL of their own with few slots."""
+class System:
+    """One http process, one ws process with its own server, and a PostgreSQL of their own with few slots."""
 
     postgres: PostgresServer
+    stack: Stack
+    people: Actors
+    admin: str
+    ws: OwnServer
+    booking_id: str
+
+    def ready(self, url: str) -> dict[str, Any]:
+        answer = web.get(f"{url}/readyz", timeout=30)
+        assert answer.status_code == 200, "a lost database takes no process out of service"
+        report: dict[str, Any] = answer.json()
+        return report
 
     def reasons(self) -> tuple[str, str]:
         """What http and ws say of their database."""
-        return self.database_of_http(), self.readiness(self.ws.admin_url)["database"]
+        return self.ready(self.admin)["dependencies"]["database"], self.ready(self.ws.admin_url)["database"]
 
     def unwritable(self, problem: str) -> list[float]:
         metric = "hunarmitra_database_unwritable"
@@ -52,19 +70,34 @@ class System(Watched):
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with PostgresServer(max_connections=str(SLOTS)) as postgres:
+    directory: Path = tmp_path_factory.mktemp("unavailable")
+    with ExitStack() as running:
+        postgres = running.enter_context(PostgresServer(max_connections=str(SLOTS)))
+        port = free_port()
         environment = base_environment(
             DATABASE_URL=fresh_postgres(postgres), WEB_CONCURRENCY="1", TRACKING_MIN_INTERVAL="0"
         )
-        with watched(tmp_path_factory.mktemp("unavailable"), environment, RELAY_IN_PROCESS="1") as running:
-            yield System(**vars(running), postgres=postgres)
+        http = services.gunicorn(directory, {**environment, "HTTP_ADMIN_PORT": str(port)}, "--bind", f"{HOST}:{port}")
+        ws = OwnServer(directory, {**environment, "SERVICES": "ws", "RELAY_IN_PROCESS": "1"})
+        for process in (http, ws):
+            running.callback(process.stop)
+            process.launch()
+        for process in (http, ws):
+            process.wait_ready()
+        stack = Stack("distributed", directory, environment, http=[http], ws=[ws])
+        people = Actors.of(stack)
+        running.callback(people.close)
+        booking_id = people.new_booking("on_the_way")
+        yield System(postgres, stack, people, f"http://{HOST}:{port}", ws, booking_id)
 
 
 @pytest.fixture(autouse=True)
 def _same_processes(system: System) -> Iterator[None]:
-    with system.same_processes():
-        eventually(lambda: system.reasons() == ("ok", "ok"))
-        yield
+    before = [process.pid for process in system.stack.processes]
+    eventually(system.works, 60, "everything works")
+    eventually(lambda: system.reasons() == ("ok", "ok"), 60)
+    yield
+    assert [process.pid for process in system.stack.processes if process.alive] == before
 
 
 def assert_unavailable(answer: httpx.Response) -> None:
@@ -95,15 +128,17 @@ async def test_a_server_that_turned_read_only_is_left_and_used_again_once_it_is_
             assert (refused["code"], refused["id"]) == ("unavailable", "one")
             assert refused["retry_in_ms"] > 0
             reason = "read-only: no server of DATABASE_URL accepts writes"
-            eventually(lambda: system.reasons() == (reason, reason), message="readiness says why")
-            eventually(lambda: system.unwritable("read_only") == [1, 1], message="the metric shows it")
+            eventually(lambda: system.reasons() == (reason, reason), 60, "readiness says why")
+            eventually(lambda: system.unwritable("read_only") == [1, 1], 60, "the metric shows it")
             url = system.stack.booking_url(system.booking_id)
             async with await Socket.connect(url, token=system.people.worker.token) as newcomer:
                 assert (await newcomer.next_of("error"))["code"] == "unavailable"
         finally:
             system.postgres.configure("default_transaction_read_only", "off")
-        eventually(system.works, message="REST writes again")
-        eventually(lambda: system.reasons() == ("ok", "ok"))
+        begun = steady()
+        eventually(system.works, 60, "REST writes again")
+        eventually(lambda: system.reasons() == ("ok", "ok"), 60)
+        assert steady() - begun < LIMIT
         assert system.unwritable("read_only") == [0, 0]
         await worker.send({"type": "location", "lat": 28.0, "lng": 77.0, "id": "two"})
         assert (await worker.next_of("location_accepted"))["id"] == "two"
@@ -146,8 +181,10 @@ def test_connections_that_an_administrator_ended_fail_no_request(system: System)
     """57P01: the pools keep several connections, and none of them is given to a request afterwards."""
     for _ in range(3):
         system.postgres.execute(TERMINATE)
+        begun = steady()
         statuses = [answer.status_code for _ in range(2) for answer in system.writes()]
         assert set(statuses) == {200, 201}, statuses
+        assert steady() - begun < LIMIT
 
 
 def test_a_server_without_a_free_slot_is_503_and_asked_again(system: System) -> None:
@@ -165,14 +202,16 @@ def test_a_server_without_a_free_slot_is_503_and_asked_again(system: System) -> 
                 row = first.execute("SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'test_%'").fetchone()
                 return row == (0,)
 
-        eventually(refused, message="every slot is taken")
+        eventually(refused, 60, "every slot is taken")
         answer = system.people.employer.send("POST", "realtime/tickets/", {})
         assert_unavailable(answer)
         reason = "too many connections: the server has no free slot"
-        eventually(lambda: system.database_of_http() == reason)
+        eventually(lambda: system.ready(system.admin)["dependencies"]["database"] == reason, 60)
         assert system.unwritable("no_slot")[0] == 1
-    eventually(system.works, message="REST works again")
-    eventually(lambda: system.reasons() == ("ok", "ok"))
+    begun = steady()
+    eventually(system.works, 60, "REST works again")
+    assert steady() - begun < LIMIT
+    eventually(lambda: system.reasons() == ("ok", "ok"), 60)
 
 
 def test_a_management_command_ends_with_a_sentence(system: System) -> None:

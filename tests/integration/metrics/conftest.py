@@ -61,7 +61,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres
         )
         server = running.enter_context(OwnServer(directory, {**environment, "SERVICES": "ws"}))
         running.enter_context(services.relay(directory, {**environment, "METRICS_PORT": str(relay_port)}))
-        eventually(lambda: accepts_connections(relay_port), message="the relay's metrics")
+        eventually(lambda: accepts_connections(relay_port), 90, "the relay's metrics")
         stack = Stack("distributed", directory, environment, http=[gunicorn], ws=[server], redis=redis)
         actors = Actors.of(stack)
         running.callback(actors.close)

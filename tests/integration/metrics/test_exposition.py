@@ -40,13 +40,12 @@ def test_each_process_of_a_fleet_shows_the_catalogue(measured: Measured) -> None
 
 
 async def test_the_embedded_run_shows_everything_on_one_port(tmp_path: Path) -> None:
-    port, begun = free_port(), time.time()
+    port = free_port()
     with embedded_stack(tmp_path, METRICS_PORT=str(port)) as stack:
-        eventually(lambda: accepts_connections(port), message="the metrics' port")
+        eventually(lambda: accepts_connections(port), 90, "the metrics' port")
         url = f"http://127.0.0.1:{port}/metrics"
         check(Scrape(url), *Process)
-        success = "hunarmitra_relay_last_success_timestamp_seconds"
-        eventually(lambda: Scrape(url)(success) > begun, message="it waits for no socket")
+        assert time.time() - Scrape(url)("hunarmitra_relay_last_success_timestamp_seconds") < 60, "it waits for sockets"
         with closing(Actors.of(stack)) as actors:
             booking = actors.new_booking("confirmed")
             async with await Socket.connect(stack.booking_url(booking), token=actors.employer.token) as socket:
@@ -72,6 +71,6 @@ def test_the_format_is_the_scrapers_choice(measured: Measured) -> None:
 def test_metrics_are_on_no_public_port(measured: Measured) -> None:
     for url in (measured.gunicorn.url, measured.server.url):
         for host in ("127.0.0.1", httpx.URL(measured.http_url).netloc.decode()):
-            answer = web.get(f"{url}/metrics", headers={"Host": host})
+            answer = web.get(f"{url}/metrics", headers={"Host": host}, timeout=30)
             assert answer.status_code in {400, 404}
             assert "hunarmitra_" not in answer.text

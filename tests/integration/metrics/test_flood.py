@@ -34,7 +34,7 @@ def paths() -> list[str]:
 @pytest.mark.slow
 async def test_a_flood_of_names_makes_no_series(measured: Measured) -> None:
     http, ws = measured.http(), measured.ws()
-    async with httpx.AsyncClient(base_url=measured.gunicorn.url, trust_env=False, timeout=300) as client:
+    async with httpx.AsyncClient(base_url=measured.gunicorn.url, trust_env=False, timeout=30) as client:
         for method, path, host in product(METHODS, paths(), HOSTS):
             headers = {
                 "User-Agent": f"{MARK} {uuid.uuid4()}",

@@ -27,7 +27,7 @@ class Change:
         return self._scrape()(name, **labels) - self._before(name, **labels)
 
     async def comes_to(self, wanted: float, name: str, **labels: str) -> None:
-        await eventually_async(lambda: self.of(name, **labels) == wanted, message=f"{name}{labels} grows by {wanted}")
+        await eventually_async(lambda: self.of(name, **labels) == wanted, 30, f"{name}{labels} grows by {wanted}")
 
 
 async def watch(measured: Measured, booking: str, since: int | None = None) -> Socket:
@@ -70,9 +70,7 @@ async def test_an_event_is_measured_at_every_stage_and_once_for_each_connection(
 
 async def test_connections_are_counted_as_they_come_resume_and_go(measured: Measured) -> None:
     booking = await on_thread(measured.actors.new_booking, "on_the_way")
-    await eventually_async(
-        lambda: measured.ws()("hunarmitra_ws_connections", kind="booking") == 0, message="no other's"
-    )
+    await eventually_async(lambda: measured.ws()("hunarmitra_ws_connections", kind="booking") == 0, 30, "no other's")
     ws = Change(measured.ws)
     socket = await watch(measured, booking)
     await ws.comes_to(1, "hunarmitra_ws_connections", kind="booking")
@@ -146,7 +144,7 @@ async def test_an_acknowledgement_of_a_shared_connection_names_the_channel(measu
         ws = Change(measured.ws)
         await on_thread(measured.actors.worker.status, booking, "on_the_way")
         await ws.comes_to(2, "hunarmitra_ws_acks_requested_total")
-        await eventually_async(lambda: len(socket.seqs()) == 2, message="both events")
+        await eventually_async(lambda: len(socket.seqs()) == 2, 30, "both events")
         [event], [notification] = socket.of_type("booking_status"), socket.of_type("notification")
         await socket.send({"type": "ack", "booking_id": booking, "seq": event["seq"]})
         await socket.send({"type": "ack", "channel": "notifications", "seq": notification["seq"]})
@@ -218,12 +216,8 @@ async def test_the_hub_shows_that_it_lives(measured: Measured) -> None:
     ws = measured.ws()
     assert ws("hunarmitra_ws_subscriber_connected") == 1
     later = Change(measured.ws)
-    await eventually_async(
-        lambda: later.of("hunarmitra_ws_subscriber_heard_timestamp_seconds") > 0, message="a heartbeat"
-    )
-    await eventually_async(
-        lambda: later.of("hunarmitra_ws_comparison_success_timestamp_seconds") > 0, message="comparing"
-    )
-    await eventually_async(lambda: later.of("hunarmitra_ws_event_loop_delay_seconds_count") > 0, message="samples")
+    await eventually_async(lambda: later.of("hunarmitra_ws_subscriber_heard_timestamp_seconds") > 0, 30, "a heartbeat")
+    await eventually_async(lambda: later.of("hunarmitra_ws_comparison_success_timestamp_seconds") > 0, 30, "comparing")
+    await eventually_async(lambda: later.of("hunarmitra_ws_event_loop_delay_seconds_count") > 0, 30, "samples")
     assert 0 < measured.ws()("hunarmitra_ws_subscriber_lag_seconds") < 10
     assert ws("hunarmitra_ws_connections_limit") == 10000

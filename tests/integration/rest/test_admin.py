@@ -34,7 +34,7 @@ class Browser:
     def __init__(self, base_url: str, *, secure: bool = True) -> None:
         self._secure = secure
         self.set_cookies: list[str] = []
-        self._http = httpx.Client(base_url=base_url, trust_env=False, timeout=300, verify=web.CONTEXT)
+        self._http = httpx.Client(base_url=base_url, trust_env=False, timeout=30, verify=web.CONTEXT)
         self._cookies: dict[str, str] = {}
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ def test_each_host_serves_its_part(separated: Stack, path: str, on_admin: int, o
     for host, status in ((ADMIN, on_admin), (API, on_api), ("elsewhere.example", 400)):
         if host == "elsewhere.example" and path.startswith("/static/"):
             continue
-        answer = web.get(separated.base_url + path, headers={"Host": host})
+        answer = web.get(separated.base_url + path, headers={"Host": host}, timeout=60)
         assert answer.status_code == status, (host, answer.text)
 
 

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]
 
 
 def get(url: str, host: str = "10.0.0.7") -> httpx.Response:
-    return web.get(url, headers={"Host": host})
+    return web.get(url, headers={"Host": host}, timeout=30)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

@@ -92,7 +92,7 @@ def test_a_body_over_the_limit_takes_no_thread(tmp_path: Path) -> None:
         holders = [stop.enter_context(RawSocket(server.port)) for _ in range(2)]
         for holder in holders:
             holder.request("/held")
-        eventually(lambda: server.connections("serving") == 2, message="all threads are taken")
+        eventually(lambda: server.connections("serving") == 2, 60, "all threads are taken")
         with RawSocket(server.port) as client:
             headers = (
                 "Content-Length: 65537",
@@ -108,7 +108,7 @@ def test_a_body_over_the_limit_takes_no_thread(tmp_path: Path) -> None:
         assert lines <= set(header.split("\r\n"))
         assert server.scrape()("hunarmitra_http_responses_total", code="413") == 1
         line = f'127.0.0.1 "POST /api/v1/auth/token/ HTTP/1.1" 413 {len(text)} 0ms "some"'
-        eventually(lambda: line in server.process.log_text(), message="the access log has it")
+        eventually(lambda: line in server.process.log_text(), 60, "the access log has it")
         server.release()
         assert [body(holder) for holder in holders] == [b"held\n"] * 2
 
@@ -162,9 +162,9 @@ def test_a_client_may_end_its_half_of_the_connection(client: RawSocket) -> None:
 def test_a_running_request_is_finished_when_the_process_stops(tmp_path: Path) -> None:
     with running(tmp_path, WEB_CONCURRENCY="1") as server, RawSocket(server.port) as client:
         client.request("/held")
-        eventually(lambda: server.connections("serving") == 1, message="the request runs")
+        eventually(lambda: server.connections("serving") == 1, 60, "the request runs")
         server.process.signal(signal.SIGTERM)
-        eventually(lambda: "Handling signal: term" in server.process.log_text(), message="it stops")
+        eventually(lambda: "Handling signal: term" in server.process.log_text(), 60, "it stops")
         server.release()
         assert body(client) == b"held\n"
         assert server.process.wait() == 0

@@ -30,5 +30,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.mark.parametrize("headers", FORWARDED, ids=lambda headers: next(iter(headers)))
 def test_a_forwarded_request_gets_no_passwords(demo: Stack, headers: dict[str, str]) -> None:
     url = f"{demo.base_url}/demo/people/"
-    assert web.get(url).status_code == 200
-    assert web.get(url, headers=headers).status_code == 404
+    assert web.get(url, timeout=60).status_code == 200
+    assert web.get(url, headers=headers, timeout=60).status_code == 404

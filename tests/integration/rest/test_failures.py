@@ -66,6 +66,7 @@ class Client:
             f"{self._urls[self._number % len(self._urls)]}/api/v1/{path}",
             json=body,
             headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": self._address},
+            timeout=60,
         )
 
     def statuses(self, count: int, *request: Any) -> list[int]:
@@ -163,7 +164,7 @@ def test_a_burst_of_writes_is_limited_and_reading_is_not(limited: Stack, people:
     def create(number: int) -> httpx.Response:
         url = f"{limited.base_urls[number % 2]}/api/v1/bookings/"
         authorization = {"Authorization": f"Bearer {staff.token}"}
-        return web.post(url, json=body, headers=authorization)
+        return web.post(url, json=body, headers=authorization, timeout=60)
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(create, range(60)))

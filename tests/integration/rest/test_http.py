@@ -97,14 +97,14 @@ def test_a_listed_origin_may_call(behind_proxy: Stack) -> None:
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
-    preflight = web.options(url, headers=asked)
+    preflight = web.options(url, headers=asked, timeout=30)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert {"authorization", "idempotency-key"} <= set(preflight.headers["Access-Control-Allow-Headers"].split(", "))
-    answer = web.get(url, headers={"Origin": ORIGIN})
+    answer = web.get(url, headers={"Origin": ORIGIN}, timeout=30)
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
-    other = web.options(url, headers={**asked, "Origin": "https://evil.example.org"})
+    other = web.options(url, headers={**asked, "Origin": "https://evil.example.org"}, timeout=30)
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
@@ -156,6 +156,6 @@ def test_a_process_is_ready_when_its_database_is_migrated(tmp_path: Path) -> Non
 def test_simultaneous_first_requests_for_the_description_succeed(tmp_path: Path) -> None:
     with http_processes(tmp_path, {}) as stack, ThreadPoolExecutor(8) as pool:
         url = f"{stack.base_url}/api/schema/"
-        answers = list(pool.map(lambda _: web.get(url), range(8)))
+        answers = list(pool.map(lambda _: web.get(url, timeout=60), range(8)))
     assert [answer.status_code for answer in answers] == [200] * 8
     assert len({answer.content for answer in answers}) == 1

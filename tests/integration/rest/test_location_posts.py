@@ -23,7 +23,7 @@ DJANGO = {"Content-Type": "application/json; charset=utf-8"}
 def post(stack: Stack, token: str, booking: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
     url = f"{stack.base_url}/api/v1/tracking/{booking}/"
     authorization = {"Authorization": f"Bearer {token}"} if token else {}
-    return web.post(url, content=body, headers={**authorization, "X-Request-ID": "one", **headers})
+    return web.post(url, content=body, headers={**authorization, "X-Request-ID": "one", **headers}, timeout=60)
 
 
 def both(

@@ -28,7 +28,7 @@ class Surroundings:
     redis: CuttableProxy
 
     def ready(self) -> tuple[int, dict[str, str]]:
-        answer = web.get(f"{self.stack.base_url}/readyz")
+        answer = web.get(f"{self.stack.base_url}/readyz", timeout=30)
         dependencies: dict[str, str] = answer.json()["dependencies"]
         return answer.status_code, dependencies
 
@@ -64,33 +64,31 @@ def test_a_lost_database_is_503_for_clients_and_takes_no_pod_out_of_service(surr
     assert posted.status_code == 503
 
     def reported() -> bool:
+        begun = steady()
         status, dependencies = surroundings.ready()
-        assert status == 200, "a probe is answered while the database is not"
+        assert steady() - begun < 2, "a probe is answered while the database is not"
+        assert status == 200
         return dependencies["database"] != "ok"
 
-    eventually(reported)
-    assert web.get(f"{surroundings.stack.base_url}/livez").status_code == 200
+    eventually(reported, 30)
+    assert web.get(f"{surroundings.stack.base_url}/livez", timeout=30).status_code == 200
 
     surroundings.postgres.mend()
-    eventually(lambda: surroundings.people.employer.send("GET", f"bookings/{booking_id}/").status_code == 200)
+    eventually(lambda: surroundings.people.employer.send("GET", f"bookings/{booking_id}/").status_code == 200, 60)
     assert surroundings.people.employer.events(booking_id)["seq"] == 3
-    eventually(lambda: surroundings.ready() == (200, everything_answers))
+    eventually(lambda: surroundings.ready() == (200, everything_answers), 30)
 
 
 @pytest.mark.slow
 def test_without_redis_everything_is_answered_nearly_as_fast(surroundings: Surroundings) -> None:
-    def seconds_of_a_drive() -> float:
-        booking_id = surroundings.people.new_booking()
-        begun = steady()
-        assert surroundings.people.worker.status(booking_id, "on_the_way")["seq"] == 4
-        surroundings.people.worker.track(booking_id, 28.6, 77.2)
-        assert surroundings.people.employer.booking(booking_id)["status"] == "on_the_way"
-        return steady() - begun
-
-    usual = max(seconds_of_a_drive() for _ in range(5))
+    booking_id = surroundings.people.new_booking()
     surroundings.redis.cut()
-    assert seconds_of_a_drive() < 10 * usual + 2
-    eventually(lambda: surroundings.ready()[1]["redis"] != "ok")
+    begun = steady()
+    assert surroundings.people.worker.status(booking_id, "on_the_way")["seq"] == 4
+    surroundings.people.worker.track(booking_id, 28.6, 77.2)
+    assert surroundings.people.employer.booking(booking_id)["status"] == "on_the_way"
+    assert steady() - begun < 3
+    eventually(lambda: surroundings.ready()[1]["redis"] != "ok", 30)
     assert surroundings.ready()[0] == 200
     surroundings.redis.mend()
-    eventually(lambda: surroundings.ready()[1]["redis"] == "ok")
+    eventually(lambda: surroundings.ready()[1]["redis"] == "ok", 30)

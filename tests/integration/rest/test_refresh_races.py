@@ -35,7 +35,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Stac
 
 def refresh(stack: Stack, process: int, token: str) -> dict[str, Any]:
     url = f"{stack.base_urls[process]}/api/v1/auth/refresh/"
-    answer = web.post(url, json={"refresh": token})
+    answer = web.post(url, json={"refresh": token}, timeout=60)
     assert answer.status_code == 200, answer.text
     tokens: dict[str, Any] = answer.json()
     return tokens
@@ -82,5 +82,6 @@ def test_a_lost_answer_costs_nobody_the_session(scene: tuple[Stack, Faults]) -> 
         answer = web.get(
             f"{stack.base_urls[1]}/api/v1/users/me/",
             headers={"Authorization": f"Bearer {newer['access']}"},
+            timeout=60,
         )
         assert answer.json()["id"] == actor.id

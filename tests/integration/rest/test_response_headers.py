@@ -78,7 +78,7 @@ class Served:
     booking_id: str
 
     def answer(self, method: str, path: str, url: str = "", **options: Any) -> httpx.Response:
-        return web.request(method, (url or self.stack.base_url) + path, **options)
+        return web.request(method, (url or self.stack.base_url) + path, timeout=60, **options)
 
 
 def broken(directory: Path, kind: str, database_url: str, name: str) -> ServiceProcess:
@@ -250,6 +250,6 @@ def test_an_answer_of_the_server_itself_has_the_headers_of_data(
 def test_a_process_for_connections_alone_answers_other_requests_with_the_headers_of_data(tmp_path: Path) -> None:
     environment = base_environment(DATABASE_URL=fresh_sqlite(tmp_path), SERVICES="ws")
     with services.daphne(tmp_path, environment) as stock:
-        assert decided(web.get(f"{stock.url}/api/").headers) == DATA
+        assert decided(web.get(f"{stock.url}/api/", timeout=60).headers) == DATA
     with OwnServer(tmp_path, environment) as own:
-        assert decided(web.get(f"{own.url}/api/").headers) == DATA
+        assert decided(web.get(f"{own.url}/api/", timeout=60).headers) == DATA

@@ -59,6 +59,7 @@ class Network:
             f"{self._urls[self._number % len(self._urls)]}/api/v1/auth/token/",
             json={"username": username, "password": password},
             headers={"X-Forwarded-For": self._address, "Cookie": cookie, **(headers or {})},
+            timeout=60,
         )
         if answer.status_code == 429:
             assert answer.json() == {"detail": "Too many requests.", "code": "throttled"}

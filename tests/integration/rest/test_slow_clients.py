@@ -53,12 +53,12 @@ class Server:
 
     def answers_probes(self) -> bool:
         urls = [f"http://{HOST}:{self.admin_port}{path}" for path in ("/livez", "/readyz", "/metrics")]
-        return [web.get(url).status_code for url in urls] == [200] * 3
+        return [web.get(url, timeout=60).status_code for url in urls] == [200] * 3
 
     def answers(self) -> bool:
         """Whether an honest request gets the application's response."""
         url = f"http://{HOST}:{self.port}/api/v1/users/me/"
-        return web.get(url).status_code == 401
+        return web.get(url, timeout=60).status_code == 401
 
     def log_lines(self) -> list[str]:
         return [line for line in self.process.log_text().splitlines() if "slow clients" in line]
@@ -101,7 +101,7 @@ def clients(patient: Server) -> Iterator[list[RawSocket]]:
 def test_a_request_that_stops_takes_no_thread(patient: Server, clients: list[RawSocket], part: str) -> None:
     for client in clients:
         client.send(UNSENT[part])
-    eventually(lambda: patient.connections("receiving") == MANY, message="the server has all of them")
+    eventually(lambda: patient.connections("receiving") == MANY, 60, "the server has all of them")
     for _ in range(5):
         assert patient.answers_probes()
         assert patient.answers()
@@ -120,7 +120,7 @@ def test_a_byte_at_a_time_takes_no_thread(patient: Server, clients: list[RawSock
     thread = threading.Thread(target=trickle)
     thread.start()
     try:
-        eventually(lambda: patient.connections("receiving") == MANY, message="the server has all of them")
+        eventually(lambda: patient.connections("receiving") == MANY, 60, "the server has all of them")
         for _ in range(7):
             assert patient.answers_probes()
             assert patient.answers()
@@ -132,7 +132,7 @@ def test_a_byte_at_a_time_takes_no_thread(patient: Server, clients: list[RawSock
 def test_a_response_that_is_not_read_takes_no_thread(patient: Server, clients: list[RawSocket]) -> None:
     for client in clients:
         client.request(f"/large?{LARGE}")
-    eventually(lambda: patient.connections("sending") == MANY, message="all responses wait for their clients")
+    eventually(lambda: patient.connections("sending") == MANY, 60, "all responses wait for their clients")
     for _ in range(5):
         assert patient.answers_probes()
         assert patient.answers()
@@ -155,7 +155,7 @@ def test_slow_clients_of_the_admin_port_do_not_take_the_probes(patient: Server) 
 
 
 def test_slow_clients_are_cut_off_counted_and_logged_once(tmp_path: Path) -> None:
-    times = {f"HTTP_{name}_TIMEOUT": "2" for name in ("HEADER", "BODY", "SEND")}
+    times = {f"HTTP_{name}_TIMEOUT": "0.5" for name in ("HEADER", "BODY", "SEND")}
     with running(tmp_path, **times, HTTP_SEND_BUFFER_BYTES=str(20 * LARGE)) as server, ExitStack() as stop:
         for part, request in UNSENT.items():
             clients = [stop.enter_context(RawSocket(server.port)) for _ in range(20)]
@@ -169,11 +169,11 @@ def test_slow_clients_are_cut_off_counted_and_logged_once(tmp_path: Path) -> Non
         clients = [stop.enter_context(RawSocket(server.port, receive_buffer=4096)) for _ in range(20)]
         for client in clients:
             client.request(f"/large?{LARGE}")
-        eventually(lambda: server.cut("response") == 20, message="no response waits without limit")
+        eventually(lambda: server.cut("response") == 20, 60, "no response waits without limit")
         with RawSocket(server.port) as silent:
             assert silent.rest() == b""
         assert server.cut("silent") >= 1
-        lines = eventually(server.log_lines, message="it is logged")
+        lines = eventually(server.log_lines, 60, "it is logged")
         assert len(lines) <= 2, "one for each process, however many clients there are"
         assert all("connections cut off" in line for line in lines)
         assert server.answers()
@@ -199,7 +199,7 @@ def test_probes_answer_while_all_threads_are_busy_and_all_places_taken(tmp_path:
         clients = [stop.enter_context(RawSocket(server.port)) for _ in range(most + 8)]
         for client in clients:
             client.request("/held", "Connection: close")
-        eventually(lambda: server.connections("waiting") == most - 2, message="all places are taken")
+        eventually(lambda: server.connections("waiting") == most - 2, 60, "all places are taken")
         assert server.connections("serving") == 2
         for _ in range(5):
             assert server.answers_probes()
@@ -218,7 +218,7 @@ def test_probes_need_no_free_thread_on_the_public_port_either(tmp_path: Path) ->
         for client in clients:
             client.request("/held", "Connection: close")
         for path in ("/livez", "/readyz"):
-            assert web.get(process.url + path).status_code == 200
+            assert web.get(process.url + path, timeout=60).status_code == 200
         held.touch()
         assert {client.header().split()[1] for client in clients} == {"200"}
 
@@ -257,7 +257,7 @@ def test_responses_that_wait_are_bounded_in_bytes(tmp_path: Path) -> None:
         clients = [stop.enter_context(RawSocket(server.port, receive_buffer=4096)) for _ in range(20)]
         for client in clients:
             client.request(f"/large?{LARGE}")
-        eventually(lambda: server.cut("full") >= 2, message="the slowest readers are cut off")
+        eventually(lambda: server.cut("full") >= 2, 60, "the slowest readers are cut off")
         client = clients[-1]
         client.request("/large?1", "Connection: close")
         assert client.rest().count(b"x" * 1000) == LARGE // 1000, "the newest response has room"

@@ -63,7 +63,7 @@ def test_limits(limited: Stack) -> None:
 
     def me(number: int) -> httpx.Response:
         url = f"{limited.base_urls[number % len(limited.http)]}/api/v1/users/me/"
-        return web.get(url, headers={"Authorization": f"Bearer {people.stranger.token}"})
+        return web.get(url, headers={"Authorization": f"Bearer {people.stranger.token}"}, timeout=30)
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(me, range(2 * HOURLY)))

@@ -43,7 +43,7 @@ def own_server(directory: Path, **variables: str) -> Iterator[tuple[OwnServer, S
 
 def readiness(server: OwnServer) -> tuple[int, dict[str, Any]]:
     """Return status and body of ``/readyz``."""
-    response = web.get(f"{server.admin_url}/readyz")
+    response = web.get(f"{server.admin_url}/readyz", timeout=30)
     return response.status_code, response.json()
 
 

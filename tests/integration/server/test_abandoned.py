@@ -49,7 +49,7 @@ def outcomes(server: OwnServer) -> dict[str, float]:
 
 
 async def until(server: OwnServer, wanted: dict[str, float]) -> None:
-    await eventually_async(lambda: off_loop(is_at, server, wanted), message=f"outcomes are {wanted}")
+    await eventually_async(lambda: off_loop(is_at, server, wanted), 60, f"outcomes are {wanted}")
 
 
 def is_at(server: OwnServer, wanted: dict[str, float]) -> bool:
@@ -65,9 +65,7 @@ async def test_a_client_that_resets_during_its_join_is_abandoned_in_silence(tmp_
             client = await off_loop(RawClient, url, token)
             await fault.reached_by_one()
             client.reset()
-            await eventually_async(
-                lambda: off_loop(lambda: outcomes(server)["open"] == 0), message="the reset is noticed"
-            )
+            await eventually_async(lambda: off_loop(lambda: outcomes(server)["open"] == 0), 60, "the reset is noticed")
             fault.release()
             await until(server, {"joined": 0, "abandoned": number, "open": 0})
         assert "ERROR" not in server.log_text()
@@ -83,7 +81,7 @@ async def test_clients_that_reset_just_after_the_handshake_leave_no_error(tmp_pa
             found = outcomes(server)
             return found["open"] == 0 and found["joined"] + found["abandoned"] == number
 
-        await eventually_async(lambda: off_loop(all_counted), message="every handshake is counted")
+        await eventually_async(lambda: off_loop(all_counted), 60, "every handshake is counted")
         log = server.log_text()
         assert "ERROR" not in log
         assert "Traceback" not in log

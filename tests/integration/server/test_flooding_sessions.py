@@ -120,7 +120,7 @@ def test_refusals_are_counted_and_logged(server: OwnServer, session: Api) -> Non
     answer(server, f"token={session.token}", FLOODS["pings"])
     for _ in range(3):
         check_refused(server, f"token={session.token}")
-    eventually(lambda: flooded() == before + 3, message="the refusals are counted")
+    eventually(lambda: flooded() == before + 3, 30, "the refusals are counted")
     assert f"sent too many frames: refused for {WAIT} s" in server.log_text()
     assert session.token not in server.log_text()
 
@@ -132,4 +132,4 @@ def test_after_the_wait_the_session_is_served_again(tmp_path_factory: pytest.Tem
     ):
         credentials = f"token={actors.employer.token}"
         assert answer(server, credentials, FLOODS["messages"])[1] == 4029
-        eventually(lambda: joins(server, credentials), message="the wait is over", interval=0.2)
+        eventually(lambda: joins(server, credentials), 60, "the wait is over", interval=0.2)

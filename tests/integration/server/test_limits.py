@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("over_rarely")
 
 
 def _metric(server: OwnServer, line: str) -> float:
-    text = web.get(f"{server.admin_url}/metrics").text
+    text = web.get(f"{server.admin_url}/metrics", timeout=30).text
     return float(next(row for row in text.splitlines() if row.startswith(line)).rsplit(" ", 1)[1])
 
 
@@ -80,7 +80,8 @@ async def test_a_client_that_does_not_read_is_closed_4008_and_then_aborted(tmp_p
         await asyncio.to_thread(eventually, overflow, 60, "the overflow is noticed")
         await eventually_async(
             lambda: _metric(server, f'hunarmitra_ws_connections{{kind="{_kind("booking")}"}}') == 1,
-            message="the client is aborted",
+            30,
+            "the client is aborted",
         )
         deaf.close()
         await healthy.synchronized()
@@ -135,7 +136,8 @@ async def test_a_full_server_says_so(tmp_path: Path) -> None:
         await inside[0].close()
         await eventually_async(
             lambda: _metric(server, f'hunarmitra_ws_connections{{kind="{_kind("notifications")}"}}') < 2,
-            message="a place is free",
+            30,
+            "a place is free",
         )
         again = await clients.notifications()
         await again.joined()
@@ -196,11 +198,9 @@ async def test_a_dead_client_is_dropped(tmp_path: Path) -> None:
         await alive.joined()
         kind = f'{{kind="{_kind("notifications")}"}}'
         await eventually_async(
-            lambda: _metric(server, f"hunarmitra_ws_connects_total{kind}") == 2, message="both have come"
+            lambda: _metric(server, f"hunarmitra_ws_connects_total{kind}") == 2, 30, "both have come"
         )
-        await eventually_async(
-            lambda: _metric(server, f"hunarmitra_ws_connections{kind}") == 1, message="one is dropped"
-        )
+        await eventually_async(lambda: _metric(server, f"hunarmitra_ws_connections{kind}") == 1, 30, "one is dropped")
         await alive.synchronized()
         dead.close()
 

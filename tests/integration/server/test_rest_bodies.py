@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,35 +21,21 @@ PIECE = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 """A chunk of 64 KiB."""
 
 
-@contextmanager
-def running(directory: Path, timeout: str) -> Iterator[OwnServer]:
-    """Run a server that waits so many seconds for a request's header, and as many for its body."""
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
+    directory = tmp_path_factory.mktemp("bodies")
     token_file = directory / "control-token"
     token_file.write_text(TOKEN)
     environment = base_environment(
         DATABASE_URL=fresh_sqlite(directory),
         SERVICES="http,ws",
-        HTTP_HEADER_TIMEOUT=timeout,
-        HTTP_BODY_TIMEOUT=timeout,
+        HTTP_HEADER_TIMEOUT="1",
+        HTTP_BODY_TIMEOUT="1",
         WS_CONTROL_TOKEN_FILE=str(token_file),
         WS_CONTROL_HOST="127.0.0.1",
     )
-    with OwnServer(directory, environment) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    """A server that waits for longer than any test here sends."""
-    with running(tmp_path_factory.mktemp("bodies"), "300") as patient:
-        yield patient
-
-
-@pytest.fixture(scope="module")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnServer]:
-    """A server that soon ends requests that stop."""
-    with running(tmp_path_factory.mktemp("impatient"), "2") as server:
-        yield server
+    with OwnServer(directory, environment) as running:
+        yield running
 
 
 @pytest.fixture
@@ -139,31 +124,27 @@ def test_a_body_a_little_over_the_limit_gets_the_applications_answer(
     assert b'"too_large"' in body
 
 
-def test_a_body_that_stops_is_408_and_others_are_not_disturbed(impatient: OwnServer) -> None:
-    client = RawSocket(impatient.port)
-
+def test_a_body_that_stops_is_408_and_others_are_not_disturbed(server: OwnServer, client: RawSocket) -> None:
     def sign_in() -> str:
-        body = '{"username": "nobody", "password": "%s"}' % ("x" * 100)
-        headers = (f"POST {PATH} HTTP/1.1", "Host: localhost", JSON, f"Content-Length: {len(body)}")
-        client.send("\r\n".join((*headers, "", body)).encode())  # at once, however slow the machine is
+        body = b'{"username": "nobody", "password": "%s"}' % (b"x" * 100)
+        client.request(PATH, JSON, f"Content-Length: {len(body)}", method="POST")
+        client.send(body)
         header = client.header()
         client.take(int(header.lower().partition("content-length: ")[2].split()[0]))
         return header.split()[1]
 
-    with client:
-        assert sign_in() == "401"
-        with RawSocket(impatient.port) as slow:
-            slow.request(PATH, JSON, "Content-Length: 60", method="POST")
-            slow.send(b"{")
-            assert slow.header().split()[1] == "408"
-            assert b'"request_timeout"' in slow.rest()
-        assert sign_in() == "401", "the deadline of the first request is over, and so is the request"
+    assert sign_in() == "401"
+    with RawSocket(server.port) as slow:
+        slow.request(PATH, JSON, "Content-Length: 60", method="POST")
+        slow.send(b"{")
+        assert slow.header().split()[1] == "408"
+        assert b'"request_timeout"' in slow.rest()
+    assert sign_in() == "401", "the deadline of the first request is over, and so is the request"
 
 
-def test_a_header_that_stops_ends_the_connection(impatient: OwnServer) -> None:
-    with RawSocket(impatient.port) as client:
-        client.send(b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
-        assert client.rest() == b""
+def test_a_header_that_stops_ends_the_connection(client: RawSocket) -> None:
+    client.send(b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+    assert client.rest() == b""
 
 
 @pytest.mark.parametrize("port", ["admin", "control"])
@@ -182,8 +163,8 @@ def test_a_long_body_ends_on_the_internal_ports_too(server: OwnServer, port: str
 
 
 @pytest.mark.slow
-def test_a_body_that_stops_on_the_control_port_is_408(impatient: OwnServer) -> None:
-    with RawSocket(int(impatient.control_url.rpartition(":")[2])) as client:
+def test_a_body_that_stops_on_the_control_port_is_408(server: OwnServer) -> None:
+    with RawSocket(int(server.control_url.rpartition(":")[2])) as client:
         client.request("/drain", "Content-Length: 60", f"Authorization: Bearer {TOKEN}", method="POST")
         client.send(b"{")
         assert client.header().split()[1] == "408"

@@ -25,5 +25,5 @@ async def test_user_signals_log_the_state_and_end_nothing(server: OwnServer, cli
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         server.signal(number)
         line = f"{number.name}: connections: 0 booking, 1 notifications, 0 shared, 0 joining; drain: serving"
-        await eventually_async(lambda line=line: line in server.log_text(), message=line)  # type: ignore[misc, arg-type]
+        await eventually_async(lambda line=line: line in server.log_text(), 30, line)  # type: ignore[misc, arg-type]
     assert await watcher.synchronized() == []

@@ -80,7 +80,7 @@ async def test_groups_reach_members_in_every_process_and_nobody_else(servers: li
     await here.do("group_send", "club", "three")
     await here.do("group_send", "everybody", "all")
     for each in (here, there, outside):
-        await eventually_async(lambda: "all" in each.texts, message="the message to everybody")  # noqa: B023
+        await eventually_async(lambda: "all" in each.texts, 30, "the message to everybody")  # noqa: B023
     assert here.texts == ["one", "two", "three", "all"]
     assert there.texts == ["one", "two", "all"]
     assert outside.texts == ["all"]
@@ -115,7 +115,7 @@ async def test_a_consumer_that_left_is_forgotten_and_its_subscriptions_with_it(
                 name in (b"asgi__group__short-lived", f"asgi__group__{client.channel}".encode()) for name in names
             )
 
-        await eventually_async(lambda: not subscribed(), message="the subscriptions ended")
+        await eventually_async(lambda: not subscribed(), 30, "the subscriptions ended")
 
 
 async def test_an_ordinary_consumer_hears_a_bookings_events(

@@ -183,7 +183,7 @@ async def test_a_signed_message_is_not_believed_on_another_channel_and_changes_n
 
         assert not next_message(), "the acknowledgement"
         people.worker.status(recorded, "on_the_way")
-        data = await eventually_async(next_message, message="the message to record")
+        data = await eventually_async(next_message, 30, "the message to record")
     for _ in range(3):
         redis.publish(redis_channel(f"booking.{victim}"), data)
         redis.publish(redis_channel(f"booking.{recorded}"), data)

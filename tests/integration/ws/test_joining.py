@@ -107,7 +107,7 @@ async def test_a_ticket_lasts_thirty_seconds_and_has_its_tokens_session_and_expi
     tokens_own = await join(live.notifications_url(), person.token)
     assert socket.frames[0]["expires_at"] == tokens_own.frames[0]["expires_at"]
     person.logout()
-    assert (await socket.closed())[0] == 4001
+    assert (await socket.closed(2))[0] == 4001
     await socket.close()
     await tokens_own.close()
 

@@ -151,7 +151,7 @@ async def fail_with_the_url(stack: Stack, people: Actors, secrets: Secrets) -> N
 
 def get(url: str, headers: dict[str, str]) -> None:
     """Also a socket's URL, as from a proxy that does not know the upgrade."""
-    assert web.get(url, headers=headers).status_code >= 400
+    assert web.get(url, headers=headers, timeout=30).status_code >= 400
 
 
 def logged(*processes: ServiceProcess) -> str:

@@ -127,14 +127,14 @@ async def test_a_right_that_ends_ends_one_subscription_and_no_other(
         for each in (lost, kept, None):
             await subscribe(socket, each)
         people.admin.assign(lost, people.worker.id)
-        frame = await socket.next_of("unsubscribed")
+        frame = await socket.next_of("unsubscribed", timeout=2)
         assert without_message(frame) == ended(4003, lost)
         people.admin.status(lost, "cancelled")
         worker.status(kept, "on_the_way")
         assert (await socket.next_of("booking_status"))["booking_id"] == kept
         assert not [each for each in socket.frames if each.get("status") == "cancelled" and "booking_id" in each]
         worker.logout()
-        assert (await socket.closed())[0] == 4001
+        assert (await socket.closed(2))[0] == 4001
         assert check_error(socket.frames[-1]) == "unauthenticated"
 
 
@@ -338,7 +338,7 @@ async def test_a_dispatcher_whose_connection_breaks_gets_each_event_once_and_in_
     first, newest = dict.fromkeys(bookings, 1), dict.fromkeys(bookings, 21)
     addresses = [live.shared_url(pod).removeprefix("ws://").removesuffix("/ws/") for pod in (0, 1)]
     dispatcher = SubscribedDispatcher(addresses, people.admin.token, first, events_per_connection=350)
-    async with asyncio.timeout(240), dispatcher.watching():
+    async with asyncio.timeout(90), dispatcher.watching():
         await dispatcher.joined.wait()
         await asyncio.to_thread(shell.call, add_events, bookings=bookings, count=20)
         await dispatcher.until(newest)

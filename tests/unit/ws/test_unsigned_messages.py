@@ -47,7 +47,7 @@ async def test_the_first_is_read_for_at_once_and_a_flood_costs_one_more_read(
         messages.received("booking.2")
         messages.received(channels.CONTROL)
     assert (reads.recovered, reads.checks) == ([("booking.1", "unsigned")], 0)
-    await eventually_async(lambda: messages._timer is None, message="all is read")
+    await eventually_async(lambda: messages._timer is None, 30, "all is read")
     assert reads.recovered[1:] == [("booking.1", "unsigned"), ("booking.2", "unsigned")]
     assert reads.checks == 1
     assert metrics.messages_unsigned.values[""] - before == 30_001
