@@ -1,8 +1,8 @@
 """The stacks of the WebSocket suites: both shapes, and uvicorn where the server makes a difference.
 
 Their settings make tests fast and exact. Locations may follow each other at once. The comparison with the database is
-so rare that only a publish can have brought an event, and so are the queries for revocations. No server disconnects a
-client that answers a ping late: a test that waits for REST answers none meanwhile.
+so rare that only a publish can have brought an event. No server disconnects a client that answers a ping late: a test
+that waits for REST answers none meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ PAGE = 40
 SETTINGS = {
     "TRACKING_MIN_INTERVAL": "0",
     "HUB_COMPARISON_INTERVAL": "60",
-    "HUB_REVOCATION_INTERVAL": "60",
     "ALLOWED_ORIGINS": f"{ALLOWED_ORIGIN},{APP_ORIGIN}",
     "WS_REPLAY_PAGE_EVENTS": str(PAGE),
 }

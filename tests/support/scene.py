@@ -17,7 +17,7 @@ from tests.support.eventually import eventually_async
 from tests.support.faults import Faults
 from tests.support.postgres import PostgresServer
 from tests.support.sockets import Frame, Socket
-from tests.support.stack import Stack, distributed_stack, embedded_stack
+from tests.support.stack import WITHOUT_PATIENCE, Stack, distributed_stack, embedded_stack
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def scene(directory: Path, postgres: PostgresServer, **options: Any) -> Iterator
     with ExitStack() as running:
         faults = Faults(directory / "faults")
         running.callback(faults.release_all)
-        given: dict[str, Any] = {"TRACKING_MIN_INTERVAL": "0", "WEB_CONCURRENCY": "1", **faults.environment, **options}
+        given: dict[str, Any] = {"TRACKING_MIN_INTERVAL": "0", **WITHOUT_PATIENCE, **faults.environment, **options}
         stack = running.enter_context(distributed_stack(directory, postgres, **given))
         actors = Actors.of(stack)
         running.callback(actors.close)
