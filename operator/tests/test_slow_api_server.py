@@ -39,7 +39,7 @@ async def test_a_hanging_api_server_is_given_up_after_five_seconds(silent: str) 
     with pytest.raises(ApiError, match="no answer") as failed:
         await api.get("/api/v1/namespaces/shop/pods", "pods")
     assert failed.value.status == 0
-    assert time.monotonic() - began > 4.9
+    assert 4.9 < time.monotonic() - began < 8
     await api.close()
 
 
@@ -48,7 +48,7 @@ async def test_the_deadline_can_be_set(silent: str) -> None:
     began = time.monotonic()
     with pytest.raises(ApiError):
         await api.put("/apis/apps/v1/namespaces/shop/deployments/ws/scale", "deployments/scale", {})
-    assert time.monotonic() - began < 4.9, "sooner than by default"
+    assert time.monotonic() - began < 2
     await api.close()
 
 

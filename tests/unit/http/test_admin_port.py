@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from hunarmitra_http.server.admin_port import AdminPort
 from hunarmitra_http.server.connection import Phase
 from tests.support.eventually import eventually
+from tests.unit.http import test_reception
 from tests.unit.http.test_reception import Server
 
 PART = b"GET /metrics HTTP/1.1\r\n"
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.reception.close()
-    running.listener.close()
+server = test_reception.server
+"""The fixture: a reception that answers `ok`."""
 
 
 def fail(error: Exception) -> None:
