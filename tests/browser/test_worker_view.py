@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Geolocation, ViewportSize, expect
+from playwright.sync_api import Geolocation, ViewportSize, WebSocketRoute, expect
 
 from tests.browser.conftest import People, Visitor
 from tests.browser.test_customer_view import scrolls_sideways
@@ -216,6 +217,41 @@ def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit
       .then((ready) => ready.getNotifications())
       .then((all) => all.map((each) => each.title))"""
     eventually(lambda: customer.page.evaluate(read) == [f"{actors.worker.user.name} has arrived"])
+
+
+def test_an_arrival_that_rest_shows_before_its_event_is_told_of_too(
+    served: tuple[Stack, Actors], visit: Visitor
+) -> None:
+    stack, actors = served
+    booking = actors.new_booking("on_the_way")
+    customer = visit(stack)
+    held: list[tuple[WebSocketRoute, str | bytes]] = []
+
+    def relay(client: WebSocketRoute) -> None:
+        def forward(message: str | bytes) -> None:
+            frame = json.loads(message)
+            if (frame["type"], frame.get("status")) == ("booking_status", "arrived"):
+                held.append((client, message))
+            else:
+                client.send(message)
+
+        client.connect_to_server().on_message(forward)
+
+    def expect_held(count: int) -> None:
+        eventually(lambda: customer.page.evaluate("1") and len(held) == count)
+
+    customer.page.route_web_socket(re.compile(f"/ws/bookings/{booking}/"), relay)
+    enter(customer, actors, "employer", booking)
+    actors.worker.status(booking, "arrived")
+    expect_held(1)
+    # The page reads the booking at each new snapshot.
+    held[0][0].close(code=1011)
+    expect_held(2)
+    customer.expect_status("Arrived")
+    announced = customer.page.locator("#announcements")
+    expect(announced).not_to_contain_text("has arrived")
+    held[1][0].send(held[1][1])
+    expect(announced).to_contain_text(f"{actors.worker.user.name} has arrived")
 
 
 def test_the_installed_page_opens_without_network(demo: Stack, people: People, visit: Visitor) -> None:

@@ -20,12 +20,18 @@ export class ArrivalAlert {
   tell(words, { id, service }) {
     if (globalThis.Notification?.permission !== 'granted') return;
     const options = { body: service, tag: `arrived-${id}`, lang: language, dir: 'auto', icon: new URL('icon.svg', import.meta.url).href };
-    // Phones allow notifications of a service worker only.
-    void navigator.serviceWorker?.getRegistration().then((worker) => (worker ? worker.showNotification(words, options) : new Notification(words, options)));
+    void notify(words, options);
   }
 
   async #ask() {
     await Notification.requestPermission();
     this.show({ status: WAITING[0] });
   }
+}
+
+/** Phones allow notifications of a service worker only, and it shows none before it is active. */
+async function notify(words, options) {
+  const worker = await navigator.serviceWorker?.getRegistration();
+  if (worker) await (await navigator.serviceWorker.ready).showNotification(words, options);
+  else new Notification(words, options);
 }

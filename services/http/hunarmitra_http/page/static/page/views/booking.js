@@ -50,6 +50,7 @@ class BookingView {
   #at; // the last location that is certain enough for the marker
   #lastAt; // its time, in the server's time
   #ahead = 0; // the server's clock minus this machine's
+  #told; // the seq of the last event that was announced, or older than the view
   #timeline = new Timeline();
   #status = h('span', { class: 'status', id: 'status' });
   #headline = h('p', { class: 'headline', id: 'headline', dir: 'auto' });
@@ -69,6 +70,7 @@ class BookingView {
   constructor(app, booking) {
     this.#app = app;
     this.#booking = booking;
+    this.#told = booking.seq;
     this.element = h('article', { class: 'live', 'data-id': booking.id },
       h('div', { class: 'stage' }, this.#canvas, this.#recentre),
       h('div', { class: 'side' },
@@ -130,14 +132,21 @@ class BookingView {
 
   #happened(event) {
     this.#timeline.add(event);
+    this.#tell(event);
     // Replayed events are older than the snapshot, which is shown already.
     if (event.seq <= this.#booking.seq) return;
     this.#booking = { ...this.#booking, seq: event.seq, status: event.status, eta_minutes: event.eta_minutes ?? this.#booking.eta_minutes };
-    const words = headline(this.#booking, this.#app.me);
-    announce(t('event.said', { event: eventWords(event), headline: words }));
-    if (event.status === 'arrived') this.#arrival?.tell(words, this.#booking);
     this.#describe();
     void this.#readAgain();
+  }
+
+  /** Announce an event that happened after the view was opened, even one whose status REST has shown already. */
+  #tell(event) {
+    if (event.seq <= this.#told) return;
+    this.#told = event.seq;
+    const words = headline({ ...this.#booking, status: event.status }, this.#app.me);
+    announce(t('event.said', { event: eventWords(event), headline: words }));
+    if (event.status === 'arrived') this.#arrival?.tell(words, this.#booking);
   }
 
   #moved(location) {
@@ -185,6 +194,8 @@ class BookingView {
     try {
       const { results } = await this.#app.session.get(`bookings/${this.#booking.id}/events/`);
       this.#timeline.replace(results);
+      const last = results.at(-1);
+      if (last) this.#tell(last);
     } catch (error) {
       announce(error.message);
     }
