@@ -72,7 +72,10 @@ def people(demo: Stack) -> Iterator[People]:
 
 
 class Visitor(Protocol):
-    """Opens a new browser (with its own cookies and storage) on the stack's page."""
+    """Opens a new browser (with its own cookies and storage) on the stack's page.
+
+    A service worker loads all files of the page once more, so only tests of what it does have one.
+    """
 
     def __call__(
         self,
@@ -84,6 +87,7 @@ class Visitor(Protocol):
         allowed: str = "$^",
         language: Language = "en",
         without_policy: bool = False,
+        service_worker: bool = False,
     ) -> Visit: ...
 
 
@@ -101,6 +105,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
         allowed: str = "$^",
         language: Language = "en",
         without_policy: bool = False,
+        service_worker: bool = False,
     ) -> Visit:
         if language == "hi":
             tools.hindi_font()
@@ -110,6 +115,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
             reduced_motion="reduce" if still else "no-preference",
             locale=f"{language}-IN",
             bypass_csp=without_policy,
+            service_workers="allow" if service_worker else "block",
         )
         visits.append((Visit(context.new_page(), stack.base_url, language), allowed))
         return visits[-1][0]

@@ -130,7 +130,7 @@ def test_the_marker_is_fresh_and_never_goes_back(tmp_path: Path, visit: Visitor)
         server.environment["JWT_ACCESS_LIFETIME"] = str(TOKEN_LIFETIME)
         server.restart()
         refused = rf"{NO_NETWORK}|status of 4(01|29)"  # an expired token; a location that is sent again too soon
-        customer = enter(visit(stack, DESKTOP, allowed=refused), actors, "employer", booking)
+        customer = enter(visit(stack, DESKTOP, allowed=refused, service_worker=True), actors, "employer", booking)
         worker = phone(visit, (stack, actors), booking, allowed=refused)
         drive = Drive(worker, customer)
         switch(worker)

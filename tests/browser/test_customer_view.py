@@ -34,7 +34,7 @@ def box(page: Page, selector: str) -> dict[str, float]:
 
 def test_a_booking_opened_offline_loads_when_the_network_returns(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
-    customer = visit(demo, allowed=NO_NETWORK)
+    customer = visit(demo, allowed=NO_NETWORK, service_worker=True)
     customer.be("Asha Verma")
     row = customer.page.locator(f"a[data-id='{booking}']")
     expect(row).to_be_visible()
@@ -49,7 +49,7 @@ def test_a_booking_opened_offline_loads_when_the_network_returns(demo: Stack, pe
 
 def test_a_list_opened_offline_loads_when_the_network_returns(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
-    customer = visit(demo, allowed=NO_NETWORK)
+    customer = visit(demo, allowed=NO_NETWORK, service_worker=True)
     customer.be("Asha Verma")
     customer.watch(booking)
     customer.page.context.set_offline(True)

@@ -246,7 +246,7 @@ def test_in_the_demo_a_marker_moves_after_two_presses(demo: Stack, people: Peopl
 def test_what_happened_while_the_server_was_away_is_shown(tmp_path: Path, visit: Visitor) -> None:
     for stack, actors in served_stack(tmp_path):
         booking = actors.new_booking("on_the_way", lat=28.63, lng=77.22)
-        staff = open_map(visit(stack, PHONE, allowed=NO_NETWORK), actors)
+        staff = open_map(visit(stack, PHONE, allowed=NO_NETWORK, service_worker=True), actors)
         expect(row(staff, booking)).to_have_attribute("data-status", "on_the_way")
         server = stack.http[0]
         server.kill()

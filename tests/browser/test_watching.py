@@ -185,7 +185,7 @@ OBSERVE_WHERE = """() => {
 def test_a_killed_server_and_what_happened_meanwhile(tmp_path: Path, visit: Visitor) -> None:
     with own_demo(tmp_path, TRACKING_MIN_INTERVAL="0") as (stack, people):
         booking = people.booking_id
-        customer = visit(stack, PHONE, allowed=NO_NETWORK)
+        customer = visit(stack, PHONE, allowed=NO_NETWORK, service_worker=True)
         customer.be("Asha Verma")
         customer.watch(booking)
         people.worker.status(booking, "on_the_way")
@@ -208,7 +208,7 @@ def test_a_killed_server_and_what_happened_meanwhile(tmp_path: Path, visit: Visi
 
 def test_a_device_without_network_says_so_and_catches_up(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
-    customer = visit(demo, allowed=NO_NETWORK)
+    customer = visit(demo, allowed=NO_NETWORK, service_worker=True)
     customer.be("Asha Verma")
     customer.watch(booking)
     customer.page.context.set_offline(True)
@@ -224,7 +224,11 @@ def test_a_device_without_network_says_so_and_catches_up(demo: Stack, people: Pe
 def test_tokens_expire_and_sessions_end(tmp_path: Path, visit: Visitor) -> None:
     tiles = "https://tiles.example.org/{z}/{x}/{y}.png"
     with own_demo(tmp_path, JWT_ACCESS_LIFETIME="5", JWT_LEEWAY="0", MAP_TILE_URL=tiles) as (stack, people):
-        customer = visit(stack, allowed=rf"{REFUSED}|{NO_NETWORK}|external: https://tiles\.example\.org|ERR_FAILED")
+        customer = visit(
+            stack,
+            allowed=rf"{REFUSED}|{NO_NETWORK}|external: https://tiles\.example\.org|ERR_FAILED",
+            service_worker=True,
+        )
         asked: list[str] = []
 
         def no_tile(route: Route) -> None:

@@ -206,7 +206,7 @@ def test_the_map_shows_accuracy_and_heading(demo: Stack, people: People, visit: 
 def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit: Visitor) -> None:
     stack, actors = served
     booking = actors.new_booking("on_the_way", service="Fan repair")
-    customer = visit(stack)
+    customer = visit(stack, service_worker=True)
     customer.page.context.grant_permissions(["notifications"], origin=stack.base_url)
     enter(customer, actors, "employer", booking)
     customer.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -255,7 +255,7 @@ def test_an_arrival_that_rest_shows_before_its_event_is_told_of_too(
 
 
 def test_the_installed_page_opens_without_network(demo: Stack, people: People, visit: Visitor) -> None:
-    customer = visit(demo, SMALL_PHONE, allowed=NO_NETWORK)
+    customer = visit(demo, SMALL_PHONE, allowed=NO_NETWORK, service_worker=True)
     customer.be("Asha Verma")
     page = customer.page
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")

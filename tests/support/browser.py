@@ -26,6 +26,7 @@ ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+NO_SERVICE_WORKER = "Service Worker registration blocked by Playwright"
 # What `never_arrive` leads to; for `allowed`.
 PUT_OFF = "status of 429"
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -73,7 +74,7 @@ class Visit:
         self.page.on("websocket", lambda socket: self.sockets.append(socket.url))
 
     def _note_message(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type in {"error", "warning"} and message.text != NO_SERVICE_WORKER:
             self.problems.append(f"{message.type}: {message.text}")
 
     def _note_request(self, url: str) -> None:

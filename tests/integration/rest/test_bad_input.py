@@ -69,6 +69,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_a_body_that_is_no_json_is_400(actors: Actors, booking: str, what: str) -> None:
     with unchanged(actors, booking):
@@ -85,6 +86,7 @@ def test_a_body_that_is_no_json_is_400(actors: Actors, booking: str, what: str) 
             assert (answer.status_code, error["code"], error["fields"]) == (400, "parse_error", {}), (path, error)
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize("body", [[], [1], "x", 1, True, None, 1.5])
 def test_a_body_that_is_no_object_is_400(actors: Actors, booking: str, body: Any) -> None:
     with unchanged(actors, booking):
@@ -93,6 +95,7 @@ def test_a_body_that_is_no_object_is_400(actors: Actors, booking: str, body: Any
             assert (answer.status_code, error_of(answer)["code"]) == (400, "invalid")
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -127,11 +130,13 @@ def test_a_wrong_location_is_400_and_names_the_field(actors: Actors, booking: st
         assert field in error_of(answer)["fields"]
 
 
+@pytest.mark.either_shape
 def test_a_naive_timestamp_is_told_what_is_missing(actors: Actors, booking: str) -> None:
     answer = actors.worker.track(booking, 1, 1, timestamp="2026-01-03T11:05:00", expect=400)
     assert "offset" in answer["fields"]["timestamp"][0]
 
 
+@pytest.mark.either_shape
 def test_a_location_older_than_the_last_is_409(actors: Actors) -> None:
     booking_id = actors.new_booking()
     actors.worker.track(booking_id, 1, 1, timestamp="2026-01-03T11:05:00Z")
@@ -141,6 +146,7 @@ def test_a_location_older_than_the_last_is_409(actors: Actors) -> None:
     assert actors.worker.location(booking_id)["lat"] == 1
 
 
+@pytest.mark.either_shape
 def test_a_location_of_the_last_ones_time_is_taken(actors: Actors) -> None:
     """A phone that has no newer fix says the same again, and so does one that got no answer."""
     booking_id = actors.new_booking()
@@ -159,6 +165,7 @@ def _after_the_interval(actors: Actors, booking_id: str, timestamp: str) -> http
     return answer
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -184,6 +191,7 @@ def test_a_wrong_order_is_400_and_names_the_field(
         assert list(error_of(answer)["fields"]) == [field]
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -210,6 +218,7 @@ def test_a_wrong_status_change_is_400_and_names_the_field(
         assert list(error_of(answer)["fields"]) == [field]
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize("worker_id", [None, "", "x", 1, 10**400, True, [], {}, "9" * 10_000, "a\x00b", "\ud800"])
 def test_a_wrong_worker_is_400(actors: Actors, booking: str, worker_id: Any) -> None:
     with unchanged(actors, booking):
@@ -219,6 +228,7 @@ def test_a_wrong_worker_is_400(actors: Actors, booking: str, worker_id: Any) -> 
         assert list(error_of(answer)["fields"]) == ["worker_id"]
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -237,6 +247,7 @@ def test_wrong_credentials_of_a_wrong_kind_are_400(nobody: Api, path: str, body:
     assert error_of(answer)["code"] == "invalid"
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     "identifier", ["x", "1", "9" * 3000, "%00", "%2e%2e", "a" * 36, "0" * 32, "00000000-0000-0000-0000-00000000000g"]
 )
@@ -288,6 +299,7 @@ def test_a_body_in_chunks_is_read(actors: Actors) -> None:
     assert answer.json()["status"] == "on_the_way"
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json", ""]
 )
@@ -297,11 +309,13 @@ def test_another_content_type_is_415(actors: Actors, booking: str, kind: str) ->
         assert (answer.status_code, error_of(answer)["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.either_shape
 def test_unknown_fields_are_ignored(actors: Actors) -> None:
     booking = actors.employer.create_booking(id=str(uuid.uuid4()), status="completed", seq=9, owner="x", worker="y")
     assert (booking["status"], booking["seq"], booking["owner"]["id"]) == ("requested", 1, actors.employer.id)
 
 
+@pytest.mark.either_shape
 def test_the_limits_are_judged_before_the_rights(actors: Actors, booking: str) -> None:
     """Nothing of a booking's existence shows in how a stranger's wrong request is answered."""
     stranger: Actor = actors.stranger
@@ -310,6 +324,7 @@ def test_the_limits_are_judged_before_the_rights(actors: Actors, booking: str) -
         assert stranger.status(booking_id, "on_the_way", expect=404)
 
 
+@pytest.mark.either_shape
 @pytest.mark.parametrize("character", ["\t", "\x1b", "\x7f", "\x85", "\u202a", "\u202e", "\u2066", "\u2069"], ids=ascii)
 @pytest.mark.parametrize("field", ["service", "address", "notes"])
 def test_hidden_characters_are_named_and_refused(actors: Actors, field: str, character: str) -> None:
@@ -318,6 +333,7 @@ def test_hidden_characters_are_named_and_refused(actors: Actors, field: str, cha
     assert f"U+{ord(character):04X}" in error_of(answer)["fields"][field][0]
 
 
+@pytest.mark.either_shape
 def test_only_notes_have_lines_and_joiners_are_text(actors: Actors) -> None:
     order = {"service": "\u0915\u094d\u200d\u0937", "notes": "one\ntwo\r\nthree"}
     answer = actors.employer.send("POST", "bookings/", json=order)
