@@ -63,6 +63,36 @@ def expect_sharing(worker: Visit, words: str) -> None:
     expect(worker.page.locator("#sharing")).to_have_text(words)
 
 
+def test_an_older_location_of_the_server_does_not_move_the_workers_own_marker(
+    served: tuple[Stack, Actors], visit: Visitor
+) -> None:
+    stack, actors = served
+    booking = actors.new_booking("on_the_way", lat=SITE[0], lng=SITE[1])
+    clients: list[WebSocketRoute] = []
+
+    def relay(client: WebSocketRoute) -> None:
+        client.connect_to_server()
+        clients.append(client)
+
+    worker = visit(stack, SMALL_PHONE)
+    worker.page.route_web_socket(re.compile(f"/ws/bookings/{booking}/"), relay)
+    worker.page.context.grant_permissions(["geolocation"], origin=stack.base_url)
+    worker.page.context.set_geolocation(at(28.61))
+    enter(worker, actors, "worker", booking)
+    switch(worker)
+    worker.expect_worker_at(28.61, SITE[1])
+    worker.page.evaluate("""() => {
+      window.shown = [];
+      const read = () => window.shown.push(document.getElementById('map').dataset.worker);
+      new MutationObserver(read).observe(document.getElementById('map'), { attributes: true });
+    }""")
+    earlier = {"lat": 28.62, "lng": SITE[1], "timestamp": "2026-01-01T00:00:00Z", "actor": "worker"}
+    clients[-1].send(json.dumps({"type": "location_update", "booking_id": booking, **earlier}))
+    actors.worker.status(booking, "arrived")
+    worker.expect_status("Arrived")
+    assert f"28.62,{SITE[1]}" not in worker.page.evaluate("shown")
+
+
 def test_the_work_step_by_step(served: tuple[Stack, Actors], visit: Visitor) -> None:
     stack, actors = served
     booking = actors.new_booking(lat=SITE[0], lng=SITE[1])
@@ -152,7 +182,7 @@ def test_sharing_goes_on_in_other_views_and_after_a_reload(served: tuple[Stack, 
     worker.page.context.set_geolocation(at(28.61))
     switch(worker)
     customer.expect_worker_at(28.61, SITE[1])
-    worker.page.get_by_role("link", name="All bookings").click()
+    worker.page.get_by_role("link", name="Your bookings").click()
     expect(worker.page.locator(f"a[data-id='{booking}']")).to_be_visible()
     worker.page.context.set_geolocation(at(28.611))
     customer.expect_worker_at(28.611, SITE[1])
@@ -203,7 +233,8 @@ def test_the_map_shows_accuracy_and_heading(demo: Stack, people: People, visit: 
     expect(customer.page.locator(".marker.worker .direction")).to_be_hidden()
 
 
-def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit: Visitor) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in the booking's view", "in the list"])
+def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit: Visitor, *, elsewhere: bool) -> None:
     stack, actors = served
     booking = actors.new_booking("on_the_way", service="Fan repair")
     customer = visit(stack, service_worker=True)
@@ -211,8 +242,12 @@ def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit
     enter(customer, actors, "employer", booking)
     customer.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     expect(customer.page.get_by_text("You will be told when the worker arrives")).to_be_visible()
+    if elsewhere:
+        customer.page.get_by_role("link", name="Your bookings").click()
+        expect(customer.page.get_by_role("heading", name="Your bookings")).to_be_visible()
     actors.worker.status(booking, "arrived")
-    customer.expect_status("Arrived")
+    if not elsewhere:
+        customer.expect_status("Arrived")
     read = """navigator.serviceWorker.ready
       .then((ready) => ready.getNotifications())
       .then((all) => all.map((each) => each.title))"""
@@ -270,8 +305,17 @@ def test_the_installed_page_opens_without_network(demo: Stack, people: People, v
     expect(page.locator("#bookings .booking").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [NARROW, SMALL_PHONE, DESKTOP], ids=["320", "360", "desktop"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(NARROW, "light", id="320-light"),
+        pytest.param(NARROW, "dark", id="320-dark", marks=pytest.mark.variant),
+        pytest.param(SMALL_PHONE, "light", id="360-light", marks=pytest.mark.variant),
+        pytest.param(SMALL_PHONE, "dark", id="360-dark"),
+        pytest.param(DESKTOP, "light", id="desktop-light", marks=pytest.mark.variant),
+        pytest.param(DESKTOP, "dark", id="desktop-dark"),
+    ],
+)
 def test_every_state_fits_and_axe_finds_nothing(
     demo: Stack, people: People, visit: Visitor, viewport: ViewportSize, scheme: str
 ) -> None:

@@ -1,4 +1,5 @@
 /** The page: the signed-in user, the open view, and the bar above it. */
+import { tellOfArrivals } from './arrival.js';
 import { ConnectionPill } from './connection.js';
 import { Demo } from './demo.js';
 import { fill, h } from './dom.js';
@@ -11,7 +12,7 @@ import { bookingsView } from './views/bookings.js';
 import { bookingView } from './views/booking.js';
 import { initials, signInView } from './views/sign-in.js';
 import { waitingView } from './views/waiting.js';
-import { roleWords } from './words.js';
+import { listTitle, roleWords } from './words.js';
 
 const main = document.getElementById('main');
 const bar = document.getElementById('bar');
@@ -107,6 +108,7 @@ async function draw() {
   const { session, me } = app;
   app.bell?.stop();
   app.bell = new Bell(session);
+  tellOfArrivals(app.bell, me);
   frame(pill.element, app.bell.element,
     h('div', { class: 'me' }, h('span', { class: 'avatar', 'aria-hidden': 'true' }, initials(me.name)), h('span', { class: 'who' }, h('strong', { dir: 'auto' }, me.name), h('span', {}, roleWords(me.role)))),
     h('button', { type: 'button', class: 'quiet', id: 'sign-out', onclick: signOut }, t('bar.signOut')));
@@ -141,7 +143,7 @@ function signedIn(session) {
 }
 
 function nothing(message) {
-  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all'))));
+  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, listTitle(app.me))));
   return { element, title: t('booking.nothing'), close() {} };
 }
 

@@ -1,6 +1,6 @@
 /** The view of one booking. */
 import { BookingStream } from '../../realtime/index.js';
-import { ArrivalAlert } from '../arrival.js';
+import { ArrivalOffer } from '../arrival.js';
 import { everySecond } from '../clock.js';
 import { detailRows } from '../details.js';
 import { announce, fill, h, say } from '../dom.js';
@@ -9,7 +9,7 @@ import { metresBetween, place } from '../geometry.js';
 import { rich, t } from '../languages.js';
 import { LiveMap } from '../map.js';
 import { Timeline } from '../timeline.js';
-import { eventWords, FINAL, headline, statusWords, TRACKED } from '../words.js';
+import { eventWords, FINAL, headline, listTitle, statusWords, TRACKED } from '../words.js';
 import { assignForm } from './assign.js';
 import { driveButton } from './drive.js';
 import { waitingView } from './waiting.js';
@@ -25,7 +25,7 @@ export async function bookingView(app, id) {
   } catch (error) {
     if (error.status !== 404) return unreadable(app, id, error);
     const words = t('booking.unknown');
-    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, words), back());
+    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, words), back(app));
     return { element, title: t('booking.nothing'), close() {} };
   }
 }
@@ -38,10 +38,10 @@ function unreadable(app, id, { message }) {
     void app.reload();
     return true;
   };
-  return waitingView({ title: t('waiting.booking'), message, attempt, stream: app.bell.stream, back: back() });
+  return waitingView({ title: t('waiting.booking'), message, attempt, stream: app.bell.stream, back: back(app) });
 }
 
-const back = () => h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all')));
+const back = ({ me }) => h('p', {}, h('a', { class: 'back', href: '#/' }, listTitle(me)));
 
 class BookingView {
   #app;
@@ -74,7 +74,7 @@ class BookingView {
     this.element = h('article', { class: 'live', 'data-id': booking.id },
       h('div', { class: 'stage' }, this.#canvas, this.#recentre),
       h('div', { class: 'side' },
-        back(),
+        back(app),
         h('header', {}, h('h1', { tabindex: '-1', dir: 'auto' }, booking.service), this.#status, h('p', { class: 'foot', dir: 'auto' }, booking.address)),
         h('section', { class: 'card now', 'aria-label': t('booking.now') }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
         this.#controls,
@@ -86,7 +86,7 @@ class BookingView {
       this.#work = new WorkPanel(app, booking, { stream: this.stream, where: () => this.#at, onLocation: (at) => this.#seenHere(at), changed: (changed) => this.#changed(changed) });
       this.element.classList.add('working');
     }
-    if (booking.owner.id === me.id) this.#arrival = new ArrivalAlert();
+    if (booking.owner.id === me.id) this.#arrival = new ArrivalOffer();
     this.#listen();
     this.#describe();
     void this.#renderControls();
@@ -146,14 +146,16 @@ class BookingView {
     this.#told = event.seq;
     const words = headline({ ...this.#booking, status: event.status }, this.#app.me);
     announce(t('event.said', { event: eventWords(event), headline: words }));
-    if (event.status === 'arrived') this.#arrival?.tell(words, this.#booking);
   }
 
   #moved(location) {
     if (!location) this.#forget();
     else if (!location.uncertain) {
+      const at = Math.min(Date.parse(location.timestamp), Date.now() + this.#ahead);
+      // The worker's own page may show a newer one than a snapshot has.
+      if (at < this.#lastAt) return;
       this.#at = location;
-      this.#lastAt = Math.min(Date.parse(location.timestamp), Date.now() + this.#ahead);
+      this.#lastAt = at;
       this.#booking = { ...this.#booking, eta_minutes: location.eta_minutes ?? null };
       this.#map.show(location);
     }

@@ -3,7 +3,7 @@ import { fill, h } from '../dom.js';
 import { moment } from '../formats.js';
 import { t } from '../languages.js';
 import { retrying } from '../retry.js';
-import { STATUSES, statusWords } from '../words.js';
+import { listTitle, STATUSES, statusWords } from '../words.js';
 
 export function bookingsView({ session, me, bell }) {
   const list = h('ul', { class: 'bookings', id: 'bookings' });
@@ -88,7 +88,7 @@ export function bookingsView({ session, me, bell }) {
 
   const element = h('div', { class: 'list' },
     h('header', { class: 'view-head' },
-      h('h1', { tabindex: '-1' }, t(me.role === 'admin' ? 'bookings.all' : 'bookings.yours')),
+      h('h1', { tabindex: '-1' }, listTitle(me)),
       me.role === 'admin' && h('a', { class: 'to-map', href: '#/map' }, t('dispatch.title')),
       h('label', { class: 'inline', for: 'status' }, t('bookings.show'), filter)),
     problem, list, more);
