@@ -11,8 +11,8 @@ from tests.support.stack import Stack
 
 VIEWS = [
     ("phone", PHONE, "light"),
-    ("phone", PHONE, "dark"),
-    ("desktop", DESKTOP, "light"),
+    pytest.param("phone", PHONE, "dark", marks=pytest.mark.variant),
+    pytest.param("desktop", DESKTOP, "light", marks=pytest.mark.variant),
     ("desktop", DESKTOP, "dark"),
 ]
 

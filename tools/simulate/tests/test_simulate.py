@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,7 +18,9 @@ from tools.simulate.autoscalers import EXTRA_REPLICAS, Ours, Predicting
 from tools.simulate.run import SPEC, Result, compare, run
 from tools.simulate.traces import GENERATORS, HELD_OUT_SEEDS, TUNING_SEEDS
 
-SEEDS = (*TUNING_SEEDS, *HELD_OUT_SEEDS)
+# `.ci/run` sets it: without the seeds by which the defaults were chosen.
+TUNING: tuple[int, ...] = () if os.environ.get("VARIANTS") == "0" else TUNING_SEEDS
+SEEDS = (*TUNING, *HELD_OUT_SEEDS)
 PAGE = Path(__file__).parents[3] / "docs" / "scaling.md"
 
 
@@ -38,7 +41,7 @@ def test_never_more_overload_than_hpa_and_nobody_cut_off(name: str, seed: int) -
     assert ours.tally.moved_twice == 0
 
 
-@pytest.mark.parametrize("seeds", [TUNING_SEEDS, HELD_OUT_SEEDS], ids=["tuning", "held out"])
+@pytest.mark.parametrize("seeds", [seeds for seeds in (TUNING, HELD_OUT_SEEDS) if seeds], ids=str)
 def test_hardly_more_pod_hours_than_hpa(seeds: tuple[int, ...]) -> None:
     ours, hpa = (sum(results(name, seed)[i].pod_hours for name in GENERATORS for seed in seeds) for i in (0, 1))
     assert ours <= 1.1 * hpa
@@ -46,7 +49,7 @@ def test_hardly_more_pod_hours_than_hpa(seeds: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_it_follows_the_load_in_the_end(name: str) -> None:
-    ours = results(name, TUNING_SEEDS[0])[0]
+    ours = results(name, SEEDS[0])[0]
     load, tolerated = ours.series.connections[-1], 1.1 * SPEC.target_per_pod
     assert load / tolerated <= ours.series.pods[-1] <= max(2, ceil_div(load, SPEC.target_per_pod)) + 2
     assert ours.series.fullest[-1] <= SPEC.cap_per_pod
