@@ -9,10 +9,10 @@ import { Bell } from './notifications.js';
 import { Session } from './session.js';
 import { Sharing } from './sharing.js';
 import { bookingsView } from './views/bookings.js';
-import { bookingView } from './views/booking.js';
+import { bookingView, nothingView } from './views/booking.js';
 import { initials, signInView } from './views/sign-in.js';
 import { waitingView } from './views/waiting.js';
-import { listTitle, roleWords } from './words.js';
+import { roleWords } from './words.js';
 
 const main = document.getElementById('main');
 const bar = document.getElementById('bar');
@@ -52,7 +52,7 @@ function viewAt(hash) {
 /** The map of all bookings is loaded when staff open it: nobody else needs it. */
 async function mapView() {
   const { session, bell, me } = app;
-  if (me.role !== 'admin') return nothing(t('dispatch.staffOnly'));
+  if (me.role !== 'admin') return nothingView(me, t('dispatch.staffOnly'));
   const load = () => import('./views/dispatch.js');
   try {
     const { DispatchView } = await load();
@@ -142,13 +142,8 @@ function signedIn(session) {
   void start(session);
 }
 
-function nothing(message) {
-  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), h('p', {}, h('a', { class: 'back', href: '#/' }, listTitle(app.me))));
-  return { element, title: t('booking.nothing'), close() {} };
-}
-
 /** Show that access to the open view has ended. */
-const leave = (message) => open(nothing(message));
+const leave = (message) => open(nothingView(app.me, message));
 
 async function start(session) {
   try {

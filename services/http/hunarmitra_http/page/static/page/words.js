@@ -17,9 +17,6 @@ export function headline({ status, worker }, me) {
   return t(`headline.${status}`, { worker: worker?.name ?? t('headline.theWorker') });
 }
 
-/** What the list of bookings is called. */
-export const listTitle = (me) => t(me.role === 'admin' ? 'bookings.all' : 'bookings.yours');
-
 export function eventWords({ event_type: type, status }) {
   return has(`event.${type}`) ? t(`event.${type}`) : statusWords(status);
 }

@@ -9,8 +9,9 @@ import { metresBetween, place } from '../geometry.js';
 import { rich, t } from '../languages.js';
 import { LiveMap } from '../map.js';
 import { Timeline } from '../timeline.js';
-import { eventWords, FINAL, headline, listTitle, statusWords, TRACKED } from '../words.js';
+import { eventWords, FINAL, headline, statusWords, TRACKED } from '../words.js';
 import { assignForm } from './assign.js';
+import { backLink } from './bookings.js';
 import { driveButton } from './drive.js';
 import { waitingView } from './waiting.js';
 import { WorkPanel } from './work.js';
@@ -24,10 +25,14 @@ export async function bookingView(app, id) {
     return new BookingView(app, await app.session.get(`bookings/${id}/`));
   } catch (error) {
     if (error.status !== 404) return unreadable(app, id, error);
-    const words = t('booking.unknown');
-    const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, words), back(app));
-    return { element, title: t('booking.nothing'), close() {} };
+    return nothingView(app.me, t('booking.unknown'));
   }
+}
+
+/** A view that says why there is nothing to see. */
+export function nothingView(me, message) {
+  const element = h('div', { class: 'list' }, h('h1', { tabindex: '-1' }, t('booking.nothing')), h('p', { class: 'problem', role: 'alert' }, message), backLink(me));
+  return { element, title: t('booking.nothing'), close() {} };
 }
 
 function unreadable(app, id, { message }) {
@@ -38,10 +43,8 @@ function unreadable(app, id, { message }) {
     void app.reload();
     return true;
   };
-  return waitingView({ title: t('waiting.booking'), message, attempt, stream: app.bell.stream, back: back(app) });
+  return waitingView({ title: t('waiting.booking'), message, attempt, stream: app.bell.stream, back: backLink(app.me) });
 }
-
-const back = ({ me }) => h('p', {}, h('a', { class: 'back', href: '#/' }, listTitle(me)));
 
 class BookingView {
   #app;
@@ -74,7 +77,7 @@ class BookingView {
     this.element = h('article', { class: 'live', 'data-id': booking.id },
       h('div', { class: 'stage' }, this.#canvas, this.#recentre),
       h('div', { class: 'side' },
-        back(app),
+        backLink(app.me),
         h('header', {}, h('h1', { tabindex: '-1', dir: 'auto' }, booking.service), this.#status, h('p', { class: 'foot', dir: 'auto' }, booking.address)),
         h('section', { class: 'card now', 'aria-label': t('booking.now') }, this.#headline, this.#eta, h('p', { class: 'line' }, this.#where, this.#seen)),
         this.#controls,

@@ -3,7 +3,12 @@ import { fill, h } from '../dom.js';
 import { moment } from '../formats.js';
 import { t } from '../languages.js';
 import { retrying } from '../retry.js';
-import { listTitle, STATUSES, statusWords } from '../words.js';
+import { STATUSES, statusWords } from '../words.js';
+
+const listTitle = (me) => t(me.role === 'admin' ? 'bookings.all' : 'bookings.yours');
+
+/** The link from another view to this one. */
+export const backLink = (me) => h('p', {}, h('a', { class: 'back', href: '#/' }, listTitle(me)));
 
 export function bookingsView({ session, me, bell }) {
   const list = h('ul', { class: 'bookings', id: 'bookings' });

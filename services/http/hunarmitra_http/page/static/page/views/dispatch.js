@@ -14,6 +14,7 @@ import { STATUSES } from '../dispatch/shapes.js';
 import { SteadyState } from '../dispatch/steady.js';
 import { t } from '../languages.js';
 import { statusWords } from '../words.js';
+import { backLink } from './bookings.js';
 
 /** Milliseconds in which changes of the list are gathered. */
 const GATHER_MS = 200;
@@ -56,7 +57,7 @@ export class DispatchView {
     this.element = h('article', { class: 'dispatch live' },
       h('div', { class: 'stage' }, this.#canvas, this.#all),
       h('div', { class: 'side' },
-        h('p', {}, h('a', { class: 'back', href: '#/' }, t('bookings.all'))),
+        backLink(app.me),
         h('h1', { tabindex: '-1' }, t('dispatch.title')),
         legend(),
         h('form', { class: 'dispatch-filter', role: 'search', onsubmit: (event) => event.preventDefault() },
