@@ -29,11 +29,13 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
     silence = parameters.age("15s")
     failures = select("hunarmitra_publish_failures_total")
     taken = select("hunarmitra_publish_messages_total", backend="~channel_layer|redis")
+    no_pod_hears = (
+        f"max by (namespace) ({select(connected)}) == 0\nor time() - max by (namespace) ({select(heard)}) > {silence}"
+    )
     yield Alert(
         name=REDIS_AWAY,
         expr=(
-            f"max by (namespace) ({select(connected)}) == 0\n"
-            f"or time() - max by (namespace) ({select(heard)}) > {silence}\n"
+            f"{no_pod_hears}\n"
             f"or (sum by (namespace) (rate({failures}[{window('1m')}])) > 0\n"
             f"    unless sum by (namespace) (rate({taken}[{window('1m')}])) > 0)"
         ),
@@ -51,8 +53,9 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
     yield Alert(
         name=SUBSCRIBER_DEAF,
         expr=(
-            f"min by (namespace, pod) ({select(connected)}) == 0\n"
-            f"or time() - max by (namespace, pod) ({select(heard)}) > {silence}"
+            f"(min by (namespace, pod) ({select(connected)}) == 0\n"
+            f"or time() - max by (namespace, pod) ({select(heard)}) > {silence})\n"
+            f"unless on (namespace) ({no_pod_hears})"
         ),
         wait="1m",
         severity=Severity.CRITICAL,
@@ -63,6 +66,7 @@ def _redis(parameters: Parameters) -> Iterator[Alert]:
             "events up to five seconds late, through the comparison with the database."
         ),
         symptom_of=(REDIS_AWAY, REDIS_REFUSES),
+        memory="1m",
     )
     reconnects = select("hunarmitra_ws_subscriber_reconnects_total")
     yield Alert(
