@@ -1,4 +1,4 @@
-"""Settings of the test process, for tests that call the code directly. Servers use the real settings.
+"""Settings of the test process, for tests that call the code directly. Servers use `settings_servers`.
 
 Django's test database is SQLite in memory, which belongs to one thread.
 """

@@ -137,9 +137,10 @@ def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "",
 def base_environment(**variables: str) -> dict[str, str]:
     """Return an environment as in production (DEBUG off), without the limits that a shared system would reach.
 
-    gunicorn has one process, which starts faster than two: a test of several asks for them.
+    Passwords are hashed fast. gunicorn has one process, which starts faster than two: a test of several asks for them.
     """
     return {
+        "DJANGO_SETTINGS_MODULE": "tests.support.settings_servers",
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
