@@ -23,7 +23,7 @@ from tests.support.actors import User
 from tests.support.processes import REPOSITORY
 
 ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--headless", "--no-sandbox", "--disable-gpu", "--in-process-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 NO_SERVICE_WORKER = "Service Worker registration blocked by Playwright"
