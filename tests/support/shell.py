@@ -6,15 +6,13 @@ It keeps running, because starting Django takes longer than some of the times th
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support import remote
+from tests.support import forks, remote
 from tests.support.eventually import HANG
-from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import Stack
 
 
@@ -22,16 +20,18 @@ class Shell:
     """A process for `call`. `variables` replace or extend the stack's environment: `Shell(stack, SERVICES="http")`."""
 
     def __init__(self, stack: Stack, **variables: str) -> None:
+        given, requests = os.pipe()
+        answers, answered = os.pipe()
         with (stack.directory / "shell.log").open("ab") as log:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.shell_server"],
-                cwd=REPOSITORY,
-                env=clean_environment({**stack.environment, **variables}),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+            self._child = forks.start(
+                ["-m", "tests.support.shell_server"],
+                {**stack.environment, **variables},
+                (given, answered, log.fileno()),
             )
+        os.close(given)
+        os.close(answered)
+        self._requests = os.fdopen(requests, "w", buffering=1)
+        self._answers = os.fdopen(answers)
         self._read()
 
     def __enter__(self) -> Self:
@@ -47,17 +47,16 @@ class Shell:
 
         Raises AssertionError with the traceback of a failed function.
         """
-        assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps(remote.request(function, arguments), default=str) + "\n")
-        self._child.stdin.flush()
+        self._requests.write(json.dumps(remote.request(function, arguments), default=str) + "\n")
         return self._read()
 
     def close(self) -> None:
-        self._child.communicate(timeout=HANG)
+        self._requests.close()
+        self._child.wait(HANG)
+        self._answers.close()
 
     def _read(self) -> Any:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
+        line = self._answers.readline()
         assert line, f"the shell ended with {self._child.wait(HANG)}"
         answer = json.loads(line)
         assert "error" not in answer, answer["error"]

@@ -48,6 +48,6 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["DJANGO_SETTINGS_MODULE"] = "hunarmitra.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hunarmitra.settings")
     django.setup()
     serve()

@@ -12,8 +12,6 @@ import functools
 import json
 import secrets
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,10 +20,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hunarmitra.config.environment import Environment
-from tests.support import remote, services
+from tests.support import forks, remote, services
 from tests.support.eventually import HANG
 from tests.support.postgres import PostgresServer
-from tests.support.processes import REPOSITORY, Process, clean_environment
+from tests.support.processes import Process
 from tests.support.redis import RedisServer
 from tests.support.services import ServiceProcess
 
@@ -119,16 +117,7 @@ def call_in(environment: Mapping[str, str], function: Callable[..., Any], **argu
 
 
 def run_python(environment: Mapping[str, str], *arguments: str, stdin: str = "", timeout: float = HANG) -> str:
-    result = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=REPOSITORY,
-        env=clean_environment(environment),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
+    result = forks.run(arguments, environment, stdin=stdin, timeout=timeout)
     assert result.returncode == 0, (
         f"{' '.join(arguments)} ended with {result.returncode}:\n{result.stdout}\n{result.stderr}"
     )
