@@ -46,12 +46,15 @@ class Fork:
     def wait(self, timeout: float) -> int:
         self._connection.settimeout(timeout)
         try:
-            return int.from_bytes(_received(self._connection), signed=True)
+            code = int.from_bytes(_received(self._connection), signed=True)
         except TimeoutError:
             raise subprocess.TimeoutExpired(str(self.pid), timeout) from None
+        self._connection.close()
+        return code
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+        self._connection.close()
 
 
 class Forks:
