@@ -12,6 +12,7 @@ from tests.support.stack import Stack
 from tests.support.totp import totp
 
 
+@pytest.mark.slow
 def test_the_browser_blocks_nothing_of_the_admin(demo: Stack, people: People, visit: Visitor) -> None:
     visitor = visit(demo, allowed="status of 404")  # it has no icon
     page = visitor.page
@@ -31,6 +32,7 @@ def test_the_browser_blocks_nothing_of_the_admin(demo: Stack, people: People, vi
         expect(page.locator("#header")).to_have_css("display", "flex")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "audited"), [("light", False), ("light", True), ("dark", True)])
 def test_staff_set_up_a_second_factor_and_sign_in_with_it(
     demo: Stack, visit: Visitor, scheme: Scheme, audited: bool

@@ -32,6 +32,7 @@ def box(page: Page, selector: str) -> dict[str, float]:
     return found
 
 
+@pytest.mark.slow
 def test_a_booking_opened_offline_loads_when_the_network_returns(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     customer = visit(demo, allowed=NO_NETWORK, service_worker=True)
@@ -86,6 +87,7 @@ def test_a_notification_leaves_the_list_and_its_place(demo: Stack, people: Peopl
     expect(row).to_be_in_viewport()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "viewport",
     [pytest.param(NARROW, id="320"), pytest.param(SMALL_PHONE, id="360", marks=pytest.mark.variant)],
@@ -298,6 +300,7 @@ def test_a_booking_without_coordinates_says_so_until_the_worker_is_seen(
     expect(customer.page.locator(".leaflet-control-scale-line")).to_have_text(re.compile(r"^\d+ m$"))
 
 
+@pytest.mark.slow
 def test_two_tabs_do_not_drive_one_booking(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     first = visit(demo, allowed=f"status of 409|{PUT_OFF}")

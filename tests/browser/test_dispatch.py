@@ -221,6 +221,7 @@ def test_others_than_staff_are_told_why_there_is_no_map(served: Served, visit: V
     assert not any(url.partition("?")[0].endswith("/ws/") for url in customer.sockets)
 
 
+@pytest.mark.slow
 def test_in_the_demo_a_marker_moves_after_two_presses(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=28.6315, lng=77.2167)
     people.employer.create_booking(service="Wall painting", lat=28.6336, lng=77.2093)
@@ -262,6 +263,7 @@ def test_what_happened_while_the_server_was_away_is_shown(tmp_path: Path, visit:
         expect(staff.page.locator(".reason")).to_contain_text("No marker yet.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [200, CROWD])
 def test_a_crowd_costs_one_call_a_marker_and_no_elements(served: Served, visit: Visitor, count: int) -> None:
     stack, actors = served

@@ -43,6 +43,7 @@ def choose(one: Visit, name: str) -> None:
     expect(one.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_session_outlives_the_last_window_of_the_installed_page(
     demo: Stack, people: People, phone: BrowserContext
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import People, Visitor
@@ -57,6 +58,7 @@ def test_a_language_that_the_page_does_not_have_is_english(demo: Stack, browser:
     context.close()
 
 
+@pytest.mark.slow
 def test_a_walk_in_hindi_from_the_booking_to_the_arrival(demo: Stack, people: People, visit: Visitor) -> None:
     people.employer.mark_all_read()
     booking = people.new_booking(service="नल की मरम्मत", lat=28.6315, lng=77.2167)

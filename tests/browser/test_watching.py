@@ -39,6 +39,7 @@ def places_of_the_marker(page: Page) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_the_button_moves_the_marker_within_ten_seconds(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     customer = visit(demo, allowed=f"status of 409|{PUT_OFF}")  # a position that meets the end below

@@ -36,6 +36,7 @@ def take_hold(worker: Visit) -> tuple[float, float]:
     return x, y
 
 
+@pytest.mark.slow
 def test_in_the_demo_the_worker_is_dragged_on_the_map(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=SITE[0], lng=SITE[1])
     worker, customer = visit(demo), visit(demo)

@@ -175,6 +175,7 @@ def test_a_step_without_network_is_sent_when_it_returns(served: tuple[Stack, Act
     expect(worker.page.get_by_role("alert")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_sharing_goes_on_in_other_views_and_after_a_reload(served: tuple[Stack, Actors], visit: Visitor) -> None:
     stack, actors = served
     booking = actors.new_booking("on_the_way", lat=SITE[0], lng=SITE[1])
@@ -212,6 +213,7 @@ def test_a_worker_who_cannot_come_gets_a_message_for_staff(served: tuple[Stack, 
     worker.expect_status("Confirmed")
 
 
+@pytest.mark.slow
 def test_the_map_shows_accuracy_and_heading(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=SITE[0], lng=SITE[1])
     people.worker.status(booking, "on_the_way")

@@ -190,6 +190,7 @@ def test_demo_says_that_a_file_of_another_program_is_in_the_way(
     assert (tmp_path / "demo.json").read_text() == '{"scene": "beach"}'
 
 
+@pytest.mark.slow
 def test_demo_changes_no_booking_that_it_did_not_make(tmp_path: Path) -> None:
     with embedded_stack(tmp_path, DEMO="1") as stack:
         made = demo(stack.environment)
@@ -243,6 +244,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
         there.employer.close()
 
 
+@pytest.mark.slow
 async def test_drive_sets_out_reports_its_way_arrives_and_completes(town: Town) -> None:
     async with await Socket.connect(town.booking_socket, token=town.employer.token) as watcher:
         joined = await watcher.joined()

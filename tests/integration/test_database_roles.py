@@ -56,6 +56,7 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(owner_url)
 
 
+@pytest.mark.slow
 async def test_every_process_does_its_work_as_the_user_for_rows(
     database_url: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:

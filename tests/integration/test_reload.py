@@ -64,6 +64,7 @@ def dev(tmp_path: Path) -> Iterator[Development]:
         yield running
 
 
+@pytest.mark.slow
 def test_a_saved_file_is_served_and_a_syntax_error_ends_nothing(dev: Development) -> None:
     assert dev.get("/added/") != "one"
     dev.change("one")

@@ -75,6 +75,7 @@ def booking(demo: Stack, made: dict[str, Any], employer: Actor, worker: Actor) -
     return booking_id
 
 
+@pytest.mark.slow
 def test_the_command_lines(demo: Stack, made: dict[str, Any], employer: Actor, worker: Actor, booking: str) -> None:
     page = "guide/command-line.md"
     prepared = command_of(page, "PASSWORD=").replace("…", made["employer"]["password"]) + command_of(page, "SERVER=")

@@ -105,6 +105,7 @@ def assert_unavailable(answer: httpx.Response) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("over_rarely")
 async def test_a_server_that_turned_read_only_is_left_and_used_again_once_it_is_writable(system: System) -> None:
     async with await Socket.connect(

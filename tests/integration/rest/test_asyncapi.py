@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
+
 from tests.support import tools
 from tests.support.api import Api
 from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import Stack
 
 
+@pytest.mark.slow
 def test_it_is_served_and_the_official_parser_has_nothing_against_it(nobody: Api, stack: Stack) -> None:
     answer = nobody.http.get(f"{stack.base_url}/api/asyncapi/")
     assert answer.status_code == 200

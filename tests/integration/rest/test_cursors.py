@@ -151,6 +151,7 @@ def plans_of_cursors(employer_id: str, worker_id: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_each_part_of_a_list_is_read_by_an_index_in_its_order(stack: Stack, shell: Shell, employer: Actor) -> None:
     if stack.kind != "distributed":
         pytest.skip("the plans of PostgreSQL")

@@ -75,6 +75,7 @@ def store_locations(bookings: int, rounds: int) -> dict[str, Any]:
     return {"stored": stored, "updates": updates, "sizes": measured}
 
 
+@pytest.mark.slow
 def test_locations_are_hot_updates_and_touch_no_index(shell: Shell) -> None:
     found = shell.call(store_locations, bookings=BOOKINGS, rounds=ROUNDS)
     updated, hot = found["updates"]
