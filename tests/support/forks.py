@@ -22,7 +22,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from tests.support.processes import REPOSITORY, clean_environment
 
@@ -96,7 +96,7 @@ _forks: Final = functools.cache(Forks)
 
 def start(
     arguments: Sequence[str], environment: Mapping[str, str], streams: tuple[int, int, int]
-) -> Fork | subprocess.Popen[bytes]:
+) -> Fork | subprocess.Popen[Any]:
     """Start `python ARGUMENTS` (a script, `-m MODULE` or `-c PROGRAM`) with three files as its standard streams."""
     environment = clean_environment(environment)
     if hasattr(os, "pidfd_open") and not any(name.startswith(READ_AT_START) for name in environment):

@@ -9,15 +9,18 @@ import json
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from tests.support import forks, remote
 from tests.support.eventually import HANG
-from tests.support.stack import Stack
+from tests.support.stack import SETTINGS, Stack
 
 
 class Shell:
-    """A process for `call`. `variables` replace or extend the stack's environment: `Shell(stack, SERVICES="http")`."""
+    """A process for `call`. `variables` replace or extend the stack's environment: `Shell(stack, SERVICES="http")`.
+
+    It does not carry out a test's `Faults`.
+    """
 
     def __init__(self, stack: Stack, **variables: str) -> None:
         given, requests = os.pipe()
@@ -25,13 +28,13 @@ class Shell:
         with (stack.directory / "shell.log").open("ab") as log:
             self._child = forks.start(
                 ["-m", "tests.support.shell_server"],
-                {**stack.environment, **variables},
+                {**stack.environment, "DJANGO_SETTINGS_MODULE": SETTINGS, **variables},
                 (given, answered, log.fileno()),
             )
         os.close(given)
         os.close(answered)
-        self._requests = os.fdopen(requests, "w", buffering=1)
-        self._answers = os.fdopen(answers)
+        self._requests: IO[str] = os.fdopen(requests, "w", buffering=1)
+        self._answers: IO[str] = os.fdopen(answers)
         self._read()
 
     def __enter__(self) -> Self:

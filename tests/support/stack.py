@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from hunarmitra.config.environment import Environment
 from tests.support import forks, remote, services
@@ -28,6 +28,8 @@ from tests.support.redis import RedisServer
 from tests.support.services import ServiceProcess
 
 Kind = Literal["embedded", "distributed"]
+
+SETTINGS: Final = "tests.support.settings_servers"
 
 WITHOUT_SAMPLES = {"ACK_SAMPLE_RATE": "0"}
 """Without it, one frame in a hundred would have an additional key, which tests do not expect."""
@@ -130,7 +132,7 @@ def base_environment(**variables: str) -> dict[str, str]:
     Passwords are hashed fast. gunicorn has one process, which starts faster than two: a test of several asks for them.
     """
     return {
-        "DJANGO_SETTINGS_MODULE": "tests.support.settings_servers",
+        "DJANGO_SETTINGS_MODULE": SETTINGS,
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",

@@ -92,19 +92,23 @@ class ClusterShell(Shell):
         command = ["python", "-c", SHELL_SERVER.read_text()]
         target = f"deployment/{release.full('http')}"
         with log.open("ab") as errors:
-            self._child = subprocess.Popen(
+            self._child = child = subprocess.Popen(
                 ["kubectl", "--namespace", release.namespace, "exec", "--stdin", target, "--", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                bufsize=1,
             )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        self._requests, self._answers = child.stdin, child.stdout
         self._read()
 
     def close(self) -> None:
         """Kill kubectl, which may notice late that its command has ended."""
         self._child.kill()
-        self._child.communicate()
+        super().close()
 
 
 @pytest.fixture(scope="package")
