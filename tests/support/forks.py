@@ -99,7 +99,7 @@ def start(
 ) -> Fork | subprocess.Popen[Any]:
     """Start `python ARGUMENTS` (a script, `-m MODULE` or `-c PROGRAM`) with three files as its standard streams."""
     environment = clean_environment(environment)
-    if hasattr(os, "pidfd_open") and not any(name.startswith(READ_AT_START) for name in environment):
+    if not any(name.startswith(READ_AT_START) for name in environment):
         return _forks().start(arguments, environment, streams)
     stdin, stdout, stderr = streams
     return subprocess.Popen(
@@ -142,7 +142,10 @@ def _received(connection: socket.socket, size: int = 4) -> bytes:
 
 
 def serve(listener: socket.socket) -> None:
-    """Fork for each connection, until the test process ends. In a fork, run the program and return."""
+    """Fork for each connection, until the test process ends. In a fork, run the program and return.
+
+    ``running`` has the read end of a pipe that ends when its program does.
+    """
     running: dict[int, tuple[int, socket.socket]] = {}
     while True:
         ready, _, _ = select.select([0, listener.fileno(), *running], [], [])
@@ -159,8 +162,11 @@ def serve(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         header, streams, _, _ = socket.recv_fds(connection, 4, 3)
         request = json.loads(_received(connection, int.from_bytes(header)))
+        end, held = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(end)
+            os.set_inheritable(held, True)  # it stays open if the program becomes another one
             listener.close()
             for ended, (_, other) in running.items():
                 os.close(ended)
@@ -169,9 +175,9 @@ def serve(listener: socket.socket) -> None:
             _become(request["environment"], streams)
             _run(request["arguments"])
             return
-        for stream in streams:
-            os.close(stream)
-        running[os.pidfd_open(pid)] = pid, connection
+        for opened in (held, *streams):
+            os.close(opened)
+        running[end] = pid, connection
         with contextlib.suppress(OSError):
             connection.sendall(pid.to_bytes(4))
 
