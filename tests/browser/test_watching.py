@@ -319,7 +319,7 @@ def test_notifications_arrive_and_are_read(demo: Stack, people: People, visit: V
 
 
 def test_staff_assign_a_worker(demo: Stack, people: People, visit: Visitor) -> None:
-    booking = str(people.employer.create_booking(service="Wall painting")["id"])
+    booking = str(people.employer.create_booking(service="Ceiling painting")["id"])
     customer, staff = visit(demo), visit(demo)
     customer.be("Asha Verma")
     customer.watch(booking)
@@ -327,7 +327,7 @@ def test_staff_assign_a_worker(demo: Stack, people: People, visit: Visitor) -> N
     staff.be("Meera Iyer")
     expect(staff.page.get_by_role("heading", name="All bookings")).to_be_visible()
     staff.page.get_by_label("Show").select_option("Requested")
-    staff.page.get_by_role("link", name="Wall painting").click()
+    staff.page.get_by_role("link", name="Ceiling painting").click()
     staff.page.get_by_label("Worker", exact=True).select_option(str(people.worker.me()["id"]))
     staff.screenshot("assign-desktop")
     staff.page.get_by_role("button", name="Assign", exact=True).click()
