@@ -42,15 +42,18 @@ class Fork:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self.pid = int.from_bytes(_received(connection))
+        self._code: int | None = None
 
     def wait(self, timeout: float) -> int:
+        if self._code is not None:
+            return self._code
         self._connection.settimeout(timeout)
         try:
-            code = int.from_bytes(_received(self._connection), signed=True)
+            self._code = int.from_bytes(_received(self._connection), signed=True)
         except TimeoutError:
             raise subprocess.TimeoutExpired(str(self.pid), timeout) from None
         self._connection.close()
-        return code
+        return self._code
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Settings of server processes that carry out a test's `Faults`."""
+"""Settings of server processes that carry out a test's `Faults`: those of the other servers."""
 
 from __future__ import annotations
 

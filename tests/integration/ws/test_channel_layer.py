@@ -215,8 +215,11 @@ async def use_the_layer() -> dict[str, Any]:
     return seen
 
 
-async def test_the_layer_does_what_channels_asks_of_one(shell: Shell) -> None:
-    assert shell.call(use_the_layer) == {
+async def test_the_layer_does_what_channels_asks_of_one(live: Stack) -> None:
+    # A shell of its own: from now on it listens to the control channel, as the pods do.
+    with Shell(live) as shell:
+        seen = shell.call(use_the_layer)
+    assert seen == {
         "distinct": True,
         "valid": True,
         "in order": [0, 1, 2],
