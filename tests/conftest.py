@@ -54,6 +54,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndSha
     return ByFileAndShape(config, log)
 
 
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_order_items(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After pytest has put the tests of each shape together."""
+    if hasattr(config, "workerinput"):
+        from tests.support.side_by_side import long_ones_first
+
+        long_ones_first(items)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The second endpoint on the second shape repeats what both show alone, and so do tests of either shape."""
