@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Route, ViewportSize, WebSocketRoute, expect
 
 from tests.browser.conftest import People, Visitor
@@ -238,6 +239,24 @@ def test_tabs_share_one_renewal_of_the_token(demo: Stack, visit: Visitor) -> Non
     assert one
     assert one == other
     assert repeated == []
+
+
+@pytest.mark.usefixtures("people")
+def test_a_request_that_nobody_answers_ends_and_the_token_is_renewed_by_the_next(demo: Stack, visit: Visitor) -> None:
+    customer = visit(demo)
+    customer.be("Asha Verma")
+    customer.page.evaluate(RESTORED)
+    # The page's deadlines, a hundred times sooner.
+    customer.page.evaluate(
+        "AbortSignal.timeout = ((timeout) => (ms) => timeout.call(AbortSignal, ms / 100))(AbortSignal.timeout)"
+    )
+    held: list[Route] = []
+    customer.page.context.route(REFRESH, lambda route: held.insert(0, route), times=1)
+    customer.page.evaluate(RENEWAL)
+    with pytest.raises(PlaywrightError, match="cannot be reached"):
+        customer.page.evaluate("window.renewal")
+    customer.page.evaluate(RENEWAL)
+    assert customer.page.evaluate("window.renewal")
 
 
 def test_a_tab_takes_the_tokens_that_another_tells_of_while_it_asks(demo: Stack, visit: Visitor) -> None:

@@ -62,4 +62,41 @@ void main() {
       sender.stop();
     });
   }
+
+  test('the token has expired when the network returns: a new one is asked for until there is one', () async {
+    final refreshes = <bool>[];
+    final waits = StreamController<void Function()>();
+    final waiting = StreamIterator(waits.stream);
+    var requests = 0;
+    final sender = LocationSender(
+      url: Uri.parse('http://server.example'),
+      bookingId: 'b',
+      token: ({required refresh}) {
+        refreshes.add(refresh);
+        if (refresh && refreshes.length == 3) throw const SocketException('no network');
+        return refresh ? 'new' : 'old';
+      },
+      client: MockClient((request) async {
+        requests++;
+        if (requests == 1) throw const SocketException('no network');
+        if (request.headers['Authorization'] == 'Bearer new') return http.Response('{"next_in_ms": 2000}', 200);
+        return http.Response('{"detail": "expired", "code": "token_not_valid"}', 401);
+      }),
+      timer: (delay, work) {
+        waits.add(work);
+        return Timer(Duration.zero, () {});
+      },
+    );
+    final shared = sender.states.firstWhere((state) => state == SharingState.sharing);
+    sender
+      ..start()
+      ..push(here);
+    for (var tries = 0; tries < 3; tries++) {
+      await waiting.moveNext();
+      waiting.current();
+    }
+    await shared;
+    expect(refreshes, [false, false, true, true]);
+    sender.stop();
+  });
 }

@@ -1,4 +1,4 @@
-// Streams share a callback's answer: a rotating refresh token must be used once.
+// Streams share an answer: a rotating refresh token must be used once.
 const asking = new WeakMap();
 
 function askOnce(source, refresh) {
@@ -22,7 +22,7 @@ export class Credentials {
     /** Whether an open connection can be given a new token. */
     this.renewable = typeof given.token === 'function';
     const custom = typeof given.ticket === 'function';
-    /** Whether the application can replace rejected credentials. */
+    /** Whether rejected credentials can be replaced. */
     this.replaceable = this.renewable || custom;
     if (!given.token && !custom) throw new TypeError('credentials are missing: pass `token`, or a function as `ticket`');
     this.#given = given;
@@ -39,14 +39,14 @@ export class Credentials {
   async access(refresh) {
     const { ticket, tokenInQuery } = this.#given;
     const buy = ticket === true;
-    const secret = ticket && !buy ? await ticket({ refresh }) : await this.token(refresh);
+    const secret = await (ticket && !buy ? ticket({ refresh }) : this.token(refresh));
     if (!secret) return null;
     if (ticket) return { query: { ticket: buy ? await this.#buyTicket(secret) : secret } };
     return tokenInQuery ? { query: { token: secret } } : { protocols: ['jwt', secret] };
   }
 
   async #buyTicket(token) {
-    const response = await this.#fetch(this.#ticketUrl, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+    const response = await this.#fetch(this.#ticketUrl, { method: 'POST', headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout?.(20_000) });
     if (response.ok) return (await response.json()).ticket;
     throw Object.assign(new Error(`ticket request failed: HTTP ${response.status}`), response.status === 401 && { closeCode: 4001 });
   }

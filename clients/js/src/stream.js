@@ -6,7 +6,7 @@ import { Credentials } from './credentials.js';
 import { Emitter } from './emitter.js';
 import { platform, Timers } from './platform.js';
 
-/** Milliseconds until a connection without a pong is dead. */
+/** Milliseconds that a pong may take. */
 const PONG_MS = 10_000;
 /** When the network returns. */
 const ONLINE_MS = 3000;
@@ -64,7 +64,7 @@ export class RealtimeStream extends Emitter {
     if (this.#env.document) this.#checkHost();
   }
 
-  /** Throw if the host lacks a part: when created in a browser, when started on a server that renders pages. */
+  /** Throw if the host lacks a part: at once in a browser, at the start on a server that renders pages. */
   #checkHost() {
     if (!this.#url) throw new TypeError('url is missing: outside of a browser, pass the address of the server');
     if (!this.#env.WebSocket) throw new TypeError('WebSocket is missing: Node before 22 has none; pass the one of the package ws');
@@ -355,7 +355,7 @@ export class RealtimeStream extends Emitter {
     this.#become({ name: 'paused' });
   }
 
-  /** Ping a live connection; connect now if there is none, unless the server asked for a delay. */
+  /** Ping, or else connect now, unless the server asked for a delay. */
   #wake = ({ type } = {}) => {
     if (!this.#running || this.#paused) return;
     if (this.#liveSince !== undefined) this.#ping(type === 'online');

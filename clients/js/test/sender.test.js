@@ -57,6 +57,20 @@ test('a connection lost before the answer: the location is sent again over REST'
   assert.deepEqual(told.states(), ['locating', 'sharing']);
 });
 
+test('a request without an answer is ended when the location is sent again, and when the sender stops', async () => {
+  const { world, sender, device, lats } = overRest();
+  world.answer = () => new Promise(() => {});
+  sender.start();
+  device.move(28.61);
+  await world.advance(9_999);
+  assert.deepEqual(world.signals.map(({ aborted }) => aborted), [false]);
+  await world.advance(1_001);
+  assert.deepEqual(lats(), [28.61, 28.61]);
+  assert.deepEqual(world.signals.map(({ aborted }) => aborted), [true, false]);
+  sender.stop();
+  assert.deepEqual(world.signals.map(({ aborted }) => aborted), [true, true]);
+});
+
 test('a connection without an answer: sent again after ten seconds, and a late answer counts for nothing', async () => {
   const { world, device, sent, accept, told } = await overConnection();
   world.chance = 0.25;

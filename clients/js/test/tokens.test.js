@@ -177,6 +177,7 @@ test('tickets: one is bought with the token for every connection', async () => {
     method: 'POST',
     headers: { Authorization: 'Bearer token-1' },
   }]);
+  assert.ok(world.signals[0] instanceof AbortSignal); // in a network that answers nothing
   assert.equal(world.webSocket.url, 'wss://api.example.org/hm/ws/notifications/?ticket=ticket-1');
   assert.deepEqual(world.webSocket.protocols, []);
   world.webSocket.end(1006);

@@ -284,3 +284,20 @@ async def test_an_error_that_names_no_channel_is_told_to_all(server: Server) -> 
         await server.send({"type": "error", "code": "rate_limited", "message": "Slow down."})
         for stream in (first, second):
             assert ((await until(stream, of("error")))[-1].data or {})["code"] == "rate_limited"
+
+
+async def test_a_new_token_is_asked_for_until_there_is_one(server: Server) -> None:
+    asked: list[bool] = []
+
+    def token(refresh: bool) -> str:
+        asked.append(refresh)
+        if len(asked) == 2:
+            raise OSError("no network")
+        return "token"
+
+    async with RealtimeConnection(server.url, token=token, backoff=BACKOFF) as connection:
+        connection.booking(A)
+        await server.next()
+        await server.connections[-1].close(4001)
+        await server.next()
+    assert asked == [False, True, True]

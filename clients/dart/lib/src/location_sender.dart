@@ -114,14 +114,14 @@ class LocationSender {
 
   Future<void> _send(Location location) async {
     http.Response? answer;
+    final refresh = _rejected;
     try {
-      final refresh = _rejected;
-      _rejected = false;
-      final access = await _token(refresh: refresh);
+      final access = await Future<String?>.value(_token(refresh: refresh)).timeout(_answerWithin);
       if (access == null) {
         _finish('unauthenticated', 'Nobody is signed in.');
         return;
       }
+      _rejected = false;
       final headers = {'Authorization': 'Bearer $access', 'Content-Type': 'application/json'};
       answer = await _client.post(_url, headers: headers, body: jsonEncode(location)).timeout(_answerWithin);
     } catch (error) {
@@ -130,7 +130,7 @@ class LocationSender {
       _sending = false;
     }
     if (!_running) return;
-    final delay = _judge(answer);
+    final delay = _judge(answer, refreshed: refresh);
     if (delay == null) return;
     if (answer == null || answer.statusCode != 200) _newest ??= location;
     _wait = _timer(delay, () {
@@ -139,8 +139,8 @@ class LocationSender {
     });
   }
 
-  /// Returns the time until the next location, or null if no other one may follow.
-  Duration? _judge(http.Response? answer) {
+  /// Returns the time until the next location, or null if no other one may follow. `refreshed`: with a new token.
+  Duration? _judge(http.Response? answer, {required bool refreshed}) {
     if (answer == null) return _backOff();
     final body = _body(answer);
     final code = body['code'] as String?, detail = '${body['detail'] ?? 'HTTP ${answer.statusCode}'}';
@@ -150,10 +150,9 @@ class LocationSender {
       final asked = Duration(milliseconds: (body['next_in_ms'] as num? ?? 2000).round());
       return asked > _shortestPace ? asked : _shortestPace;
     }
-    if (answer.statusCode == 401 && !_rejected && _failures == 0) {
+    if (answer.statusCode == 401) {
       _rejected = true;
-      _failures++;
-      return Duration.zero;
+      return refreshed ? _backOff() : Duration.zero;
     }
     if (code == 'stale_position') return _staleAgain;
     // Without a code it is the answer of a proxy, which may be temporary.

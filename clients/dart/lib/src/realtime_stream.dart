@@ -155,15 +155,14 @@ abstract class RealtimeStream {
     _liveSince = _after = _lastError = null;
     _become(RealtimeState(RealtimePhase.connecting, attempt: _failures + 1));
     _limit = Timer(_connectWithin, () => _lost(attempt, null));
-    final refresh = _rejected;
-    _rejected = false;
     try {
-      final access = await _token(refresh: refresh);
+      final access = await _token(refresh: _rejected);
       if (attempt != _attempt) return;
       if (access == null) {
         _finish(CloseReason.unauthenticated);
         return;
       }
+      _rejected = false;
       final url = _seq == null ? _url : _url.replace(queryParameters: {'since': '$_seq'});
       final channel = _openChannel(url, ['jwt', access]);
       _channel = channel;

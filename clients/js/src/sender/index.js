@@ -38,7 +38,7 @@ export class LocationSender extends Emitter {
   #offs = [];
   #state = { name: 'idle' };
   #waiting; // the newest location that was not sent
-  #underWay;
+  #underWay; // and how to end its request
   #attempt = 0; // answers to an older attempt are ignored
   #newest = -Infinity; // the time of the newest location, by the device's clock
   #paceMs = FIRST_PACE_MS;
@@ -222,8 +222,9 @@ export class LocationSender extends Emitter {
       if (!token) return this.#close('unauthenticated');
       const refreshed = this.#refresh;
       this.#refresh = false;
+      const { signal } = (this.#underWay.request = new AbortController());
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-      const response = await this.#env.fetch(this.#url, { method: 'POST', headers, body: JSON.stringify(message) });
+      const response = await this.#env.fetch(this.#url, { method: 'POST', headers, body: JSON.stringify(message), signal });
       const answer = await response.json().catch(() => ({}));
       if (attempt === this.#attempt) this.#answered(response, answer, refreshed);
     } catch (error) {
@@ -310,10 +311,11 @@ export class LocationSender extends Emitter {
   }
 
   #arrive() {
-    const { reading } = this.#underWay;
+    const { reading, request } = this.#underWay;
     this.#attempt++;
     this.#timers.cancel('answer');
     this.#underWay = undefined;
+    request?.abort(); // a browser has six requests to a server at once
     return reading;
   }
 
@@ -388,6 +390,7 @@ export class LocationSender extends Emitter {
     if (!this.#running) return;
     this.#attempt++;
     this.#timers.cancelAllBut();
+    this.#underWay?.request?.abort();
     this.#device?.();
     this.#device = this.#waiting = this.#underWay = this.#retryAt = undefined;
     this.#permission?.removeEventListener('change', this.#onPermission);

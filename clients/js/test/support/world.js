@@ -83,6 +83,8 @@ export class FakeWorld {
   random = () => this.chance;
   webSockets = [];
   requests = [];
+  /** The abort signals of the requests. */
+  signals = [];
   /** The delays of all timers ever set. */
   delays = new Set();
   answer = () => ({ ok: true, status: 201, json: async () => ({ ticket: `ticket-${this.requests.length}`, expires_in: 30 }) });
@@ -106,8 +108,9 @@ export class FakeWorld {
   get environment() {
     return {
       WebSocket: this.WebSocket,
-      fetch: async (url, request) => {
+      fetch: async (url, { signal, ...request }) => {
         this.requests.push({ url, ...request });
+        this.signals.push(signal);
         return this.answer();
       },
       setTimeout: (run, ms) => {

@@ -144,11 +144,11 @@ class Link:
         """Run one connection and return its close code; None when there was none, or no connection."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS) as limit:
-                refresh, self._rejected = self._rejected, False
-                token = await self._ask(refresh=refresh)
+                token = await self._ask(refresh=self._rejected)
                 if not token:
                     self._refuse("unauthenticated")
                     return None
+                self._rejected = False
                 protocols = [Subprotocol("jwt"), Subprotocol(token)]
                 url = self._url + self._query()
                 async with connect(

@@ -5,6 +5,8 @@ import { alone, answer, askForSession, onMessage, tell } from './tabs.js';
 const KEPT_AS = 'hunarmitra.session';
 /** Milliseconds to wait for the tokens of a tab that has just renewed them. */
 const RENEWED_MS = 2000;
+/** Milliseconds until a request has failed. A network that swallows packets answers nothing, for minutes. */
+const ANSWER_MS = 15_000;
 
 /** An error answer of the server. */
 export class ApiError extends Error {
@@ -174,19 +176,31 @@ function read(storage) {
 
 /** Return the people of the demo; none except on the machine that runs it. */
 export async function demoPeople() {
-  const response = await fetch('demo/people/');
+  const response = await fetch('demo/people/', { signal: AbortSignal.timeout(ANSWER_MS) });
   return response.ok ? (await response.json()).people : [];
 }
 
 async function call(method, path, body, access) {
   const headers = { 'Accept-Language': language, ...(access && { Authorization: `Bearer ${access}` }), ...(body && { 'Content-Type': 'application/json' }) };
+  const signal = AbortSignal.timeout(ANSWER_MS);
   let response;
+  let text;
   try {
-    response = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+    response = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body), signal });
+    text = await response.text();
   } catch {
     throw new Unreachable();
   }
-  const answer = await response.json().catch(() => ({}));
+  const answer = parsed(text);
   if (!response.ok) throw new ApiError(response.status, answer, Number(response.headers.get('Retry-After')) || 1);
   return answer;
+}
+
+/** Return the JSON of an answer; an empty object if there is none, as in the answer of a proxy. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
