@@ -296,9 +296,9 @@ abstract class RealtimeStream {
   }
 
   void _ping() {
+    if (_pong?.isActive ?? false) return; // the last one has no answer yet
     final attempt = _attempt;
     send({'type': 'ping'});
-    _pong?.cancel();
     _pong = Timer(_pongWithin, () => _lost(attempt, null)); // dead, even if the device reports it as open
   }
 
