@@ -89,11 +89,18 @@ class Revocations:
                 logger.warning("the revocations went back from number %d to %d in the database", known, newest)
             self._number = newest
             self.ready.set()
-        elif newest > known:
-            for row in await self._threads.run(recorded_after, known):
-                if row.number > (self._number or 0):
-                    self._number = row.number
-                    self._apply(row.kind, row.subject, row.booking)
+        else:
+            await self._apply_up_to(newest)
+
+    async def _apply_up_to(self, newest: int) -> None:
+        """Read on until no row is left: each read is limited, and many rights may end at once."""
+        while (known := self._number or 0) < newest:
+            rows = await self._threads.run(recorded_after, known)
+            for row in rows:
+                self._number = row.number
+                self._apply(row.kind, row.subject, row.booking)
+            if not rows:  # they were pruned: this process has not read for longer than they are kept
+                self._number = newest
 
     def _apply(self, kind: str, subject: UUID, booking: UUID | None) -> None:
         if kind == Kind.SESSION:
