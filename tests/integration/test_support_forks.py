@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import forks
 from tests.support.eventually import HANG
+from tests.support.processes import clean_environment
 
 
 def run(program: str, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,6 +37,10 @@ def test_an_error_is_a_traceback_and_a_signal_a_negative_code() -> None:
     assert run("import os, signal; os.kill(os.getpid(), signal.SIGTERM)").returncode == -15
 
 
+@pytest.mark.skipif(
+    any(name.startswith(forks.READ_AT_START) for name in clean_environment()),
+    reason="with a variable that the interpreter reads at its start, programs are no forks",
+)
 def test_the_project_is_imported_by_the_program_alone() -> None:
     show = "import sys; print(any(name.startswith('hunarmitra') for name in sys.modules), 'django.db' in sys.modules)"
     assert run(show).stdout == "False True\n"

@@ -106,7 +106,13 @@ def start(
         return _forks().start(arguments, environment, streams)
     stdin, stdout, stderr = streams
     return subprocess.Popen(
-        [sys.executable, *arguments], cwd=REPOSITORY, env=environment, stdin=stdin, stdout=stdout, stderr=stderr
+        [sys.executable, *arguments],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
     )
 
 
@@ -126,6 +132,8 @@ def run(
             code = running.wait(timeout)
         except subprocess.TimeoutExpired:
             running.kill()
+            if isinstance(running, subprocess.Popen):
+                running.wait()
             raise
         out.seek(0)
         err.seek(0)
