@@ -19,7 +19,8 @@ from bench.processes import cpu_seconds
 from bench.subjects import UNLIMITED, Subject, Target
 from bench.world import BUILD, MissingToolError, Seeded, World, seed
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
+from tests.support.surroundings import REPOSITORY
 
 EARLIER = "3caddd6"
 """The commit of the earlier version: 0.1, before the worker's half."""

@@ -23,9 +23,9 @@ from typing import Any, Self
 from bench.load_generator import LoadGenerator
 from tests.support import tools
 from tests.support.postgres import PostgresServer
-from tests.support.processes import REPOSITORY
 from tests.support.redis import RedisServer
 from tests.support.stack import WITHOUT_PATIENCE, base_environment, fresh_postgres, run_python
+from tests.support.surroundings import REPOSITORY
 
 BENCH = REPOSITORY / "bench"
 BUILD = REPOSITORY / ".cache" / "bench"

@@ -22,7 +22,7 @@ from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OWN, Subject, own
 from bench.systems import EARLIER_VERSION, PARTS, System, earlier_version, go, version
 from bench.world import World
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 WATCHERS: Final = 2
 CONCURRENCY: Final = 4

@@ -22,8 +22,8 @@ from bench.scenarios.rest import CONCURRENCY, TRACKING, rest_server
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OUTBOX, OWN, Subject, Target, own
 from bench.world import World
-from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.raw_sockets import TEXT, RawSocket
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 WS_KINDS = (
     "half-handshake", "slow-handshake", "bad-token", "unread-pongs", "empty-continuations", "ignored-close",

@@ -21,7 +21,7 @@ from bench.scenarios.fan_out import publish
 from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OUTBOX, OWN, Subject, Target, own
 from bench.world import World
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 LIVE, QUICK_LIVE = 10_000, 2_000
 LOCATIONS_PER_SECOND, QUICK_LOCATIONS_PER_SECOND = 2_500, 500

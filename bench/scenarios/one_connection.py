@@ -25,7 +25,7 @@ from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.statements import logged_statements
 from bench.subjects import OUTBOX, Subject, Target, own
 from bench.world import World
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 ONE = Subject("one-connection", "this server, /ws/", own)
 TWO = Subject("two-connections", "this server, a connection for each channel", own)

@@ -23,7 +23,7 @@ from bench.scenarios.scenario import Figures, Scenario, Sizes
 from bench.subjects import OWN, Subject
 from bench.systems import System, version
 from bench.world import World
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 LOCATIONS_PER_SECOND, QUICK_LOCATIONS_PER_SECOND = 1_000, 100
 EACH_SECONDS: Final = 4

@@ -20,7 +20,8 @@ from playwright.sync_api import expect
 from tests.support.browser import DESKTOP, Visit, chromium
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
+from tests.support.surroundings import REPOSITORY
 
 LIMIT_SECONDS = 10.0
 INSTALL_SECONDS = 600.0

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import DESKTOP, PHONE, Scheme, accessibility_violations
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 pytestmark = pytest.mark.slow
 

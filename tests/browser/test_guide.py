@@ -15,8 +15,9 @@ from tests.browser.conftest import People, Visitor, own_demo
 from tests.support.documents import command_of, file_of
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
 from tests.support.stack import Stack
+from tests.support.surroundings import REPOSITORY
 
 PAGE = "guide/javascript.md"
 WORKER_PAGE = "guide/worker.md"

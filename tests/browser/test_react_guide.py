@@ -20,8 +20,9 @@ from tests.browser.conftest import People, Visitor, own_demo
 from tests.support import tools
 from tests.support.documents import blocks, command_of, file_of
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process, clean_environment
+from tests.support.processes import Process
 from tests.support.stack import Stack
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 PAGE = "guide/react.md"
 FILES = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 CHART = REPOSITORY / "charts" / "hunarmitra"
 SCENARIOS = sorted(path.stem.removesuffix("-values") for path in (CHART / "ci").glob("*-values.yaml"))

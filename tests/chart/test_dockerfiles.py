@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 DOCKERFILES = {
     "http": REPOSITORY / "services/http/Dockerfile",

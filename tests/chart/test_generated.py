@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from charts.generate import CHART, Value, files, read_values, served_twice
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 VALUES = list(read_values((CHART / "values.yaml").read_text()))
 TEMPLATES = "\n".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from tests.chart.rendering import containers, pod_templates, render
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 
 def dry_run(*targets: str) -> list[list[str]]:

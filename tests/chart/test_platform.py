@@ -26,7 +26,7 @@ from tests.chart.rendering import (
     values_file,
 )
 from tests.support.documents import command_of
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 
 # ── network ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from tests.chart.rendering import (
     render,
     rendered_text,
 )
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 REJECTED = [
     ("minimal", "config.allowedHosts=null", "config.allowedHosts is empty"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chart.rendering import CHART, render_values
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 DOCUMENTS = [*sorted((DOCS / "runbooks").glob("*.md")), DOCS / "operations.md", DOCS / "scaling.md"]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import CHART, helm, pod_templates
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 CONFIG = yaml.safe_load((REPOSITORY / "skaffold.yaml").read_text())
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "skaffold-v4beta13.json").read_text())

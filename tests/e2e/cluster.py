@@ -17,7 +17,7 @@ from typing import Any
 from tests.e2e import in_pods
 from tests.support import remote
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 CHART = "charts/hunarmitra"
 VALUES = "tests/e2e/values.yaml"

@@ -19,7 +19,7 @@ import pytest
 
 from tests.e2e.cluster import HOST, Release, delete_namespace, make_namespace
 from tests.support.actors import Actor, Actors, User
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 SEED = REPOSITORY / "tests" / "support" / "seed_users.py"
 

@@ -25,7 +25,7 @@ from tests.support import tools
 from tests.support.documents import blocks, command_of
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tests.support.terminal import terminal
 
 pytestmark = pytest.mark.timeout(900)

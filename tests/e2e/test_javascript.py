@@ -15,8 +15,8 @@ from tests.e2e.cluster import Release
 from tests.e2e.conftest import People
 from tests.support import tools
 from tests.support.eventually import eventually
-from tests.support.processes import clean_environment
 from tests.support.sockets import Socket
+from tests.support.surroundings import clean_environment
 
 SCRIPT = Path(__file__).parent / "watch.js"
 

@@ -12,7 +12,7 @@ from tests.e2e import in_pods
 from tests.e2e.cluster import CommandError, Release, delete_namespace, get, kubectl, make_namespace, names_of, run
 from tests.e2e.test_smoke import MOST_MIB
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 SETTINGS = (
     "operator.enabled=true",

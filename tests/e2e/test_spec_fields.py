@@ -22,7 +22,7 @@ from tests.e2e.scaling.fleet import until
 from tests.e2e.scaling.target import Target
 from tests.e2e.watching import Crowd, Traffic
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 pytestmark = pytest.mark.timeout(600)
 NAMESPACE = "hunarmitra-e2e-fields"

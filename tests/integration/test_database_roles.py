@@ -17,8 +17,8 @@ from tests.integration.rest.test_second_factor import attempt, is_let_in, set_up
 from tests.support.actors import Actors, User
 from tests.support.live import join
 from tests.support.postgres import PostgresServer
-from tests.support.processes import REPOSITORY
 from tests.support.stack import Stack, base_environment, distributed_stack, run_python
+from tests.support.surroundings import REPOSITORY
 
 NAME = "hunarmitra"
 OWNER, APPLICATION = "hunarmitra_owner", "hunarmitra_app"

@@ -15,8 +15,8 @@ import pytest
 
 from tests.support import tools
 from tests.support.actors import Actors
-from tests.support.processes import clean_environment
 from tests.support.stack import embedded_stack
+from tests.support.surroundings import clean_environment
 
 RUNS = int(os.environ.get("RUNS", "4"))
 SEED = int(os.environ.get("SEED", "1"))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.actors import Actors
-from tests.support.processes import clean_environment
 from tests.support.stack import embedded_stack
+from tests.support.surroundings import clean_environment
 
 CLIENT = Path(__file__).parents[2] / "clients" / "python"
 RUNS = int(os.environ.get("RUNS", "4"))

@@ -13,7 +13,8 @@ import pytest
 from tests.support import web
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
+from tests.support.surroundings import REPOSITORY
 
 SOURCES = ("hunarmitra", "services", "clients/js/src", "tools")
 ADDED = """

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import forks
 from tests.support.eventually import HANG
-from tests.support.processes import clean_environment
+from tests.support.surroundings import clean_environment
 
 
 def run(program: str, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -25,11 +25,12 @@ from tests.support.eventually import eventually
 from tests.support.faults import Faults
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
 from tests.support.redis import RedisServer
 from tests.support.redis_proxy import RedisProxy
 from tests.support.scene import Scene
 from tests.support.stack import WITHOUT_PATIENCE, Stack, base_environment, fresh_postgres
+from tests.support.surroundings import REPOSITORY
 
 TIME_SCALE: Final = 30
 """Five minutes in ten seconds."""

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from hunarmitra.common.redaction import redact
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 FILE = REPOSITORY / "observability" / "otel-collector.yaml"
 KINDS = ("receivers", "processors", "exporters")

@@ -12,7 +12,7 @@ from observability.model import Record
 from observability.parameters import Parameters
 from observability.rules import groups
 from tests.observability.queries import of_panels, of_rules, selectors
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 UNUSED: Mapping[str, str] = {}
 """Metrics that no rule and no panel uses, each with the reason why it is emitted all the same."""

@@ -12,8 +12,8 @@ import pytest
 from tests.support import tools, web
 from tests.support.eventually import eventually
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import fresh_sqlite
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 
 @pytest.mark.slow

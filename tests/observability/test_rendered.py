@@ -14,7 +14,7 @@ from observability.parameters import Parameters
 from observability.render import RENDERED, files
 from observability.rules import alerts, causes, groups
 from tests.observability.cases import CASES
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 ALERTS = [(name, alert) for name, rules in alerts().items() for alert in rules]

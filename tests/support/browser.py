@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, V
 
 from tests.support import tools
 from tests.support.actors import User
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--in-process-gpu", "--disable-quic", "--no-first-run",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 FOLDER = REPOSITORY / "docs" / "contract"
 

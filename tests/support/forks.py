@@ -1,8 +1,9 @@
 """Python programs in a stack's environment, as forks of one process that has imported the libraries.
 
-The import of Django, its drivers and other libraries is most of what a management command costs. One process for each
-test process imports them once, without the project's code and without settings, and forks for each program. The
-program has its own environment, standard streams, `__main__` and exit code, as if `python` had started it.
+The import of Django, its drivers and other libraries is most of what a management command costs, and half of what the
+start of a server does. One process for each test process imports them once, without the project's code and without
+settings, and forks for each program. The program has its own environment, standard streams, session, `__main__` and
+exit code, as if `python` had started it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -24,40 +27,49 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 LIBRARIES: Final = (
-    "channels_redis.core", "django.contrib.admin.options", "django.contrib.postgres.fields",
-    "django.core.management.commands.migrate", "django.db.backends.postgresql.base", "django.db.backends.sqlite3.base",
-    "django.test.signals", "dotenv", "jwt", "psycopg_pool", "redis.asyncio", "rest_framework.serializers",
+    "autobahn.twisted.websocket", "channels_redis.core", "django.contrib.admin.options",
+    "django.contrib.postgres.fields", "django.core.management.commands.migrate", "django.db.backends.postgresql.base",
+    "django.db.backends.sqlite3.base", "django.test.signals", "dotenv", "gunicorn.app.wsgiapp",
+    "gunicorn.workers.gthread", "httpx", "jwt", "psycopg_pool", "redis.asyncio", "rest_framework.serializers",
+    "service_identity", "twisted.internet.endpoints", "twisted.web.http", "websockets.server",
 )  # fmt: skip
-"""None of them reads settings (Django would refuse that here), or a variable that stacks set, while it is imported."""
-READ_AT_START: Final = ("COVERAGE_", "PYTHONPATH", "PYTHONWARNINGS", "PYTHONTRACEMALLOC")
+"""None of them reads settings (Django would refuse that here), or a variable that stacks set, while it is imported.
+None starts a thread, or chooses Twisted's reactor."""
+READ_AT_START: Final = (
+    "COVERAGE_", "PYTHONDEVMODE", "PYTHONHASHSEED", "PYTHONMALLOC", "PYTHONPATH", "PYTHONTRACEMALLOC", "PYTHONWARNINGS",
+)  # fmt: skip
 """Variables that the interpreter reads once: programs that have them are started by the interpreter."""
 
 
 class Fork:
-    """A running program; `pid`, `wait` and `kill` are those of `subprocess.Popen`."""
+    """A running program; `pid`, `poll`, `wait` and `kill` are those of `subprocess.Popen`."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self.pid = int.from_bytes(_received(connection))
         self._code: int | None = None
 
-    def wait(self, timeout: float) -> int:
-        if self._code is not None:
-            return self._code
-        self._connection.settimeout(timeout)
+    def poll(self) -> int | None:
         try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float) -> int:
+        if self._code is None:
+            ended = select.poll()
+            ended.register(self._connection, select.POLLIN)
+            if not ended.poll(1000 * timeout):
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
             self._code = int.from_bytes(_received(self._connection), signed=True)
-        except TimeoutError:
-            raise subprocess.TimeoutExpired(str(self.pid), timeout) from None
-        self._connection.close()
+            self._connection.close()
         return self._code
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
-        self._connection.close()
 
 
 class Forks:
@@ -78,9 +90,8 @@ class Forks:
                 pass_fds=[number],
                 start_new_session=True,
             )
-        atexit.register(self._end)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
@@ -95,6 +106,14 @@ class Forks:
 
 
 _forks: Final = functools.cache(Forks)
+
+
+def _end() -> None:
+    if _forks.cache_info().currsize:
+        _forks().end()
+
+
+atexit.register(_end)  # at the import: the servers, which others end, end before it
 
 
 def start(
@@ -132,8 +151,7 @@ def run(
             code = running.wait(timeout)
         except subprocess.TimeoutExpired:
             running.kill()
-            if isinstance(running, subprocess.Popen):
-                running.wait()
+            running.wait(timeout)
             raise
         out.seek(0)
         err.seek(0)
@@ -155,42 +173,50 @@ def _received(connection: socket.socket, size: int = 4) -> bytes:
 def serve(listener: socket.socket) -> None:
     """Fork for each connection, until the test process ends. In a fork, run the program and return.
 
-    ``running`` has the read end of a pipe that ends when its program does.
+    ``running`` has the connection of each program by its pid. A byte in the pipe says that one may have ended.
     """
-    running: dict[int, tuple[int, socket.socket]] = {}
+    running: dict[int, socket.socket] = {}
+    pipe = os.pipe()
+    for end in pipe:
+        os.set_blocking(end, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(pipe[1])
     while True:
-        ready, _, _ = select.select([0, listener.fileno(), *running], [], [])
+        ready, _, _ = select.select([0, listener.fileno(), pipe[0]], [], [])
         if 0 in ready:
             return
-        for ended in running.keys() & ready:
-            pid, connection = running.pop(ended)
-            os.close(ended)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            with connection, contextlib.suppress(OSError):
-                connection.sendall(code.to_bytes(4, signed=True))
+        if pipe[0] in ready:
+            os.read(pipe[0], 4096)
+            _tell_of_ended(running)
         if listener.fileno() not in ready:
             continue
         connection, _ = listener.accept()
         header, streams, _, _ = socket.recv_fds(connection, 4, 3)
         request = json.loads(_received(connection, int.from_bytes(header)))
-        end, held = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(end)
-            os.set_inheritable(held, True)  # it stays open if the program becomes another one
-            listener.close()
-            for ended, (_, other) in running.items():
-                os.close(ended)
-                other.close()
-            connection.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for opened in (listener, connection, *running.values()):
+                opened.close()
+            for end in pipe:
+                os.close(end)
             _become(request["environment"], streams)
             _run(request["arguments"])
             return
-        for opened in (held, *streams):
-            os.close(opened)
-        running[end] = pid, connection
+        for stream in streams:
+            os.close(stream)
+        running[pid] = connection
         with contextlib.suppress(OSError):
             connection.sendall(pid.to_bytes(4))
+
+
+def _tell_of_ended(running: dict[int, socket.socket]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            with running.pop(pid) as connection, contextlib.suppress(OSError):
+                connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
 
 
 def _become(environment: Mapping[str, str], streams: Sequence[int]) -> None:
@@ -200,6 +226,10 @@ def _become(environment: Mapping[str, str], streams: Sequence[int]) -> None:
         os.close(stream)
     os.environ.clear()
     os.environ.update(environment)
+    if environment.get("PYTHONUNBUFFERED"):
+        for output in (sys.stdout, sys.stderr):
+            assert isinstance(output, io.TextIOWrapper)
+            output.reconfigure(line_buffering=True)
 
 
 def _run(arguments: list[str]) -> None:
@@ -219,4 +249,5 @@ def _run(arguments: list[str]) -> None:
 if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.freeze()  # what is shared stays shared
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -7,25 +7,19 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from tests.support import forks
 from tests.support.clock import steady
 from tests.support.eventually import HANG
+from tests.support.surroundings import REPOSITORY, clean_environment
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
-
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH")
 _running: set[Process] = set()
-
-
-def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a child: coverage's variables, but no settings of the developer's shell."""
-    names = [*_INHERITED, *(name for name in os.environ if name.startswith("COVERAGE_"))]
-    return {name: os.environ[name] for name in names if name in os.environ} | dict(extra or {})
 
 
 class ProcessFailedError(AssertionError):
@@ -58,7 +52,7 @@ class Process:
         self.ready = ready
         self.ready_timeout = ready_timeout
         self._user, self._group = user, group
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: forks.Fork | subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -91,20 +85,30 @@ class Process:
     def launch(self) -> None:
         """Start without waiting."""
         assert not self.alive, f"{self.name} is running already"
-        with self.log_path.open("ab") as log:
-            self._child = subprocess.Popen(
-                self.command,
-                cwd=self.cwd,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                user=self._user,
-                group=self._group,
-                extra_groups=None if self._user is None else [],
-            )
+        with self.log_path.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            if self._may_be_a_fork:
+                streams = (nothing.fileno(), log.fileno(), log.fileno())
+                self._child = forks.start(self.command[1:], self.environment, streams)
+            else:
+                self._child = subprocess.Popen(
+                    self.command,
+                    cwd=self.cwd,
+                    env=self.environment,
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    user=self._user,
+                    group=self._group,
+                    extra_groups=None if self._user is None else [],
+                )
         _running.add(self)
+
+    @property
+    def _may_be_a_fork(self) -> bool:
+        """Whether a fork does the same, and this is no benchmark: the memory of a fork is partly its parent's."""
+        plain = self.command[0] == sys.executable and self.cwd == REPOSITORY and self._user is None
+        return plain and "PYTEST_VERSION" in os.environ
 
     def wait_ready(self) -> None:
         deadline = steady() + self.ready_timeout
@@ -130,6 +134,8 @@ class Process:
         """Kill the whole group with SIGKILL, without any cleanup."""
         if self._child is None:
             return
+        if self.alive:
+            os.kill(self._child.pid, signal.SIGKILL)  # a fork that has just begun has no group yet
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait(timeout=HANG)

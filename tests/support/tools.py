@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 REDIS_MAJOR, POSTGRES_MAJOR, NODE_MAJOR = 7, 15, 18
 CACHE = REPOSITORY / ".cache"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hunarmitra.common.private_names import Library, PrivateName
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tools.private_names import ADAPTER_SUFFIX, ADAPTERS, SCANNED, libraries, uses
 
 LIBRARIES = dict(libraries())

@@ -13,7 +13,7 @@ from tree_sitter import Language, Parser
 from hunarmitra.protocol.asyncapi import document
 from hunarmitra.protocol.close_codes import CloseCode
 from tests.support.documents import Block, blocks, file_of
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 PACKAGE = REPOSITORY / "clients" / "dart"
 SOURCES = sorted(PACKAGE.rglob("*.dart"))

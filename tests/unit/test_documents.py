@@ -21,7 +21,7 @@ from hunarmitra.protocol.frames import (
     NotificationsConnected,
 )
 from tests.support import contract
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 DOCUMENTS = sorted(
     path

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 KINDS = ["Tutorials", "How to", "Reference", "Explanation"]
 WITHOUT_A_KIND = {"Home", "Overview"}

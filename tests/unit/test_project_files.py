@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tests.unit.test_repository import tracked_files
 
 GITHUB = REPOSITORY / ".github"

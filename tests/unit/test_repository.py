@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 MOST_LINES = 420
 FORBIDDEN = {

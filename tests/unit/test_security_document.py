@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "security.md").read_text()
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)*\.\w+|[\w.-]+(?:/[\w.-]+)+/?)`")

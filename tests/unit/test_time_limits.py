@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 TESTS = [path for folder in ("tests", "operator/tests") for path in (REPOSITORY / folder).rglob("test_*.py")]
 

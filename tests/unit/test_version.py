@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tools.version import PLACES, VersionError, versions, write
 
 

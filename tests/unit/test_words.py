@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 PLAIN: Final = {
     "anew": "again (or: newly, replaced)",

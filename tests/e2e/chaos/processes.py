@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 
 class ClientProcess:

@@ -30,7 +30,7 @@ from tests.e2e.cluster import get
 from tests.e2e.conftest import SEED, People, installed, people_of
 from tests.e2e.watching import Watcher
 from tests.support.eventually import eventually_async
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 SECONDS: Final = float(os.environ.get("CHAOS_SECONDS", "3600" if os.environ.get("E2E_FULL") else "600"))
 CLIENTS: Final = int(os.environ.get("CHAOS_CLIENTS", "500"))

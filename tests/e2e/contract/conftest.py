@@ -18,9 +18,9 @@ from tests.e2e.conftest import seed
 from tests.support.actors import Actor, Actors
 from tests.support.api import Api
 from tests.support.live import SETTINGS, Newcomer, Person
-from tests.support.processes import REPOSITORY
 from tests.support.shell import Shell
 from tests.support.stack import WITHOUT_LIMITS, WITHOUT_SAMPLES, Stack
+from tests.support.surroundings import REPOSITORY
 
 # Without E2E these tests run in their own folders; here they are not even shown as skipped.
 collect_ignore = [] if "E2E" in os.environ else ["test_contract.py"]

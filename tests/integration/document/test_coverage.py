@@ -14,7 +14,7 @@ from rest_framework_simplejwt import tokens as simplejwt
 from hunarmitra.accounts import tokens
 from tests.integration.document import coverage_additions, coverage_api, coverage_tokens, coverage_wire
 from tests.support import contract
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 TABLES = {
     "realtime-api.md": coverage_api.STATEMENTS,

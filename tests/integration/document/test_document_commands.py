@@ -28,11 +28,12 @@ from tests.support.actors import Actors
 from tests.support.documents import blocks
 from tests.support.live import join
 from tests.support.ports import accepts_connections, free_port
-from tests.support.processes import REPOSITORY, Process
+from tests.support.processes import Process
 from tests.support.redis import RedisServer
 from tests.support.services import ServiceProcess
 from tests.support.sockets import Socket
 from tests.support.stack import Stack, base_environment, fresh_sqlite
+from tests.support.surroundings import REPOSITORY
 from tests.support.terminal import terminal
 
 HOST = "127.0.0.1"

@@ -22,8 +22,9 @@ from tests.support import tools
 from tests.support.actors import Actor, User
 from tests.support.documents import blocks, command_of, file_of
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY, Process, clean_environment
+from tests.support.processes import Process
 from tests.support.stack import Stack, embedded_stack
+from tests.support.surroundings import REPOSITORY, clean_environment
 from tests.support.terminal import terminal
 
 HOST = "127.0.0.1:8000"

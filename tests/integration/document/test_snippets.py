@@ -14,8 +14,8 @@ from tests.support import contract, tools
 from tests.support.actors import Actors
 from tests.support.eventually import eventually_async
 from tests.support.live import join
-from tests.support.processes import clean_environment
 from tests.support.stack import Stack
+from tests.support.surroundings import clean_environment
 
 HARNESS = Path(__file__).with_name("snippet.js")
 DOCUMENT = "realtime-api.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.documents import Block, blocks
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 TUTORIALS = ("contributing/add-an-event-type.md", "contributing/add-an-endpoint.md")
 """In the order in which a reader follows them: the second one builds on the first."""

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import tools
 from tests.support.api import Api
-from tests.support.processes import REPOSITORY, clean_environment
 from tests.support.stack import Stack
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 
 @pytest.mark.slow

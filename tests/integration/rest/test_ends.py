@@ -13,9 +13,9 @@ import pytest
 from hunarmitra.accounts.services import user_set_active
 from tests.integration.rest.test_admin import TOKEN, Browser
 from tests.support.actors import Actor, seed
-from tests.support.processes import clean_environment
 from tests.support.shell import Shell
 from tests.support.stack import Stack
+from tests.support.surroundings import clean_environment
 from tests.support.terminal import terminal
 
 

@@ -13,8 +13,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.support.actors import Actors
 from tests.support.api import Api
-from tests.support.processes import clean_environment
 from tests.support.stack import Stack
+from tests.support.surroundings import clean_environment
 
 pytestmark = pytest.mark.either_shape
 

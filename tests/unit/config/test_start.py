@@ -22,7 +22,7 @@ from hunarmitra.config.declaration import ConfigurationError
 from hunarmitra.config.environment import Environment
 from hunarmitra.config.misspelt import misspelt, warn_of_misspelt_settings
 from hunarmitra.config.reading import read_environment
-from tests.support.processes import REPOSITORY, clean_environment
+from tests.support.surroundings import REPOSITORY, clean_environment
 
 SECRET = "a-long-random-secret-of-this-test-0123456789"
 

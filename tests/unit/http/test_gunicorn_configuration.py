@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 
 def configuration() -> dict[str, Any]:

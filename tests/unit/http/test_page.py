@@ -15,7 +15,7 @@ import hunarmitra_http.page
 from hunarmitra.common.response_headers import document_policy
 from hunarmitra_http.page.people import offers_people
 from hunarmitra_http.page.shell import add_static_headers
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}
 

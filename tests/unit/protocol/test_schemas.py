@@ -16,7 +16,7 @@ from hunarmitra.protocol.schemas import CLIENT_MESSAGES, EVENT_TYPES, KEYS, fram
 from hunarmitra.protocol.statuses import Status
 from tests.support import contract
 from tests.support.frames import problems_of_frame
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tools import typescript
 
 every_frame = pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.__name__)

@@ -16,7 +16,7 @@ from hunarmitra.telemetry.catalogue import CATALOGUE, EVENT_LATENCY, Kind, Metri
 from hunarmitra.telemetry.labels import ROUTES, UNMATCHED
 from hunarmitra_http.signing_in import name_limit, network_delay
 from hunarmitra_http.throttles import AuthThrottle, UserThrottle, WriteThrottle
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tools import metrics
 
 UNITS = {"seconds", "bytes", "events"}

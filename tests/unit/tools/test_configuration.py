@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 
 from hunarmitra.config.environment import Environment
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 from tools.configuration import render
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support.surroundings import REPOSITORY
 
 COUNT = 45
 PIP = "\n".join(
