@@ -106,7 +106,7 @@ class Process:
 
     @property
     def _may_be_a_fork(self) -> bool:
-        """Whether a fork does the same, and this is no benchmark: the memory of a fork is partly its parent's."""
+        """Whether a fork does the same. Not in a benchmark: the memory of a fork is partly its parent's."""
         plain = self.command[0] == sys.executable and self.cwd == REPOSITORY and self._user is None
         return plain and "PYTEST_VERSION" in os.environ
 
