@@ -104,8 +104,9 @@ define tested
 endef
 
 .PHONY: test
+test: export VARIANTS := 0
 test: $(VENV)/.dev operator/.venv/.dev ## run the tests for a contribution: all but the slow ones, on real servers
-	$(call tested,-m "not slow")
+	$(call tested,-m "not slow and not variant")
 
 .PHONY: test-all
 test-all: $(VENV)/.dev operator/.venv/.dev ## run every test: soaks, long faults, live alerts, every variant (VARIANTS=0: without those that repeat a test)
@@ -140,9 +141,15 @@ operator/.venv/.dev: operator/requirements-dev.txt
 	@operator/.venv/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $<
 	@touch $@
 
+# npm writes this file last.
+JS_PACKAGES := clients/js/node_modules/.package-lock.json
+$(JS_PACKAGES): clients/js/package-lock.json clients/js/package.json
+	@cd clients/js && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 .PHONY: test-js
-test-js: ## run the JavaScript client's checks and tests (needs Node.js >= 20)
-	@cd clients/js && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent size && npm test
+test-js: $(JS_PACKAGES) ## run the JavaScript client's checks and tests (needs Node.js >= 20)
+	@cd clients/js && npm run --silent check && npm run --silent size && npm test
 
 .PHONY: test-python-client
 test-python-client: clients/python/.venv/.dev ## run the Python client's checks and tests
@@ -161,8 +168,8 @@ test-dart: ## run the Dart client's checks and tests (needs a Dart SDK >= 3.4)
 	cd clients/dart && dart pub get && dart analyze --fatal-infos && dart test
 
 .PHONY: test-js-nodes
-test-js-nodes: ## run the JavaScript client's tests on each Node.js of NODES (npm package `node`)
-	@cd clients/js && npm ci --silent --no-audit --no-fund && for node in $(NODES); do \
+test-js-nodes: $(JS_PACKAGES) ## run the JavaScript client's tests on each Node.js of NODES (npm package `node`)
+	@cd clients/js && for node in $(NODES); do \
 		npx --yes --package=node@$$node -- sh -c 'node --version && node --test --test-reporter=dot test/*.test.js' || exit; done
 
 .PHONY: test-js-faults

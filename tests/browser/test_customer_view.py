@@ -49,6 +49,7 @@ def test_a_booking_opened_offline_loads_when_the_network_returns(demo: Stack, pe
     customer.expect_timeline(1, 2, 3)
 
 
+@pytest.mark.slow
 def test_a_list_opened_offline_loads_when_the_network_returns(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     customer = visit(demo, allowed=NO_NETWORK, service_worker=True)
@@ -184,6 +185,7 @@ def test_the_badge_leaves_the_bell_visible(demo: Stack, people: People, visit: V
     assert hidden < 0.15
 
 
+@pytest.mark.slow
 def test_a_second_tab_is_signed_in_and_a_sign_out_ends_both(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     first = visit(demo)

@@ -82,6 +82,7 @@ def places(page: Page) -> list[set[tuple[float, float]]]:
     return [{(x, y) for x, y in each} for each in found]
 
 
+@pytest.mark.slow
 def test_a_dispatcher_sees_two_workers_move_and_selects_them(served: Served, visit: Visitor) -> None:
     stack, actors = served
     one = actors.new_booking("on_the_way", service="Tap repair", lat=28.63, lng=77.22)
@@ -179,6 +180,7 @@ def test_an_old_location_is_marked_by_shape_and_words(served: Served, visit: Vis
     expect(row(staff, booking).locator("svg.stale")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_by_keyboard_alone(served: Served, visit: Visitor) -> None:
     stack, actors = served
     booking = actors.new_booking("arrived", lat=28.63, lng=77.22)

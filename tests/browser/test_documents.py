@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import ViewportSize, expect
 
 from tests.browser.conftest import Visitor
@@ -9,6 +10,7 @@ from tests.support.browser import DESKTOP, PHONE, Scheme
 from tests.support.stack import Stack
 
 
+@pytest.mark.slow
 def test_swagger_shows_every_operation_without_asking_another_host(demo: Stack, visit: Visitor) -> None:
     reader = visit(demo)
     reader.open("/api/docs/")

@@ -79,6 +79,7 @@ def test_a_session_outlives_the_last_window_of_the_installed_page(
         each.assert_no_problems()
 
 
+@pytest.mark.slow
 def test_a_session_ends_with_the_last_tab_of_a_browser(demo: Stack, people: People, phone: BrowserContext) -> None:
     tab = window(phone, demo, installed=False)
     choose(tab, "Asha Verma")

@@ -12,6 +12,7 @@ from tests.support.browser import PHONE, Visit
 from tests.support.stack import Stack
 
 
+@pytest.mark.slow
 def test_the_language_is_that_of_the_browser_and_can_be_switched(
     demo: Stack, people: People, browser: Browser, visit: Visitor
 ) -> None:

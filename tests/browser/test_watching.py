@@ -74,6 +74,7 @@ QUICKER = """(() => {
 })()"""
 
 
+@pytest.mark.slow
 def test_the_demos_drive_ends_with_the_work_done(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking(lat=28.6315, lng=77.2167)
     customer = visit(demo)
@@ -117,6 +118,7 @@ def test_a_customer_watches_in_one_browser_while_the_worker_drives_in_another(
         expect(each.page.locator(".marker.worker")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_marker_moves_by_fractions_of_a_pixel(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     people.worker.status(booking, "on_the_way")
@@ -138,6 +140,7 @@ OBSERVE_MARKER = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_location_that_grows_old_is_called_that(demo: Stack, people: People, visit: Visitor) -> None:
     booking = people.new_booking()
     people.worker.status(booking, "on_the_way", eta_minutes=7)

@@ -63,6 +63,7 @@ def expect_sharing(worker: Visit, words: str) -> None:
     expect(worker.page.locator("#sharing")).to_have_text(words)
 
 
+@pytest.mark.slow
 def test_an_older_location_of_the_server_does_not_move_the_workers_own_marker(
     served: tuple[Stack, Actors], visit: Visitor
 ) -> None:
@@ -128,6 +129,7 @@ def test_the_work_step_by_step(served: tuple[Stack, Actors], visit: Visitor) -> 
     expect(page.get_by_role("switch")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_denied_location_says_what_to_do_and_goes_on_when_it_is_allowed(
     served: tuple[Stack, Actors], visit: Visitor
 ) -> None:
@@ -256,6 +258,7 @@ def test_the_customer_is_told_of_the_arrival(served: tuple[Stack, Actors], visit
     eventually(lambda: customer.page.evaluate(read) == [f"{actors.worker.user.name} has arrived"])
 
 
+@pytest.mark.slow
 def test_an_arrival_that_rest_shows_before_its_event_is_told_of_too(
     served: tuple[Stack, Actors], visit: Visitor
 ) -> None:
@@ -291,6 +294,7 @@ def test_an_arrival_that_rest_shows_before_its_event_is_told_of_too(
     expect(announced).to_contain_text(f"{actors.worker.user.name} has arrived")
 
 
+@pytest.mark.slow
 def test_the_installed_page_opens_without_network(demo: Stack, people: People, visit: Visitor) -> None:
     customer = visit(demo, SMALL_PHONE, allowed=NO_NETWORK, service_worker=True)
     customer.be("Asha Verma")
