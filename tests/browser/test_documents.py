@@ -21,6 +21,7 @@ def test_swagger_shows_every_operation_without_asking_another_host(demo: Stack, 
     reader.screenshot("rest-document-desktop")
 
 
+@pytest.mark.slow
 def test_the_sockets_page_reads_well(demo: Stack, visit: Visitor) -> None:
     looks: list[tuple[ViewportSize, Scheme]] = [(DESKTOP, "light"), (PHONE, "dark")]
     for viewport, scheme in looks:

@@ -15,10 +15,10 @@ from tests.support.stack import Stack
 
 SITE = (28.6315, 77.2167)
 SCREENS = {"320": NARROW, "desktop": DESKTOP}
-MARKS = {("hi", "320", "light"): [], ("en", "desktop", "dark"): [pytest.mark.slow]}
+OFTEN = (("hi", "320", "light"), ("en", "desktop", "dark"))
 """The two looks that differ most from each other."""
 CASES = [
-    pytest.param(*case, marks=MARKS.get(case, [pytest.mark.slow, pytest.mark.variant]))
+    pytest.param(*case, marks=[] if case in OFTEN else pytest.mark.variant)
     for case in [
         (language, screen, scheme) for language in ("en", "hi") for screen in SCREENS for scheme in ("light", "dark")
     ]
@@ -108,6 +108,7 @@ def look_at_what_is_not_there(customer: Looker, booking: str) -> None:
     customer.look("booking-offline")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("language", "screen", "scheme"), CASES)
 def test_axe_finds_nothing_and_everything_fits(
     demo: Stack, people: People, visit: Visitor, language: Language, screen: str, scheme: Scheme
