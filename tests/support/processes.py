@@ -128,14 +128,14 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the first process of the group only, as an orchestrator does."""
         if self.alive:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill the whole group with SIGKILL, without any cleanup."""
-        if self._child is None:
+        """Kill the whole group with SIGKILL, without any cleanup; once, because another group may get its number."""
+        if self._child is None or self not in _running:
             return
-        if self.alive:
-            os.kill(self._child.pid, signal.SIGKILL)  # a fork that has just begun has no group yet
+        self.signal(signal.SIGKILL)  # a fork that has just begun has no group yet
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait(timeout=HANG)
