@@ -27,6 +27,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tests.support.eventually import HANG
 from tests.support.surroundings import REPOSITORY, clean_environment
 
 LIBRARIES: Final = (
@@ -152,7 +153,7 @@ def run(
             code = running.wait(timeout)
         except subprocess.TimeoutExpired:
             running.kill()
-            running.wait(timeout)
+            running.wait(HANG)
             raise
         out.seek(0)
         err.seek(0)
