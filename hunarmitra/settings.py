@@ -21,7 +21,7 @@ from hunarmitra.config.database_url import DatabaseTarget
 from hunarmitra.config.declaration import BASE_DIR, ConfigurationError
 from hunarmitra.config.reading import process_environment
 from hunarmitra.telemetry import tracing
-from hunarmitra.telemetry.logs import log_daphne_access, logging_configuration, service_name
+from hunarmitra.telemetry.logs import logging_configuration, service_name, set_up_daphne_access_log
 
 _INSTALLED = tuple(name for name in ("http", "ws") if importlib.util.find_spec(f"hunarmitra_{name}") is not None)
 try:
@@ -281,5 +281,4 @@ except ConfigurationError as error:
     sys.exit(f"hunarmitra cannot start: {error}")
 redaction.install()
 LOGGING = logging_configuration(ENVIRONMENT, SERVICE_NAME)
-if ENVIRONMENT.log_format == "json":
-    log_daphne_access()
+set_up_daphne_access_log(ENVIRONMENT)

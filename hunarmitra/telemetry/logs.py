@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from hunarmitra.common.probes import is_probe
 from hunarmitra.common.redaction import redact
 from hunarmitra.config.environment import Environment
 from hunarmitra.telemetry import request_id, tracing
@@ -44,6 +45,12 @@ def _says_something(record: logging.LogRecord) -> bool:
     HTTP/2 ends at the proxy in front: WebSocket clients and daphne speak HTTP/1.1.
     """
     return not record.getMessage().startswith(_OF_NO_USE)
+
+
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    """Filter Django's line about a process that is not ready: the probe's answer says what is missing."""
+    path = getattr(getattr(record, "request", None), "path_info", "")
+    return not is_probe(path, getattr(record, "status_code", 0))
 
 
 class TextFormatter(logging.Formatter):
@@ -110,8 +117,12 @@ def logging_configuration(environment: Environment, service: str) -> dict[str, A
         "disable_existing_loggers": False,
         "formatters": {"line": _formatter(environment, service)},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "filters": {"start": {"()": lambda: _says_something}},
-        "loggers": dict.fromkeys(OURS, ours) | {name: {"filters": ["start"]} for name in _NOISY},
+        "filters": {"start": {"()": lambda: _says_something}, "probes": {"()": lambda: _is_no_probe}},
+        "loggers": {
+            **dict.fromkeys(OURS, ours),
+            **{name: {"filters": ["start"]} for name in _NOISY},
+            "django.request": {"filters": ["probes"]},
+        },
     }
     if environment.log_format == "json":
         theirs = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
@@ -139,21 +150,27 @@ def gunicorn_configuration(environment: Environment, service: str) -> dict[str, 
     }
 
 
-def log_daphne_access() -> None:
-    """Make daphne's access log lines of the log: it writes them to a stream of its own, past logging.
+def set_up_daphne_access_log(environment: Environment) -> None:
+    """Leave probes out of daphne's access log, and make its lines JSON where the log is.
 
-    Where daphne runs this process, its module is loaded before the settings are; nothing here imports it.
+    daphne writes them to a stream of its own, past logging. Where daphne runs this process, its module is loaded
+    before the settings are; nothing here imports it.
     """
     access = sys.modules.get("daphne.access")
     if access is None:
         return
     logger = logging.getLogger(DAPHNE_ACCESS)
+    as_json = environment.log_format == "json"
+    write_text = access.AccessLogGenerator.write_entry
 
-    def write_entry(
-        log: Any, *, host: Any, request: str, status: Any = None, length: Any = None, **unused: Any
-    ) -> None:
+    def write_entry(log: Any, *, host: Any, request: str, status: Any = None, length: Any = None, **more: Any) -> None:
         method, _, path = request.partition(" ")
         path = path.partition("?")[0]
+        if is_probe(path, status or 0):
+            return
+        if not as_json:
+            write_text(log, host=host, request=request, status=status, length=length, **more)
+            return
         fields = {"client": host, "method": method, "path": path, "status": status, "bytes": length}
         known = {name: value for name, value in fields.items() if value is not None}
         logger.info("%s %s %s", method, path, status or "-", extra={"fields": known})

@@ -19,6 +19,7 @@ from gunicorn import http
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import ThreadWorker
 
+from hunarmitra.common import probes
 from hunarmitra.common.private_names import Library, names_of
 from hunarmitra.config.environment import Environment
 from hunarmitra.config.reading import process_environment
@@ -86,7 +87,7 @@ ADMIN_CONNECTIONS: Final = 64
 """Connections of the admin port of one process: kubelet, Prometheus, and people."""
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
 _PROBES: Final = tuple(
-    f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in ("/livez", "/readyz", "/metrics")
+    f"{method} {path} ".encode() for method in ("GET", "HEAD") for path in (probes.LIVE, probes.READY, probes.METRICS)
 )
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import split_domain_port, validate_host
 
+from hunarmitra.common import probes
 from hunarmitra.common.addresses import client_address, forwarded_scheme, is_trusted
 from hunarmitra.common.origins import is_allowed, rejected_origins
 from hunarmitra.telemetry import security
@@ -37,12 +38,12 @@ class ProbeMiddleware:
         inner = str(self._admin_port) == request.META.get("SERVER_PORT")
         if self._admin_port and not inner:
             return self._get_response(request)
-        if request.path_info == "/livez":
+        if request.path_info == probes.LIVE:
             return HttpResponse("ok\n", content_type="text/plain")
-        if request.path_info == "/readyz":
+        if request.path_info == probes.READY:
             report = readiness().report()
             return JsonResponse(report, status=200 if report["status"] == "ready" else 503)
-        if self._admin_port and request.path_info == "/metrics":
+        if self._admin_port and request.path_info == probes.METRICS:
             body, content_type = exposition(request.META.get("HTTP_ACCEPT", ""))
             return HttpResponse(body, content_type=content_type)
         if self._admin_port:

@@ -99,13 +99,22 @@ class Readiness:
     def _run_checks(self) -> None:
         try:
             results = {name: _outcome(check) for name, check in self._checks.items()}
-            if not self._started and results.get("database") == "ok":
-                results["database"] = _outcome(self._at_start)
+            if not self._started:
+                if results["database"] == "ok":
+                    results["database"] = _outcome(self._at_start)
                 self._started = results["database"] == "ok"
+                self._log_start(results["database"])
             self._results = results
             self._checked_at = self._clock()
         finally:
             connection.close()
+
+    def _log_start(self, database: str) -> None:
+        """Log what the start waits for, each reason once: probes are not logged."""
+        if self._started and self._results:
+            logger.info("ready")
+        elif not self._started and database != self._results.get("database"):
+            logger.info("not ready yet: database: %s", database)
 
 
 def _outcome(check: Check) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +15,7 @@ from tests.integration.rest.conftest import http_processes
 from tests.support import web
 from tests.support.actors import Actors
 from tests.support.api import Api
+from tests.support.eventually import eventually
 from tests.support.raw_sockets import RawSocket
 from tests.support.stack import Stack, run_python
 
@@ -75,6 +77,13 @@ def test_probes_answer_to_any_host(nobody: Api, stack: Stack) -> None:
         assert ready.status_code == 200
         expected = {"database": "ok"} | ({"redis": "ok"} if stack.redis else {})
         assert ready.json() == {"status": "ready", "dependencies": expected}
+
+
+def test_probes_are_not_logged(nobody: Api, stack: Stack) -> None:
+    for path in ("/livez", "/readyz", "/no-probe/"):
+        nobody.http.get(f"{stack.base_url}{path}")
+    assert eventually(lambda: re.search(r'"GET /no-probe/\S* ', stack.log_text()))
+    assert not re.search(r'"GET /(livez|readyz)[ ?"]', stack.log_text())
 
 
 def test_without_a_list_no_other_origin_may_call(nobody: Api) -> None:

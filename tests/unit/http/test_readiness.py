@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+
+import pytest
 
 from hunarmitra_http import readiness as module
 from hunarmitra_http.readiness import NotMigratedError, Readiness
@@ -58,3 +61,26 @@ def test_a_dependency_that_hangs_delays_no_probe_and_is_asked_once() -> None:
     assert steady() - begun < 2 * module.MOST_SECONDS + 1
     assert database.calls == 2
     database.released.set()
+
+
+def test_each_reason_to_wait_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=module.__name__)
+    database, at_start = Dependency(OSError()), Dependency(NotMigratedError("3 are not applied"))
+    readiness = Readiness({"database": database}, at_start, clock=lambda: 0.0)
+    readiness.report()
+    readiness.report()
+    database.problem = None
+    readiness.report()
+    readiness.report()
+    at_start.problem = None
+    readiness.report()
+    assert caplog.messages == [
+        "not ready yet: database: OSError", "not ready yet: database: 3 are not applied", "ready"
+    ]  # fmt: skip
+
+
+def test_a_start_that_waits_for_nothing_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=module.__name__)
+    readiness = Readiness({"database": Dependency()}, Dependency(), clock=lambda: 0.0)
+    assert readiness.report()["status"] == "ready"
+    assert not caplog.messages
