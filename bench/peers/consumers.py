@@ -24,7 +24,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 from rest_framework_simplejwt.exceptions import TokenError  # noqa: E402
 
-from hunarmitra.accounts.tokens import read_access_token  # noqa: E402
+from hunarmitra.accounts.access_tokens import read_access_token  # noqa: E402
 from hunarmitra.common.clock import to_wire, utc_now  # noqa: E402
 from hunarmitra.protocol.frames import BookingConnected, encode  # noqa: E402
 from hunarmitra_ws.hub.join_reader import JoinRequest, Snapshot, read_joins  # noqa: E402

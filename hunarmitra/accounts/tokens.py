@@ -118,8 +118,3 @@ def become_successor(token: RefreshToken, *, issued_at: datetime, expires_at: da
 
 def successor_jti(jti: str) -> str:
     return hashlib.sha256(f"successor of {jti}".encode()).hexdigest()[:32]
-
-
-def read_access_token(encoded: str) -> Identity:
-    """Check signature, type and expiry without any query. Raises TokenError."""
-    return identity_of(AccessToken(encoded))  # type: ignore[arg-type]

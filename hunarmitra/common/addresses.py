@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Network = IPv4Network | IPv6Network
 
 IPV6_SUBSCRIBER_PREFIX: Final = 64
 """Bits. A provider gives each customer at least a /64, and so any number of addresses."""
+
+LONGEST_ADDRESS: Final = 64
+"""Characters: 45 of an IPv6 address, and its zone. Longer texts are no addresses."""
 
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\w*)?|(?P<v4>[0-9.]+):\w*")
 _SCHEMES: Final = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
@@ -39,9 +43,8 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 def is_trusted(address: str, proxies: Iterable[Network]) -> bool:
     """Whether the address belongs to a trusted proxy."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    parsed = _parsed(address)
+    if parsed is None:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
     return any((mapped or parsed) in network for network in proxies)
@@ -58,10 +61,10 @@ def client_address(peer: str, forwarded_for: str, proxies: tuple[Network, ...], 
     entries = [item for item in forwarded_for.split(",") if item.strip()] or list(_parameters(forwarded, "for"))
     nearest = peer
     for entry in reversed(entries):
-        try:
-            nearest = str(ip_address(_without_port(entry.strip())))
-        except ValueError:
+        parsed = _parsed(_without_port(entry.strip()))
+        if parsed is None:
             return nearest
+        nearest = str(parsed)
         if not is_trusted(nearest, proxies):
             return nearest
     return nearest
@@ -81,15 +84,26 @@ def forwarded_scheme(x_forwarded_proto: str, forwarded: str = "") -> str | None:
 
 def subscriber_of(address: str) -> str:
     """Return what limits by address count by: an IPv4 address itself, of an IPv6 address its subscriber's network."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv4Address):
+    parsed = _parsed(address)
+    if parsed is None or isinstance(parsed, IPv4Address):
         return address
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), IPV6_SUBSCRIBER_PREFIX), strict=False))
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """Return None for anything but an address."""
+    return _parsed_short(address) if len(address) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed_short(address: str) -> IPv4Address | IPv6Address | None:
+    """Cached: each connect asks several times about its client and its proxy."""
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None
 
 
 def _without_port(entry: str) -> str:

@@ -15,9 +15,10 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts import retention, selectors, services
+from hunarmitra.accounts.access_tokens import read_access_token
 from hunarmitra.accounts.models import Role, Session, Ticket, User
 from hunarmitra.accounts.results import TokenPair
-from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox.models import Revocation
 from hunarmitra.protocol.statuses import Status

@@ -12,9 +12,9 @@ from django.core.exceptions import ValidationError
 from rest_framework_simplejwt.exceptions import TokenError
 
 from hunarmitra.accounts import retention, selectors, services
+from hunarmitra.accounts.access_tokens import read_access_token
 from hunarmitra.accounts.models import Session, User
 from hunarmitra.accounts.results import SessionExpiredError, SessionsEndedError, TokenPair
-from hunarmitra.accounts.tokens import read_access_token
 from hunarmitra.common.clock import utc_now
 from tests.services.people import People
 

@@ -15,9 +15,10 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from hunarmitra.accounts import selectors, services
+from hunarmitra.accounts.access_tokens import read_access_token
 from hunarmitra.accounts.models import Session
 from hunarmitra.accounts.results import SessionReusedError, TokenPair
-from hunarmitra.accounts.tokens import read_access_token, token_backend
+from hunarmitra.accounts.tokens import token_backend
 from hunarmitra.common.clock import utc_now
 from hunarmitra.outbox.models import Revocation
 from hunarmitra.telemetry import security

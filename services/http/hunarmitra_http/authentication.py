@@ -9,9 +9,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, InvalidToken, TokenError
 
+from hunarmitra.accounts.access_tokens import read_access_token
 from hunarmitra.accounts.models import User
 from hunarmitra.accounts.selectors import user_of_session
-from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra_http import failures
 
 CHALLENGE: Final = 'Bearer realm="api"'

@@ -24,7 +24,8 @@ from django.db import connection
 from django.http.request import split_domain_port, validate_host
 from rest_framework_simplejwt.exceptions import TokenError
 
-from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.accounts.access_tokens import read_access_token
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common import response_headers
 from hunarmitra.common.addresses import forwarded_scheme, is_trusted
 from hunarmitra.common.clock import utc_now

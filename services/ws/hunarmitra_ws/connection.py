@@ -20,8 +20,9 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from rest_framework_simplejwt.exceptions import TokenError
 
+from hunarmitra.accounts.access_tokens import read_access_token
 from hunarmitra.accounts.services import ticket_claim
-from hunarmitra.accounts.tokens import Identity, read_access_token
+from hunarmitra.accounts.tokens import Identity
 from hunarmitra.common.addresses import Network
 from hunarmitra.common.clock import to_wire
 from hunarmitra.common.hosts import HostRule

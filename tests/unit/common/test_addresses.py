@@ -36,6 +36,9 @@ PROXIES = parse_networks(["10.0.0.0/8", "fd00::/8"])
         ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
         ("10.0.0.1", "198.51.100.1, [10.0.0.2", "10.0.0.1"),
         ("10.0.0.1", "198.51.100.1, []:80", "10.0.0.1"),
+        # Longer than an address with the name of any network interface.
+        ("10.0.0.1", "fe80::1%eth0", "fe80::1%eth0"),
+        ("10.0.0.1", f"fe80::1%{'x' * 64}", "10.0.0.1"),
     ],
 )
 def test_the_nearest_address_that_is_not_a_trusted_proxy(peer: str, forwarded_for: str, client: str) -> None:
