@@ -33,7 +33,7 @@ ADAPTERS: Final[Mapping[str, str]] = {
     "opentelemetry": "hunarmitra.telemetry.opentelemetry_adapter",
     "prometheus_client": "hunarmitra.telemetry.prometheus_adapter",
     "psycopg_pool": "hunarmitra.database.psycopg_pool_adapter",
-    "redis": "hunarmitra_ws.hub.redis_adapter",
+    "redis": "hunarmitra.outbox.redis_adapter",
     "twisted": "hunarmitra_ws.server.twisted_adapter",
     "websockets": "hunarmitra_ws.server.websockets_adapter",
 }

@@ -37,7 +37,9 @@ def fetch_all(statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> 
     raw = raw_connection()
     with with_django_errors(), psycopg.Cursor(raw) as cursor:
         cursor.execute(statement.encode(), parameters, prepare=settings.ENVIRONMENT.database_prepared_statements)
-        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+        # `cursor.description` would make an object of each column, for no use.
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields
+        rows: list[tuple[Any, ...]] = cursor.fetchall() if has_rows else []
     if connection.queries_logged:
         connection.queries_log.append({"sql": statement, "time": "0"})
     return rows

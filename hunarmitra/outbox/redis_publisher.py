@@ -17,6 +17,7 @@ from typing import Final
 import redis
 
 from hunarmitra.config.redis_url import RedisTarget
+from hunarmitra.outbox import redis_adapter
 from hunarmitra.outbox.redis_connections import PUBLISHER_PERMISSIONS, blocking_client, refused
 from hunarmitra.outbox.signing import message_signer
 from hunarmitra.protocol.messages import Message
@@ -82,14 +83,11 @@ class RedisPublisher:
 
         Raises :class:`UnencodableMessageError`, before any message was sent, or :class:`PublisherUnavailableError`.
         """
-        encoded = [(redis_channel(message.channel), _encode(message)) for message in messages]
+        commands = [("PUBLISH", redis_channel(message.channel), _encode(message)) for message in messages]
         if not self._breaker.allows():
             raise PublisherUnavailableError("publishing to Redis is paused after a failure")
         try:
-            pipeline = self._client.pipeline(transaction=False)
-            for channel, body in encoded:
-                pipeline.publish(channel, body)
-            listeners: Sequence[int] = pipeline.execute()
+            listeners: Sequence[int] = redis_adapter.execute(self._client, commands)
         except (redis.RedisError, OSError) as error:
             self._breaker.failed()
             self._log(error)

@@ -107,18 +107,28 @@ def test_a_foreign_layer_is_used_through_group_send(use: Any) -> None:
 
 
 class Bus:
-    """Replaces the Redis client; records published messages."""
+    """Replaces the Redis client, its pool and its connection; records published messages."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes]] = []
 
-    def pipeline(self, *, transaction: bool) -> Bus:
+    @property
+    def connection_pool(self) -> Bus:
         return self
 
-    def publish(self, channel: str, body: bytes) -> None:
-        self.published.append((channel, body))
+    def get_connection(self) -> Bus:
+        return self
 
-    def execute(self) -> None:
+    def pack_commands(self, commands: Sequence[tuple[str, str, bytes]]) -> Sequence[tuple[str, str, bytes]]:
+        return commands
+
+    def send_packed_command(self, commands: Sequence[tuple[str, str, bytes]]) -> None:
+        self.published += [(channel, body) for _, channel, body in commands]
+
+    def read_response(self) -> int:
+        return 0
+
+    def release(self, connection: Bus) -> None:
         """Do nothing."""
 
 

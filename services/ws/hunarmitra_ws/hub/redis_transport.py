@@ -23,10 +23,10 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from hunarmitra.config.redis_url import RedisTarget
+from hunarmitra.outbox.redis_adapter import SubscriberConnection
 from hunarmitra.outbox.redis_connections import SUBSCRIBER_PERMISSIONS, asyncio_client, refused
 from hunarmitra.outbox.redis_publisher import CHANNEL_PREFIX, redis_channel
 from hunarmitra.outbox.signing import UnsignedMessageError, message_signer
-from hunarmitra_ws.hub.redis_adapter import SubscriberConnection
 from hunarmitra_ws.metrics import metrics
 from hunarmitra_ws.supervisor import Supervisor
 

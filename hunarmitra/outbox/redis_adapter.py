@@ -1,14 +1,16 @@
-"""Adapter for redis-py: one connection for subscriptions, with its commands and replies.
+"""Adapter for redis-py: its connections, with their commands and replies, which it exports, but does not document.
 
-redis-py's ``PubSub`` subscribes to names one call at a time, and reads the next reply only when it is asked. The
-transport sends and reads at the same time, and needs each acknowledgement. So it uses the connection below ``PubSub``,
-which redis-py exports, but does not document.
+redis-py's ``PubSub`` subscribes to names one call at a time, and reads the next reply only when it is asked. The ws
+processes' transport sends and reads at the same time, and needs each acknowledgement. And redis-py's pipeline takes
+twice the time of its connection for one message, which is what most locations are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import redis
 import redis.asyncio
 
 from hunarmitra.common.private_names import Library, names_of
@@ -33,8 +35,36 @@ LIBRARY: Final = Library(
                 "read_response(disable_decoding, timeout, disconnect_on_error, push_request)": "the next reply",
             },
         ),
+        *names_of("redis.client:Redis", {"connection_pool": "the connections of a blocking client"}),
+        *names_of(
+            "redis.connection:AbstractConnection",
+            {
+                "disconnect(args, kwargs)": "close the connection",
+                "pack_commands(commands)": "the bytes of several commands",
+                "send_packed_command(command, check_health)": "write them",
+                "read_response(disable_decoding, timeout, disconnect_on_error, push_request)": "the next reply",
+            },
+        ),
     ),
 )
+
+
+def execute(client: redis.Redis, commands: Sequence[tuple[str | bytes, ...]]) -> list[Any]:
+    """Send commands to Redis in one write, and return their replies. Raises RedisError or OSError.
+
+    A pool's ``get_connection`` and ``release`` are documented
+    (https://redis.readthedocs.io/en/stable/connections.html).
+    """
+    pool: Any = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        connection.send_packed_command(connection.pack_commands(commands))
+        return [connection.read_response() for _ in commands]
+    except BaseException:
+        connection.disconnect()  # a reply that comes later would be taken for the next command's
+        raise
+    finally:
+        pool.release(connection)
 
 
 class SubscriberConnection:
