@@ -211,7 +211,7 @@ export class RealtimeStream extends Emitter {
     this.#wait(delay, code);
   }
 
-  /** Full jitter, so that clients do not reconnect in step. */
+  /** Full jitter: clients do not reconnect in step. */
   #backoff() {
     const { minMs, maxMs } = this.#options.backoff;
     return this.#env.random() * Math.min(maxMs, minMs * 2 ** this.#failures);
@@ -338,7 +338,7 @@ export class RealtimeStream extends Emitter {
     this.#wake();
   };
 
-  // A hint: a local server still answers. Ping instead of disconnecting.
+  // A hint: a local server still answers. So ping.
   #onOffline = () => {
     if (this.#liveSince !== undefined) {
       this.#become({ name: 'offline' });
@@ -355,11 +355,13 @@ export class RealtimeStream extends Emitter {
     this.#become({ name: 'paused' });
   }
 
-  /** Ping, or else connect now, unless the server asked for a delay. */
+  /** Ping or connect, unless the server asked for a delay. */
   #wake = ({ type } = {}) => {
     if (!this.#running || this.#paused) return;
+    const delay = this.#notBefore - this.#env.clock();
+    if (delay < 0 && type === 'online') this.#failures = 0;
     if (this.#liveSince !== undefined) this.#ping(type === 'online');
-    else if (!this.#timers.has('connect')) this.#wait(this.#notBefore - this.#env.clock(), this.#state.code);
+    else if (!this.#timers.has('connect')) this.#wait(delay, this.#state.code);
   };
 
   #become(state) {

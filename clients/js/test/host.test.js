@@ -103,6 +103,22 @@ test('offline and no pong: offline with the time of the next attempt; online: an
   assert.equal(stream.state.name, 'live');
 });
 
+test('online: an attempt that fails because it comes too early is repeated soon, whatever failed before', async () => {
+  const { world, stream } = await liveBooking();
+  world.random = () => 0.999;
+  world.goOffline();
+  await world.advance(10_000);
+  for (let failed = 0; failed < 4; failed++) {
+    await world.advance(stream.state.retryAt - world.wallTime);
+    world.webSocket.end(1006);
+  }
+  assert.ok(stream.state.retryAt - world.wallTime > 8000);
+  world.goOnline();
+  await settle();
+  world.webSocket.end(1006);
+  assert.ok(stream.state.retryAt - world.wallTime <= 1000);
+});
+
 test('offline while waiting: the state changes, the next attempt stays', async () => {
   const { world, stream, webSocket } = await liveBooking();
   webSocket.end(1006);

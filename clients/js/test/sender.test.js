@@ -144,6 +144,24 @@ test('failures back off with full jitter, from a second to thirty', async () => 
   assert.deepEqual(waits, [1, 2, 4, 8, 16, 30, 30]);
 });
 
+test('online: an attempt that fails because it comes too early is repeated soon, whatever failed before', async () => {
+  const { world, sender, device, lats } = overRest();
+  world.chance = 0.999;
+  world.answer = () => {
+    throw BROKEN;
+  };
+  sender.start();
+  device.move(28.6);
+  await settle();
+  for (let count = 0; count < 4; count++) await world.advance(sender.state.retryAt - world.wallTime);
+  assert.ok(sender.state.retryAt - world.wallTime > 8000);
+  const before = lats().length;
+  world.goOnline();
+  await settle();
+  assert.equal(lats().length, before + 1);
+  assert.ok(sender.state.retryAt - world.wallTime <= 1000);
+});
+
 test('a connection that is live again ends the backoff', async () => {
   const { world, device, webSocket } = await overConnection();
   const draws = [0.1, 0.999]; // the stream's delay, then the sender's

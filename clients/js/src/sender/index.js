@@ -340,7 +340,8 @@ export class LocationSender extends Emitter {
   }
 
   /** The network or the connection is back: do not wait for the end of the backoff. */
-  #wake = () => {
+  #wake = ({ type } = {}) => {
+    if (type === 'online') this.#failures = 0;
     if (this.#running && this.#delayedBy === 'backoff' && this.#timers.has('due')) this.#later(0);
   };
 
