@@ -125,15 +125,21 @@ test('offline, only the newest location is kept, and sent when the network retur
   assert.equal(told.of('accepted').length, 1);
 });
 
-test('failures back off with full jitter, from a second to thirty', async () => {
-  const { world, sender, device, lats } = overRest();
-  world.chance = 0.999;
-  world.answer = () => {
+/** A sender whose first request has failed, as all that follow will. */
+async function withoutServer() {
+  const sending = overRest();
+  sending.world.chance = 0.999;
+  sending.world.answer = () => {
     throw BROKEN;
   };
-  sender.start();
-  device.move(28.6);
+  sending.sender.start();
+  sending.device.move(28.6);
   await settle();
+  return sending;
+}
+
+test('failures back off with full jitter, from a second to thirty', async () => {
+  const { world, sender, lats } = await withoutServer();
   const waits = [];
   for (let count = 0; count < 7; count++) {
     const wait = sender.state.retryAt - world.wallTime;
@@ -145,14 +151,7 @@ test('failures back off with full jitter, from a second to thirty', async () => 
 });
 
 test('online: an attempt that fails because it comes too early is repeated soon, whatever failed before', async () => {
-  const { world, sender, device, lats } = overRest();
-  world.chance = 0.999;
-  world.answer = () => {
-    throw BROKEN;
-  };
-  sender.start();
-  device.move(28.6);
-  await settle();
+  const { world, sender, lats } = await withoutServer();
   for (let count = 0; count < 4; count++) await world.advance(sender.state.retryAt - world.wallTime);
   assert.ok(sender.state.retryAt - world.wallTime > 8000);
   const before = lats().length;

@@ -33,6 +33,12 @@ def known_tokens(checked: Callable[[str], Identity], now: list[float], most: int
     return KnownTokens(checked, LEEWAY, most=most, clock=lambda: now[0])
 
 
+def issued() -> str:
+    token = AccessToken()
+    token["user_id"], token["sid"] = str(uuid4()), str(uuid4())
+    return str(token)
+
+
 def test_a_valid_token_is_checked_once() -> None:
     checked = Checked()
     known = known_tokens(checked, [0.0])
@@ -74,9 +80,7 @@ def test_a_text_that_cannot_be_encoded_is_an_invalid_token() -> None:
 
 
 def test_a_recognized_token_of_another_signature_is_invalid() -> None:
-    token = AccessToken()
-    token["user_id"], token["sid"] = str(uuid4()), str(uuid4())
-    encoded = str(token)
+    encoded = issued()
     assert read_access_token(encoded) == read_access_token(encoded)
     signature = encoded.rpartition(".")[2]
     changed = encoded.removesuffix(signature) + ("A" if signature[0] != "A" else "B") + signature[1:]
@@ -85,12 +89,11 @@ def test_a_recognized_token_of_another_signature_is_invalid() -> None:
 
 
 def test_another_key_ring_recognizes_no_token_of_the_first() -> None:
-    token = AccessToken()
-    token["user_id"], token["sid"] = str(uuid4()), str(uuid4())
-    identity = read_access_token(str(token))
+    encoded = issued()
+    identity = read_access_token(encoded)
     token_backend.cache_clear()
     try:
-        again = read_access_token(str(token))
+        again = read_access_token(encoded)
         assert again == identity
         assert again is not identity
     finally:

@@ -14,7 +14,7 @@ from channels.layers import InMemoryChannelLayer
 
 from hunarmitra.common.clock import microseconds_now
 from hunarmitra.config.redis_url import RedisTarget
-from hunarmitra.outbox import publishing, redis_publisher
+from hunarmitra.outbox import publishing, redis_adapter, redis_publisher
 from hunarmitra.outbox.publishing import publish_event, publish_events
 from hunarmitra.outbox.redis_publisher import CircuitBreaker, PublisherUnavailableError, RedisPublisher
 from hunarmitra.protocol.messages import Message, committed, location_message, status_message
@@ -107,35 +107,20 @@ def test_a_foreign_layer_is_used_through_group_send(use: Any) -> None:
 
 
 class Bus:
-    """Replaces the Redis client, its pool and its connection; records published messages."""
+    """Replaces what sends commands to Redis; records published messages."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes]] = []
 
-    @property
-    def connection_pool(self) -> Bus:
-        return self
-
-    def get_connection(self) -> Bus:
-        return self
-
-    def pack_commands(self, commands: Sequence[tuple[str, str, bytes]]) -> Sequence[tuple[str, str, bytes]]:
-        return commands
-
-    def send_packed_command(self, commands: Sequence[tuple[str, str, bytes]]) -> None:
+    def execute(self, client: Any, commands: Sequence[tuple[str, str, bytes]]) -> Sequence[int]:
         self.published += [(channel, body) for _, channel, body in commands]
-
-    def read_response(self) -> int:
-        return 0
-
-    def release(self, connection: Bus) -> None:
-        """Do nothing."""
+        return [0] * len(commands)
 
 
 @pytest.fixture
 def real_publisher(monkeypatch: pytest.MonkeyPatch) -> tuple[RedisPublisher, Bus]:
     bus = Bus()
-    monkeypatch.setattr(redis_publisher, "blocking_client", lambda target, timeout: bus)
+    monkeypatch.setattr(redis_adapter, "execute", bus.execute)
     return RedisPublisher(RedisTarget(url="redis://127.0.0.1:1/0"), timeout=0.25), bus
 
 
